@@ -5,13 +5,17 @@
 
 #include <atomic>
 #include <cstdint>
+#include <utility>
 
 #include "core/base/clock.h"
 #include "core/base/ids.h"
+#include "core/base/slab.h"
 #include "core/model/class.h"
 #include "core/model/ready_hooks.h"
 
 namespace spillgate {
+
+class RootPtr;
 
 struct Root {
   // Constant once the root is open.
@@ -29,9 +33,41 @@ struct Root {
   // The task table's own, under its lock.
   std::uint32_t unfinished = 0;  // accepted tasks not yet published
   std::uint32_t window = 0;      // most that `unfinished` may be before a submission or spawn waits
-  std::uint32_t holders = 0;     // tasks, records, waiting spawns and the open handle that refer to it
   bool explicit_open = false;    // made by OpenRoot
   bool closed = false;           // takes no more from its session
+  bool ended = false;            // closed and all published; takes nothing more from anybody
+
+  std::atomic<std::uint32_t> holders{0};
+  Slab<Root>* home = nullptr;
+};
+
+// Shares a root; the last one to let go frees it. Any thread.
+class RootPtr {
+ public:
+  RootPtr() = default;
+  explicit RootPtr(Root* root) : root_(root) { Retain(); }
+  RootPtr(const RootPtr& other) : root_(other.root_) { Retain(); }
+  RootPtr(RootPtr&& other) noexcept : root_(std::exchange(other.root_, nullptr)) {}
+  RootPtr& operator=(RootPtr other) noexcept {
+    std::swap(root_, other.root_);
+    return *this;
+  }
+  ~RootPtr() {
+    if (root_ != nullptr && root_->holders.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+      root_->home->Destroy(root_);
+    }
+  }
+
+  [[nodiscard]] Root* get() const { return root_; }
+  Root* operator->() const { return root_; }
+  Root& operator*() const { return *root_; }
+  explicit operator bool() const { return root_ != nullptr; }
+
+ private:
+  void Retain() {
+    if (root_ != nullptr) root_->holders.fetch_add(1, std::memory_order_relaxed);
+  }
+  Root* root_ = nullptr;
 };
 
 }  // namespace spillgate

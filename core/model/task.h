@@ -40,8 +40,8 @@ struct Record;  // the task's entry in the task table
 struct Task {
   TaskId id;
   TaskId parent;                     // none for what a client submitted
-  Root* root = nullptr;              // held by the task table for as long as the task lives
-  Record* record = nullptr;          // likewise
+  RootPtr root;
+  Record* record = nullptr;          // outlives the task
   const Function* function = nullptr;
   const Resources* shape = nullptr;  // what a lease for it holds
 

@@ -1,0 +1,14 @@
+// The factories behind the table of controllers; one file each.
+#pragma once
+
+#include <memory>
+
+#include "core/flow/admission.h"
+
+namespace spillgate::flow {
+
+std::unique_ptr<Controller> MakeNone();
+std::unique_ptr<Controller> MakeBound();
+std::unique_ptr<Controller> MakeDeadline();
+
+}  // namespace spillgate::flow

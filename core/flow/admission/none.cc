@@ -1,0 +1,20 @@
+// Admits everything that has a place. The stage's capacity still holds.
+#include "core/flow/admission/controllers.h"
+
+namespace spillgate::flow {
+namespace {
+
+class None final : public Controller {
+ public:
+  std::uint32_t Admit(const Ask& ask, const Load&, Instant) override { return ask.count; }
+  Verdict Look(const Meta&, const Load&, Instant) override { return Verdict::kAdmit; }
+  void Left(std::uint32_t, Nanos, Nanos, Instant) override {}
+  void Tick(Instant) override {}
+  void Snapshot(ControllerState& state) const override { state.name = "none"; }
+};
+
+}  // namespace
+
+std::unique_ptr<Controller> MakeNone() { return std::make_unique<None>(); }
+
+}  // namespace spillgate::flow

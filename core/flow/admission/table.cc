@@ -1,0 +1,26 @@
+#include <array>
+#include <utility>
+
+#include "core/flow/admission/controllers.h"
+
+namespace spillgate::flow {
+namespace {
+
+using Factory = std::unique_ptr<Controller> (*)();
+
+constexpr std::array<std::pair<std::string_view, Factory>, 3> kControllers{{
+    {"none", &MakeNone},
+    {"bound", &MakeBound},
+    {"deadline", &MakeDeadline},
+}};
+
+}  // namespace
+
+std::unique_ptr<Controller> MakeController(std::string_view name) {
+  for (const auto& [known, make] : kControllers) {
+    if (known == name) return make();
+  }
+  return nullptr;
+}
+
+}  // namespace spillgate::flow

@@ -1,0 +1,39 @@
+#include "core/flow/wake.h"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <ctime>
+
+#include "core/base/check.h"
+
+namespace spillgate::flow {
+
+Wake::Wake() : fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) { SG_CHECK(fd_ >= 0); }
+
+Wake::~Wake() { close(fd_); }
+
+void Wake::Ring() {
+  // Whoever clears the flag rings; so many notifiers cost one system call.
+  if (!sleeping_.exchange(false, std::memory_order_acq_rel)) return;
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const ssize_t written = write(fd_, &one, sizeof(one));
+}
+
+void Wake::Wait(Nanos at_most) {
+  pollfd watched{.fd = fd_, .events = POLLIN, .revents = 0};
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(at_most);
+  const timespec timeout{.tv_sec = static_cast<time_t>(seconds.count()),
+                         .tv_nsec = static_cast<long>((at_most - seconds).count())};
+  ppoll(&watched, 1, at_most < Nanos(0) ? nullptr : &timeout, nullptr);
+}
+
+void Wake::Done() {
+  if (sleeping_.exchange(false, std::memory_order_acq_rel)) return;
+  std::uint64_t rings = 0;
+  [[maybe_unused]] const ssize_t got = read(fd_, &rings, sizeof(rings));
+}
+
+}  // namespace spillgate::flow

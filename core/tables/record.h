@@ -1,0 +1,51 @@
+// What the node remembers of a task: whether it has ended and how, who waits for it, who its children are. Made
+// when the task is accepted; kept until its session has let go of the result and nothing here needs it.
+// All of it belongs to the task table's lock, but for `cancelled`, which every stage reads.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "core/base/clock.h"
+#include "core/base/ids.h"
+#include "core/model/class.h"
+#include "core/model/level.h"
+#include "core/model/outcome.h"
+#include "core/model/root.h"
+
+namespace spillgate {
+
+struct Session;
+struct Waiter;
+
+struct Record {
+  TaskId id;
+  std::atomic<bool> cancelled{false};
+
+  bool push = false;       // its results go to the session without being asked for
+  bool delivered = false;  // they were handed to the session's connection
+  bool released = false;   // the session has let go of it
+  bool wanted = false;     // resolution holds tasks that wait for it
+  bool detached = false;   // lives on when its session ends
+  Level level = Level::kNone;
+  std::uint32_t function = 0;
+  std::uint32_t pins = 0;  // unfinished tasks that have it as an argument
+  std::uint64_t lsn = 0;   // of its outcome; 0 at level none
+  RootPtr root;            // until it ends
+
+  Session* session = nullptr;
+  Record* parent = nullptr;      // while the parent is unfinished
+  Record* first_child = nullptr;
+  Record* next_sibling = nullptr;
+  Record* prev_sibling = nullptr;
+  Record* next_of_session = nullptr;
+  Record* prev_of_session = nullptr;
+  Waiter* waiters = nullptr;
+
+  Outcome outcome;
+  Instant settled;         // when it ended
+
+  [[nodiscard]] bool open() const { return outcome.open(); }
+};
+
+}  // namespace spillgate

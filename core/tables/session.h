@@ -1,0 +1,30 @@
+// A session: one client's numbering of its tasks, independent of the connection it happens to use. Belongs to the
+// task table's lock.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "core/base/clock.h"
+#include "core/base/ids.h"
+
+namespace spillgate {
+
+struct Record;
+
+struct Session {
+  SessionId id = 0;
+  std::array<std::byte, 16> resume_token{};
+  std::string name;
+  TenantId tenant = 0;
+  ConnectionId connection = 0;      // 0 while disconnected
+  Instant disconnected = kNever;    // since when
+  std::uint64_t unfinished = 0;     // accepted, not yet ended
+  std::uint64_t unfetched = 0;      // ended, not yet released
+  std::uint64_t unfetched_bytes = 0;
+  Record* records = nullptr;        // all of its records, newest first
+};
+
+}  // namespace spillgate

@@ -1,0 +1,267 @@
+#include "core/tables/task_table.h"
+
+#include <algorithm>
+
+#include "core/base/check.h"
+#include "core/base/links.h"
+
+namespace spillgate {
+namespace {
+
+using Siblings = Link<&Record::next_sibling, &Record::prev_sibling>;
+using OfSession = Link<&Record::next_of_session, &Record::prev_of_session>;
+using OfRecord = Link<&Waiter::next_of_record, &Waiter::prev_of_record>;
+using OfRequest = Link<&Waiter::next_of_request, &Waiter::prev_of_request>;
+using OfConnection = Link<&Request::next, &Request::prev>;
+
+constexpr std::size_t kFewRequests = 1024;
+
+}  // namespace
+
+TaskTable::TaskTable(std::size_t reserve)
+    : root_slab_(reserve), record_slab_(reserve), request_slab_(kFewRequests),
+      waiter_slab_(kFewRequests) {
+  records_.reserve(2 * reserve);
+}
+
+TaskTable::~TaskTable() {
+  MutexLock lock(mutex_);
+  for (const auto& [id, record] : records_) record_slab_.Destroy(record);
+}
+
+// ---- sessions
+
+Session& TaskTable::NewSession(SessionId id) {
+  auto session = std::make_unique<Session>();
+  session->id = id;
+  return *sessions_.insert({id, std::move(session)}).first->second;
+}
+
+Session* TaskTable::FindSession(SessionId id) {
+  const auto found = sessions_.find(id);
+  return found == sessions_.end() ? nullptr : found->second.get();
+}
+
+void TaskTable::EndSession(Session& session) {
+  SG_CHECK(session.unfinished == 0);
+  for (Record* record = session.records; record != nullptr;) {
+    Record* next = record->next_of_session;
+    OfSession::Remove(session.records, record);
+    record->session = nullptr;
+    record->released = true;
+    Sweep(*record);
+    record = next;
+  }
+  sessions_.erase(session.id);
+}
+
+// ---- roots
+
+Root* TaskTable::NewRoot() {
+  Root* root = root_slab_.Make();
+  root->home = &root_slab_;
+  return root;
+}
+
+void TaskTable::AddRoot(const RootPtr& root) { roots_.insert({root->id, root}); }
+
+RootPtr TaskTable::FindRoot(TaskId id) {
+  const auto found = roots_.find(id);
+  return found == roots_.end() ? RootPtr() : found->second;
+}
+
+void TaskTable::CloseRoot(Root& root) {
+  root.closed = true;
+  if (root.unfinished > 0) return;
+  root.ended = true;
+  roots_.erase(root.id);
+}
+
+// ---- records
+
+Record& TaskTable::Accept(TaskId id, Session& session, const RootPtr& root, Record* parent) {
+  Record* record = record_slab_.Make();
+  record->id = id;
+  record->root = root;
+  record->session = &session;
+  OfSession::PushFront(session.records, record);
+  ++session.unfinished;
+  ++root->unfinished;
+  if (parent != nullptr) {
+    record->parent = parent;
+    Siblings::PushFront(parent->first_child, record);
+    if (parent->cancelled.load(std::memory_order_relaxed)) record->cancelled = true;
+  }
+  const bool inserted = records_.insert({id, record}).second;
+  SG_CHECK(inserted);
+  return *record;
+}
+
+Record* TaskTable::Find(TaskId id) {
+  const auto found = records_.find(id);
+  return found == records_.end() ? nullptr : found->second;
+}
+
+void TaskTable::OrphanChildren(Record& record) {
+  for (Record* child = record.first_child; child != nullptr;) {
+    Record* next = child->next_sibling;
+    Siblings::Remove(record.first_child, child);
+    child->parent = nullptr;
+    Release(*child);
+    Sweep(*child);
+    child = next;
+  }
+}
+
+void TaskTable::Settle(Record& record, Outcome&& outcome, Instant now) {
+  SG_CHECK(record.open() && !outcome.open());
+  record.outcome = std::move(outcome);
+  record.settled = now;
+  if (record.session != nullptr) {
+    --record.session->unfinished;
+    if (!record.released) {
+      ++record.session->unfetched;
+      record.session->unfetched_bytes += record.outcome.value.heap_bytes();
+    }
+  }
+  Root& root = *record.root;
+  --root.unfinished;
+  if (root.unfinished == 0 && (root.closed || !root.explicit_open)) {
+    root.ended = true;
+    if (root.explicit_open) roots_.erase(root.id);
+  }
+  record.root = RootPtr();
+  OrphanChildren(record);
+}
+
+bool TaskTable::Release(Record& record) {
+  if (record.released) return false;
+  record.released = true;
+  if (!record.open() && record.session != nullptr) {
+    --record.session->unfetched;
+    record.session->unfetched_bytes -= record.outcome.value.heap_bytes();
+  }
+  return true;
+}
+
+void TaskTable::Sweep(Record& record) {
+  const bool needed = record.open() || !record.released || record.pins > 0 || record.wanted ||
+                      record.waiters != nullptr || record.parent != nullptr;
+  if (!needed) Unlink(record);
+}
+
+void TaskTable::Unlink(Record& record) {
+  if (record.session != nullptr) OfSession::Remove(record.session->records, &record);
+  records_.erase(record.id);
+  record_slab_.Destroy(&record);
+}
+
+bool TaskTable::Cancel(Record& record, std::size_t most, std::vector<TaskId>& marked) {
+  // Depth first over the tree below, without recursion: down to a child, along to a sibling, up to the parent.
+  Record* at = &record;
+  while (true) {
+    if (at->open() && !at->cancelled.load(std::memory_order_relaxed)) {
+      if (marked.size() >= most) return false;
+      at->cancelled.store(true, std::memory_order_relaxed);
+      marked.push_back(at->id);
+    }
+    if (at->first_child != nullptr) {
+      at = at->first_child;
+      continue;
+    }
+    while (at != &record && at->next_sibling == nullptr) at = at->parent;
+    if (at == &record) return true;
+    at = at->next_sibling;
+  }
+}
+
+// ---- requests
+
+Request& TaskTable::NewRequest(ConnectionId connection, std::uint32_t correlation,
+                               Instant deadline) {
+  Request* request = request_slab_.Make();
+  request->connection = connection;
+  request->correlation = correlation;
+  request->deadline = deadline;
+  Connection& owner = connections_[connection];
+  OfConnection::PushFront(owner.requests, request);
+  ++owner.count;
+  ++request_count_;
+  if (deadline != kNever) {
+    live_with_deadline_.insert(request);
+    due_.push_back({deadline, connection, correlation, request});
+    std::push_heap(due_.begin(), due_.end(), &TaskTable::Later);
+    if (due_.size() > kFewRequests + 2 * live_with_deadline_.size()) DropDeadDue();
+  }
+  return *request;
+}
+
+// Requests that were answered in time leave their entry behind; it must not outlive the request by much.
+void TaskTable::DropDeadDue() {
+  due_.clear();
+  for (Request* request : live_with_deadline_) {
+    due_.push_back({request->deadline, request->connection, request->correlation, request});
+  }
+  // The set has no order of its own; the heap must not depend on addresses.
+  std::sort(due_.begin(), due_.end(), &TaskTable::Later);
+  std::reverse(due_.begin(), due_.end());
+}
+
+void TaskTable::Attach(Request& request, Record& record, std::uint32_t index) {
+  Waiter* waiter = waiter_slab_.Make();
+  waiter->request = &request;
+  waiter->record = &record;
+  waiter->index = index;
+  OfRecord::PushFront(record.waiters, waiter);
+  OfRequest::PushFront(request.waiters, waiter);
+  ++request.left;
+}
+
+void TaskTable::Detach(Waiter& waiter) {
+  OfRecord::Remove(waiter.record->waiters, &waiter);
+  OfRequest::Remove(waiter.request->waiters, &waiter);
+  --waiter.request->left;
+  waiter_slab_.Destroy(&waiter);
+}
+
+void TaskTable::Forget(Request& request) {
+  while (request.waiters != nullptr) {
+    Record& record = *request.waiters->record;
+    Detach(*request.waiters);
+    Sweep(record);
+  }
+  const auto owner = connections_.find(request.connection);
+  OfConnection::Remove(owner.value().requests, &request);
+  if (--owner.value().count == 0) connections_.erase(request.connection);
+  --request_count_;
+  if (request.deadline != kNever) live_with_deadline_.erase(&request);
+  request_slab_.Destroy(&request);
+}
+
+void TaskTable::ForgetConnection(ConnectionId connection) {
+  for (auto found = connections_.find(connection); found != connections_.end();
+       found = connections_.find(connection)) {
+    Forget(*found->second.requests);
+  }
+}
+
+Request* TaskTable::NextExpired(Instant now) {
+  while (!due_.empty() && due_.front().deadline <= now) {
+    std::pop_heap(due_.begin(), due_.end(), &TaskTable::Later);
+    const Due due = due_.back();
+    due_.pop_back();
+    // The cell of an ended request may serve another one now: all three must match.
+    if (live_with_deadline_.contains(due.request) && due.request->deadline == due.deadline &&
+        due.request->connection == due.connection && due.request->correlation == due.correlation) {
+      return due.request;
+    }
+  }
+  return nullptr;
+}
+
+std::size_t TaskTable::requests_of(ConnectionId connection) {
+  const auto found = connections_.find(connection);
+  return found == connections_.end() ? 0 : found->second.count;
+}
+
+}  // namespace spillgate

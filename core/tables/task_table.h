@@ -1,0 +1,118 @@
+// TaskTable: what several stages share about tasks: the sessions, the open roots, the records and who waits for
+// them. One lock for all of it, taken once a batch by whichever stage needs it and never held across an emit:
+//
+//   MutexLock lock(table.mutex());
+//   for (...) table.Settle(...);
+//
+// Nothing in here blocks, does I/O or calls out. Pointers to records, sessions and roots stay valid until the
+// table is told to forget them. Bounds: records by the node's in-flight bound plus each session's bound on
+// unfetched results; requests by each connection's bound.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "core/base/hash_map.h"
+#include "core/base/mutex.h"
+#include "core/base/slab.h"
+#include "core/tables/record.h"
+#include "core/tables/session.h"
+#include "core/tables/waiters.h"
+
+namespace spillgate {
+
+class TaskTable {
+ public:
+  // `reserve` records are made and touched at once.
+  explicit TaskTable(std::size_t reserve);
+  ~TaskTable();
+
+  [[nodiscard]] Mutex& mutex() SG_THREAD_ANNOTATION(lock_returned(mutex_)) { return mutex_; }
+
+  // Sessions.
+  Session& NewSession(SessionId id) REQUIRES(mutex_);
+  [[nodiscard]] Session* FindSession(SessionId id) REQUIRES(mutex_);
+  // Forgets a session that has no unfinished tasks: its records go as soon as nothing here needs them.
+  void EndSession(Session& session) REQUIRES(mutex_);
+  [[nodiscard]] const HashMap<SessionId, std::unique_ptr<Session>>& sessions() REQUIRES(mutex_) {
+    return sessions_;
+  }
+
+  // Roots that OpenRoot made. A task submitted alone gets a root from MakeRoot that is in no map.
+  [[nodiscard]] RootPtr MakeRoot() { return RootPtr(NewRoot()); }
+  void AddRoot(const RootPtr& root) REQUIRES(mutex_);
+  [[nodiscard]] RootPtr FindRoot(TaskId id) REQUIRES(mutex_);
+  void CloseRoot(Root& root) REQUIRES(mutex_);
+
+  // Records.
+  Record& Accept(TaskId id, Session& session, const RootPtr& root, Record* parent)
+      REQUIRES(mutex_);
+  [[nodiscard]] Record* Find(TaskId id) REQUIRES(mutex_);
+  // The one write of the outcome. The caller has taken the record's waiters; what nobody needs any more goes.
+  void Settle(Record& record, Outcome&& outcome, Instant now) REQUIRES(mutex_);
+  // The session lets go of the result; true if there was one to let go of.
+  bool Release(Record& record) REQUIRES(mutex_);
+  // Frees the record if nothing needs it any more; the caller may not touch it afterwards.
+  void Sweep(Record& record) REQUIRES(mutex_);
+  // Marks an unfinished task and all below it as cancelled and appends those newly marked; at most `most`.
+  // True when the whole tree was marked.
+  bool Cancel(Record& record, std::size_t most, std::vector<TaskId>& marked) REQUIRES(mutex_);
+
+  // Requests.
+  Request& NewRequest(ConnectionId connection, std::uint32_t correlation, Instant deadline)
+      REQUIRES(mutex_);
+  void Attach(Request& request, Record& record, std::uint32_t index) REQUIRES(mutex_);
+  void Detach(Waiter& waiter) REQUIRES(mutex_);
+  // Frees the request and detaches what is left of it.
+  void Forget(Request& request) REQUIRES(mutex_);
+  void ForgetConnection(ConnectionId connection) REQUIRES(mutex_);
+  // The request whose deadline is nearest and has passed; null if none has.
+  [[nodiscard]] Request* NextExpired(Instant now) REQUIRES(mutex_);
+  [[nodiscard]] std::size_t requests_of(ConnectionId connection) REQUIRES(mutex_);
+
+  [[nodiscard]] std::size_t records() REQUIRES(mutex_) { return records_.size(); }
+  [[nodiscard]] std::size_t requests() REQUIRES(mutex_) { return request_count_; }
+
+ private:
+  struct Connection {
+    Request* requests = nullptr;
+    std::size_t count = 0;
+  };
+  struct Due {
+    Instant deadline;
+    ConnectionId connection;
+    std::uint32_t correlation;
+    Request* request;  // compared with the live ones before it is believed
+  };
+
+  // Heap order: nearest deadline on top, ties by connection and correlation so that it is the same in every run.
+  static bool Later(const Due& a, const Due& b) {
+    return std::tie(a.deadline, a.connection, a.correlation) >
+           std::tie(b.deadline, b.connection, b.correlation);
+  }
+  void DropDeadDue() REQUIRES(mutex_);
+
+  Root* NewRoot();
+  void Unlink(Record& record) REQUIRES(mutex_);
+  void OrphanChildren(Record& record) REQUIRES(mutex_);
+
+  Mutex mutex_;
+  Slab<Root> root_slab_;  // first, so that it outlives every RootPtr below
+  Slab<Record> record_slab_;
+  Slab<Request> request_slab_;
+  Slab<Waiter> waiter_slab_;
+  HashMap<SessionId, std::unique_ptr<Session>> sessions_ GUARDED_BY(mutex_);
+  HashMap<TaskId, RootPtr> roots_ GUARDED_BY(mutex_);
+  HashMap<TaskId, Record*> records_ GUARDED_BY(mutex_);
+  HashMap<ConnectionId, Connection> connections_ GUARDED_BY(mutex_);
+  std::vector<Due> due_ GUARDED_BY(mutex_);  // a heap; entries of requests that ended are skipped when met
+  HashSet<Request*> live_with_deadline_ GUARDED_BY(mutex_);
+  std::size_t request_count_ GUARDED_BY(mutex_) = 0;
+  std::uint64_t next_root_order_ = 0;
+};
+
+}  // namespace spillgate

@@ -1,0 +1,167 @@
+// The life of a task as a list of facts. An event's type says what is already guaranteed; whoever holds the TaskPtr
+// in it owns the task. Read with Node::Wire (server/node.cc), this is the whole graph.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/base/buffer.h"
+#include "core/base/clock.h"
+#include "core/base/ids.h"
+#include "core/flow/admission.h"
+#include "core/model/task.h"
+#include "core/ports/executor.h"
+#include "core/ports/journal.h"
+#include "core/ports/peer_link.h"
+#include "core/tables/record.h"
+
+namespace spillgate {
+
+// ---- with the stream
+
+// A frame of a client, worker or running task, header checked, from a connection that has said Hello.
+struct Received {
+  ConnectionId connection = 0;
+  SessionId session = 0;
+  Buffer frame;                 // the whole frame, header included
+  Nanos transit{0};             // time it spent in the kernel's queue, by the sender's clock
+  Instant arrived;
+};
+
+// Decoded, new, within every bound; recorded in the task table; its place in the in-flight bound is its own.
+struct Accepted {
+  TaskPtr task;
+};
+
+// Every argument is here.
+struct Resolved {
+  TaskPtr task;
+};
+
+// Resources are set aside for it: the lease that comes home in SlotFreed.
+struct Placed {
+  TaskPtr task;
+  TaskId nested_in;  // runs in the place of this blocked task; none as a rule
+};
+
+// May be run elsewhere.
+struct Spilled {
+  TaskPtr task;
+};
+
+// Its outcome is set. Nothing but publication is left.
+struct Finished {
+  TaskPtr task;
+};
+
+// A request about tasks rather than a task: get, wait, cancel, release, status. Rides to publication behind the
+// submissions that came before it on the same connection.
+struct Asked {
+  ConnectionId connection = 0;
+  SessionId session = 0;
+  Buffer frame;
+};
+
+// ---- against the stream; each has slots of its own, at most one per task, slot or object in flight
+
+// An object that resolution asked about has its outcome.
+struct ObjectReady {
+  TaskId task;
+};
+
+// Somebody asked for the end of an unfinished task. Goes to every stage that holds tasks.
+struct CancelAsked {
+  TaskId task;
+};
+
+// Another node did not take it; it stays here.
+struct Returned {
+  TaskPtr task;
+};
+
+// A lease comes home.
+struct SlotFreed {
+  Resources held;
+  const Function* function = nullptr;
+  RootPtr root;
+  Nanos estimated{0};
+  Nanos wall{0};
+  bool ran = true;  // false if it never began: nothing is learned from it
+};
+
+// A running task gives its slot back while it waits in a get, or takes it again.
+struct SlotLent {
+  RunNotice notice;
+  Resources held;
+};
+
+// What was appended up to these positions has been written, and synced.
+struct Durable {
+  Lsn written = 0;
+  Lsn synced = 0;
+};
+
+// Places in the in-flight bound came free, and somebody waits for them.
+struct RoomFreed {};
+
+// A session ended, or lost its connection for good.
+struct SessionEnded {
+  SessionId session = 0;
+};
+
+// A connection is gone: nobody reads its replies.
+struct ConnectionGone {
+  ConnectionId connection = 0;
+};
+
+// ---- what the stage runtime asks of events
+
+[[nodiscard]] inline flow::Meta MetaOf(const TaskPtr& task) {
+  return {.arrived = task->arrived,
+          .deadline = task->deadline,
+          .bytes = task->bytes,
+          .cls = static_cast<std::uint8_t>(task->cls),
+          .cancelled = task->record != nullptr &&
+                       task->record->cancelled.load(std::memory_order_relaxed),
+          .is_task = true};
+}
+
+template <class E>
+concept CarriesTask = requires(E e) {
+  { e.task } -> std::same_as<TaskPtr&>;
+};
+
+template <CarriesTask E>
+[[nodiscard]] flow::Meta MetaOf(const E& event) {
+  return MetaOf(event.task);
+}
+template <CarriesTask E>
+void Arrive(E& event, Instant now) {
+  event.task->arrived = now;
+}
+template <CarriesTask E>
+[[nodiscard]] std::size_t RouteOf(const E& event) {
+  return std::hash<TaskId>()(event.task->id);
+}
+
+[[nodiscard]] inline flow::Meta MetaOf(const Received& event) {
+  return {.arrived = event.arrived,
+          .deadline = kNever,
+          .bytes = static_cast<std::uint32_t>(event.frame.size()),
+          .cls = 0,
+          .cancelled = false,
+          .is_task = false};
+}
+inline void Arrive(Received& event, Instant now) { event.arrived = now; }
+[[nodiscard]] inline std::size_t RouteOf(const Received& event) { return Mix(event.session); }
+
+template <class E>
+  requires(!CarriesTask<E> && !std::same_as<E, Received>)
+void Arrive(E&, Instant) {}
+
+[[nodiscard]] inline std::size_t RouteOf(const Asked& event) { return Mix(event.session); }
+[[nodiscard]] inline std::size_t RouteOf(const SessionEnded& event) { return Mix(event.session); }
+
+}  // namespace spillgate
