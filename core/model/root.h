@@ -27,6 +27,9 @@ struct Root {
   Instant deadline = kNever;
 
   std::atomic<bool> cancelled{false};  // set once, by the task table; read by every stage
+  // Unfinished tasks that wait for other tasks: parked, or blocked in a get or a spawn. When all of them do, only
+  // the reserve can help.
+  std::atomic<std::int32_t> stuck{0};
 
   ReadyRoot ready;  // scheduling's own
 

@@ -55,6 +55,7 @@ struct Task {
   Instant arrived;                   // at the stage that has it now
   Instant accepted;
   Instant deadline = kNever;
+  Nanos estimate{0};                 // slot time it was charged when it was placed
   std::uint64_t lsn = 0;             // of its acceptance; 0 at level none
   TaskClass cls = TaskClass::kNormal;
   Level level = Level::kNone;

@@ -21,6 +21,8 @@ struct Session {
   TenantId tenant = 0;
   ConnectionId connection = 0;      // 0 while disconnected
   Instant disconnected = kNever;    // since when
+  std::uint64_t next_seq = 0;       // one past the largest number accepted
+  bool ended = false;               // goes when the last of its tasks has
   std::uint64_t unfinished = 0;     // accepted, not yet ended
   std::uint64_t unfetched = 0;      // ended, not yet released
   std::uint64_t unfetched_bytes = 0;

@@ -15,6 +15,7 @@ struct Waiter;
 struct Request {
   ConnectionId connection = 0;
   std::uint32_t correlation = 0;
+  std::uint32_t total = 0;       // ids asked for
   bool wait = false;             // a wait (one answer when `needed` are ready), else a get (one answer an id)
   std::uint32_t needed = 0;      // a wait: how many more must be ready
   std::uint32_t left = 0;        // waiters still attached

@@ -1,0 +1,71 @@
+#include "core/flow/admission.h"
+
+#include <gtest/gtest.h>
+
+namespace spillgate::flow {
+namespace {
+
+using std::chrono::milliseconds;
+
+TEST(Controllers, AreFoundByNameOnly) {
+  for (const char* name : {"none", "bound", "deadline"}) {
+    const auto controller = MakeController(name);
+    ASSERT_NE(controller, nullptr) << name;
+    ControllerState state;
+    controller->Snapshot(state);
+    EXPECT_EQ(state.name, name);
+  }
+  EXPECT_EQ(MakeController("nonsense"), nullptr);
+}
+
+struct BoundCase {
+  std::uint8_t cls;
+  std::uint32_t count;
+  std::uint32_t bytes;
+  Load load;
+  std::uint32_t admitted;
+};
+
+TEST(Bound, AdmitsUpToTheShareOfTheClass) {
+  const Load empty{.capacity = 100, .capacity_bytes = 1000};
+  const Load half{.queued = 30, .held = 20, .bytes = 500, .capacity = 100, .capacity_bytes = 1000};
+  const Load tiny{.capacity = 1, .capacity_bytes = 1000};
+  const Load full{.held = 1, .bytes = 1, .capacity = 1, .capacity_bytes = 1000};
+  const BoundCase cases[] = {
+      {0, 64, 64, empty, 64},  {0, 200, 64, empty, 100}, {1, 200, 64, empty, 90},
+      {2, 200, 64, empty, 80}, {3, 200, 64, empty, 50},  {0, 64, 64, half, 50},
+      {2, 64, 64, half, 30},   {3, 64, 64, half, 0},     {0, 1, 501, half, 0},
+      {0, 1, 500, half, 1},    {3, 1, 1, tiny, 1},       {0, 1, 1, full, 0},
+  };
+  const auto bound = MakeController("bound");
+  for (const BoundCase& c : cases) {
+    const Ask ask{.cls = c.cls, .count = c.count, .bytes = c.bytes};
+    EXPECT_EQ(bound->Admit(ask, c.load, Instant()), c.admitted)
+        << int{c.cls} << " " << c.count << " " << c.bytes;
+  }
+}
+
+TEST(Bound, KeepsWhatDoesNotFitAndTellsWhenToComeBack) {
+  const auto bound = MakeController("bound");
+  const Load full{.held = 10, .capacity = 10, .capacity_bytes = 1000};
+  EXPECT_EQ(bound->Look({}, full, Instant()), Verdict::kKeep);
+  for (int i = 0; i < 100; ++i) bound->Left(1, milliseconds(40), milliseconds(1), Instant());
+  ControllerState state;
+  bound->Snapshot(state);
+  EXPECT_GE(state.retry_after, milliseconds(19));
+  EXPECT_LE(state.retry_after, milliseconds(20));
+}
+
+TEST(Deadline, DropsTheDoomedAndNothingElse) {
+  const auto deadline = MakeController("deadline");
+  const Instant now = Instant(milliseconds(100));
+  const Load full{.held = 10, .capacity = 10, .capacity_bytes = 10};
+  EXPECT_EQ(deadline->Look({.deadline = now}, full, now), Verdict::kAdmit);
+  EXPECT_EQ(deadline->Look({.deadline = now - Nanos(1)}, full, now), Verdict::kDrop);
+  EXPECT_EQ(deadline->Look({.cancelled = true}, full, now), Verdict::kDrop);
+  EXPECT_EQ(deadline->Admit({.count = 3, .remaining = Nanos(-1)}, full, now), 0U);
+  EXPECT_EQ(deadline->Admit({.count = 3}, full, now), 3U);
+}
+
+}  // namespace
+}  // namespace spillgate::flow

@@ -1,0 +1,159 @@
+#include "core/tables/task_table.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace spillgate {
+namespace {
+
+using std::chrono::milliseconds;
+
+class TaskTableTest : public testing::Test {
+ protected:
+  TaskTableTest() {
+    table.mutex().lock();
+    session = &table.NewSession(1);
+  }
+  ~TaskTableTest() override { table.mutex().unlock(); }
+
+  Record& Accept(std::uint64_t seq, Record* parent = nullptr) {
+    RootPtr root = parent == nullptr ? table.MakeRoot() : parent->root;
+    return table.Accept({1, seq}, *session, root, parent);
+  }
+  static Outcome Done(std::string_view value) {
+    Outcome outcome;
+    outcome.fate = Fate::kDone;
+    outcome.value = Value(AsBytes(value));
+    return outcome;
+  }
+
+  TaskTable table{16};
+  Session* session = nullptr;
+};
+
+TEST_F(TaskTableTest, ARecordLivesUntilItHasEndedAndIsReleased) {
+  Record& ended_first = Accept(1);
+  table.Settle(ended_first, Done("x"), Instant());
+  EXPECT_EQ(session->unfetched, 1U);
+  EXPECT_TRUE(table.Release(ended_first));
+  EXPECT_FALSE(table.Release(ended_first));
+  table.Sweep(ended_first);
+  EXPECT_EQ(table.Find({1, 1}), nullptr);
+
+  Record& released_first = Accept(2);
+  EXPECT_TRUE(table.Release(released_first));
+  table.Sweep(released_first);
+  ASSERT_NE(table.Find({1, 2}), nullptr);
+  table.Settle(released_first, Done("x"), Instant());
+  table.Sweep(released_first);
+  EXPECT_EQ(table.Find({1, 2}), nullptr);
+  EXPECT_EQ(session->unfetched, 0U);
+  EXPECT_EQ(session->unfinished, 0U);
+}
+
+TEST_F(TaskTableTest, PinsAndWaitersAndInterestKeepARecord) {
+  Record& record = Accept(1);
+  table.Settle(record, Done("x"), Instant());
+  Request& request = table.NewRequest(7, 1, kNever);
+  table.Attach(request, record, 0);
+  record.pins = 1;
+  record.wanted = true;
+  table.Release(record);
+  table.Sweep(record);
+  EXPECT_NE(table.Find({1, 1}), nullptr);
+  record.pins = 0;
+  table.Sweep(record);
+  EXPECT_NE(table.Find({1, 1}), nullptr);
+  record.wanted = false;
+  table.Sweep(record);
+  EXPECT_NE(table.Find({1, 1}), nullptr);
+  table.ForgetConnection(7);
+  EXPECT_EQ(table.Find({1, 1}), nullptr);
+  EXPECT_EQ(table.requests(), 0U);
+}
+
+TEST_F(TaskTableTest, ChildrenGoWithTheirParent) {
+  Record& parent = Accept(1);
+  Record& ended = Accept(2, &parent);
+  Record& running = Accept(3, &parent);
+  EXPECT_EQ(parent.root->unfinished, 3U);
+  table.Settle(ended, Done("x"), Instant());
+  EXPECT_NE(table.Find({1, 2}), nullptr);  // the parent may still want it
+  table.Settle(parent, Done("y"), Instant());
+  EXPECT_EQ(table.Find({1, 2}), nullptr);
+  EXPECT_EQ(running.parent, nullptr);
+  table.Settle(running, Done("z"), Instant());
+  table.Sweep(running);
+  EXPECT_EQ(table.Find({1, 3}), nullptr);
+  EXPECT_NE(table.Find({1, 1}), nullptr);  // its session has not released it
+}
+
+TEST_F(TaskTableTest, CancelReachesTheWholeTreeInBoundedPieces) {
+  Record& top = Accept(0);
+  std::vector<Record*> all{&top};
+  for (std::uint64_t i = 1; i < 200; ++i) all.push_back(&Accept(i, all[(i - 1) / 3]));
+  table.Settle(*all[199], Done("x"), Instant());  // an ended leaf is not cancelled
+  std::vector<TaskId> marked;
+  int passes = 0;
+  bool whole = false;
+  while (!whole) {
+    std::vector<TaskId> some;
+    whole = table.Cancel(top, 50, some);
+    EXPECT_LE(some.size(), 50U);
+    marked.insert(marked.end(), some.begin(), some.end());
+    ASSERT_LT(++passes, 10);
+  }
+  EXPECT_EQ(marked.size(), 199U);
+  std::sort(marked.begin(), marked.end());
+  EXPECT_EQ(std::unique(marked.begin(), marked.end()), marked.end());
+  Record& late = Accept(500, all[10]);
+  EXPECT_TRUE(late.cancelled);  // born into a cancelled tree
+}
+
+TEST_F(TaskTableTest, AnOpenedRootEndsWhenItIsClosedAndEmpty) {
+  RootPtr root = table.MakeRoot();
+  root->id = {1, 100};
+  root->explicit_open = true;
+  table.AddRoot(root);
+  Record& task = table.Accept({1, 1}, *session, root, nullptr);
+  table.CloseRoot(*root);
+  EXPECT_FALSE(root->ended);
+  EXPECT_TRUE(table.FindRoot({1, 100}));
+  table.Settle(task, Done("x"), Instant());
+  EXPECT_TRUE(root->ended);
+  EXPECT_FALSE(table.FindRoot({1, 100}));
+}
+
+TEST_F(TaskTableTest, RequestsExpireInOrderAndAnsweredOnesDoNot) {
+  Record& record = Accept(1);
+  std::vector<Request*> requests;
+  for (std::uint32_t i = 0; i < 3000; ++i) {
+    requests.push_back(&table.NewRequest(1 + i % 5, i, Instant(milliseconds(1 + (i * 37) % 500))));
+    table.Attach(*requests.back(), record, 0);
+  }
+  for (std::uint32_t i = 0; i < 3000; i += 2) table.Forget(*requests[i]);
+  Instant last = Instant();
+  int expired = 0;
+  while (Request* request = table.NextExpired(Instant(milliseconds(250)))) {
+    EXPECT_EQ(request->correlation % 2, 1U);
+    EXPECT_LE(last, request->deadline);
+    last = request->deadline;
+    table.Forget(*request);
+    ++expired;
+  }
+  EXPECT_EQ(expired, 750);
+  EXPECT_EQ(table.requests(), 750U);
+}
+
+TEST_F(TaskTableTest, AnEndedSessionLeavesNothing) {
+  Record& record = Accept(1);
+  table.Settle(record, Done("a value that is longer than sixteen bytes"), Instant());
+  EXPECT_GT(session->unfetched_bytes, 0U);
+  table.EndSession(*session);
+  EXPECT_EQ(table.FindSession(1), nullptr);
+  EXPECT_EQ(table.records(), 0U);
+}
+
+}  // namespace
+}  // namespace spillgate
