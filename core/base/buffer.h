@@ -1,6 +1,7 @@
-// Buffer: bytes that several owners read, freed with the last of them. Filled by whoever allocates it, read-only
-// from the moment it is shared. Value: immutable bytes of a task's argument or result; up to 16 bytes live in
-// the object itself, so that small results cost no allocation. Both may be copied and dropped on any thread.
+// Buffer: bytes that several owners read, freed with the last of them. Filled by whoever allocates
+// it, read-only from the moment it is shared. Value: immutable bytes of a task's argument or
+// result; up to 16 bytes live in the object itself, so that small results cost no allocation. Both
+// may be copied and dropped on any thread.
 #pragma once
 
 #include <atomic>

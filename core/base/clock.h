@@ -1,6 +1,6 @@
-// Time. Everything that needs the time is handed an Instant or a Clock, so that a whole node can be stepped
-// through hours in a test. Instants are nanoseconds on a monotonic line with no meaning outside the process;
-// what crosses a process boundary is a remaining duration, never an Instant.
+// Time. Everything that needs the time is handed an Instant or a Clock, so that a whole node can be
+// stepped through hours in a test. Instants are nanoseconds on a monotonic line with no meaning
+// outside the process; what crosses a process boundary is a remaining duration, never an Instant.
 #pragma once
 
 #include <atomic>

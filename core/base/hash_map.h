@@ -1,5 +1,6 @@
-// HashMap and HashSet: tsl's robin maps, named here once. Growing invalidates iterators and references, and
-// iteration order is not deterministic: nothing that a stepped run can observe may depend on it.
+// HashMap and HashSet: tsl's robin maps, named here once. Growing invalidates iterators and
+// references, and iteration order is not deterministic: nothing that a stepped run can observe may
+// depend on it.
 #pragma once
 
 #include <tsl/robin_map.h>

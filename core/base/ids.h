@@ -1,8 +1,9 @@
 // Names of things. All are values: copied, compared, hashed, printed.
 //
-// A client numbers what it submits, so a TaskId never depends on a node or on time: {session, seq}. A child's
-// id is derived from its parent, the thread of the parent that spawned it and its position there; a parent
-// that runs again therefore makes the same children. The top bit of `session` tells the two kinds apart.
+// A client numbers what it submits, so a TaskId never depends on a node or on time: {session, seq}.
+// A child's id is derived from its parent, the thread of the parent that spawned it and its
+// position there; a parent that runs again therefore makes the same children. The top bit of
+// `session` tells the two kinds apart.
 #pragma once
 
 #include <compare>
@@ -14,10 +15,10 @@
 
 namespace spillgate {
 
-using SessionId = std::uint64_t;     // never 0; the top bit is always 0
-using FunctionId = std::uint32_t;    // index into the node's function registry; 0 is "none"
-using ShapeId = std::uint32_t;       // index into the node's resource shapes; 0 is "the function's own"
-using TenantId = std::uint32_t;      // index into the node's tenants
+using SessionId = std::uint64_t;   // never 0; the top bit is always 0
+using FunctionId = std::uint32_t;  // index into the node's function registry; 0 is "none"
+using ShapeId = std::uint32_t;   // index into the node's resource shapes; 0 is "the function's own"
+using TenantId = std::uint32_t;  // index into the node's tenants
 using ConnectionId = std::uint64_t;  // never reused within a process; 0 is "none"
 
 inline constexpr std::uint64_t kChildBit = 1ULL << 63;
@@ -42,8 +43,8 @@ struct ObjectId {
 // H(parent, stream, index): XXH3-128 of the three, with kChildBit set.
 [[nodiscard]] TaskId ChildId(TaskId parent, std::uint32_t stream, std::uint64_t index);
 
-// As people see it: "4f2a…-17" in hexadecimal session and decimal seq, children in hexadecimal throughout;
-// ParseTaskId is the inverse and answers nothing for what ToString never prints.
+// As people see it: "4f2a…-17" in hexadecimal session and decimal seq, children in hexadecimal
+// throughout; ParseTaskId is the inverse and answers nothing for what ToString never prints.
 [[nodiscard]] std::string ToString(TaskId id);
 [[nodiscard]] std::optional<TaskId> ParseTaskId(std::string_view text);
 

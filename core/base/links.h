@@ -1,5 +1,6 @@
-// Intrusive doubly linked lists without a list object: a head pointer and two member pointers in each node.
-// Link<&N::next, &N::prev>::PushFront(head, node), Remove(head, node). Insertion and removal in O(1), no allocation.
+// Intrusive doubly linked lists without a list object: a head pointer and two member pointers in
+// each node. Link<&N::next, &N::prev>::PushFront(head, node), Remove(head, node). Insertion and
+// removal in O(1), no allocation.
 #pragma once
 
 namespace spillgate {

@@ -17,8 +17,8 @@ struct Sink {
   bool json = false;
 };
 
-// The one process-wide object here: a log that had to be passed to every constructor would be one that
-// nobody writes to. Its state is set once, before threads start.
+// The one process-wide object here: a log that had to be passed to every constructor would be one
+// that nobody writes to. Its state is set once, before threads start.
 Sink& TheSink() {
   static Sink sink;
   return sink;
@@ -40,9 +40,9 @@ void Configure(Level least, std::string_view format) {
   Sink& sink = TheSink();
   sink.json = format == "json" || (format == "auto" && isatty(STDERR_FILENO) == 0);
   sink.logger->set_level(ToSpdlog(least));
-  sink.logger->set_pattern(sink.json ? R"({"ts":"%Y-%m-%dT%H:%M:%S.%fZ","level":"%l",%v})"
-                                     : "%H:%M:%S.%e %^%-5l%$ %v",
-                           sink.json ? spdlog::pattern_time_type::utc : spdlog::pattern_time_type::local);
+  sink.logger->set_pattern(
+      sink.json ? R"({"ts":"%Y-%m-%dT%H:%M:%S.%fZ","level":"%l",%v})" : "%H:%M:%S.%e %^%-5l%$ %v",
+      sink.json ? spdlog::pattern_time_type::utc : spdlog::pattern_time_type::local);
 }
 
 void Write(Level level, std::string_view area, std::string_view message) {
@@ -52,8 +52,7 @@ void Write(Level level, std::string_view area, std::string_view message) {
     return;
   }
   const auto quoted = [](std::string_view text) {
-    return Json(std::string(text))
-        .dump(-1, ' ', false, Json::error_handler_t::replace);
+    return Json(std::string(text)).dump(-1, ' ', false, Json::error_handler_t::replace);
   };
   sink.logger->log(ToSpdlog(level), "\"area\":{},\"msg\":{}", quoted(area), quoted(message));
 }

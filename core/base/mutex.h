@@ -1,6 +1,6 @@
-// std::mutex with clang's thread-safety annotations: the `clang-annotations` preset proves at compile time
-// that what is GUARDED_BY a mutex is only touched under it. g++ ignores them. Rules: never hold two locks,
-// never call out with one held; stages and core/model have none at all.
+// std::mutex with clang's thread-safety annotations: the `clang-annotations` preset proves at
+// compile time that what is GUARDED_BY a mutex is only touched under it. g++ ignores them. Rules:
+// never hold two locks, never call out with one held; stages and core/model have none at all.
 #pragma once
 
 #include <mutex>

@@ -1,5 +1,6 @@
-// Errors as values. An Error says what went wrong, where, and what to do next, in one sentence fit to show to
-// a user; its code is what programs branch on. Result<T> is a T or an Error; Status is success or an Error.
+// Errors as values. An Error says what went wrong, where, and what to do next, in one sentence fit
+// to show to a user; its code is what programs branch on. Result<T> is a T or an Error; Status is
+// success or an Error.
 #pragma once
 
 #include <cstdint>

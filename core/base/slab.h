@@ -1,6 +1,7 @@
-// Slab<T>: objects of one type from memory that is taken once and touched at once (a fresh page costs fifty
-// times a task's way through the node). Each thread keeps a magazine of free cells and trades a whole
-// magazine with the shared list, so a task costs no lock and no malloc. Any thread may make and destroy.
+// Slab<T>: objects of one type from memory that is taken once and touched at once (a fresh page
+// costs fifty times a task's way through the node). Each thread keeps a magazine of free cells and
+// trades a whole magazine with the shared list, so a task costs no lock and no malloc. Any thread
+// may make and destroy.
 #pragma once
 
 #include <array>

@@ -1,7 +1,8 @@
-// Admission control: one controller stands before each stage. The one before submission answers with the
-// number admitted of a group of roots; the others say of each event whether it passes, stays held upstream, or
-// is doomed and goes straight to publication. A controller knows no task, reads no clock, takes no lock and
-// does no I/O; it is called by whichever thread emits into its stage, one at a time for a serial upstream.
+// Admission control: one controller stands before each stage. The one before submission answers
+// with the number admitted of a group of roots; the others say of each event whether it passes,
+// stays held upstream, or is doomed and goes straight to publication. A controller knows no task,
+// reads no clock, takes no lock and does no I/O; it is called by whichever thread emits into its
+// stage, one at a time for a serial upstream.
 #pragma once
 
 #include <cstddef>
@@ -17,7 +18,7 @@ inline constexpr std::size_t kMaxClasses = 4;
 
 // What an interior controller may see of an event.
 struct Meta {
-  Instant arrived;    // at the stage that has it
+  Instant arrived;  // at the stage that has it
   Instant deadline = kNever;
   std::uint32_t bytes = 0;
   std::uint8_t cls = 0;
@@ -50,8 +51,8 @@ enum class Verdict : std::uint8_t { kAdmit, kKeep, kDrop };
 
 struct ControllerState {
   std::string_view name;
-  std::int64_t limit = 0;       // what it admits up to at the moment, in its own unit; 0 is "no limit"
-  Nanos retry_after{0};         // what a refused client should wait
+  std::int64_t limit = 0;  // what it admits up to at the moment, in its own unit; 0 is "no limit"
+  Nanos retry_after{0};    // what a refused client should wait
 };
 
 class Controller {
@@ -59,8 +60,8 @@ class Controller {
   virtual ~Controller() = default;
   virtual std::uint32_t Admit(const Ask& ask, const Load& load, Instant now) = 0;
   virtual Verdict Look(const Meta& meta, const Load& load, Instant now) = 0;
-  // `count` events left the stage together, after `delay` from arrival (the longest of them) and `service` of
-  // busy time in all.
+  // `count` events left the stage together, after `delay` from arrival (the longest of them) and
+  // `service` of busy time in all.
   virtual void Left(std::uint32_t count, Nanos delay, Nanos service, Instant now) = 0;
   virtual void Tick(Instant now) = 0;
   virtual void Snapshot(ControllerState& state) const = 0;

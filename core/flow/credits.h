@@ -1,5 +1,6 @@
-// Credits: a bound in count and bytes. Reserve takes places or says no, so that what follows cannot run out of
-// room; Release brings them home. Any thread; one atomic operation per call and dimension, so call it once a batch.
+// Credits: a bound in count and bytes. Reserve takes places or says no, so that what follows cannot
+// run out of room; Release brings them home. Any thread; one atomic operation per call and
+// dimension, so call it once a batch.
 #pragma once
 
 #include <algorithm>

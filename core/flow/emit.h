@@ -1,10 +1,12 @@
-// Edges: the only way out of a stage. Emit<E> goes with the stream: each event is shown to the next stage's
-// controller, takes a place there, gives back its place here, and moves on; what may not pass goes where the
-// wiring says. EmitBack<E> goes against the stream and cannot be refused. Ending<E> is for what leaves the node.
-// None of them blocks. A miswired edge does not compile. One edge object belongs to one stage object.
+// Edges: the only way out of a stage. Emit<E> goes with the stream: each event is shown to the next
+// stage's controller, takes a place there, gives back its place here, and moves on; what may not
+// pass goes where the wiring says. EmitBack<E> goes against the stream and cannot be refused.
+// Ending<E> is for what leaves the node. None of them blocks. A miswired edge does not compile. One
+// edge object belongs to one stage object.
 //
-// An event type E provides, by argument-dependent lookup: Meta MetaOf(const E&); void Arrive(E&, Instant), which
-// stamps its arrival; and, where a target has shards, std::size_t RouteOf(const E&).
+// An event type E provides, by argument-dependent lookup: Meta MetaOf(const E&); void Arrive(E&,
+// Instant), which stamps its arrival; and, where a target has shards, std::size_t RouteOf(const
+// E&).
 #pragma once
 
 #include <concepts>
@@ -29,7 +31,8 @@ class Sink {
 template <class E>
 using Kept = std::function<void(E&&, Verdict, Instant)>;
 
-// Counts events out of the stage they leave. `from` may be null: for what holds no place (the park).
+// Counts events out of the stage they leave. `from` may be null: for what holds no place (the
+// park).
 class Departure {
  public:
   explicit Departure(InboxBase* from) : from_(from) {}

@@ -1,10 +1,10 @@
-// Inbox: the bounded queue before a stage. Forward events take a credit (count and bytes) when they are committed
-// and keep it until the stage has emitted or ended them, so occupancy covers the queue and all that the stage
-// holds. Back events (what flows against the stream) have a lane of their own, bounded by construction, that
-// forward traffic can never fill.
+// Inbox: the bounded queue before a stage. Forward events take a credit (count and bytes) when they
+// are committed and keep it until the stage has emitted or ended them, so occupancy covers the
+// queue and all that the stage holds. Back events (what flows against the stream) have a lane of
+// their own, bounded by construction, that forward traffic can never fill.
 //
-// Any thread may Reserve and Commit; one thread at a time takes. Where producer and consumer are the same thread,
-// events pass through a plain vector instead of the concurrent queue.
+// Any thread may Reserve and Commit; one thread at a time takes. Where producer and consumer are
+// the same thread, events pass through a plain vector instead of the concurrent queue.
 #pragma once
 
 #include <algorithm>
@@ -45,8 +45,8 @@ class Lane {
     remote_size_.fetch_add(events.size(), std::memory_order_relaxed);
     remote_.Push(events);
   }
-  // Appends at most `most` events to `batch`. Half of the room is kept for the remote side, so that neither
-  // starves the other.
+  // Appends at most `most` events to `batch`. Half of the room is kept for the remote side, so that
+  // neither starves the other.
   void Take(std::vector<In>& batch, std::size_t most) {
     const std::size_t waiting = remote_size_.load(std::memory_order_relaxed);
     std::size_t from_local = std::min(most, local_.size() - head_);
@@ -69,7 +69,8 @@ class Lane {
     remote_size_.fetch_sub(got, std::memory_order_relaxed);
   }
   [[nodiscard]] std::size_t size() const {
-    return local_size_.load(std::memory_order_relaxed) + remote_size_.load(std::memory_order_relaxed);
+    return local_size_.load(std::memory_order_relaxed) +
+           remote_size_.load(std::memory_order_relaxed);
   }
 
  private:
@@ -99,7 +100,7 @@ class InboxBase {
   [[nodiscard]] Credits& credits() { return credits_; }
   [[nodiscard]] Controller& controller() { return *controller_; }
   [[nodiscard]] StageStats& stats() { return stats_; }
-  [[nodiscard]] virtual std::size_t queued() const = 0;  // forward events not yet taken
+  [[nodiscard]] virtual std::size_t queued() const = 0;   // forward events not yet taken
   [[nodiscard]] virtual std::size_t waiting() const = 0;  // all events not yet taken
 
   [[nodiscard]] Load load() const {
@@ -123,7 +124,8 @@ class InboxBase {
     if (credits_.room() > 0) upstream->MarkReady();  // it came free in between
   }
 
-  // The longest delay of those that left since the last call. For the one thread that is in the stage.
+  // The longest delay of those that left since the last call. For the one thread that is in the
+  // stage.
   void NoteDelay(Nanos delay) { longest_delay_ = std::max(longest_delay_, delay); }
   [[nodiscard]] Nanos TakeLongestDelay() { return std::exchange(longest_delay_, Nanos(0)); }
 

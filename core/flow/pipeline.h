@@ -1,5 +1,5 @@
-// Pipeline: owns every inbox, stage and pool of one node. Wire it (AddPool, Open in the order a task travels, Run),
-// then either Start its threads or, in a test, Step it on one thread by seed.
+// Pipeline: owns every inbox, stage and pool of one node. Wire it (AddPool, Open in the order a
+// task travels, Run), then either Start its threads or, in a test, Step it on one thread by seed.
 #pragma once
 
 #include <concepts>
@@ -17,9 +17,10 @@
 
 namespace spillgate::flow {
 
-// A stage: any type with `using In`, Handle, and Flush (give up, in order, whatever it still holds). It may have
-// Tick(now), called each millisecond while the pool is awake, and Idle(), false while it holds something that no
-// inbox counts (the park). Handle is also called with an empty batch when a place downstream came free.
+// A stage: any type with `using In`, Handle, and Flush (give up, in order, whatever it still
+// holds). It may have Tick(now), called each millisecond while the pool is awake, and Idle(), false
+// while it holds something that no inbox counts (the park). Handle is also called with an empty
+// batch when a place downstream came free.
 template <class S>
 concept StageLike = requires(S s, std::span<typename S::In> batch, Instant now) {
   s.Handle(batch, now);
@@ -80,7 +81,8 @@ class StageRunner final : public Runnable {
     for (std::size_t c = 0; c < kMaxClasses; ++c) {
       if (by_class[c] > 0) stats.service[c].Add(each, by_class[c]);
     }
-    inbox_.controller().Left(static_cast<std::uint32_t>(left), inbox_.TakeLongestDelay(), busy, now);
+    inbox_.controller().Left(static_cast<std::uint32_t>(left), inbox_.TakeLongestDelay(), busy,
+                             now);
   }
 
   Inbox<In>& inbox_;
@@ -102,7 +104,8 @@ class Pipeline {
   template <class In>
   Inbox<In>& Open(std::string name, std::uint32_t shard, InboxOptions options,
                   std::unique_ptr<Controller> controller) {
-    auto inbox = std::make_unique<Inbox<In>>(std::move(name), shard, options, std::move(controller));
+    auto inbox =
+        std::make_unique<Inbox<In>>(std::move(name), shard, options, std::move(controller));
     Inbox<In>& opened = *inbox;
     inboxes_.push_back(std::move(inbox));
     return opened;
@@ -122,8 +125,8 @@ class Pipeline {
   void StartThreads();
   void StopThreads();
 
-  // After the threads have stopped: runs every stage until all inboxes are empty, and lets each give up what it
-  // holds, in the order tasks travel.
+  // After the threads have stopped: runs every stage until all inboxes are empty, and lets each
+  // give up what it holds, in the order tasks travel.
   void Flush(Instant now);
 
   // Tests: one batch of a random size of one random ready stage. False when no stage is ready.

@@ -19,9 +19,13 @@ thread_local const Pool* sole_pool = nullptr;
 
 }  // namespace
 
-void Runnable::MarkReady() { pool_->MarkReady(bit_); }
+void Runnable::MarkReady() {
+  pool_->MarkReady(bit_);
+}
 
-bool Runnable::OnOwnThread() const { return pool_->OnOwnThread(); }
+bool Runnable::OnOwnThread() const {
+  return pool_->OnOwnThread();
+}
 
 Pool::Pool(std::string name, const Clock& clock, PoolOptions options)
     : name_(std::move(name)), clock_(clock), options_(options) {
@@ -30,7 +34,9 @@ Pool::Pool(std::string name, const Clock& clock, PoolOptions options)
   }
 }
 
-Pool::~Pool() { Stop(); }
+Pool::~Pool() {
+  Stop();
+}
 
 void Pool::Serve(Runnable& runnable) {
   SG_CHECK(by_bit_.size() < kMostRunnables);
@@ -38,7 +44,9 @@ void Pool::Serve(Runnable& runnable) {
   by_bit_.push_back(&runnable);
 }
 
-bool Pool::OnOwnThread() const { return step_only_ || sole_pool == this; }
+bool Pool::OnOwnThread() const {
+  return step_only_ || sole_pool == this;
+}
 
 void Pool::Notify() {
   for (const auto& wake : wakes_) wake->Notify();
@@ -86,7 +94,8 @@ std::size_t Pool::Turn(std::size_t budget) {
   std::size_t batches = 0;
   while (batches < budget && RunOne(now)) ++batches;
   if (batches > 0) {
-    busy_ns_.fetch_add(static_cast<std::uint64_t>((now - begin).count()), std::memory_order_relaxed);
+    busy_ns_.fetch_add(static_cast<std::uint64_t>((now - begin).count()),
+                       std::memory_order_relaxed);
   }
   sole_pool = outer;
   return batches;

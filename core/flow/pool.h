@@ -1,8 +1,9 @@
-// Pool: a named set of threads that serve a list of stages, the most downstream first, in batches. An inbox is not
-// a thread: by default one pool with one thread, that of the event loop, serves all six.
+// Pool: a named set of threads that serve a list of stages, the most downstream first, in batches.
+// An inbox is not a thread: by default one pool with one thread, that of the event loop, serves all
+// six.
 //
-// A pool either has threads of its own (Start, Stop) or is driven by somebody else's loop, who calls Turn whenever
-// wake() has rung or after I/O. Serve everything before either begins.
+// A pool either has threads of its own (Start, Stop) or is driven by somebody else's loop, who
+// calls Turn whenever wake() has rung or after I/O. Serve everything before either begins.
 #pragma once
 
 #include <atomic>
@@ -35,11 +36,12 @@ class Pool {
   void Start();  // begins the pool's own threads
   void Stop();   // ends them; what waits in inboxes stays there
 
-  // One pass on the calling thread: runs what is ready until nothing is or `budget` batches have run, ticking
-  // stages when a tick is due. Answers the number of batches run.
+  // One pass on the calling thread: runs what is ready until nothing is or `budget` batches have
+  // run, ticking stages when a tick is due. Answers the number of batches run.
   std::size_t Turn(std::size_t budget);
 
-  // How long the driving loop may block now: 0 if there is work, a tick if anything is occupied, else kNever.
+  // How long the driving loop may block now: 0 if there is work, a tick if anything is occupied,
+  // else kNever.
   [[nodiscard]] Nanos MayBlock() const;
 
   void MarkReady(std::uint64_t bit) {
@@ -71,7 +73,8 @@ class Pool {
   const std::string name_;
   const Clock& clock_;
   const PoolOptions options_;
-  std::vector<Runnable*> by_bit_;  // bit 63 - i belongs to the i-th served: leading bits are upstream
+  std::vector<Runnable*>
+      by_bit_;  // bit 63 - i belongs to the i-th served: leading bits are upstream
   std::vector<std::unique_ptr<Wake>> wakes_;
   std::vector<std::thread> threads_;
   std::atomic<std::uint64_t> ready_{0};

@@ -1,5 +1,6 @@
-// The queue by which one thread hands events to another: moodycamel's, which is unbounded (credits bound it) and
-// ordered per producer only. Under ThreadSanitizer, which cannot see the fences it relies on, a mutex and a deque.
+// The queue by which one thread hands events to another: moodycamel's, which is unbounded (credits
+// bound it) and ordered per producer only. Under ThreadSanitizer, which cannot see the fences it
+// relies on, a mutex and a deque.
 #pragma once
 
 #include <cstddef>

@@ -1,6 +1,6 @@
-// What one stage (one shard of it) counts about itself. Written with plain loads and stores by the one thread
-// that is in the stage, except the counters of arrivals, which any upstream adds to once a batch; read by anyone.
-// The command, the admin port and the tests all read these same numbers.
+// What one stage (one shard of it) counts about itself. Written with plain loads and stores by the
+// one thread that is in the stage, except the counters of arrivals, which any upstream adds to once
+// a batch; read by anyone. The command, the admin port and the tests all read these same numbers.
 #pragma once
 
 #include <array>
@@ -26,7 +26,8 @@ class Counter {
   std::atomic<std::uint64_t> value_{0};
 };
 
-// Durations in powers of two: bucket i counts those of [2^(i-1), 2^i) nanoseconds. One writer at a time.
+// Durations in powers of two: bucket i counts those of [2^(i-1), 2^i) nanoseconds. One writer at a
+// time.
 class Histogram {
  public:
   static constexpr std::size_t kBuckets = 44;  // up to 2^43 ns, two hours and a half
@@ -46,15 +47,15 @@ class Histogram {
 };
 
 struct StageStats {
-  std::array<Counter, kMaxClasses> handled;            // events that left, by class
-  std::array<Histogram, kMaxClasses> wait;             // arrival to emit
-  std::array<Histogram, kMaxClasses> service;          // busy time of the batch ÷ its size
+  std::array<Counter, kMaxClasses> handled;    // events that left, by class
+  std::array<Histogram, kMaxClasses> wait;     // arrival to emit
+  std::array<Histogram, kMaxClasses> service;  // busy time of the batch ÷ its size
   Counter batches;
   Counter busy_ns;
   std::atomic<std::uint64_t> arrived{0};
-  std::atomic<std::uint64_t> kept{0};                  // told to stay upstream
-  std::atomic<std::uint64_t> dropped{0};               // doomed on the way in
-  std::atomic<std::uint64_t> fuses{0};                 // kept for want of room: an interior bound blew
+  std::atomic<std::uint64_t> kept{0};     // told to stay upstream
+  std::atomic<std::uint64_t> dropped{0};  // doomed on the way in
+  std::atomic<std::uint64_t> fuses{0};    // kept for want of room: an interior bound blew
 };
 
 }  // namespace spillgate::flow

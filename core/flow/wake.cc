@@ -11,9 +11,13 @@
 
 namespace spillgate::flow {
 
-Wake::Wake() : fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) { SG_CHECK(fd_ >= 0); }
+Wake::Wake() : fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+  SG_CHECK(fd_ >= 0);
+}
 
-Wake::~Wake() { close(fd_); }
+Wake::~Wake() {
+  close(fd_);
+}
 
 void Wake::Ring() {
   // Whoever clears the flag rings; so many notifiers cost one system call.

@@ -1,6 +1,6 @@
-// Wake: how a thread that has nothing to do is woken, for one system call per empty-to-non-empty and none while
-// it is awake. The sleeper calls Prepare, looks for work once more, then Wait (or lets an event loop watch fd())
-// and Done; others call Notify after they made work visible.
+// Wake: how a thread that has nothing to do is woken, for one system call per empty-to-non-empty
+// and none while it is awake. The sleeper calls Prepare, looks for work once more, then Wait (or
+// lets an event loop watch fd()) and Done; others call Notify after they made work visible.
 #pragma once
 
 #include <atomic>

@@ -1,4 +1,5 @@
-// The four classes of work, most important first. A lower class keeps a minimum share but is shed first.
+// The four classes of work, most important first. A lower class keeps a minimum share but is shed
+// first.
 #pragma once
 
 #include <array>
@@ -14,6 +15,8 @@ inline constexpr std::size_t kClasses = 4;
 inline constexpr std::array<std::string_view, kClasses> kClassNames{"critical", "high", "normal",
                                                                     "sheddable"};
 
-[[nodiscard]] constexpr std::size_t Index(TaskClass cls) { return static_cast<std::size_t>(cls); }
+[[nodiscard]] constexpr std::size_t Index(TaskClass cls) {
+  return static_cast<std::size_t>(cls);
+}
 
 }  // namespace spillgate

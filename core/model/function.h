@@ -1,5 +1,6 @@
-// A function as the node knows it: a name, where it runs, what it needs. Immutable but for nothing; the node
-// keeps each for ever (their number is bounded), so stages on any thread hold plain pointers to them.
+// A function as the node knows it: a name, where it runs, what it needs. Immutable but for nothing;
+// the node keeps each for ever (their number is bounded), so stages on any thread hold plain
+// pointers to them.
 #pragma once
 
 #include <cstdint>
@@ -20,11 +21,11 @@ struct Function {
   FunctionId id = 0;
   std::string name;
   Host host = Host::kInline;
-  Resources shape;                    // what one run holds unless the submission names a shape
-  std::uint32_t slot_limit = 0;       // runs at the same time; 0 is "as many as fit"
-  std::uint8_t max_retries = 3;       // after the death of its worker
-  const void* entry = nullptr;        // the host's own handle; no stage looks inside
-  std::uint32_t library = 0;          // index of the library it came from
+  Resources shape;               // what one run holds unless the submission names a shape
+  std::uint32_t slot_limit = 0;  // runs at the same time; 0 is "as many as fit"
+  std::uint8_t max_retries = 3;  // after the death of its worker
+  const void* entry = nullptr;   // the host's own handle; no stage looks inside
+  std::uint32_t library = 0;     // index of the library it came from
 };
 
 }  // namespace spillgate

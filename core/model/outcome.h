@@ -1,5 +1,5 @@
-// How a task ended. Written once: whoever sets the fate first wins, and from then on the task only travels to
-// publication.
+// How a task ended. Written once: whoever sets the fate first wins, and from then on the task only
+// travels to publication.
 #pragma once
 
 #include <cstdint>
@@ -31,8 +31,9 @@ struct Failure {
 struct Outcome {
   Fate fate = Fate::kOpen;
   Reason reason = Reason::kNone;
-  Value value;                                  // return 0
-  std::unique_ptr<std::vector<Value>> further;  // returns 1 and up, for the few tasks that have them
+  Value value;  // return 0
+  std::unique_ptr<std::vector<Value>>
+      further;  // returns 1 and up, for the few tasks that have them
   std::unique_ptr<Failure> failure;
 
   [[nodiscard]] bool open() const { return fate == Fate::kOpen; }

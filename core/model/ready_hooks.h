@@ -1,14 +1,59 @@
-// What the ready set keeps inside each task and each root, so that holding one costs no allocation. Only the
-// ready set reads or writes these.
+// What the ready set keeps inside each task and each root, so that holding one costs no allocation.
+// Only the ready set reads or writes these.
 #pragma once
 
 #include <cstdint>
 
 #include "core/base/clock.h"
+#include "core/model/ready_queue.h"
 
 namespace spillgate {
 
-struct ReadyTask {};
-struct ReadyRoot {};
+struct Root;
+struct Task;
+
+namespace ready {
+
+struct BundleOrder;
+struct DueOrder;
+struct Group;
+struct TaskOrder;
+
+// The waiting tasks of one root that are of one kind (the same resources and the same slot limit):
+// so either all of them can run now, or none can.
+struct Bundle {
+  Group* group = nullptr;  // null while it is not in use
+  Root* root = nullptr;
+  std::int64_t tag =
+      0;  // the root's when it was last put in its place; the root's own may have moved since
+  std::uint64_t order = 0;
+  Hook<Bundle> in_group;
+  Bundle* next = nullptr;  // of the root
+  Bundle* prev = nullptr;
+  OrderedQueue<Task, TaskOrder> tasks;
+};
+
+}  // namespace ready
+
+struct ReadyTask {
+  ready::Bundle* bundle = nullptr;  // null while it is not in the set
+  std::uint64_t order = 0;          // of arrival
+  Task* older = nullptr;
+  Task* newer = nullptr;
+  ready::Hook<Task> in_bundle;
+  ready::Hook<Task> in_due;
+  Nanos work{0};            // its estimate when it came, counted in its flow until it leaves
+  Instant since;            // when it came
+  Instant passed = kNever;  // when it was first in order, did not fit, and others were let past
+  std::uint8_t due = 0;     // which of the queues by deadline it is in
+};
+
+struct ReadyRoot {
+  std::int64_t tag = 0;     // virtual time at which it has had what it was given so far
+  std::uint64_t order = 0;  // since when it waits, for ties
+  std::uint32_t waiting = 0;
+  ready::Bundle own;  // most roots never need another
+  ready::Bundle* bundles = nullptr;
+};
 
 }  // namespace spillgate

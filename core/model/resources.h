@@ -1,5 +1,6 @@
-// Resource vectors: what a node has and what a task holds while it runs. Amounts are thousandths ("0.5 gpu" is
-// 500), memory in bytes; the first kinds are fixed, the rest are named by the node's config. Pure values.
+// Resource vectors: what a node has and what a task holds while it runs. Amounts are thousandths
+// ("0.5 gpu" is 500), memory in bytes; the first kinds are fixed, the rest are named by the node's
+// config. Pure values.
 #pragma once
 
 #include <array>
@@ -35,7 +36,8 @@ struct ResourceNames {
   [[nodiscard]] std::size_t Find(std::string_view name) const;
 };
 
-// "gpu 2 of 1, memory 8 GiB of 4 GiB": each kind of which `need` exceeds `have`, for people; empty if it fits.
+// "gpu 2 of 1, memory 8 GiB of 4 GiB": each kind of which `need` exceeds `have`, for people; empty
+// if it fits.
 [[nodiscard]] std::string DescribeShortage(const Resources& need, const Resources& have,
                                            const ResourceNames& names);
 

@@ -1,6 +1,7 @@
-// A root: the unit that is admitted, scheduled fairly, slowed by its window and dropped whole. A task that is
-// submitted alone is a root of one; a graph submitted piece by piece, and all that tasks spawn, belong to the
-// root they grow from. Shared by the tasks of the root; which part may write which field stands beside it.
+// A root: the unit that is admitted, scheduled fairly, slowed by its window and dropped whole. A
+// task that is submitted alone is a root of one; a graph submitted piece by piece, and all that
+// tasks spawn, belong to the root they grow from. Shared by the tasks of the root; which part may
+// write which field stands beside it.
 #pragma once
 
 #include <atomic>
@@ -27,8 +28,8 @@ struct Root {
   Instant deadline = kNever;
 
   std::atomic<bool> cancelled{false};  // set once, by the task table; read by every stage
-  // Unfinished tasks that wait for other tasks: parked, or blocked in a get or a spawn. When all of them do, only
-  // the reserve can help.
+  // Unfinished tasks that wait for other tasks: parked, or blocked in a get or a spawn. When all of
+  // them do, only the reserve can help.
   std::atomic<std::int32_t> stuck{0};
 
   ReadyRoot ready;  // scheduling's own

@@ -1,5 +1,6 @@
-// A task on its way through the node. Whoever holds the TaskPtr owns it and may write it; it moves with the
-// event. Its arguments stay in the frame they came in. It dies in publication and nowhere else.
+// A task on its way through the node. Whoever holds the TaskPtr owns it and may write it; it moves
+// with the event. Its arguments stay in the frame they came in. It dies in publication and nowhere
+// else.
 #pragma once
 
 #include <cstdint>
@@ -39,38 +40,42 @@ struct Record;  // the task's entry in the task table
 
 struct Task {
   TaskId id;
-  TaskId parent;                     // none for what a client submitted
+  TaskId parent;  // none for what a client submitted
   RootPtr root;
-  Record* record = nullptr;          // outlives the task
+  Record* record = nullptr;  // outlives the task
   const Function* function = nullptr;
   const Resources* shape = nullptr;  // what a lease for it holds
 
-  Buffer frame;                      // keeps `args` and `payload` alive; empty when there are neither
+  Buffer frame;  // keeps `args` and `payload` alive; empty when there are neither
   std::span<const ArgRef> args;
   ByteView payload;
   std::unique_ptr<Value[]> objects;  // the values of the object arguments, in the order of `args`
   std::uint32_t missing = 0;         // object arguments that do not exist yet; resolution's own
   std::uint32_t bytes = 0;           // what it is charged in every bound in bytes
 
-  Instant arrived;                   // at the stage that has it now
+  Instant arrived;  // at the stage that has it now
   Instant accepted;
   Instant deadline = kNever;
-  Nanos estimate{0};                 // slot time it was charged when it was placed
-  std::uint64_t lsn = 0;             // of its acceptance; 0 at level none
+  Nanos estimate{0};      // slot time it was charged when it was placed
+  std::uint64_t lsn = 0;  // of its acceptance; 0 at level none
   TaskClass cls = TaskClass::kNormal;
   Level level = Level::kNone;
   std::uint8_t returns = 1;
-  std::uint8_t depth = 0;            // 0 for a root's own tasks, one more for each parent
-  std::uint8_t attempt = 0;          // runs begun
-  std::uint8_t deaths = 0;           // workers that died with it
+  std::uint8_t depth = 0;    // 0 for a root's own tasks, one more for each parent
+  std::uint8_t attempt = 0;  // runs begun
+  std::uint8_t deaths = 0;   // workers that died with it
   std::uint8_t max_retries = 0;
-  std::uint8_t spills = 0;           // times it was offered to another node
-  bool started = false;              // it ran, or is a piece of a root that has: goes first in its root
+  std::uint8_t spills = 0;    // times it was offered to another node
+  bool from_reserve = false;  // its place in flight is one of the spawn reserve
+  bool started = false;       // it ran, or is a piece of a root that has: goes first in its root
 
-  ReadyTask ready;                   // scheduling's own
+  ReadyTask ready;  // scheduling's own
   Outcome outcome;
 
   Slab<Task>* home = nullptr;
+
+  // Whether running it takes something that scheduling has to get back.
+  [[nodiscard]] bool leased() const { return !shape->IsNothing() || function->slot_limit > 0; }
 };
 
 struct TaskDeleter {

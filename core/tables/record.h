@@ -1,6 +1,7 @@
-// What the node remembers of a task: whether it has ended and how, who waits for it, who its children are. Made
-// when the task is accepted; kept until its session has let go of the result and nothing here needs it.
-// All of it belongs to the task table's lock, but for `cancelled`, which every stage reads.
+// What the node remembers of a task: whether it has ended and how, who waits for it, who its
+// children are. Made when the task is accepted; kept until its session has let go of the result and
+// nothing here needs it. All of it belongs to the task table's lock, but for `cancelled`, which
+// every stage reads.
 #pragma once
 
 #include <atomic>
@@ -27,6 +28,8 @@ struct Record {
   bool released = false;   // the session has let go of it
   bool wanted = false;     // resolution holds tasks that wait for it
   bool detached = false;   // lives on when its session ends
+  std::uint8_t depth = 0;
+  std::uint8_t returns = 1;
   Level level = Level::kNone;
   std::uint32_t function = 0;
   std::uint32_t pins = 0;  // unfinished tasks that have it as an argument
@@ -34,7 +37,7 @@ struct Record {
   RootPtr root;            // until it ends
 
   Session* session = nullptr;
-  Record* parent = nullptr;      // while the parent is unfinished
+  Record* parent = nullptr;  // while the parent is unfinished
   Record* first_child = nullptr;
   Record* next_sibling = nullptr;
   Record* prev_sibling = nullptr;
@@ -43,7 +46,8 @@ struct Record {
   Waiter* waiters = nullptr;
 
   Outcome outcome;
-  Instant settled;         // when it ended
+  Instant accepted;
+  Instant settled;  // when it ended
 
   [[nodiscard]] bool open() const { return outcome.open(); }
 };

@@ -1,6 +1,7 @@
-// Registry<T>: things that are named once and then meant by a small number for the rest of the node's life, such as
-// functions and resource shapes. Adding takes a lock and is bounded; reading by number takes none. Entries never
-// move and never change, so any thread may keep a pointer to one.
+// Registry<T>: things that are named once and then meant by a small number for the rest of the
+// node's life, such as functions and resource shapes. Adding takes a lock and is bounded; reading
+// by number takes none. Entries never move and never change, so any thread may keep a pointer to
+// one.
 #pragma once
 
 #include <atomic>

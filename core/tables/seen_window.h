@@ -1,5 +1,6 @@
-// Which of a session's numbers were accepted, among the last 65,536: the memory behind "the same id again is the
-// same task". Numbers older than the window count as seen. Owned by the shard of submission that has the session.
+// Which of a session's numbers were accepted, among the last 65,536: the memory behind "the same id
+// again is the same task". Numbers older than the window count as seen. Owned by the shard of
+// submission that has the session.
 #pragma once
 
 #include <bitset>

@@ -1,5 +1,5 @@
-// A session: one client's numbering of its tasks, independent of the connection it happens to use. Belongs to the
-// task table's lock.
+// A session: one client's numbering of its tasks, independent of the connection it happens to use.
+// Belongs to the task table's lock.
 #pragma once
 
 #include <array>
@@ -19,14 +19,14 @@ struct Session {
   std::array<std::byte, 16> resume_token{};
   std::string name;
   TenantId tenant = 0;
-  ConnectionId connection = 0;      // 0 while disconnected
-  Instant disconnected = kNever;    // since when
-  std::uint64_t next_seq = 0;       // one past the largest number accepted
-  bool ended = false;               // goes when the last of its tasks has
-  std::uint64_t unfinished = 0;     // accepted, not yet ended
-  std::uint64_t unfetched = 0;      // ended, not yet released
+  ConnectionId connection = 0;    // 0 while disconnected
+  Instant disconnected = kNever;  // since when
+  std::uint64_t next_seq = 0;     // one past the largest number accepted
+  bool ended = false;             // goes when the last of its tasks has
+  std::uint64_t unfinished = 0;   // accepted, not yet ended
+  std::uint64_t unfetched = 0;    // ended, not yet released
   std::uint64_t unfetched_bytes = 0;
-  Record* records = nullptr;        // all of its records, newest first
+  Record* records = nullptr;  // all of its records, newest first
 };
 
 }  // namespace spillgate

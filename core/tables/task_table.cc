@@ -19,7 +19,9 @@ constexpr std::size_t kFewRequests = 1024;
 }  // namespace
 
 TaskTable::TaskTable(std::size_t reserve)
-    : root_slab_(reserve), record_slab_(reserve), request_slab_(kFewRequests),
+    : root_slab_(reserve),
+      record_slab_(reserve),
+      request_slab_(kFewRequests),
       waiter_slab_(kFewRequests) {
   records_.reserve(2 * reserve);
 }
@@ -63,7 +65,9 @@ Root* TaskTable::NewRoot() {
   return root;
 }
 
-void TaskTable::AddRoot(const RootPtr& root) { roots_.insert({root->id, root}); }
+void TaskTable::AddRoot(const RootPtr& root) {
+  roots_.insert({root->id, root});
+}
 
 RootPtr TaskTable::FindRoot(TaskId id) {
   const auto found = roots_.find(id);
@@ -157,7 +161,8 @@ void TaskTable::Unlink(Record& record) {
 }
 
 bool TaskTable::Cancel(Record& record, std::size_t most, std::vector<TaskId>& marked) {
-  // Depth first over the tree below, without recursion: down to a child, along to a sibling, up to the parent.
+  // Depth first over the tree below, without recursion: down to a child, along to a sibling, up to
+  // the parent.
   Record* at = &record;
   while (true) {
     if (at->open() && !at->cancelled.load(std::memory_order_relaxed)) {
@@ -196,7 +201,8 @@ Request& TaskTable::NewRequest(ConnectionId connection, std::uint32_t correlatio
   return *request;
 }
 
-// Requests that were answered in time leave their entry behind; it must not outlive the request by much.
+// Requests that were answered in time leave their entry behind; it must not outlive the request by
+// much.
 void TaskTable::DropDeadDue() {
   due_.clear();
   for (Request* request : live_with_deadline_) {

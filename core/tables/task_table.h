@@ -1,12 +1,13 @@
-// TaskTable: what several stages share about tasks: the sessions, the open roots, the records and who waits for
-// them. One lock for all of it, taken once a batch by whichever stage needs it and never held across an emit:
+// TaskTable: what several stages share about tasks: the sessions, the open roots, the records and
+// who waits for them. One lock for all of it, taken once a batch by whichever stage needs it and
+// never held across an emit:
 //
 //   MutexLock lock(table.mutex());
 //   for (...) table.Settle(...);
 //
-// Nothing in here blocks, does I/O or calls out. Pointers to records, sessions and roots stay valid until the
-// table is told to forget them. Bounds: records by the node's in-flight bound plus each session's bound on
-// unfetched results; requests by each connection's bound.
+// Nothing in here blocks, does I/O or calls out. Pointers to records, sessions and roots stay valid
+// until the table is told to forget them. Bounds: records by the node's in-flight bound plus each
+// session's bound on unfetched results; requests by each connection's bound.
 #pragma once
 
 #include <cstdint>
@@ -36,7 +37,8 @@ class TaskTable {
   // Sessions.
   Session& NewSession(SessionId id) REQUIRES(mutex_);
   [[nodiscard]] Session* FindSession(SessionId id) REQUIRES(mutex_);
-  // Forgets a session that has no unfinished tasks: its records go as soon as nothing here needs them.
+  // Forgets a session that has no unfinished tasks: its records go as soon as nothing here needs
+  // them.
   void EndSession(Session& session) REQUIRES(mutex_);
   [[nodiscard]] const HashMap<SessionId, std::unique_ptr<Session>>& sessions() REQUIRES(mutex_) {
     return sessions_;
@@ -49,17 +51,17 @@ class TaskTable {
   void CloseRoot(Root& root) REQUIRES(mutex_);
 
   // Records.
-  Record& Accept(TaskId id, Session& session, const RootPtr& root, Record* parent)
-      REQUIRES(mutex_);
+  Record& Accept(TaskId id, Session& session, const RootPtr& root, Record* parent) REQUIRES(mutex_);
   [[nodiscard]] Record* Find(TaskId id) REQUIRES(mutex_);
-  // The one write of the outcome. The caller has taken the record's waiters; what nobody needs any more goes.
+  // The one write of the outcome. The caller has taken the record's waiters; what nobody needs any
+  // more goes.
   void Settle(Record& record, Outcome&& outcome, Instant now) REQUIRES(mutex_);
   // The session lets go of the result; true if there was one to let go of.
   bool Release(Record& record) REQUIRES(mutex_);
   // Frees the record if nothing needs it any more; the caller may not touch it afterwards.
   void Sweep(Record& record) REQUIRES(mutex_);
-  // Marks an unfinished task and all below it as cancelled and appends those newly marked; at most `most`.
-  // True when the whole tree was marked.
+  // Marks an unfinished task and all below it as cancelled and appends those newly marked; at most
+  // `most`. True when the whole tree was marked.
   bool Cancel(Record& record, std::size_t most, std::vector<TaskId>& marked) REQUIRES(mutex_);
 
   // Requests.
@@ -89,7 +91,8 @@ class TaskTable {
     Request* request;  // compared with the live ones before it is believed
   };
 
-  // Heap order: nearest deadline on top, ties by connection and correlation so that it is the same in every run.
+  // Heap order: nearest deadline on top, ties by connection and correlation so that it is the same
+  // in every run.
   static bool Later(const Due& a, const Due& b) {
     return std::tie(a.deadline, a.connection, a.correlation) >
            std::tie(b.deadline, b.connection, b.correlation);
@@ -109,7 +112,8 @@ class TaskTable {
   HashMap<TaskId, RootPtr> roots_ GUARDED_BY(mutex_);
   HashMap<TaskId, Record*> records_ GUARDED_BY(mutex_);
   HashMap<ConnectionId, Connection> connections_ GUARDED_BY(mutex_);
-  std::vector<Due> due_ GUARDED_BY(mutex_);  // a heap; entries of requests that ended are skipped when met
+  std::vector<Due> due_
+      GUARDED_BY(mutex_);  // a heap; entries of requests that ended are skipped when met
   HashSet<Request*> live_with_deadline_ GUARDED_BY(mutex_);
   std::size_t request_count_ GUARDED_BY(mutex_) = 0;
   std::uint64_t next_root_order_ = 0;

@@ -1,5 +1,5 @@
-// Who waits for what. A Request is one get or wait of one connection; a Waiter ties it to one record. Belongs to
-// the task table's lock.
+// Who waits for what. A Request is one get or wait of one connection; a Waiter ties it to one
+// record. Belongs to the task table's lock.
 #pragma once
 
 #include <cstdint>
@@ -15,20 +15,20 @@ struct Waiter;
 struct Request {
   ConnectionId connection = 0;
   std::uint32_t correlation = 0;
-  std::uint32_t total = 0;       // ids asked for
-  bool wait = false;             // a wait (one answer when `needed` are ready), else a get (one answer an id)
-  std::uint32_t needed = 0;      // a wait: how many more must be ready
-  std::uint32_t left = 0;        // waiters still attached
+  std::uint32_t total = 0;  // ids asked for
+  bool wait = false;  // a wait (one answer when `needed` are ready), else a get (one answer an id)
+  std::uint32_t needed = 0;  // a wait: how many more must be ready
+  std::uint32_t left = 0;    // waiters still attached
   Instant deadline = kNever;
-  Waiter* waiters = nullptr;     // attached ones
-  Request* next = nullptr;       // of the same connection
+  Waiter* waiters = nullptr;  // attached ones
+  Request* next = nullptr;    // of the same connection
   Request* prev = nullptr;
 };
 
 struct Waiter {
   Request* request = nullptr;
   Record* record = nullptr;
-  std::uint32_t index = 0;       // a get: which return; a wait: position in the list of ids
+  std::uint32_t index = 0;  // a get: which return; a wait: position in the list of ids
   Waiter* next_of_record = nullptr;
   Waiter* prev_of_record = nullptr;
   Waiter* next_of_request = nullptr;

@@ -1,6 +1,7 @@
-// A static bound on occupancy, in count and bytes, with partial buffer sharing: a lower class may fill only part
-// of it, so that when the node is full the more important work still finds room. The shares are those of the
-// "AB" rule in the comparison of controllers that this project began with: all, 9/10, 8/10, 1/2.
+// A static bound on occupancy, in count and bytes, with partial buffer sharing: a lower class may
+// fill only part of it, so that when the node is full the more important work still finds room. The
+// shares are those of the "AB" rule in the comparison of controllers that this project began with:
+// all, 9/10, 8/10, 1/2.
 #include <algorithm>
 #include <array>
 
@@ -51,6 +52,8 @@ class Bound final : public Controller {
 
 }  // namespace
 
-std::unique_ptr<Controller> MakeBound() { return std::make_unique<Bound>(); }
+std::unique_ptr<Controller> MakeBound() {
+  return std::make_unique<Bound>();
+}
 
 }  // namespace spillgate::flow

@@ -1,5 +1,5 @@
-// Drops what is doomed: cancelled, or past its deadline. Refuses a group whose time is already up; for load it
-// relies on the stage's capacity alone.
+// Drops what is doomed: cancelled, or past its deadline. Refuses a group whose time is already up;
+// for load it relies on the stage's capacity alone.
 #include "core/flow/admission/controllers.h"
 
 namespace spillgate::flow {
@@ -20,6 +20,8 @@ class Deadline final : public Controller {
 
 }  // namespace
 
-std::unique_ptr<Controller> MakeDeadline() { return std::make_unique<Deadline>(); }
+std::unique_ptr<Controller> MakeDeadline() {
+  return std::make_unique<Deadline>();
+}
 
 }  // namespace spillgate::flow

@@ -15,6 +15,8 @@ class None final : public Controller {
 
 }  // namespace
 
-std::unique_ptr<Controller> MakeNone() { return std::make_unique<None>(); }
+std::unique_ptr<Controller> MakeNone() {
+  return std::make_unique<None>();
+}
 
 }  // namespace spillgate::flow

@@ -1,5 +1,5 @@
-// A toy node of three stages with a back edge: work flows source → worker → sink, and each piece of work needs one
-// of two slots that come home against the stream.
+// A toy node of three stages with a back edge: work flows source → worker → sink, and each piece of
+// work needs one of two slots that come home against the stream.
 #include "core/flow/pipeline.h"
 
 #include <gtest/gtest.h>
@@ -22,8 +22,12 @@ struct Done {
 };
 struct SlotHome {};
 
-Meta MetaOf(const Done& done) { return {.arrived = done.arrived, .bytes = 1, .cls = 2}; }
-void Arrive(Done& done, Instant now) { done.arrived = now; }
+Meta MetaOf(const Done& done) {
+  return {.arrived = done.arrived, .bytes = 1, .cls = 2};
+}
+void Arrive(Done& done, Instant now) {
+  done.arrived = now;
+}
 void Arrive(SlotHome&, Instant) {}
 
 // Holds work until a slot is free.
@@ -66,7 +70,8 @@ class Holder {
 class Counting {
  public:
   using In = Done;
-  Counting(InboxBase* self, EmitBack<SlotHome> home, std::atomic<int>& count, std::vector<int>* order)
+  Counting(InboxBase* self, EmitBack<SlotHome> home, std::atomic<int>& count,
+           std::vector<int>* order)
       : home_(std::move(home)), leave_(self), count_(count), order_(order) {}
   void Handle(std::span<In> batch, Instant now) {
     for (const Done& done : batch) {
@@ -93,11 +98,13 @@ class Toy {
       : pipeline_(clock) {
     Pool& first = pipeline_.AddPool("first", {.threads = threads});
     Pool& second = two_pools ? pipeline_.AddPool("second", {.threads = threads}) : first;
-    const InboxOptions options{.capacity = capacity, .capacity_bytes = 1 << 20, .back_capacity = 1 << 20};
+    const InboxOptions options{
+        .capacity = capacity, .capacity_bytes = 1 << 20, .back_capacity = 1 << 20};
     work_ = &pipeline_.Open<Holder::In>("holder", 0, options, MakeController(controller));
     auto& sink = pipeline_.Open<Done>("sink", 0, options, MakeController("none"));
     auto holder = std::make_unique<Holder>(
-        2, Emit<Done>(work_, sink, [this](Done&& done, Verdict, Instant) { stage_->Keep(std::move(done)); }));
+        2, Emit<Done>(work_, sink,
+                      [this](Done&& done, Verdict, Instant) { stage_->Keep(std::move(done)); }));
     stage_ = holder.get();
     pipeline_.Run(*work_, first, 8, std::move(holder));
     pipeline_.Run(sink, second, 8,

@@ -36,8 +36,9 @@ TEST(SeenWindow, AgreesWithASetOverRandomJumps) {
     window->Mark(seq);
     marked[seq] = true;
     end = std::max(end, seq + 1);
-    const std::uint64_t probe = end - std::min<std::uint64_t>(end, random() % (2 * SeenWindow::kSize));
-    const Answer expected = probe >= end                          ? Answer::kNew
+    const std::uint64_t probe =
+        end - std::min<std::uint64_t>(end, random() % (2 * SeenWindow::kSize));
+    const Answer expected = probe >= end                      ? Answer::kNew
                             : end - probe > SeenWindow::kSize ? Answer::kTooOld
                             : marked.contains(probe)          ? Answer::kSeen
                                                               : Answer::kNew;

@@ -1,0 +1,176 @@
+// The parts that a ready set is made of, and their orders. A Kind is what decides whether a task
+// can run now: its resources, and the slot limit of its function if that has one. In each class a
+// Kind has a Lane, so all that cannot run is passed over at once, however much of it waits. In a
+// Lane wait Groups (the tasks of one kind, of one tenant, in one class), in a Group Bundles (those
+// of one root), in a Bundle tasks. Only ReadySet uses these.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "core/base/ids.h"
+#include "core/base/links.h"
+#include "core/model/class.h"
+#include "core/model/function.h"
+#include "core/model/ready_hooks.h"
+#include "core/model/ready_queue.h"
+#include "core/model/resources.h"
+#include "core/model/task.h"
+
+namespace spillgate::ready {
+
+// Tags are virtual time: slot nanoseconds, divided by the weight. Groups and bundles hold a copy of
+// the tag that belongs to their flow or root, from when they were put in their place. A tag that
+// rose is noticed when its owner comes first; when a tag falls its owners are moved at once.
+
+// A tenant in a class: what the fair queue of that class serves.
+struct Flow {
+  std::int64_t tag = 0;        // when it has had what it was given so far
+  std::uint64_t order = 0;     // since when it waits, for ties
+  std::int64_t remainder = 0;  // slot time not in the tag, less than the weight
+  std::uint32_t weight = 1;
+  TaskClass cls = TaskClass::kNormal;
+  std::uint32_t roots = 0;  // that wait
+  std::size_t size = 0;
+  Nanos work{0};
+
+  // The fair queue over its roots. A new root starts where the roots that wait would be by now if
+  // they were all served at once, each a little (`arrival`): were it only where the last one served
+  // began, then new roots, who have always had nothing, could keep a root that needs a second turn
+  // waiting for ever.
+  std::int64_t arrival = 0;
+  std::int64_t served = 0;    // furthest tag at which a root was served
+  std::int64_t unspread = 0;  // slot time given out that `arrival` does not show yet
+
+  Group* recent = nullptr;  // kept while empty
+  Group* groups = nullptr;
+};
+
+struct Lane;
+
+struct Group {
+  Flow* flow = nullptr;
+  Lane* lane = nullptr;
+  std::int64_t tag = 0;
+  std::uint64_t order = 0;
+  Hook<Group> in_lane;
+  Group* next = nullptr;  // of the flow
+  Group* prev = nullptr;
+  OrderedQueue<Bundle, BundleOrder> bundles;
+};
+
+struct GroupOrder {
+  static Hook<Group>& HookOf(Group& group) { return group.in_lane; }
+  static bool Before(const Group& a, const Group& b) {
+    return a.tag != b.tag ? a.tag < b.tag : a.order < b.order;
+  }
+};
+
+struct BundleOrder {
+  static Hook<Bundle>& HookOf(Bundle& bundle) { return bundle.in_group; }
+  static bool Before(const Bundle& a, const Bundle& b) {
+    return a.tag != b.tag ? a.tag < b.tag : a.order < b.order;
+  }
+};
+
+struct TaskOrder {
+  static Hook<Task>& HookOf(Task& task) { return task.ready.in_bundle; }
+  static bool Before(const Task& a, const Task& b) {
+    if (a.started != b.started) return a.started;
+    if (a.deadline != b.deadline) return a.deadline < b.deadline;
+    return a.ready.order < b.ready.order;
+  }
+};
+
+struct DueOrder {
+  static Hook<Task>& HookOf(Task& task) { return task.ready.in_due; }
+  static bool Before(const Task& a, const Task& b) {
+    return a.deadline != b.deadline ? a.deadline < b.deadline : a.ready.order < b.ready.order;
+  }
+};
+
+struct Kind;
+
+struct Lane {
+  Kind* kind = nullptr;
+  std::size_t place = 0;  // in the list of its class, while it has groups
+  OrderedQueue<Group, GroupOrder> groups;
+};
+
+struct KindName {
+  Resources shape;
+  FunctionId limited = 0;  // 0 for all functions without a slot limit
+  friend bool operator==(const KindName&, const KindName&) = default;
+};
+
+struct Kind {
+  KindName name;
+  const Function* function = nullptr;  // whose slot limit it is; null for none
+  std::array<Lane, kClasses> lanes;
+};
+
+struct ClassQueue {
+  std::vector<Lane*> lanes;   // that have groups
+  std::size_t cursor = 0;     // where to look next, if there are too many to look at all
+  std::int64_t time = 0;      // virtual: furthest tag at which a flow was served
+  std::uint64_t weights = 0;  // of the flows that wait
+  std::size_t size = 0;
+  Nanos work{0};
+};
+
+// Things of one type that are used again instead of freed.
+template <class T>
+class Pool {
+ public:
+  [[nodiscard]] T* Take() {
+    if (free_.empty()) Grow();
+    T* thing = free_.back();
+    free_.pop_back();
+    *thing = T();
+    return thing;
+  }
+  void Give(T* thing) { free_.push_back(thing); }
+
+ private:
+  static constexpr std::size_t kBlock = 64;
+  void Grow() {
+    blocks_.push_back(std::make_unique<T[]>(kBlock));
+    free_.reserve(blocks_.size() * kBlock);
+    for (std::size_t i = kBlock; i > 0; --i) free_.push_back(&blocks_.back()[i - 1]);
+  }
+  std::vector<std::unique_ptr<T[]>> blocks_;
+  std::vector<T*> free_;
+};
+
+// Which two things something belongs to.
+struct Pair {
+  const void* one = nullptr;
+  const void* other = nullptr;
+  friend bool operator==(const Pair&, const Pair&) = default;
+};
+
+}  // namespace spillgate::ready
+
+template <>
+struct std::hash<spillgate::ready::Pair> {
+  std::size_t operator()(const spillgate::ready::Pair& pair) const noexcept {
+    const auto one = reinterpret_cast<std::uintptr_t>(pair.one);
+    return spillgate::Mix(one * 0x9e3779b97f4a7c15ULL +
+                          reinterpret_cast<std::uintptr_t>(pair.other));
+  }
+};
+
+template <>
+struct std::hash<spillgate::ready::KindName> {
+  std::size_t operator()(const spillgate::ready::KindName& name) const noexcept {
+    std::uint64_t mixed = name.limited;
+    for (const std::int64_t amount : name.shape.amount) {
+      mixed = spillgate::Mix(mixed * 0x9e3779b97f4a7c15ULL + static_cast<std::uint64_t>(amount));
+    }
+    return mixed;
+  }
+};

@@ -1,0 +1,224 @@
+#include "core/model/ready_set.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "core/base/check.h"
+
+namespace spillgate {
+
+using ready::Bundle;
+using ready::Flow;
+using ready::Group;
+
+namespace {
+
+// When a tag falls, so many of the places that depend on it are put right at once; the others when
+// they come first.
+constexpr int kMostMoved = 16;
+
+// Deadlines that are about as far away share a queue: there they mostly come in order.
+std::uint8_t DueQueue(Instant deadline, Instant now) {
+  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - now).count();
+  if (ms <= 0) return 0;
+  const int width = std::bit_width(static_cast<std::uint64_t>(ms));
+  return static_cast<std::uint8_t>(std::min(width / 2, 7));
+}
+
+}  // namespace
+
+ReadySet::ReadySet(std::size_t capacity, const CostModel& costs, const Options& options)
+    : capacity_(capacity), costs_(costs) {
+  Apply(options);
+  groups_.reserve(1024);
+  further_bundles_.reserve(1024);
+}
+
+ReadySet::~ReadySet() {
+  while (oldest_ != nullptr) (void)Remove(*oldest_);
+}
+
+void ReadySet::Apply(const Options& options) {
+  options_ = options;
+  shares_.Set(options.shares, options.share_window);
+}
+
+void ReadySet::SetWeight(TenantId tenant, std::uint32_t weight) {
+  Tenant& flows = TenantOf(tenant);
+  for (Flow& flow : flows) {
+    std::uint64_t& weights = classes_[Index(flow.cls)].weights;
+    if (flow.size != 0) weights -= flow.weight;
+    flow.weight = std::max(weight, 1U);
+    flow.remainder = 0;
+    if (flow.size != 0) weights += flow.weight;
+  }
+}
+
+void ReadySet::Push(TaskPtr owned, Instant now) {
+  SG_CHECK(size_ < capacity_ && !Holds(*owned));
+  Task& task = *owned.release();
+  Root& root = *task.root;
+  Flow& flow = FlowOf(root);
+  ready::ClassQueue& queue = classes_[Index(flow.cls)];
+  Group& group = GroupOf(flow, KindOf(task).lanes[Index(flow.cls)]);
+  task.ready.order = ++sequence_;
+  task.ready.passed = kNever;
+  task.ready.work = costs_.Estimate(task.function->id, task.estimate);
+
+  if (flow.size++ == 0) {
+    flow.tag =
+        std::max(flow.tag, queue.time);  // who was idle has no claim on what others had meanwhile
+    flow.order = sequence_;
+    queue.weights += flow.weight;
+  }
+  if (root.ready.waiting++ == 0) {
+    root.ready.tag = std::max(root.ready.tag, flow.arrival);
+    root.ready.order = sequence_;
+    ++flow.roots;
+  }
+  Bundle& bundle = BundleOf(root, group);
+  bundle.tasks.Append(&task);
+  task.ready.bundle = &bundle;
+  flow.work += task.ready.work;
+  queue.work += task.ready.work;
+  ++queue.size;
+  ++size_;
+  Track(task, now);
+}
+
+// Remembers it by age and by deadline.
+void ReadySet::Track(Task& task, Instant now) {
+  task.ready.since = now;
+  task.ready.older = newest_;
+  task.ready.newer = nullptr;
+  (newest_ != nullptr ? newest_->ready.newer : oldest_) = &task;
+  newest_ = &task;
+  if (task.deadline == kNever) return;
+  task.ready.due = DueQueue(task.deadline, now);
+  due_[task.ready.due].Append(&task);
+}
+
+void ReadySet::Forget(Task& task) {
+  Task* older = task.ready.older;
+  Task* newer = task.ready.newer;
+  (older != nullptr ? older->ready.newer : oldest_) = newer;
+  (newer != nullptr ? newer->ready.older : newest_) = older;
+  if (task.deadline != kNever) due_[task.ready.due].Remove(&task);
+  if (kept_for_ == &task) kept_for_ = nullptr;
+}
+
+void ReadySet::Detach(Task& task) {
+  Forget(task);
+  Bundle& bundle = *std::exchange(task.ready.bundle, nullptr);
+  Flow& flow = *bundle.group->flow;
+  Root& root = *bundle.root;
+  ready::ClassQueue& queue = classes_[Index(flow.cls)];
+  bundle.tasks.Remove(&task);
+  if (bundle.tasks.empty()) DropBundle(bundle);
+  if (--root.ready.waiting == 0) --flow.roots;
+  flow.work -= task.ready.work;
+  queue.work -= task.ready.work;
+  if (--flow.size == 0) {
+    flow.unspread = 0;
+    queue.weights -= flow.weight;
+  }
+  --queue.size;
+  --size_;
+}
+
+TaskPtr ReadySet::Remove(Task& task) {
+  SG_CHECK(Holds(task));
+  Detach(task);
+  return TaskPtr(&task);
+}
+
+bool ReadySet::Expire(Instant now, std::size_t most, std::vector<TaskPtr>& out) {
+  while (true) {
+    Task* earliest = nullptr;
+    for (const auto& queue : due_) {
+      Task* task = queue.First();
+      if (task == nullptr || task->deadline >= now) continue;
+      if (earliest == nullptr || ready::DueOrder::Before(*task, *earliest)) earliest = task;
+    }
+    if (earliest == nullptr) return false;
+    if (most-- == 0) return true;
+    out.push_back(Remove(*earliest));
+  }
+}
+
+void ReadySet::Started(const Task& task) {
+  ++StateOf(task.function->id).running;
+  Root& root = *task.root;
+  Flow& flow = FlowOf(root);
+  if (flow.size == 0) flow.tag = std::max(flow.tag, classes_[Index(flow.cls)].time);
+  if (root.ready.waiting == 0) root.ready.tag = std::max(root.ready.tag, flow.served);
+  const Nanos cost = std::clamp(task.estimate, Nanos(1), kMostSlotTime);
+  Charge(flow, cost.count());
+  root.ready.tag += cost.count();
+}
+
+void ReadySet::Ended(const Function& function) {
+  FunctionState& state = StateOf(function.id);
+  SG_CHECK(state.running > 0);
+  --state.running;
+}
+
+void ReadySet::Correct(Root& root, Nanos estimated, Nanos actual) {
+  const Nanos paid = std::clamp(estimated, Nanos(0), kMostSlotTime);
+  const Nanos owes = std::clamp(actual, Nanos(0), kMostSlotTime) - paid;
+  Flow& flow = FlowOf(root);
+  Charge(flow, owes.count());
+  root.ready.tag += owes.count();
+  if (owes >= Nanos(0)) return;
+  MoveForward(flow);
+  MoveForward(root.ready);
+}
+
+// Rounds down and keeps the rest, so that small tasks of a tenant with a great weight are not free.
+void ReadySet::Charge(Flow& flow, std::int64_t slot_time) {
+  if (flow.weight == 1) {
+    flow.tag += slot_time;
+    return;
+  }
+  const std::int64_t weight = flow.weight;
+  const std::int64_t sum = flow.remainder + slot_time;
+  const std::int64_t whole = sum / weight - (sum % weight < 0 ? 1 : 0);
+  flow.tag += whole;
+  flow.remainder = sum - whole * weight;
+}
+
+void ReadySet::MoveForward(Flow& flow) {
+  int left = kMostMoved;
+  for (Group* group = flow.groups; group != nullptr && left > 0; group = group->next, --left) {
+    if (group->bundles.empty()) continue;
+    group->lane->groups.Remove(group);
+    group->tag = flow.tag;
+    group->lane->groups.Insert(group);
+  }
+}
+
+void ReadySet::MoveForward(ReadyRoot& root) {
+  int left = kMostMoved;
+  for (Bundle* bundle = root.bundles; bundle != nullptr && left > 0;
+       bundle = bundle->next, --left) {
+    bundle->group->bundles.Remove(bundle);
+    bundle->tag = root.tag;
+    bundle->group->bundles.Insert(bundle);
+  }
+}
+
+std::size_t ReadySet::Size(TaskClass cls, TenantId tenant) const {
+  const Flow* flow = FindFlow(cls, tenant);
+  return flow == nullptr ? 0 : flow->size;
+}
+
+Nanos ReadySet::Work(TaskClass cls, TenantId tenant) const {
+  const Flow* flow = FindFlow(cls, tenant);
+  return flow == nullptr ? Nanos(0) : flow->work;
+}
+
+std::uint32_t ReadySet::Running(FunctionId function) const {
+  return function < functions_.size() ? functions_[function].running : 0;
+}
+
+}  // namespace spillgate

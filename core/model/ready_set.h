@@ -1,0 +1,172 @@
+// ReadySet: the tasks that could run and wait for resources, in the order in which they deserve
+// them. Scheduling owns it and is its only caller, on its thread. It owns its tasks until they
+// leave by Pop, Remove or Expire.
+//
+// The order: class first, but each class keeps its least share; then start-time fair queueing over
+// the tenants of the class, by weight, then over the roots of the tenant, both in estimated slot
+// time that is corrected when the work has ended; within a root work that was begun first, then the
+// earliest deadline, then the order of arrival. Class and tenant are those of the root. What stands
+// first but does not fit is passed by others for `reserve_after`; then what it needs is kept free
+// for it. A function at its slot limit is passed over and holds up nobody.
+//
+// Deterministic: the same calls give the same order. Every call costs O(log n) at most and in the
+// common case, where roots are served as they came, O(1). No allocation once its parts have grown
+// to the load.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "core/base/clock.h"
+#include "core/base/hash_map.h"
+#include "core/base/ids.h"
+#include "core/model/cost_model.h"
+#include "core/model/ready_parts.h"
+#include "core/model/ready_shares.h"
+#include "core/model/task.h"
+
+namespace spillgate {
+
+class ReadySet {
+ public:
+  struct Options {
+    std::array<std::uint32_t, kClasses> shares{
+        0, 5, 5, 5};  // percent of the slot time, at least, while it waits
+    Nanos share_window = std::chrono::seconds(1);  // slot time that a class may save up
+    Nanos reserve_after = std::chrono::milliseconds(100);
+    Nanos most_lag = std::chrono::milliseconds(100);  // virtual time that a tenant or root which
+                                                      // was kept from running may make up for
+  };
+
+  // Where a waiting task stands, for people. Bounds, not forecasts.
+  struct Standing {
+    TaskClass cls = TaskClass::kNormal;
+    std::size_t ahead = 0;  // tasks that may run before it, at most
+    Nanos work_ahead{0};    // slot time that the fair queue would give out before it, at most
+    Nanos lag{0};  // virtual time that its tenant is behind the last one served; negative is ahead
+    Nanos root_lag{0};  // the same of its root, among the tenant's
+    Nanos estimate{0};
+    bool fits = false;       // its resources are free
+    bool at_limit = false;   // all slots of its function are taken
+    Nanos passed_for{0};     // since it stood first and did not fit
+    bool room_kept = false;  // nothing that it needs is given to others behind it
+  };
+
+  // Holds `capacity` tasks: whoever pushes has reserved the place. `costs` outlives the set.
+  ReadySet(std::size_t capacity, const CostModel& costs, const Options& options);
+  ~ReadySet();
+  ReadySet(const ReadySet&) = delete;
+  ReadySet& operator=(const ReadySet&) = delete;
+
+  // May be called at any time; tasks that wait are not moved.
+  void Apply(const Options& options);
+  void SetWeight(TenantId tenant, std::uint32_t weight);  // 1 unless set; 0 counts as 1
+
+  // Task::estimate is the client's hint when the function is unknown; 0 is none. The root outlives
+  // its tasks here.
+  void Push(TaskPtr task, Instant now);
+
+  // The next task of those that fit into what is free, with its estimate read anew; null when there
+  // is none. Follow it by Started if it will run: nobody has paid for it yet.
+  [[nodiscard]] TaskPtr Pop(const Resources& free, Instant now);
+
+  // A task runs, also one that never was here: its tenant and root pay its estimate, its function
+  // has one slot less.
+  void Started(const Task& task);
+  // The slot is free again.
+  void Ended(const Function& function);
+  // What was paid and what it cost in the end; `actual` 0 if it never ran.
+  void Correct(Root& root, Nanos estimated, Nanos actual);
+
+  [[nodiscard]] bool Holds(const Task& task) const { return task.ready.bundle != nullptr; }
+  // Takes out a task that it holds.
+  [[nodiscard]] TaskPtr Remove(Task& task);
+  // Takes out tasks whose deadline has passed, earliest first, `most` at most; true if there are
+  // more.
+  bool Expire(Instant now, std::size_t most, std::vector<TaskPtr>& out);
+
+  [[nodiscard]] bool empty() const { return size_ == 0; }
+  [[nodiscard]] std::size_t size() const { return size_; }
+  [[nodiscard]] std::size_t Size(TaskClass cls) const { return classes_[Index(cls)].size; }
+  [[nodiscard]] Nanos Work(TaskClass cls) const { return classes_[Index(cls)].work; }
+  [[nodiscard]] std::size_t Size(TaskClass cls, TenantId tenant) const;
+  [[nodiscard]] Nanos Work(TaskClass cls,
+                           TenantId tenant) const;  // estimates from when the tasks came
+  [[nodiscard]] std::uint32_t Running(FunctionId function) const;
+  // When the task that is here for longest came; kNever when empty.
+  [[nodiscard]] Instant OldestArrival() const {
+    return oldest_ == nullptr ? kNever : oldest_->ready.since;
+  }
+  [[nodiscard]] Standing Explain(const Task& task, const Resources& free, Instant now) const;
+
+ private:
+  static constexpr std::size_t kDueQueues = 8;
+
+  struct FunctionState {
+    std::uint32_t running = 0;
+    ready::Kind* recent = nullptr;
+  };
+  using Tenant = std::array<ready::Flow, kClasses>;
+  struct Turns;
+  struct Room;
+  struct Found {
+    ready::Group* group = nullptr;
+    bool owed = false;
+  };
+
+  // ready_set.cc: what is where.
+  FunctionState& StateOf(FunctionId function);
+  Tenant& TenantOf(TenantId tenant);
+  [[nodiscard]] const ready::Flow* FindFlow(TaskClass cls, TenantId tenant) const;
+  ready::Flow& FlowOf(const Root& root) { return TenantOf(root.tenant)[Index(root.cls)]; }
+  ready::Kind& KindOf(const Task& task);
+  void DropUnusedKinds();
+  ready::Group& GroupOf(ready::Flow& flow, ready::Lane& lane);
+  void FreeGroup(ready::Group& group);
+  ready::Bundle& BundleOf(Root& root, ready::Group& group);
+  void AddBundle(ready::Bundle& bundle, Root& root, ready::Group& group);
+  void DropBundle(ready::Bundle& bundle);
+  void Track(Task& task, Instant now);
+  void Detach(Task& task);
+  void Forget(Task& task);
+  static void Charge(ready::Flow& flow, std::int64_t slot_time);
+  static void MoveForward(ready::Flow& flow);
+  static void MoveForward(ReadyRoot& root);
+
+  // ready_set_pick.cc: who is next.
+  [[nodiscard]] Turns TurnsNow() const;
+  [[nodiscard]] Nanos Quantum(std::size_t cls) const;
+  [[nodiscard]] bool AtLimit(const ready::Kind& kind) const;
+  [[nodiscard]] Found First(const Turns& turns, const Room* room);
+  [[nodiscard]] ready::Group* Scan(std::size_t turn, const Turns& turns, const Room* room);
+  [[nodiscard]] Room RoomNow(const Turns& turns, const Resources& free) const;
+  void Pass(Task& task, Instant now);
+  [[nodiscard]] TaskPtr Take(const Found& found);
+
+  const std::size_t capacity_;
+  const CostModel& costs_;
+  Options options_;
+  ready::ClassShares shares_;
+
+  std::array<ready::ClassQueue, kClasses> classes_;
+  std::vector<std::unique_ptr<Tenant>> tenants_;
+  std::vector<FunctionState> functions_;
+  HashMap<ready::KindName, std::unique_ptr<ready::Kind>> kinds_;
+  std::size_t most_kinds_ = 1024;               // look for unused ones when there are as many
+  HashMap<ready::Pair, ready::Group*> groups_;  // by flow and lane
+  HashMap<ready::Pair, ready::Bundle*> further_bundles_;  // by root and group
+  ready::Pool<ready::Group> free_groups_;
+  ready::Pool<ready::Bundle> free_bundles_;
+
+  std::array<ready::OrderedQueue<Task, ready::DueOrder>, kDueQueues> due_;
+  Task* oldest_ = nullptr;
+  Task* newest_ = nullptr;
+  Task* kept_for_ = nullptr;  // the task for which room is kept
+  std::size_t size_ = 0;
+  std::uint64_t sequence_ = 0;
+};
+
+}  // namespace spillgate

@@ -1,0 +1,219 @@
+// Who is next in a ready set.
+#include <algorithm>
+
+#include "core/model/ready_set.h"
+
+namespace spillgate {
+
+using ready::Bundle;
+using ready::Flow;
+using ready::Group;
+using ready::Kind;
+using ready::Lane;
+
+namespace {
+
+// Lanes looked at in one scan, unless none of them serves. Where more have work, the next scan goes
+// on from there.
+constexpr std::size_t kMostLooks = 64;
+
+// The bundle that comes first, after any whose root has been served since.
+Bundle& FirstBundle(Group& group) {
+  while (true) {
+    Bundle* bundle = group.bundles.First();
+    const std::int64_t tag = bundle->root->ready.tag;
+    if (bundle->tag == tag) return *bundle;
+    group.bundles.Remove(bundle);
+    bundle->tag = tag;
+    group.bundles.Insert(bundle);
+  }
+}
+
+Group& FirstGroup(Lane& lane) {
+  while (true) {
+    Group* group = lane.groups.First();
+    if (group->tag == group->flow->tag) return *group;
+    lane.groups.Remove(group);
+    group->tag = group->flow->tag;
+    lane.groups.Append(group);
+  }
+}
+
+Task& FirstTask(Group& group) {
+  return *FirstBundle(group).tasks.First();
+}
+
+// Both wait in the same class.
+bool Before(const Task& a, const Task& b) {
+  const Flow& flow = *a.ready.bundle->group->flow;
+  const Flow& other_flow = *b.ready.bundle->group->flow;
+  if (flow.tag != other_flow.tag) return flow.tag < other_flow.tag;
+  if (flow.order != other_flow.order) return flow.order < other_flow.order;
+  const ReadyRoot& root = a.ready.bundle->root->ready;
+  const ReadyRoot& other_root = b.ready.bundle->root->ready;
+  if (root.tag != other_root.tag) return root.tag < other_root.tag;
+  if (root.order != other_root.order) return root.order < other_root.order;
+  return ready::TaskOrder::Before(a, b);
+}
+
+// Seldom needs to look at the tasks: two groups of one tenant are rarely compared.
+bool Before(Group& a, Group& b) {
+  if (a.tag != b.tag) return a.tag < b.tag;
+  if (a.order != b.order) return a.order < b.order;
+  return Before(FirstTask(a), FirstTask(b));
+}
+
+// Moves the virtual time at which new roots start: as far as what was given out goes, spread over
+// the roots that wait, and never past the end of the one that is served.
+void Advance(Flow& flow, std::int64_t start, std::int64_t cost) {
+  std::int64_t step = flow.unspread;
+  if (flow.roots > 1) step /= flow.roots;
+  flow.unspread -= step * flow.roots;
+  flow.arrival = std::max({flow.arrival, start, std::min(flow.arrival + step, start + cost)});
+  flow.unspread += cost;
+}
+
+}  // namespace
+
+// The classes that have work, in the order of this moment.
+struct ReadySet::Turns {
+  std::array<std::uint8_t, kClasses> cls{};
+  std::array<bool, kClasses> owed{};
+  std::size_t count = 0;
+
+  void Add(std::size_t index, bool is_owed) {
+    cls[count] = static_cast<std::uint8_t>(index);
+    owed[count++] = is_owed;
+  }
+};
+
+// What may be taken of what is free: all of it before the task for which room is kept, behind it
+// only what that task will not need.
+struct ReadySet::Room {
+  const Resources& free;
+  const Task* kept_for = nullptr;
+  std::size_t kept_turn = 0;
+  Resources spare;
+
+  [[nodiscard]] bool Has(Group& group, std::size_t turn) const {
+    const Resources& shape = group.lane->kind->name.shape;
+    if (!shape.Fits(free)) return false;
+    if (kept_for == nullptr || turn < kept_turn || shape.Fits(spare)) return true;
+    if (turn > kept_turn) return false;
+    const Task& task = FirstTask(group);
+    return &task == kept_for || Before(task, *kept_for);
+  }
+};
+
+TaskPtr ReadySet::Pop(const Resources& free, Instant now) {
+  if (size_ == 0) return {};
+  const Turns turns = TurnsNow();
+  Found found = First(turns, nullptr);
+  if (found.group == nullptr) return {};
+  if (!found.group->lane->kind->name.shape.Fits(free)) {
+    Pass(FirstTask(*found.group), now);
+    const Room room = RoomNow(turns, free);
+    found = First(turns, &room);
+    if (found.group == nullptr) return {};
+  }
+  return Take(found);
+}
+
+ReadySet::Turns ReadySet::TurnsNow() const {
+  Turns turns;
+  std::size_t top = 0;
+  while (classes_[top].size == 0) ++top;
+  std::array<bool, kClasses> owed{};
+  for (std::size_t cls = top + 1; cls < kClasses; ++cls) {
+    if (classes_[cls].size == 0 || !shares_.IsOwed(cls, Quantum(cls))) continue;
+    owed[cls] = true;
+    turns.Add(cls, true);
+  }
+  for (std::size_t cls = top; cls < kClasses; ++cls) {
+    if (classes_[cls].size != 0 && !owed[cls]) turns.Add(cls, false);
+  }
+  return turns;
+}
+
+Nanos ReadySet::Quantum(std::size_t cls) const {
+  return classes_[cls].work / static_cast<std::int64_t>(classes_[cls].size);
+}
+
+bool ReadySet::AtLimit(const Kind& kind) const {
+  return kind.function != nullptr &&
+         functions_[kind.name.limited].running >= kind.function->slot_limit;
+}
+
+// The first group in order that may go: by its function's limit and, if `room` is given, by its
+// resources.
+ReadySet::Found ReadySet::First(const Turns& turns, const Room* room) {
+  for (std::size_t turn = 0; turn < turns.count; ++turn) {
+    Group* group = Scan(turn, turns, room);
+    if (group != nullptr) return {group, turns.owed[turn]};
+    const std::size_t cls = turns.cls[turn];
+    if (turns.owed[turn]) shares_.Unused(cls, Quantum(cls));
+  }
+  return {};
+}
+
+Group* ReadySet::Scan(std::size_t turn, const Turns& turns, const Room* room) {
+  ready::ClassQueue& queue = classes_[turns.cls[turn]];
+  const std::size_t count = queue.lanes.size();
+  std::size_t at = count > kMostLooks ? queue.cursor % count : 0;
+  Group* best = nullptr;
+  for (std::size_t looks = 0; looks < count && (looks < kMostLooks || best == nullptr); ++looks) {
+    Lane& lane = *queue.lanes[at];
+    if (++at == count) at = 0;
+    if (AtLimit(*lane.kind)) continue;
+    Group& group = FirstGroup(lane);
+    if (room != nullptr && !room->Has(group, turn)) continue;
+    if (best == nullptr || Before(group, *best)) best = &group;
+  }
+  queue.cursor = at;
+  return best;
+}
+
+ReadySet::Room ReadySet::RoomNow(const Turns& turns, const Resources& free) const {
+  Room room{.free = free, .kept_for = nullptr, .kept_turn = 0, .spare = free};
+  if (kept_for_ == nullptr) return room;
+  const Group& group = *kept_for_->ready.bundle->group;
+  if (AtLimit(*group.lane->kind)) return room;
+  room.kept_for = kept_for_;
+  while (turns.cls[room.kept_turn] != Index(group.flow->cls)) ++room.kept_turn;
+  for (std::size_t kind = 0; kind < kResourceKinds; ++kind) {
+    std::int64_t& spare = room.spare.amount[kind];
+    spare = std::max<std::int64_t>(0, spare - group.lane->kind->name.shape.amount[kind]);
+  }
+  return room;
+}
+
+// It stands first and does not fit: for a while others may go before it, then room is kept for it.
+void ReadySet::Pass(Task& task, Instant now) {
+  if (task.ready.passed == kNever) task.ready.passed = now;
+  if (now - task.ready.passed >= options_.reserve_after) kept_for_ = &task;
+}
+
+TaskPtr ReadySet::Take(const Found& found) {
+  Bundle& bundle = FirstBundle(*found.group);
+  Task& task = *bundle.tasks.First();
+  Flow& flow = *found.group->flow;
+  ready::ClassQueue& queue = classes_[Index(flow.cls)];
+  ReadyRoot& root = bundle.root->ready;
+  const Nanos cost = costs_.Estimate(task.function->id, task.estimate);
+  task.estimate = cost;
+
+  ready::ClassShares::Waiting waiting{};
+  for (std::size_t cls = 0; cls < kClasses; ++cls) waiting[cls] = classes_[cls].size != 0;
+  shares_.Dispatched(Index(flow.cls), found.owed, cost, waiting);
+
+  const std::int64_t lag = options_.most_lag.count();
+  flow.tag = std::max(flow.tag, queue.time - lag);
+  queue.time = std::max(queue.time, flow.tag);
+  root.tag = std::max(root.tag, flow.served - lag);
+  Advance(flow, root.tag, cost.count());
+  flow.served = std::max(flow.served, root.tag);
+  Detach(task);
+  return TaskPtr(&task);
+}
+
+}  // namespace spillgate
