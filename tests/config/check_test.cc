@@ -1,0 +1,135 @@
+#include "config/check.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "config/check_stages.h"
+#include "tests/config/parsing.h"
+
+namespace spillgate::config {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+struct Contradiction {
+  const char* text;
+  const char* message;
+};
+
+TEST(Check, SettingsThatContradictEachOtherAreReportedWhereOneIsSet) {
+  const std::vector<Contradiction> cases = {
+      {"[limits]\nin_flight = 65537",
+       "f.toml:2:1: error: stage.publication.capacity = 65536: less than limits.in_flight = 65537"},
+      {"[stage.publication]\ncapacity = 65535",
+       "f.toml:2:1: error: stage.publication.capacity = 65535: less than limits.in_flight = 65536"},
+      {"limits.in_flight_bytes = \"1GiB\"",
+       "f.toml:1:8: error: stage.publication.bytes = \"256MiB\": less than limits.in_flight_bytes "
+       "= \"1GiB\""},
+      {"[stage.publication]\ncontroller = \"bound\"",
+       "f.toml:2:1: error: stage.publication.controller: what was accepted is always answered"},
+      {"[stage.execution]\npool = \"lop\"",
+       "f.toml:2:1: error: stage.execution.pool = \"lop\": there is no [pool.lop] (did you mean "
+       "'loop'?)"},
+      {"[stage.execution]\npool = \"elsewhere\"",
+       "f.toml:2:1: error: stage.execution.pool = \"elsewhere\": there is no [pool.elsewhere]"},
+      {"[stage.execution]\npool = \"exec\"",
+       "f.toml:2:1: error: stage.execution.pool = \"exec\": a stage there would wait behind"},
+      {"[stage.scheduling]\nshards = 2",
+       "f.toml:2:1: error: stage.scheduling.shards = 2: scheduling is serial"},
+      {"[stage.resolution]\nshards = 2", "f.toml:2:1: error: stage.resolution.shards = 2"},
+      {"[stage.spillover]\nshards = 2", "f.toml:2:1: error: stage.spillover.shards = 2"},
+      {"[pool.loop]\nthreads = 7",
+       "f.toml:2:1: error: pool.loop.threads = 7: its stages can use 6, the sum of their shards"},
+      {"[pool.mine]\nthreads = 2\n[stage.execution]\npool = \"mine\"",
+       "f.toml:2:1: error: pool.mine.threads = 2: its stages can use 1"},
+      {"[pool.mine]", "f.toml:1:7: error: pool.mine: no stage names this pool"},
+      {"[pool.mine]\nthreads = \"auto\"", "f.toml:2:1: error: pool.mine: no stage names this pool"},
+      {"listen.tcp = \"0.0.0.0:7440\"",
+       "f.toml:1:8: error: listen.tcp = \"0.0.0.0:7440\": beyond loopback, anyone could run code"},
+      {"listen.admin = \"[::]:7441\"", "f.toml:1:8: error: listen.admin = \"[::]:7441\": beyond"},
+      {"listen.peer = \"node1:7442\"", "f.toml:1:8: error: listen.peer = \"node1:7442\": beyond"},
+      {"listen.tcp = \"127.0.0.1:7441\"",
+       "f.toml:1:8: error: listen.admin = \"127.0.0.1:7441\": listen.tcp has this port already"},
+      {"limits.connections_reserved = 1024",
+       "f.toml:1:8: error: limits.connections_reserved = 1024 with limits.connections = 1024"},
+      {"limits.frame_payload = \"64KiB\"",
+       "f.toml:1:8: error: limits.inline_value = \"100KiB\" with limits.frame_payload = \"64KiB\""},
+      {"limits.frame_payload = \"32MiB\"",
+       "f.toml:1:8: error: limits.frame_payload = \"32MiB\" with journal.buffer = \"32MiB\""},
+      {"journal.buffer = \"128MiB\"",
+       "f.toml:1:9: error: journal.buffer = \"128MiB\" with journal.segment = \"64MiB\""},
+      {"[journal]\nlinger = \"5ms\"\nsync_interval = \"4ms\"",
+       "f.toml:2:1: error: journal.linger = \"5ms\" with journal.sync_interval = \"4ms\""},
+      {"[workers]\nmax = 2\nprestart = 3",
+       "f.toml:3:1: error: workers.prestart = 3 with workers.max = 2: so many may not run"},
+      {"workers.retry_backoff = \"11s\"",
+       "f.toml:1:9: error: workers.retry_backoff = \"11s\" with workers.retry_backoff_max"},
+      {"class.critical.share = 50\nclass.high.share = 50",
+       "f.toml:2:12: error: class.NAME.share: the shares of all classes add up to 110 percent"},
+      {"[tenant.ada]\nuids = [7]\n[tenant.bob]\nuids = [8, 7]",
+       "f.toml:4:1: error: tenant.bob.uids: user 7 belongs to tenant \"ada\" already"},
+      {"[function.f]\ncustom = { camera = 1 }",
+       "f.toml:2:1: error: function.f.custom.camera: this node has no such resource"},
+      {"[library.x]", "f.toml:1:10: error: library.x.path is missing"},
+  };
+  for (const Contradiction& c : cases) {
+    EXPECT_THAT(ErrorsOf(c.text), StartsWith(c.message)) << c.text;
+  }
+}
+
+TEST(Check, NeighboursOfTheseAreFine) {
+  for (const char* text : {
+           "limits.in_flight = 65537\nstage.publication.capacity = 65537",
+           "stage.submission.shards = 4\npool.loop.threads = 9",
+           "stage.publication.shards = 2\nstage.execution.shards = 3",
+           "pool.exec.threads = 256",
+           "listen.tcp = \"0.0.0.0:7440\"\nauth.token_file = \"/etc/spillgate/tokens\"",
+           "listen.tcp = \"127.0.0.1:0\"\nlisten.peer = \"127.0.0.1:0\"",
+           "listen.tcp = \"127.0.0.1:7441\"\nlisten.admin = \"\"",
+           "limits.frame_payload = \"32MiB\"\njournal.level_max = \"none\"",
+           "limits.connections_reserved = 1023",
+           "limits.connections = 8",  // fewer than one user may have: then fewer it is
+           "class.critical.share = 50\nclass.high.share = 40",
+           "[tenant.ada]\nuids = [7, 7]",
+           "node.resources.camera = 1\nfunction.f.custom.camera = 1",
+       }) {
+    Good(text);
+  }
+}
+
+TEST(Check, ASocketsPathHasTheSystemsBound) {
+  Good("listen.unix = \"/" + std::string(106, 'x') + "\"");
+  EXPECT_EQ(ErrorsOf("listen.unix = \"/" + std::string(107, 'x') + "\""),
+            "f.toml:1:8: error: listen.unix has 108 bytes; the system takes at most 107 in the "
+            "path of a socket");
+}
+
+TEST(Check, ContradictionsComeBesideOtherErrors) {
+  const std::string errors = ErrorsOf("[stage.scheduling]\nshards = 2\nbtach = 1\n");
+  EXPECT_THAT(errors, HasSubstr("f.toml:2:1: error: stage.scheduling.shards = 2"));
+  EXPECT_THAT(errors, HasSubstr("f.toml:3:1: error: stage.scheduling.btach: unknown key"));
+}
+
+TEST(Check, TheOverrideIsBlamedIfItIsWhatContradicts) {
+  EXPECT_THAT(ErrorsOf("", {{}, {"limits.in_flight=100000"}}),
+              StartsWith("--set limits.in_flight=100000: error: stage.publication.capacity"));
+}
+
+TEST(Check, UsableThreadsAreTheShardsOfThePoolsStages) {
+  Config config;
+  EXPECT_EQ(UsableThreads(config, "loop"), 6U);
+  config.stages.submission.shards = 4;
+  EXPECT_EQ(UsableThreads(config, "loop"), 9U);
+  config.stages.submission.pool = "mine";
+  EXPECT_EQ(UsableThreads(config, "loop"), 5U);
+  EXPECT_EQ(UsableThreads(config, "mine"), 4U);
+  for (const StageName& stage : kStages) (config.stages.*stage.field).pool = "mine";
+  EXPECT_EQ(UsableThreads(config, "loop"), 1U) << "the sockets still need one";
+}
+
+}  // namespace
+}  // namespace spillgate::config
