@@ -1,5 +1,6 @@
-// The life of a task as a list of facts. An event's type says what is already guaranteed; whoever holds the TaskPtr
-// in it owns the task. Read with Node::Wire (server/node.cc), this is the whole graph.
+// The life of a task as a list of facts. An event's type says what is already guaranteed; whoever
+// holds the TaskPtr in it owns the task. Read with Node::Wire (server/node.cc), this is the whole
+// graph.
 #pragma once
 
 #include <cstdint>
@@ -21,16 +22,18 @@ namespace spillgate {
 
 // ---- with the stream
 
-// A frame of a client, worker or running task, header checked, from a connection that has said Hello.
+// A frame of a client, worker or running task, header checked, from a connection that has said
+// Hello.
 struct Received {
   ConnectionId connection = 0;
   SessionId session = 0;
-  Buffer frame;                 // the whole frame, header included
-  Nanos transit{0};             // time it spent in the kernel's queue, by the sender's clock
+  Buffer frame;      // the whole frame, header included
+  Nanos transit{0};  // time it spent in the kernel's queue, by the sender's clock
   Instant arrived;
 };
 
-// Decoded, new, within every bound; recorded in the task table; its place in the in-flight bound is its own.
+// Decoded, new, within every bound; recorded in the task table; its place in the in-flight bound is
+// its own.
 struct Accepted {
   TaskPtr task;
 };
@@ -56,15 +59,16 @@ struct Finished {
   TaskPtr task;
 };
 
-// A request about tasks rather than a task: get, wait, cancel, release, status. Rides to publication behind the
-// submissions that came before it on the same connection.
+// A request about tasks rather than a task: get, wait, cancel, release, status. Rides to
+// publication behind the submissions that came before it on the same connection.
 struct Asked {
   ConnectionId connection = 0;
   SessionId session = 0;
   Buffer frame;
 };
 
-// ---- against the stream; each has slots of its own, at most one per task, slot or object in flight
+// ---- against the stream; each has slots of its own, at most one per task, slot or object in
+// flight
 
 // An object that resolution asked about has its outcome.
 struct ObjectReady {
@@ -88,7 +92,8 @@ struct SlotFreed {
   RootPtr root;
   Nanos estimated{0};
   Nanos wall{0};
-  bool ran = true;  // false if it never began: nothing is learned from it
+  std::int64_t units = 0;  // slots that the lease was of, in thousandths
+  bool ran = true;         // false if it never began: nothing is learned from it
 };
 
 // A running task gives its slot back while it waits in a get, or takes it again.
@@ -111,6 +116,13 @@ struct SessionEnded {
   SessionId session = 0;
 };
 
+// The session's connection takes pushed results again: it has caught up (what was not handed over),
+// or it is a new one (`all` that is still kept).
+struct PushAgain {
+  SessionId session = 0;
+  bool all = false;
+};
+
 // A connection is gone: nobody reads its replies.
 struct ConnectionGone {
   ConnectionId connection = 0;
@@ -123,8 +135,8 @@ struct ConnectionGone {
           .deadline = task->deadline,
           .bytes = task->bytes,
           .cls = static_cast<std::uint8_t>(task->cls),
-          .cancelled = task->record != nullptr &&
-                       task->record->cancelled.load(std::memory_order_relaxed),
+          .cancelled =
+              task->record != nullptr && task->record->cancelled.load(std::memory_order_relaxed),
           .is_task = true};
 }
 
@@ -154,14 +166,28 @@ template <CarriesTask E>
           .cancelled = false,
           .is_task = false};
 }
-inline void Arrive(Received& event, Instant now) { event.arrived = now; }
-[[nodiscard]] inline std::size_t RouteOf(const Received& event) { return Mix(event.session); }
+inline void Arrive(Received& event, Instant now) {
+  event.arrived = now;
+}
+[[nodiscard]] inline std::size_t RouteOf(const Received& event) {
+  return Mix(event.session);
+}
 
 template <class E>
   requires(!CarriesTask<E> && !std::same_as<E, Received>)
 void Arrive(E&, Instant) {}
 
-[[nodiscard]] inline std::size_t RouteOf(const Asked& event) { return Mix(event.session); }
-[[nodiscard]] inline std::size_t RouteOf(const SessionEnded& event) { return Mix(event.session); }
+[[nodiscard]] inline std::size_t RouteOf(const Asked& event) {
+  return Mix(event.session);
+}
+[[nodiscard]] inline std::size_t RouteOf(const PushAgain& event) {
+  return Mix(event.session);
+}
+[[nodiscard]] inline std::size_t RouteOf(const SessionEnded& event) {
+  return Mix(event.session);
+}
+[[nodiscard]] inline std::size_t RouteOf(const CancelAsked& event) {
+  return std::hash<TaskId>()(event.task);
+}
 
 }  // namespace spillgate

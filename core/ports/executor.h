@@ -1,6 +1,7 @@
-// Executor: runs placed tasks. RunHere is for functions hosted inline and returns when they have; everything else
-// is started and reported back, exactly once a start, through the callback given at construction, even when the
-// process it ran in dies. Called by the execution stage's thread only; reports may come on any thread.
+// Executor: runs placed tasks. RunHere is for functions hosted inline and returns when they have;
+// everything else is started and reported back, exactly once a start, through the callback given at
+// construction, even when the process it ran in dies. Called by the execution stage's thread only;
+// reports may come on any thread.
 #pragma once
 
 #include <functional>
@@ -12,8 +13,8 @@
 namespace spillgate {
 
 enum class RunEnd : std::uint8_t {
-  kEnded,     // the task's outcome is set
-  kHostDied,  // the worker died under it: it may be run again; `detail` says how it died
+  kEnded,       // the task's outcome is set
+  kHostDied,    // the worker died under it: it may be run again; `detail` says how it died
   kTurnedAway,  // no thread or worker could take it; it has not run
 };
 
@@ -27,12 +28,14 @@ struct RunReport {
 // What a running task tells the node about itself.
 struct RunNotice {
   enum class Kind : std::uint8_t {
-    kBlocked,  // waits in a get: its slot is free for others, and `awaited` (if unstarted) may run in its place
+    kBlocked,  // waits in a get: its slot is free for others, and `awaited` (if unstarted) may run
+               // in its place
     kResumed,  // goes on; it counts against its slot again
   };
   Kind kind = Kind::kBlocked;
   TaskId task;
-  TaskId awaited;  // one unstarted task that would help most; none if it does not want to run any in place
+  TaskId awaited;  // one unstarted task that would help most; none if it does not want to run any
+                   // in place
 };
 
 using OnReport = std::function<void(RunReport&&)>;
@@ -43,13 +46,15 @@ class Executor {
   virtual ~Executor() = default;
   // Runs an inline function to its end on this thread and sets the outcome. May not block.
   virtual void RunHere(Task& task, Instant now) = 0;
-  // `nested_in`: the blocked task on whose thread or worker this one should run, if that is still blocked.
+  // `nested_in`: the blocked task on whose thread or worker this one should run, if that is still
+  // blocked.
   virtual void Start(TaskPtr task, TaskId nested_in, Instant now) = 0;
-  // Asks a started task to stop: its context says cancelled; a worker is interrupted, then killed. Its report
-  // comes all the same. Nothing happens if it has ended.
+  // Asks a started task to stop: its context says cancelled; a worker is interrupted, then killed.
+  // Its report comes all the same. Nothing happens if it has ended.
   virtual void Interrupt(TaskId task, Reason why, Instant now) = 0;
   virtual void Tick(Instant now) = 0;
-  // No more starts; ends what can be ended. Reports for all that was started come before it returns or soon after.
+  // No more starts; ends what can be ended. Reports for all that was started come before it returns
+  // or soon after.
   virtual void Stop() = 0;
 };
 

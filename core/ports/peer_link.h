@@ -1,6 +1,7 @@
-// PeerLink: the way to other nodes. Forwarding is two-phase: this node keeps the task until the peer says that it
-// has accepted it; the answer comes through the callback given at construction, exactly once an offer, on any
-// thread. An answer that got lost is kUnknown: the same offer is then repeated, and the peer deduplicates by id.
+// PeerLink: the way to other nodes. Forwarding is two-phase: this node keeps the task until the
+// peer says that it has accepted it; the answer comes through the callback given at construction,
+// exactly once an offer, on any thread. An answer that got lost is kUnknown: the same offer is then
+// repeated, and the peer deduplicates by id.
 #pragma once
 
 #include <functional>

@@ -1,5 +1,5 @@
-// Where replies go. A connection is a client's socket, a worker's, or a running task's own mailbox; the sender
-// does not know which. Safe from any thread; never blocks.
+// Where replies go. A connection is a client's socket, a worker's, or a running task's own mailbox;
+// the sender does not know which. Safe from any thread; never blocks.
 #pragma once
 
 #include "core/base/buffer.h"
@@ -11,10 +11,12 @@ class ReplySink {
  public:
   virtual ~ReplySink() = default;
 
-  // Queues whole frames for the connection, in order. Dropped if it is gone: what they said can be asked again.
+  // Queues whole frames for the connection, in order. Dropped if it is gone: what they said can be
+  // asked again.
   virtual void Send(ConnectionId to, ByteView frames) = 0;
 
-  // False while more is queued for it than it should have: results that nobody asked for then stay in the table.
+  // False while more is queued for it than it should have: results that nobody asked for then stay
+  // in the table.
   [[nodiscard]] virtual bool TakesPushes(ConnectionId to) const = 0;
 };
 

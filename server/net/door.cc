@@ -1,0 +1,308 @@
+#include "server/net/door.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/base/format.h"
+#include "schema/auth.h"
+
+namespace spillgate::net {
+namespace {
+
+template <class Array>
+void Fill(std::random_device& random, Array& bytes) {
+  for (std::byte& byte : bytes) byte = static_cast<std::byte>(random());
+}
+
+bool SameToken(const wire::Token& a, const std::array<std::byte, 16>& b) {
+  return wire::EqualInConstantTime(ByteView(a), ByteView(b));
+}
+
+}  // namespace
+
+Door::Door(Shared& shared, std::vector<flow::Inbox<Submission::In>*> submission,
+           std::vector<flow::Inbox<Publication::In>*> publication, DoorOptions options)
+    : shared_(shared),
+      submission_(std::move(submission)),
+      publication_(std::move(publication)),
+      options_(std::move(options)),
+      received_(submission_.size()),
+      received_bytes_(submission_.size()) {}
+
+template <class E>
+void Door::Tell(E event, std::uint64_t route) {
+  Publication::In for_publication = event;
+  publication_[Mix(route) % publication_.size()]->CommitBack({&for_publication, 1});
+}
+
+void Door::Greet(Visitor& visitor, Instant now) {
+  Fill(random_, visitor.nonce);
+  visitor.hello_by = After(now, options_.handshake);
+  const bool needs_token = !visitor.connection->is_unix() && options_.tcp_needs_token;
+  wire::Encode(wire::Greeting{.auth_required = needs_token, .nonce = visitor.nonce}, 0,
+               visitor.connection->out());
+}
+
+void Door::Refuse(Visitor& visitor, std::uint32_t correlation, Reason reason, std::string message) {
+  wire::Encode(wire::Error{reason, std::move(message)}, correlation, visitor.connection->out());
+}
+
+void Door::OnFrame(Visitor& visitor, ByteView bytes, Instant now) {
+  const wire::FrameView frame = wire::View(bytes);
+  const wire::FrameType type = frame.header.type;
+  if (!visitor.welcome) {
+    if (type == wire::FrameType::kHello) return OnHello(visitor, frame, now);
+    Refuse(visitor, frame.header.correlation, Reason::kUnauthenticated, "say Hello first");
+    visitor.connection->Flush();
+    return visitor.connection->Close("it did not say Hello first");
+  }
+  switch (type) {
+    case wire::FrameType::kSubmit:
+    case wire::FrameType::kPut:
+    case wire::FrameType::kOpenRoot:
+    case wire::FrameType::kCloseRoot:
+    case wire::FrameType::kGet:
+    case wire::FrameType::kWait:
+    case wire::FrameType::kCancel:
+    case wire::FrameType::kRelease:
+    case wire::FrameType::kStatus: {
+      const std::size_t shard = Mix(visitor.session) % submission_.size();
+      received_[shard].emplace_back(Received{.connection = visitor.connection->id(),
+                                             .session = visitor.session,
+                                             .frame = Buffer::CopyOf(bytes),
+                                             .transit = Transit(visitor, frame.header.sent_us, now),
+                                             .arrived = now});
+      received_bytes_[shard] += static_cast<std::int64_t>(bytes.size());
+      return;
+    }
+    case wire::FrameType::kRegister: return OnRegister(visitor, frame);
+    case wire::FrameType::kShape: return OnShape(visitor, frame);
+    case wire::FrameType::kStats: return OnStats(visitor, frame);
+    case wire::FrameType::kDrain: return OnDrain(visitor, frame);
+    case wire::FrameType::kPing:
+      return wire::Encode(wire::Pong{}, frame.header.correlation, visitor.connection->out());
+    default:
+      Refuse(visitor, frame.header.correlation, Reason::kUnsupported,
+             "a client does not send frames of this type");
+  }
+}
+
+// How long the frame waited in the kernel: what it took beyond the least that a frame of this
+// connection ever took. That least is let grow slowly, so that two clocks that drift apart do not
+// look like a queue for ever.
+Nanos Door::Transit(Visitor& visitor, std::uint64_t sent_us, Instant now) const {
+  if (sent_us == 0) return Nanos(0);
+  const auto received_us =
+      std::chrono::duration_cast<std::chrono::microseconds>(now.time_since_epoch());
+  const std::int64_t lag = received_us.count() - static_cast<std::int64_t>(sent_us);
+  if (!visitor.lag_known || lag < visitor.best_lag_us) {
+    visitor.best_lag_us = lag;
+    visitor.lag_known = true;
+  }
+  const std::int64_t waited = lag - visitor.best_lag_us;
+  visitor.best_lag_us += waited / 4096;
+  return std::chrono::microseconds(waited);
+}
+
+bool Door::HandOn(Instant) {
+  bool full = false;
+  for (std::size_t shard = 0; shard < submission_.size(); ++shard) {
+    std::vector<Submission::In>& frames = received_[shard];
+    if (frames.empty()) continue;
+    const auto count = static_cast<std::int64_t>(frames.size());
+    flow::Inbox<Submission::In>& inbox = *submission_[shard];
+    if (!inbox.Reserve(count, received_bytes_[shard])) {
+      // What was read is taken in, at most one read a connection; no more is read until there is
+      // room.
+      inbox.credits().Force(count, received_bytes_[shard]);
+      full = true;
+    }
+    inbox.Commit(frames);
+    frames.clear();
+    received_bytes_[shard] = 0;
+  }
+  return full;
+}
+
+bool Door::HasRoom() const {
+  return std::all_of(
+      submission_.begin(), submission_.end(), [](flow::Inbox<Submission::In>* inbox) {
+        const flow::Load load = inbox->load();
+        return load.queued + load.held < load.capacity && load.bytes < load.capacity_bytes;
+      });
+}
+
+void Door::OnHello(Visitor& visitor, const wire::FrameView& frame, Instant) {
+  const std::uint32_t correlation = frame.header.correlation;
+  const auto hello = wire::DecodeHello(frame);
+  std::string tenant;
+  const std::string_view why_not =
+      hello.has_value() ? WhyNot(visitor, *hello, tenant) : "malformed";
+  if (!why_not.empty()) {
+    Refuse(visitor, correlation, Reason::kUnauthenticated, "hello: " + std::string(why_not));
+    visitor.connection->Flush();
+    return visitor.connection->Close("its Hello was refused");
+  }
+  Welcome(visitor, *hello, tenant, correlation);
+}
+
+// Empty when the visitor may come in.
+std::string_view Door::WhyNot(const Visitor& visitor, const wire::Hello& hello,
+                              std::string& tenant) const {
+  if (hello.version_min > wire::kProtocolVersion || hello.version_max < wire::kProtocolVersion) {
+    return "this node speaks version 1 of the protocol only";
+  }
+  if (!visitor.connection->is_unix()) {
+    const auto token = options_.tokens.find(hello.name);
+    if (!options_.tcp_needs_token) {
+      tenant = hello.name;
+      return {};
+    }
+    const std::string_view secret = token == options_.tokens.end() ? "" : token->second;
+    const wire::Mac expected = wire::HelloMac(secret, visitor.nonce, hello.session, hello.name);
+    const bool same = wire::EqualInConstantTime(ByteView(expected), ByteView(hello.mac));
+    if (secret.empty() || !same) return "unknown name or wrong token; see auth.token_file";
+    tenant = hello.name;
+    return {};
+  }
+  const bool own = visitor.uid == getuid() || visitor.uid == 0;
+  const bool allowed = own || std::find(options_.allow_uids.begin(), options_.allow_uids.end(),
+                                        visitor.uid) != options_.allow_uids.end();
+  if (!allowed) return "this user may not use this node; see auth.allow_uids";
+  tenant = !hello.name.empty() && options_.tenants_by_name ? hello.name
+                                                           : "uid-" + std::to_string(visitor.uid);
+  return {};
+}
+
+void Door::Welcome(Visitor& visitor, const wire::Hello& hello, const std::string& tenant,
+                   std::uint32_t correlation) {
+  wire::Welcome welcome{.node = options_.node_name,
+                        .epoch = options_.epoch,
+                        .max_payload = options_.max_payload,
+                        .ids_per_get = shared_.limits.ids_per_get.load(),
+                        .deps_per_task = shared_.limits.deps_per_task.load(),
+                        .inline_value = shared_.limits.inline_value.load()};
+  bool resumed = false;
+  {
+    MutexLock lock(shared_.table.mutex());
+    Session* session = hello.session == 0 ? nullptr : shared_.table.FindSession(hello.session);
+    resumed = session != nullptr && !session->ended &&
+              SameToken(hello.resume_token, session->resume_token);
+    if (!resumed) {
+      SessionId id = 0;
+      while (id == 0 || shared_.table.FindSession(id) != nullptr) {
+        id = (std::uint64_t{random_()} << 32 | random_()) & ~kChildBit;
+      }
+      session = &shared_.table.NewSession(id);
+      Fill(random_, session->resume_token);
+      session->name = tenant;
+      session->tenant = options_.tenant ? options_.tenant(tenant) : 0;
+    }
+    session->connection = visitor.connection->id();
+    session->disconnected = kNever;
+    welcome.session = session->id;
+    welcome.resume_token = session->resume_token;
+    welcome.next_seq = session->next_seq;
+  }
+  welcome.resumed = resumed;
+  visitor.session = welcome.session;
+  visitor.welcome = true;
+  visitor.hello_by = kNever;
+  wire::Encode(welcome, correlation, visitor.connection->out());
+  if (resumed) Tell(PushAgain{visitor.session, true}, visitor.session);
+}
+
+void Door::OnRegister(Visitor& visitor, const wire::FrameView& frame) {
+  const auto request = wire::DecodeRegister(frame);
+  wire::Registered answer;
+  if (!request.has_value()) {
+    answer.reason = Reason::kMalformed;
+  } else {
+    answer.function = shared_.functions.Find(request->name);
+    const Function* function = shared_.functions.At(answer.function);
+    if (function == nullptr) {
+      answer.reason = Reason::kUnknownFunction;
+      answer.detail =
+          Format("no library of this node has a function '{}'; see [library] in its config",
+                 request->name);
+    } else {
+      answer.host = static_cast<std::uint8_t>(function->host);
+    }
+  }
+  wire::Encode(answer, frame.header.correlation, visitor.connection->out());
+}
+
+void Door::OnShape(Visitor& visitor, const wire::FrameView& frame) {
+  const auto request = wire::DecodeShape(frame);
+  wire::Shaped answer;
+  if (!request.has_value()) {
+    answer.reason = Reason::kMalformed;
+  } else {
+    const Resources resources = options_.parse_shape(request->text, answer.detail);
+    if (!answer.detail.empty()) {
+      answer.reason = Reason::kBadRequest;
+    } else {
+      answer.shape = shared_.shapes.Add(request->text, [&](std::uint32_t) {
+        return Shape{.name = request->text, .resources = resources};
+      });
+      if (answer.shape == 0) {
+        answer.reason = Reason::kTooLarge;
+        answer.detail = "this node knows as many shapes as it can; use one of those";
+      }
+    }
+  }
+  wire::Encode(answer, frame.header.correlation, visitor.connection->out());
+}
+
+void Door::OnStats(Visitor& visitor, const wire::FrameView& frame) {
+  const auto request = wire::DecodeStats(frame);
+  if (!request.has_value() || !options_.stats) {
+    return Refuse(visitor, frame.header.correlation, Reason::kMalformed, "stats: malformed body");
+  }
+  wire::Encode(wire::StatsReply{}, options_.stats(request->what), frame.header.correlation,
+               visitor.connection->out());
+}
+
+void Door::OnDrain(Visitor& visitor, const wire::FrameView& frame) {
+  const auto request = wire::DecodeDrain(frame);
+  const bool own = visitor.connection->is_unix() && (visitor.uid == getuid() || visitor.uid == 0);
+  if (!request.has_value() || !own) {
+    return Refuse(visitor, frame.header.correlation, Reason::kUnauthenticated,
+                  "drain: only the node's own user may ask for it, over its socket");
+  }
+  std::uint64_t left = static_cast<std::uint64_t>(shared_.in_flight.count());
+  wire::Encode(wire::Drained{left}, frame.header.correlation, visitor.connection->out());
+  if (options_.drain) options_.drain(visitor.connection->id());
+}
+
+void Door::OnGone(const Visitor& visitor, Instant) {
+  if (!visitor.welcome) return;
+  for (flow::Inbox<Publication::In>* shard : publication_) {
+    Publication::In event = ConnectionGone{visitor.connection->id()};
+    shard->CommitBack({&event, 1});
+  }
+}
+
+void Door::OnDrained(const Visitor& visitor) {
+  if (visitor.welcome) Tell(PushAgain{visitor.session, false}, visitor.session);
+}
+
+void Door::ExpireSessions(Instant now, Nanos ttl) {
+  std::vector<SessionId> over;
+  {
+    MutexLock lock(shared_.table.mutex());
+    for (const auto& [id, session] : shared_.table.sessions()) {
+      const bool gone = session->connection == 0 && session->disconnected != kNever;
+      if (gone && !session->ended && now - session->disconnected > ttl) over.push_back(id);
+    }
+  }
+  for (const SessionId id : over) {
+    Submission::In event = SessionEnded{id};
+    submission_[Mix(id) % submission_.size()]->CommitBack({&event, 1});
+    Tell(SessionEnded{id}, id);
+  }
+}
+
+}  // namespace spillgate::net

@@ -1,0 +1,89 @@
+// Door: what a connection says before and beside its tasks: Hello, functions, shapes, stats, drain,
+// ping. It opens and resumes sessions, and passes every frame about tasks into the submission
+// stage, in order. Loop's thread only.
+#pragma once
+
+#include <functional>
+#include <random>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "core/flow/inbox.h"
+#include "schema/messages.h"
+#include "server/net/connection.h"
+#include "stages/publication.h"
+#include "stages/shared.h"
+#include "stages/submission.h"
+
+namespace spillgate::net {
+
+struct DoorOptions {
+  std::string node_name;
+  std::uint64_t epoch = 0;
+  std::uint32_t max_payload = 16 << 20;
+  bool tcp_needs_token = true;
+  std::unordered_map<std::string, std::string> tokens;  // by name
+  std::vector<std::uint32_t> allow_uids;                // besides our own
+  bool tenants_by_name = false;
+  Nanos handshake = std::chrono::seconds(2);
+  std::function<std::string(std::string_view what)> stats;  // JSON
+  std::function<TenantId(std::string_view name)> tenant;
+  std::function<Resources(const std::string& text, std::string& problem)> parse_shape;
+  std::function<void(ConnectionId)> drain;
+};
+
+// What the door remembers of a connection.
+struct Visitor {
+  Connection* connection = nullptr;
+  SessionId session = 0;
+  wire::Token nonce{};
+  Instant hello_by = kNever;
+  std::uint32_t uid = 0;
+  bool welcome = false;
+  bool paused = false;           // submission's inbox was full
+  std::int64_t best_lag_us = 0;  // least (received − sent) of late; the clocks' difference
+  bool lag_known = false;
+};
+
+class Door {
+ public:
+  Door(Shared& shared, std::vector<flow::Inbox<Submission::In>*> submission,
+       std::vector<flow::Inbox<Publication::In>*> publication, DoorOptions options);
+
+  void Greet(Visitor& visitor, Instant now);
+  void OnFrame(Visitor& visitor, ByteView frame, Instant now);
+  // Hands on what one read brought; true if submission is full and the connection should not be
+  // read for now.
+  [[nodiscard]] bool HandOn(Instant now);
+  [[nodiscard]] bool HasRoom() const;
+  void OnGone(const Visitor& visitor, Instant now);
+  void OnDrained(const Visitor& visitor);
+  // Ends sessions that have been without a connection for too long.
+  void ExpireSessions(Instant now, Nanos ttl);
+
+ private:
+  void OnHello(Visitor& visitor, const wire::FrameView& frame, Instant now);
+  [[nodiscard]] std::string_view WhyNot(const Visitor& visitor, const wire::Hello& hello,
+                                        std::string& tenant) const;
+  void Welcome(Visitor& visitor, const wire::Hello& hello, const std::string& tenant,
+               std::uint32_t correlation);
+  void OnRegister(Visitor& visitor, const wire::FrameView& frame);
+  void OnShape(Visitor& visitor, const wire::FrameView& frame);
+  void OnStats(Visitor& visitor, const wire::FrameView& frame);
+  void OnDrain(Visitor& visitor, const wire::FrameView& frame);
+  void Refuse(Visitor& visitor, std::uint32_t correlation, Reason reason, std::string message);
+  [[nodiscard]] Nanos Transit(Visitor& visitor, std::uint64_t sent_us, Instant now) const;
+  template <class E>
+  void Tell(E event, std::uint64_t route);
+
+  Shared& shared_;
+  std::vector<flow::Inbox<Submission::In>*> submission_;
+  std::vector<flow::Inbox<Publication::In>*> publication_;
+  const DoorOptions options_;
+  std::random_device random_;  // session numbers and tokens must not be guessable
+  std::vector<std::vector<Submission::In>> received_;  // by shard
+  std::vector<std::int64_t> received_bytes_;
+};
+
+}  // namespace spillgate::net

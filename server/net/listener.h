@@ -1,0 +1,94 @@
+// Listener: the node's sockets for clients. Accepts, bounds and owns connections, carries replies
+// to them, and closes those that do not keep to the rules. All on the loop's thread, but for Send
+// and TakesPushes, which any stage calls.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "core/base/mutex.h"
+#include "core/base/result.h"
+#include "core/ports/reply_sink.h"
+#include "server/net/connection.h"
+#include "server/net/door.h"
+#include "server/net/loop.h"
+
+namespace spillgate::net {
+
+struct ListenerOptions {
+  std::string unix_path;  // "" is none
+  unsigned unix_mode = 0600;
+  std::string tcp_host;  // "" is none
+  std::uint16_t tcp_port = 0;
+  std::size_t connections = 1024;
+  std::size_t connections_per_uid = 512;
+  std::size_t connections_reserved = 4;  // of all, for the node's own user
+  Nanos session_ttl = std::chrono::minutes(10);
+  ConnectionLimits connection;
+};
+
+class Listener final : public ReplySink, private ConnectionOwner {
+ public:
+  Listener(Loop& loop, const Clock& clock, Door& door, ListenerOptions options);
+  ~Listener() override;
+
+  // Binds and listens; the error names the address and what is in its way.
+  [[nodiscard]] Status Open();
+  // No new connections; those there are stay.
+  void StopAccepting();
+  void CloseAll(std::string_view why);
+
+  void Send(ConnectionId to, ByteView frames) override EXCLUDES(mutex_);
+  [[nodiscard]] bool TakesPushes(ConnectionId to) const override;
+  // Where replies to running tasks go (ids with the top bit set); before Run.
+  void RouteInternal(ReplySink* sink) { internal_ = sink; }
+
+  [[nodiscard]] std::size_t connections() const { return count_.load(std::memory_order_relaxed); }
+
+  static constexpr ConnectionId kInternalBit = 1ULL << 63;
+
+ private:
+  struct Outgoing {
+    ConnectionId to;
+    Buffer frames;
+  };
+
+  [[nodiscard]] Status OpenUnix();
+  [[nodiscard]] Status OpenTcp();
+  void Accept(uv_stream_t* server, bool is_unix);
+  [[nodiscard]] std::string_view WhyFull(const Visitor& visitor) const;
+  void DeliverPosted() EXCLUDES(mutex_);
+  void EndTurn(Instant now);
+  void CheckVisitors(Instant now);
+
+  void OnFrame(Connection& connection, ByteView frame) override;
+  void OnReadEnd(Connection& connection) override;
+  void OnClosed(Connection& connection, std::string_view why) override;
+  void OnDrained(Connection& connection) override;
+
+  Loop& loop_;
+  const Clock& clock_;
+  Door& door_;
+  const ListenerOptions options_;
+  ReplySink* internal_ = nullptr;
+  uv_pipe_t unix_{};
+  uv_tcp_t tcp_{};
+  bool unix_open_ = false;
+  bool tcp_open_ = false;
+  std::unordered_map<ConnectionId, Visitor> visitors_;
+  std::unordered_map<std::uint32_t, std::size_t> per_uid_;
+  std::vector<ConnectionId> dirty_;  // have something to send at the end of the turn
+  std::vector<ConnectionId> paused_;
+  ConnectionId next_id_ = 1;
+  Instant now_;
+  std::atomic<std::size_t> count_{0};
+  Mutex mutex_;
+  std::vector<Outgoing> posted_ GUARDED_BY(mutex_);
+  std::atomic<bool> has_posted_{false};
+};
+
+}  // namespace spillgate::net

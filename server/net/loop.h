@@ -1,0 +1,85 @@
+// Loop: the event loop thread. Runs libuv's I/O and the stages that the config puts on the loop's
+// pool, and waits as the measurements say: while nothing else is busy on this node, look again with
+// a yield for a while after the last event, then block; otherwise block at once. Run returns after
+// Stop. Reactor for adapters with descriptors of their own.
+#pragma once
+
+#include <uv.h>
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "core/base/clock.h"
+#include "core/base/mutex.h"
+#include "core/flow/pool.h"
+#include "core/ports/reactor.h"
+
+namespace spillgate::net {
+
+class Loop final : public Reactor {
+ public:
+  struct Options {
+    Nanos poll = std::chrono::microseconds(20);
+    std::function<bool()>
+        others_busy;  // whether slots or workers of this node are at work; may be empty
+  };
+
+  // `pool` is driven by this loop; it was made with no threads of its own.
+  Loop(const Clock& clock, flow::Pool& pool, Options options);
+  ~Loop() override;
+
+  [[nodiscard]] uv_loop_t* uv() { return &uv_; }
+
+  // Called at the end of each turn, to send what the turn has produced. Before Run.
+  void AtTurnEnd(std::function<void(Instant)> job) { turn_end_.push_back(std::move(job)); }
+  // Called about every `period` on the loop's thread. Before Run.
+  void Every(Nanos period, std::function<void(Instant)> job);
+
+  void Run();
+  void Stop();  // any thread
+  // Wakes the loop if it sleeps; any thread.
+  void Wake() { pool_.wake().Notify(); }
+  // Something arrived or was sent: keep looking for a while before blocking. Loop's thread.
+  void NoteActivity() { active_ = true; }
+  [[nodiscard]] bool OnThread() const;
+
+  WatchId Watch(int fd, unsigned states, std::function<void(unsigned)> then) override;
+  void Change(WatchId watch, unsigned states) override;
+  void Unwatch(WatchId watch) override;
+  void Post(std::function<void()> job) override EXCLUDES(mutex_);
+
+ private:
+  struct Watched;
+  struct Periodic {
+    Nanos period;
+    Instant due;
+    std::function<void(Instant)> job;
+  };
+
+  void RunPosted() EXCLUDES(mutex_);
+  void RunPeriodic(Instant now);
+  void Block();
+  [[nodiscard]] Nanos MayBlock(Instant now) const;
+  void CloseHandles();
+
+  const Clock& clock_;
+  flow::Pool& pool_;
+  const Options options_;
+  uv_loop_t uv_;
+  uv_poll_t wake_watch_;
+  uv_timer_t timer_;
+  std::vector<std::function<void(Instant)>> turn_end_;
+  std::vector<Periodic> periodic_;
+  std::unordered_map<WatchId, Watched*> watched_;
+  WatchId next_watch_ = 1;
+  bool active_ = false;
+  std::atomic<bool> stop_{false};
+  Mutex mutex_;
+  std::vector<std::function<void()>> posted_ GUARDED_BY(mutex_);
+  std::atomic<bool> has_posted_{false};
+};
+
+}  // namespace spillgate::net

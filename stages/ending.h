@@ -1,0 +1,48 @@
+// The ways in which a stage ends a task before it ran: each sets the outcome, once, and leaves the
+// task to be sent to publication.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "core/model/task.h"
+
+namespace spillgate {
+
+inline constexpr std::size_t kMostMessage = 4096;
+
+inline void End(Task& task, Fate fate, Reason reason, std::string message, TaskId cause = {}) {
+  if (!task.outcome.open()) return;
+  if (message.size() > kMostMessage) message.resize(kMostMessage);
+  task.outcome.fate = fate;
+  task.outcome.reason = reason;
+  task.outcome.failure =
+      std::make_unique<Failure>(Failure{.message = std::move(message), .root_cause = cause});
+}
+
+inline void Fail(Task& task, Reason reason, std::string message, TaskId cause = {}) {
+  End(task, Fate::kFailed, reason, std::move(message), cause);
+}
+
+inline void Cancel(Task& task) {
+  End(task, Fate::kCancelled, Reason::kCancelled, "cancelled before it ran");
+}
+
+inline void Expire(Task& task, std::string_view where) {
+  End(task, Fate::kExpired, Reason::kDeadline, "its deadline passed " + std::string(where));
+}
+
+// The controller before a stage found it doomed: cancelled, else past its deadline.
+inline void EndDoomed(Task& task, bool cancelled) {
+  if (cancelled) {
+    Cancel(task);
+  } else {
+    Expire(task, "before it ran");
+  }
+}
+
+inline void Abandon(Task& task) {
+  Fail(task, Reason::kDrained, "the node stopped before it could run; submit it again");
+}
+
+}  // namespace spillgate

@@ -1,0 +1,196 @@
+#include "stages/execution.h"
+
+#include <algorithm>
+
+#include "core/base/format.h"
+#include "core/model/cost_model.h"
+#include "stages/ending.h"
+
+namespace spillgate {
+
+Execution::Execution(Shared& shared, Executor& executor, RetryOptions retry, std::uint64_t seed,
+                     Out out)
+    : shared_(shared), executor_(executor), retry_(retry), random_(seed), out_(std::move(out)) {}
+
+void Execution::Handle(std::span<In> batch, Instant now) {
+  if (!kept_.empty()) std::swap(kept_, finished_);
+  for (In& event : batch) {
+    if (auto* placed = std::get_if<Placed>(&event)) {
+      OnPlaced(std::move(*placed), now);
+    } else if (auto* ran = std::get_if<Ran>(&event)) {
+      OnRan(std::move(ran->report), now);
+    } else if (const auto* noticed = std::get_if<Noticed>(&event)) {
+      OnNotice(noticed->notice);
+    } else {
+      OnCancel(std::get<CancelAsked>(event).task, now);
+    }
+  }
+  EmitAll(now);
+}
+
+void Execution::OnPlaced(Placed&& event, Instant now) {
+  TaskPtr task = std::move(event.task);
+  const bool inline_host = task->function->host == Host::kInline;
+  if (task->leased() || !inline_host) {
+    running_.insert({task->id, Running{.held = *task->shape,
+                                       .function = task->function,
+                                       .root = task->root,
+                                       .estimated = task->estimate,
+                                       .units = SlotUnits(*task->shape),
+                                       .leased = task->leased()}});
+  }
+  if (!inline_host) {
+    Start(std::move(task), event.nested_in, now);
+    return;
+  }
+  task->started = true;
+  ++task->attempt;
+  executor_.RunHere(*task, now);
+  if (task->leased()) Free(task->id, task->estimate, true);
+  Finish(std::move(task));
+}
+
+void Execution::Start(TaskPtr task, TaskId nested_in, Instant now) {
+  task->started = true;
+  ++task->attempt;
+  executor_.Start(std::move(task), nested_in, now);
+}
+
+void Execution::OnRan(RunReport&& report, Instant now) {
+  TaskPtr task = std::move(report.task);
+  if (report.end == RunEnd::kHostDied) {
+    OnDeath(std::move(task), report.detail, now);
+    return;
+  }
+  if (report.end == RunEnd::kTurnedAway) {
+    Fail(*task, Reason::kNestedLimit,
+         Format("no thread or worker could take it: {}", report.detail));
+  }
+  Free(task->id, report.wall, report.end == RunEnd::kEnded);
+  Finish(std::move(task));
+}
+
+void Execution::OnDeath(TaskPtr task, const std::string& detail, Instant now) {
+  ++task->deaths;
+  const bool cancelled = task->record->cancelled.load(std::memory_order_relaxed);
+  if (cancelled) {
+    End(*task, Fate::kCancelled, Reason::kCancelled, "cancelled while it ran; " + detail);
+  } else if (now > task->deadline) {
+    End(*task, Fate::kExpired, Reason::kDeadline, "its deadline passed while it ran; " + detail);
+  } else if (task->deaths >= retry_.poison_deaths) {
+    Fail(*task, Reason::kPoison,
+         Format("{} workers died running it, the last one {}", task->deaths, detail));
+  } else if (task->deaths > task->max_retries) {
+    Fail(*task, Reason::kWorkerDied,
+         Format("its worker died and it may not be retried: {}", detail));
+  }
+  if (!task->outcome.open()) {
+    Free(task->id, Nanos(0), false);
+    Finish(std::move(task));
+    return;
+  }
+  const std::int64_t doubled = retry_.backoff.count() << std::min<int>(task->deaths - 1, 20);
+  const std::int64_t most = std::min(doubled, retry_.backoff_max.count());
+  const Nanos pause(static_cast<std::int64_t>(random_() % static_cast<std::uint64_t>(most + 1)));
+  again_.push({After(now, pause), ++deaths_, task->id});
+  resting_.insert({task->id, std::move(task)});
+}
+
+void Execution::OnNotice(const RunNotice& notice) {
+  const auto found = running_.find(notice.task);
+  if (found == running_.end()) return;  // it has ended since
+  Running& running = found.value();
+  const bool blocks = notice.kind == RunNotice::Kind::kBlocked;
+  if (running.blocked != blocks) {
+    running.blocked = blocks;
+    running.root->stuck.fetch_add(blocks ? 1 : -1, std::memory_order_relaxed);
+    shared_.stuck.fetch_add(blocks ? 1 : -1, std::memory_order_relaxed);
+    lent_.push_back({notice, running.held});
+  } else if (blocks) {
+    lent_.push_back({notice, Resources{}});  // still blocked, asks for another task to run in place
+  }
+}
+
+void Execution::OnCancel(TaskId id, Instant now) {
+  const auto resting = resting_.find(id);
+  if (resting != resting_.end()) {
+    TaskPtr task = std::move(resting.value());
+    resting_.erase(resting);
+    Cancel(*task);
+    Free(id, Nanos(0), false);
+    Finish(std::move(task));
+    return;
+  }
+  if (running_.contains(id)) executor_.Interrupt(id, Reason::kCancelled, now);
+}
+
+// Sends the lease home.
+void Execution::Free(TaskId id, Nanos wall, bool ran) {
+  const auto found = running_.find(id);
+  if (found == running_.end()) return;
+  Running& running = found.value();
+  if (running.blocked) {
+    // The slot was lent out and is not this task's to give back.
+    running.root->stuck.fetch_sub(1, std::memory_order_relaxed);
+    shared_.stuck.fetch_sub(1, std::memory_order_relaxed);
+    running.held = Resources{};
+  }
+  if (running.leased) {
+    freed_.push_back({.held = running.held,
+                      .function = running.function,
+                      .root = std::move(running.root),
+                      .estimated = running.estimated,
+                      .wall = wall,
+                      .units = running.units,
+                      .ran = ran});
+  }
+  running_.erase(found);
+}
+
+void Execution::Finish(TaskPtr task) {
+  finished_.push_back({std::move(task)});
+}
+
+void Execution::Tick(Instant now) {
+  executor_.Tick(now);
+  while (!again_.empty() && again_.top().at <= now) {
+    const auto found = resting_.find(again_.top().task);
+    again_.pop();
+    if (found == resting_.end()) continue;
+    TaskPtr task = std::move(found.value());
+    resting_.erase(found);
+    if (now > task->deadline) {
+      Expire(*task, "while it waited to be run again");
+      Free(task->id, Nanos(0), false);
+      Finish(std::move(task));
+    } else {
+      Start(std::move(task), {}, now);
+    }
+  }
+  EmitAll(now);
+}
+
+void Execution::EmitAll(Instant now) {
+  out_.slot_freed(freed_, now);
+  out_.slot_lent(lent_, now);
+  freed_.clear();
+  lent_.clear();
+  std::vector<Finished> finished = std::exchange(finished_, {});
+  out_.finished(finished, now);
+  finished.clear();
+  if (finished_.empty()) finished_ = std::move(finished);  // keep its memory
+}
+
+void Execution::Flush(Instant now) {
+  while (!resting_.empty()) {
+    const auto first = resting_.begin();
+    TaskPtr task = std::move(first.value());
+    resting_.erase(first);
+    Abandon(*task);
+    Free(task->id, Nanos(0), false);
+    Finish(std::move(task));
+  }
+  EmitAll(now);
+}
+
+}  // namespace spillgate

@@ -1,0 +1,105 @@
+// Execution: runs what was placed, on its lease. Inline functions run here and now; the rest is
+// started on the executor and comes back as Ran. A task whose worker died is run again after a
+// backoff, a bounded number of times; one that kills worker after worker is poison. Sharded by
+// slot: each shard has the tasks that it started.
+#pragma once
+
+#include <queue>
+#include <random>
+#include <span>
+#include <variant>
+#include <vector>
+
+#include "core/base/hash_map.h"
+#include "core/flow/emit.h"
+#include "stages/events.h"
+#include "stages/shared.h"
+
+namespace spillgate {
+
+// An executor's report and notice, as events.
+struct Ran {
+  RunReport report;
+};
+struct Noticed {
+  RunNotice notice;
+};
+
+inline void Arrive(Ran&, Instant) {}
+[[nodiscard]] inline std::size_t RouteOf(const Ran& event) {
+  return std::hash<TaskId>()(event.report.task->id);
+}
+[[nodiscard]] inline std::size_t RouteOf(const Noticed& event) {
+  return std::hash<TaskId>()(event.notice.task);
+}
+
+struct RetryOptions {
+  Nanos backoff = std::chrono::milliseconds(50);  // doubles a death, with full jitter
+  Nanos backoff_max = std::chrono::seconds(10);
+  std::uint8_t poison_deaths = 3;
+};
+
+class Execution {
+ public:
+  using In = std::variant<Placed, Ran, Noticed, CancelAsked>;
+  struct Out {
+    flow::Emit<Finished> finished;
+    flow::EmitBack<SlotFreed> slot_freed;
+    flow::EmitBack<SlotLent> slot_lent;
+  };
+
+  Execution(Shared& shared, Executor& executor, RetryOptions retry, std::uint64_t seed, Out out);
+
+  void Handle(std::span<In> batch, Instant now);
+  void Tick(Instant now);
+  void Flush(Instant now);
+
+  // A finished task that publication has no place for (a fuse: its capacity covers all in flight).
+  void Keep(Finished&& event) { kept_.push_back(std::move(event)); }
+
+ private:
+  struct Running {
+    Resources held;
+    const Function* function;
+    RootPtr root;
+    Nanos estimated;
+    std::int64_t units = 0;
+    bool leased = false;
+    bool blocked = false;
+  };
+  struct Again {
+    Instant at;
+    std::uint64_t order;  // ties are run in the order of death
+    TaskId task;
+    bool operator<(const Again& other) const {
+      return std::tie(at, order) > std::tie(other.at, other.order);
+    }
+  };
+
+  void OnPlaced(Placed&& event, Instant now);
+  void OnRan(RunReport&& report, Instant now);
+  void OnDeath(TaskPtr task, const std::string& detail, Instant now);
+  void OnNotice(const RunNotice& notice);
+  void OnCancel(TaskId id, Instant now);
+  void Start(TaskPtr task, TaskId nested_in, Instant now);
+  void Free(TaskId id, Nanos wall, bool ran);
+  void Finish(TaskPtr task);
+  void EmitAll(Instant now);
+
+  Shared& shared_;
+  Executor& executor_;
+  const RetryOptions retry_;
+  std::mt19937_64 random_;
+  Out out_;
+  HashMap<TaskId, Running> running_;
+  HashMap<TaskId, TaskPtr>
+      resting_;  // died with their worker; keep their lease until they run again
+  std::priority_queue<Again> again_;
+  std::uint64_t deaths_ = 0;
+  std::vector<Finished> finished_;
+  std::vector<Finished> kept_;
+  std::vector<SlotFreed> freed_;
+  std::vector<SlotLent> lent_;
+};
+
+}  // namespace spillgate

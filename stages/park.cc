@@ -1,0 +1,55 @@
+#include "stages/park.h"
+
+#include "core/base/check.h"
+
+namespace spillgate {
+
+bool Park::Put(TaskPtr& task, Instant now) {
+  if (parked_.size() >= options_.capacity || bytes_ + task->bytes > options_.bytes) return false;
+  const Instant at = std::min(task->deadline, After(now, options_.ttl));
+  over_.push({at, now, task->id});
+  bytes_ += task->bytes;
+  const TaskId id = task->id;
+  parked_.insert({id, std::move(task)});
+  return true;
+}
+
+Task* Park::Find(TaskId id) {
+  const auto found = parked_.find(id);
+  return found == parked_.end() ? nullptr : found->second.get();
+}
+
+TaskPtr Park::TakeOut(TaskId id) {
+  const auto found = parked_.find(id);
+  SG_CHECK(found != parked_.end());
+  TaskPtr task = std::move(found.value());
+  parked_.erase(found);
+  bytes_ -= task->bytes;
+  // The heap keeps the entry until its time comes; when most entries are such, start it afresh.
+  if (over_.size() > 64 + 2 * parked_.size()) {
+    std::vector<Over> live;
+    for (; !over_.empty(); over_.pop()) {
+      if (parked_.contains(over_.top().task)) live.push_back(over_.top());
+    }
+    over_ = std::priority_queue<Over>(std::less<Over>(), std::move(live));
+  }
+  return task;
+}
+
+TaskPtr Park::NextOver(Instant now, bool& expired) {
+  while (!over_.empty() && over_.top().at <= now) {
+    const TaskId id = over_.top().task;
+    over_.pop();
+    Task* task = Find(id);
+    if (task == nullptr) continue;
+    expired = task->deadline <= now;
+    return TakeOut(id);
+  }
+  return nullptr;
+}
+
+TaskPtr Park::Any() {
+  return parked_.empty() ? nullptr : TakeOut(parked_.begin()->first);
+}
+
+}  // namespace spillgate

@@ -1,0 +1,53 @@
+// The park: accepted tasks that wait for something other than their turn. Bounded in count and
+// bytes; every stay has an end. Counted in flight, but without a stage's credit. One owner, no
+// locks.
+#pragma once
+
+#include <cstdint>
+#include <queue>
+#include <vector>
+
+#include "core/base/hash_map.h"
+#include "core/model/task.h"
+
+namespace spillgate {
+
+class Park {
+ public:
+  struct Options {
+    std::size_t capacity = 32768;
+    std::size_t bytes = 64 << 20;
+    Nanos ttl = std::chrono::hours(1);
+  };
+
+  explicit Park(Options options) : options_(options) {}
+
+  // False, with the task still the caller's, when there is no room.
+  [[nodiscard]] bool Put(TaskPtr& task, Instant now);
+  [[nodiscard]] Task* Find(TaskId id);
+  // The task must be parked.
+  [[nodiscard]] TaskPtr TakeOut(TaskId id);
+  // One whose stay is over: its deadline has passed (`expired`) or it has been here for the time to
+  // live. Null when there is none.
+  [[nodiscard]] TaskPtr NextOver(Instant now, bool& expired);
+  [[nodiscard]] TaskPtr Any();  // for giving up what is held; null when empty
+
+  [[nodiscard]] std::size_t size() const { return parked_.size(); }
+  [[nodiscard]] std::size_t bytes() const { return bytes_; }
+  [[nodiscard]] Instant oldest() const { return over_.empty() ? kNever : over_.top().since; }
+
+ private:
+  struct Over {
+    Instant at;
+    Instant since;
+    TaskId task;
+    bool operator<(const Over& other) const { return at > other.at; }  // nearest on top
+  };
+
+  const Options options_;
+  HashMap<TaskId, TaskPtr> parked_;
+  std::priority_queue<Over> over_;  // entries of tasks that left are skipped when met
+  std::size_t bytes_ = 0;
+};
+
+}  // namespace spillgate

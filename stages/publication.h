@@ -1,0 +1,90 @@
+// Publication: where every accepted task ends, exactly once. Records the outcome, answers whoever
+// waits in one batched frame per connection and pass, announces the object to resolution, and frees
+// the task's place in flight. Also answers requests about tasks: get, wait, cancel, release,
+// status. Sharded by task (finished tasks) and by session (requests); what the shards share is in
+// the task table.
+#pragma once
+
+#include <deque>
+#include <span>
+#include <variant>
+#include <vector>
+
+#include "core/flow/emit.h"
+#include "stages/answers.h"
+#include "stages/events.h"
+#include "stages/shared.h"
+
+namespace spillgate {
+
+class Publication {
+ public:
+  using In = std::variant<Finished, Asked, Durable, PushAgain, SessionEnded, ConnectionGone>;
+  struct Out {
+    flow::EmitBack<ObjectReady> object_ready;
+    std::vector<flow::EmitBack<CancelAsked>> cancel;  // to every stage that holds tasks
+    flow::EmitBack<RoomFreed> room_freed;
+    flow::Departure done;
+  };
+
+  Publication(Shared& shared, Out out);
+
+  void Handle(std::span<In> batch, Instant now);
+  void Tick(Instant now);
+  void Flush(Instant now);
+
+ private:
+  struct Unsynced {
+    Lsn lsn;
+    TaskPtr task;
+  };
+
+  // All under the table's lock.
+  void OnFinished(TaskPtr task, Instant now) REQUIRES(shared_.table.mutex());
+  void Settle(TaskPtr task, Instant now) REQUIRES(shared_.table.mutex());
+  void AnswerWaiters(Record& record) REQUIRES(shared_.table.mutex());
+  void Push(Record& record) REQUIRES(shared_.table.mutex());
+  void UnpinArguments(const Task& task) REQUIRES(shared_.table.mutex());
+  void OnDurable(const Durable& durable, Instant now) REQUIRES(shared_.table.mutex());
+  void OnPushAgain(const PushAgain& event) REQUIRES(shared_.table.mutex());
+  void OnSessionEnded(SessionId id) REQUIRES(shared_.table.mutex());
+  void OnConnectionGone(ConnectionId id, Instant now) REQUIRES(shared_.table.mutex());
+  void EndSessions() REQUIRES(shared_.table.mutex());
+
+  void OnAsked(const Asked& asked, Instant now) REQUIRES(shared_.table.mutex());
+  void OnGet(const Asked& asked, const wire::FrameView& frame, Instant now)
+      REQUIRES(shared_.table.mutex());
+  void OnWait(const Asked& asked, const wire::FrameView& frame, Instant now)
+      REQUIRES(shared_.table.mutex());
+  void OnCancel(const Asked& asked, const wire::FrameView& frame) REQUIRES(shared_.table.mutex());
+  void OnRelease(const Asked& asked, const wire::FrameView& frame) REQUIRES(shared_.table.mutex());
+  void OnStatus(const Asked& asked, const wire::FrameView& frame, Instant now)
+      REQUIRES(shared_.table.mutex());
+  void CancelTree(TaskId id) REQUIRES(shared_.table.mutex());
+  void CancelRoot(Root& root) REQUIRES(shared_.table.mutex());
+  void CancelAll(Session& session) REQUIRES(shared_.table.mutex());
+  void ExpireRequests(Instant now) REQUIRES(shared_.table.mutex());
+  [[nodiscard]] Reason WhyAbsent(TaskId id) REQUIRES(shared_.table.mutex());
+  [[nodiscard]] bool MayAsk(const Asked& asked, const wire::FrameView& frame, std::size_t ids)
+      REQUIRES(shared_.table.mutex());
+  void AnswerWait(Request& request, bool timed_out) REQUIRES(shared_.table.mutex());
+  void Refuse(const Asked& asked, const wire::FrameView& frame, Reason reason,
+              std::string_view message);
+
+  void EmitAll(Instant now);
+
+  Shared& shared_;
+  Out out_;
+  Answers answers_;
+  std::deque<Unsynced>
+      unsynced_;  // finished, their records on the way to the disk; in order of LSN
+  std::vector<TaskId> cancelling_;  // trees that were too large for one pass
+  std::vector<SessionId> ending_;
+  std::vector<TaskPtr> done_;
+  std::vector<ObjectReady> announced_;
+  std::vector<TaskId> cancelled_;
+  std::int64_t freed_count_ = 0;
+  std::int64_t freed_bytes_ = 0;
+};
+
+}  // namespace spillgate

@@ -1,0 +1,166 @@
+#include "stages/scheduling.h"
+
+#include "core/base/format.h"
+#include "stages/ending.h"
+
+namespace spillgate {
+namespace {
+
+// Doomed tasks ended in one pass; the rest wait for the next, a millisecond later.
+constexpr std::size_t kMostExpiriesAPass = 1024;
+
+}  // namespace
+
+Scheduling::Scheduling(Shared& shared, const PeerLink& peers, Options options, Out out)
+    : shared_(shared),
+      peers_(peers),
+      options_(std::move(options)),
+      out_(std::move(out)),
+      free_(options_.total),
+      ready_(options_.capacity, costs_, options_.ready) {}
+
+void Scheduling::Handle(std::span<In> batch, Instant now) {
+  if (!kept_.empty()) std::swap(kept_, finished_);
+  for (In& event : batch) {
+    if (auto* resolved = std::get_if<Resolved>(&event)) {
+      OnTask(std::move(resolved->task), now);
+    } else if (auto* returned = std::get_if<Returned>(&event)) {
+      Hold(std::move(returned->task), now);
+    } else if (const auto* freed = std::get_if<SlotFreed>(&event)) {
+      OnFreed(*freed, now);
+    } else if (const auto* lent = std::get_if<SlotLent>(&event)) {
+      OnLent(*lent, now);
+    } else {
+      OnCancel(std::get<CancelAsked>(event).task);
+    }
+  }
+  Dispatch(now);
+  EmitAll(now);
+}
+
+void Scheduling::OnTask(TaskPtr task, Instant now) {
+  // What holds nothing and stands behind nobody runs at once.
+  if (!task->leased() && ready_.empty()) {
+    Place(std::move(task), {}, now);
+    return;
+  }
+  if (task->shape->Fits(options_.total)) {
+    Hold(std::move(task), now);
+    return;
+  }
+  if (peers_.HasPeers() && task->spills == 0) {
+    ++task->spills;
+    spilled_.push_back({std::move(task)});
+    return;
+  }
+  Fail(*task, Reason::kInfeasible,
+       Format("needs {}; no node here has as much. Ask for less, or add a node that has it",
+              DescribeShortage(*task->shape, options_.total, options_.names)));
+  finished_.push_back({std::move(task)});
+}
+
+void Scheduling::Hold(TaskPtr task, Instant now) {
+  held_.insert({task->id, task.get()});
+  ready_.Push(std::move(task), now);
+}
+
+void Scheduling::Place(TaskPtr task, TaskId nested_in, Instant) {
+  if (task->leased()) {
+    task->estimate = costs_.Estimate(task->function->id, task->estimate);
+    free_ -= *task->shape;
+    ready_.Started(*task);
+  }
+  placed_.push_back({std::move(task), nested_in});
+}
+
+void Scheduling::Dispatch(Instant now) {
+  while (TaskPtr task = ready_.Pop(free_, now)) {
+    held_.erase(task->id);
+    Place(std::move(task), {}, now);
+  }
+}
+
+void Scheduling::OnFreed(const SlotFreed& event, Instant) {
+  free_ += event.held;
+  ready_.Ended(*event.function);
+  if (event.ran) costs_.Learn(event.function->id, event.wall, event.units);
+  ready_.Correct(*event.root, event.estimated,
+                 event.ran ? SlotTime(event.wall, event.units) : Nanos(0));
+}
+
+void Scheduling::OnLent(const SlotLent& event, Instant now) {
+  if (event.notice.kind == RunNotice::Kind::kResumed) {
+    free_ -=
+        event.held;  // may fall below nothing: it runs again whether or not others took its slot
+    return;
+  }
+  free_ += event.held;
+  const auto found = held_.find(event.notice.awaited);
+  if (found == held_.end()) return;
+  TaskPtr task = ready_.Remove(*found->second);
+  held_.erase(task->id);
+  Place(std::move(task), event.notice.task, now);
+}
+
+void Scheduling::OnCancel(TaskId id) {
+  const auto found = held_.find(id);
+  if (found == held_.end()) return;
+  TaskPtr task = ready_.Remove(*found->second);
+  held_.erase(id);
+  Cancel(*task);
+  finished_.push_back({std::move(task)});
+}
+
+// A lease that was never used.
+void Scheduling::TakeBack(const Task& task) {
+  if (!task.leased()) return;
+  free_ += *task.shape;
+  ready_.Ended(*task.function);
+  ready_.Correct(*task.root, task.estimate, Nanos(0));
+}
+
+void Scheduling::Unplace(Placed&& event, Instant now) {
+  TakeBack(*event.task);
+  Hold(std::move(event.task), now);
+}
+
+void Scheduling::UnplaceDoomed(Placed&& event, bool cancelled) {
+  TakeBack(*event.task);
+  EndDoomed(*event.task, cancelled);
+  finished_.push_back({std::move(event.task)});
+}
+
+void Scheduling::Tick(Instant now) {
+  std::vector<TaskPtr> expired;
+  ready_.Expire(now, kMostExpiriesAPass, expired);
+  for (TaskPtr& task : expired) {
+    held_.erase(task->id);
+    Expire(*task, "while it waited for its turn");
+    finished_.push_back({std::move(task)});
+  }
+  Dispatch(now);
+  EmitAll(now);
+}
+
+void Scheduling::EmitAll(Instant now) {
+  std::vector<Placed> placed = std::exchange(placed_, {});
+  out_.placed(placed, now);
+  placed.clear();
+  if (placed_.empty()) placed_ = std::move(placed);  // keep its memory
+  std::vector<Spilled> spilled = std::exchange(spilled_, {});
+  out_.spilled(spilled, now);
+  std::vector<Finished> finished = std::exchange(finished_, {});
+  out_.finished(finished, now);
+}
+
+void Scheduling::Flush(Instant now) {
+  for (const auto& [id, task] : held_) {
+    TaskPtr taken = ready_.Remove(*task);
+    Abandon(*taken);
+    finished_.push_back({std::move(taken)});
+  }
+  held_.clear();
+  EmitAll(now);
+}
+
+}  // namespace spillgate

@@ -1,0 +1,80 @@
+// Scheduling: holds the ready set and decides what runs next, here or elsewhere. Takes tasks in
+// fair order, fits them to what is free, lets smaller ones pass a task that does not fit for a
+// bounded time, and says at once what can never fit. Serial: one owner of the ready set and of the
+// node's resources.
+#pragma once
+
+#include <span>
+#include <variant>
+#include <vector>
+
+#include "core/base/hash_map.h"
+#include "core/flow/emit.h"
+#include "core/model/cost_model.h"
+#include "core/model/ready_set.h"
+#include "core/ports/peer_link.h"
+#include "stages/events.h"
+#include "stages/shared.h"
+
+namespace spillgate {
+
+class Scheduling {
+ public:
+  using In = std::variant<Resolved, Returned, SlotFreed, SlotLent, CancelAsked>;
+  struct Out {
+    flow::Emit<Placed> placed;
+    flow::Emit<Spilled> spilled;
+    flow::Emit<Finished> finished;
+  };
+  struct Options {
+    Resources total;
+    ResourceNames names;
+    std::size_t capacity = 65536;
+    ReadySet::Options ready;
+    Nanos spill_after =
+        std::chrono::milliseconds(5);  // estimated wait here above which peers are asked
+  };
+
+  Scheduling(Shared& shared, const PeerLink& peers, Options options, Out out);
+
+  void Handle(std::span<In> batch, Instant now);
+  void Tick(Instant now);
+  void Flush(Instant now);
+
+  // Execution has no place for it: it is ready again, and its lease is free.
+  void Unplace(Placed&& event, Instant now);
+  void UnplaceDoomed(Placed&& event, bool cancelled);
+  // The next stage had no place for an ended task.
+  void Keep(Finished&& event) { kept_.push_back(std::move(event)); }
+  // Spillover has no place for it: it stays.
+  void KeepSpilled(Spilled&& event, Instant now) { Hold(std::move(event.task), now); }
+
+  [[nodiscard]] const Resources& free() const { return free_; }
+  [[nodiscard]] const ReadySet& ready() const { return ready_; }
+
+ private:
+  void OnTask(TaskPtr task, Instant now);
+  void OnFreed(const SlotFreed& event, Instant now);
+  void OnLent(const SlotLent& event, Instant now);
+  void OnCancel(TaskId id);
+  void Hold(TaskPtr task, Instant now);
+  void Place(TaskPtr task, TaskId nested_in, Instant now);
+  void TakeBack(const Task& task);
+  void Dispatch(Instant now);
+  void EmitAll(Instant now);
+
+  Shared& shared_;
+  const PeerLink& peers_;
+  const Options options_;
+  Out out_;
+  Resources free_;
+  CostModel costs_;
+  ReadySet ready_;
+  HashMap<TaskId, Task*> held_;  // what is in the ready set, for cancel and for running in place
+  std::vector<Placed> placed_;
+  std::vector<Spilled> spilled_;
+  std::vector<Finished> finished_;
+  std::vector<Finished> kept_;
+};
+
+}  // namespace spillgate
