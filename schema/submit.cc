@@ -158,20 +158,27 @@ std::optional<SubmitPreamble> ReadPreamble(const FrameView& frame) {
                         .first_seq = raw.first_seq};
 }
 
+std::optional<ChildPreamble> ReadChild(const FrameView& frame) {
+  const auto preamble = ReadPreamble(frame);
+  if (!preamble.has_value() || (preamble->flags & kChild) == 0) return std::nullopt;
+  RawChild raw;
+  std::memcpy(&raw, frame.body.data() + kPreambleSize, sizeof(raw));
+  return ChildPreamble{.parent = {raw.parent_session, raw.parent_seq},
+                       .stream = raw.stream,
+                       .attempt = raw.attempt,
+                       .first_index = raw.first_index};
+}
+
 SubmitError DecodeSubmit(const FrameView& frame, const SubmitLimits& limits, SubmitView& view) {
   RawPreamble raw;
   SG_CHECK(frame.body.size() >= sizeof(raw));  // ReadPreamble has seen it
   std::memcpy(&raw, frame.body.data(), sizeof(raw));
   view = SubmitView();
   if ((raw.flags & kChild) != 0) {
-    RawChild child;
-    SG_CHECK(frame.body.size() >= kPreambleSize + sizeof(child));
-    std::memcpy(&child, frame.body.data() + kPreambleSize, sizeof(child));
-    view.child = {.parent = {child.parent_session, child.parent_seq},
-                  .stream = child.stream,
-                  .attempt = child.attempt,
-                  .first_index = child.first_index};
-    if (child.first_index > std::numeric_limits<std::uint64_t>::max() - raw.count) {
+    const auto child = ReadChild(frame);
+    SG_CHECK(child.has_value());
+    view.child = *child;
+    if (child->first_index > std::numeric_limits<std::uint64_t>::max() - raw.count) {
       return Malformed("the children's indexes overflow");
     }
   }

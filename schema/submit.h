@@ -81,6 +81,9 @@ struct SubmitError {
 // contradicts itself; a count that the body has no room for is such a contradiction.
 [[nodiscard]] std::optional<SubmitPreamble> ReadPreamble(const FrameView& frame);
 
+// The fixed part of children, behind that; nothing if the frame is no submission of children.
+[[nodiscard]] std::optional<ChildPreamble> ReadChild(const FrameView& frame);
+
 // Verifies the rest: structure, ranges, counts. The frame must be one that ReadPreamble has read.
 // On success `view` is filled and the reason is kNone; else `view` is unspecified.
 [[nodiscard]] SubmitError DecodeSubmit(const FrameView& frame, const SubmitLimits& limits,

@@ -24,19 +24,6 @@ std::span<const Slice> ReadSlices(const flatbuffers::Vector<const fbs::Slice*>* 
   return slices;
 }
 
-void AppendTask(FrameType type, TaskId task, std::uint32_t correlation, OutBuffer& out) {
-  TableWriter table;
-  table.Struct(task);
-  table.Append(type, correlation, 0, {}, out);
-}
-
-template <class Message>
-Decoded<Message> ReadTask(const FrameView& frame) {
-  return Read<fbs::OneTask, Message>(frame, [](const auto& m, FieldReader& fields) {
-    return Message{.task = fields.Struct<TaskId>(m.task())};
-  });
-}
-
 }  // namespace
 
 void Encode(const WorkerHello& m, std::uint32_t correlation, OutBuffer& out) {
@@ -69,11 +56,15 @@ void Encode(const Done& m, std::span<const ByteView> values, std::uint32_t corre
 }
 
 void Encode(const Blocked& m, std::uint32_t correlation, OutBuffer& out) {
-  AppendTask(FrameType::kBlocked, m.task, correlation, out);
+  TableWriter table;
+  table.Struct(m.task).Struct(m.awaited);
+  table.Append(FrameType::kBlocked, correlation, 0, {}, out);
 }
 
 void Encode(const Resumed& m, std::uint32_t correlation, OutBuffer& out) {
-  AppendTask(FrameType::kResumed, m.task, correlation, out);
+  TableWriter table;
+  table.Struct(m.task);
+  table.Append(FrameType::kResumed, correlation, 0, {}, out);
 }
 
 void Encode(const Interrupt& m, std::uint32_t correlation, OutBuffer& out) {
@@ -131,10 +122,16 @@ Decoded<Done> DecodeDone(const FrameView& frame) {
 }
 
 Decoded<Blocked> DecodeBlocked(const FrameView& frame) {
-  return ReadTask<Blocked>(frame);
+  return Read<fbs::Blocked, Blocked>(frame, [](const auto& m, FieldReader& fields) {
+    return Blocked{.task = fields.Struct<TaskId>(m.task()),
+                   .awaited = fields.Struct<TaskId>(m.awaited())};
+  });
 }
+
 Decoded<Resumed> DecodeResumed(const FrameView& frame) {
-  return ReadTask<Resumed>(frame);
+  return Read<fbs::OneTask, Resumed>(frame, [](const auto& m, FieldReader& fields) {
+    return Resumed{.task = fields.Struct<TaskId>(m.task())};
+  });
 }
 
 Decoded<Interrupt> DecodeInterrupt(const FrameView& frame) {

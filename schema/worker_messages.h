@@ -52,10 +52,15 @@ struct Done {  // worker
   std::string message;            // for people, when it failed
   std::span<const Slice> values;  // its returns; set by decoding
 };
-struct Blocked {  // worker: the task waits for others; its slot may be given away
+// Worker: the task waits for others; its slot may be given away, and other tasks run in its place:
+// those whose Run has this frame's correlation, which numbers the waits of a worker from 1. Sent
+// again during the same wait to name another task.
+struct Blocked {
   TaskId task;
+  TaskId awaited;  // unstarted, as far as it knows, and good to run in its place; or none
 };
-struct Resumed {  // worker: it goes on
+// Worker: it goes on. Runs with the number of its wait that have not begun never will.
+struct Resumed {
   TaskId task;
 };
 struct Interrupt {  // node: end this task soon; after `grace_us` the process is killed

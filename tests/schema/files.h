@@ -16,7 +16,9 @@
 namespace spillgate::wire {
 
 // The folder tests/ of the source tree; tests run at its root.
-inline std::filesystem::path TestsFolder() { return "tests"; }
+inline std::filesystem::path TestsFolder() {
+  return "tests";
+}
 
 inline std::string ContentOf(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);

@@ -223,7 +223,8 @@ void AddWorkers(Collector& all) {
                .reason = Reason::kTaskError,
                .message = "no such row"},
           none);
-  all.Add("blocked", "task 17 waits in a get", Blocked{.task = kTask});
+  all.Add("blocked", "task 17 waits in a get, for a child among others",
+          Blocked{.task = kTask, .awaited = kChildTask});
   all.Add("resumed", "it goes on", Resumed{.task = kTask});
   all.Add("interrupt", "end task 17 within 10 ms", Interrupt{.task = kTask, .grace_us = 10'000});
   all.Add("stop", "finish and exit", Stop{});
