@@ -37,11 +37,7 @@ Surroundings Surroundings::OfThisProcess() {
 
 Result<std::string> SocketPath(const ListenConfig& listen, const Surroundings& around) {
   std::string path = listen.unix_path;
-  if (path.empty() && !around.runtime_dir.empty()) {
-    path = around.runtime_dir + "/spillgate/default.sock";
-  } else if (path.empty()) {
-    path = Format("/tmp/spillgate-{}/default.sock", around.uid);
-  }
+  if (path.empty()) path = DefaultSocket(around.runtime_dir, around.uid);
   if (path.size() <= kMostSocketPath) return path;
   return Error{Code::kInvalid,
                Format("the socket's path {} has {} bytes, and the system takes at most {}: set "

@@ -3,16 +3,14 @@
 // is created here. Used at start, and by the command, which has to find the same socket.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <string>
 
 #include "config/config.h"
+#include "core/base/address.h"
 #include "core/base/result.h"
 
 namespace spillgate::config {
-
-inline constexpr std::size_t kMostSocketPath = 107;  // bytes, by sockaddr_un
 
 struct Surroundings {
   std::string runtime_dir;  // $XDG_RUNTIME_DIR

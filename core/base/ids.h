@@ -23,6 +23,9 @@ using ConnectionId = std::uint64_t;  // never reused within a process; 0 is "non
 
 inline constexpr std::uint64_t kChildBit = 1ULL << 63;
 
+// Connections of running tasks have this bit, which no client's has.
+inline constexpr ConnectionId kTaskConnection = ConnectionId{1} << 63;
+
 struct TaskId {
   std::uint64_t session = 0;
   std::uint64_t seq = 0;

@@ -1,6 +1,6 @@
 // Errors as values. An Error says what went wrong, where, and what to do next, in one sentence fit
 // to show to a user; its code is what programs branch on. Result<T> is a T or an Error; Status is
-// success or an Error.
+// success or an Error. Where an Error says too little, both take another type in its place.
 #pragma once
 
 #include <cstdint>
@@ -30,33 +30,36 @@ struct Error {
   std::string message;
 };
 
-template <class T>
+template <class T, class E = Error>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : value_(std::move(value)) {}      // NOLINT: conversions are the point
-  Result(Error error) : value_(std::move(error)) {}  // NOLINT
+  Result(T value) : value_(std::move(value)) {}  // NOLINT: conversions are the point
+  Result(E error) : value_(std::move(error)) {}  // NOLINT
 
   [[nodiscard]] bool ok() const { return std::holds_alternative<T>(value_); }
   [[nodiscard]] T& value() & { return Checked(), std::get<T>(value_); }
   [[nodiscard]] const T& value() const& { return Checked(), std::get<T>(value_); }
   [[nodiscard]] T&& value() && { return Checked(), std::get<T>(std::move(value_)); }
-  [[nodiscard]] const Error& error() const { return std::get<Error>(value_); }
+  [[nodiscard]] const E& error() const { return std::get<E>(value_); }
 
  private:
   void Checked() const { SG_CHECK(ok()); }
-  std::variant<T, Error> value_;
+  std::variant<T, E> value_;
 };
 
-class [[nodiscard]] Status {
+template <class E>
+class [[nodiscard]] BasicStatus {
  public:
-  Status() = default;
-  Status(Error error) : error_(std::move(error)) {}  // NOLINT
+  BasicStatus() = default;
+  BasicStatus(E error) : error_(std::move(error)) {}  // NOLINT
 
   [[nodiscard]] bool ok() const { return !error_.has_value(); }
-  [[nodiscard]] const Error& error() const { return *error_; }
+  [[nodiscard]] const E& error() const { return *error_; }
 
  private:
-  std::optional<Error> error_;
+  std::optional<E> error_;
 };
+
+using Status = BasicStatus<Error>;
 
 }  // namespace spillgate

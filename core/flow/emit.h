@@ -162,6 +162,10 @@ class BackEdge final : public Sink<E> {
   void Pass(std::span<E> events, Instant now) override {
     for (E& event : events) {
       const std::size_t shard = to_.size() == 1 ? 0 : Route(event);
+      // What comes back as work takes its place again; its node-wide one it never gave up.
+      if constexpr (requires { MetaOf(event); }) {
+        to_[shard]->credits().Force(1, MetaOf(event).bytes);
+      }
       Arrive(event, now);
       batches_[shard].emplace_back(std::move(event));
     }

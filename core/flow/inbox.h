@@ -12,14 +12,17 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "core/base/check.h"
 #include "core/base/clock.h"
 #include "core/flow/admission.h"
+#include "core/flow/arrival_marks.h"
 #include "core/flow/credits.h"
 #include "core/flow/remote_queue.h"
 #include "core/flow/runnable.h"
@@ -90,7 +93,11 @@ class InboxBase {
         back_capacity_(options.back_capacity),
         controller_(std::move(controller)),
         name_(std::move(name)),
-        shard_(shard) {}
+        shard_(shard) {
+    ControllerState state;
+    controller_->Snapshot(state);
+    controller_name_ = state.name;
+  }
   virtual ~InboxBase() = default;
   InboxBase(const InboxBase&) = delete;
   InboxBase& operator=(const InboxBase&) = delete;
@@ -99,7 +106,9 @@ class InboxBase {
   [[nodiscard]] std::uint32_t shard() const { return shard_; }
   [[nodiscard]] Credits& credits() { return credits_; }
   [[nodiscard]] Controller& controller() { return *controller_; }
+  [[nodiscard]] std::string_view controller_name() const { return controller_name_; }
   [[nodiscard]] StageStats& stats() { return stats_; }
+  [[nodiscard]] const StageStats& stats() const { return stats_; }
   [[nodiscard]] virtual std::size_t queued() const = 0;   // forward events not yet taken
   [[nodiscard]] virtual std::size_t waiting() const = 0;  // all events not yet taken
 
@@ -129,6 +138,19 @@ class InboxBase {
   void NoteDelay(Nanos delay) { longest_delay_ = std::max(longest_delay_, delay); }
   [[nodiscard]] Nanos TakeLongestDelay() { return std::exchange(longest_delay_, Nanos(0)); }
 
+  // At each tick, by the one thread that is in the stage: publishes what the counters alone do not
+  // say. `held_oldest`: when the oldest that the stage holds arrived, kNever if it holds none;
+  // without it, what it holds is taken to leave in the order of arrival.
+  void PublishVitals(Instant now, std::optional<Instant> held_oldest) {
+    PublishController();
+    const std::uint64_t arrived = stats_.arrived.load(std::memory_order_relaxed);
+    const auto here = static_cast<std::uint64_t>(std::max<std::int64_t>(
+        0, held_oldest.has_value() ? static_cast<std::int64_t>(queued()) : credits_.count()));
+    marks_.Note(arrived, arrived - std::min(arrived, here), now);
+    const Instant oldest = std::min(marks_.Oldest(), held_oldest.value_or(kNever));
+    stats_.oldest_ns.store(oldest.time_since_epoch().count(), std::memory_order_relaxed);
+  }
+
   void set_runnable(Runnable* runnable) { runnable_ = runnable; }
   [[nodiscard]] Runnable* runnable() const { return runnable_; }
 
@@ -138,8 +160,17 @@ class InboxBase {
   Runnable* runnable_ = nullptr;
 
  private:
+  void PublishController() {
+    ControllerState state;
+    controller_->Snapshot(state);
+    stats_.admits_up_to.store(state.limit, std::memory_order_relaxed);
+    stats_.retry_after_ns.store(state.retry_after.count(), std::memory_order_relaxed);
+  }
+
   std::unique_ptr<Controller> controller_;
+  std::string_view controller_name_;
   StageStats stats_;
+  ArrivalMarks marks_;
   std::atomic<Runnable*> short_of_room_{nullptr};
   Nanos longest_delay_{0};
   const std::string name_;

@@ -4,6 +4,7 @@
 
 #include <concepts>
 #include <memory>
+#include <optional>
 #include <random>
 #include <span>
 #include <string>
@@ -18,8 +19,9 @@
 namespace spillgate::flow {
 
 // A stage: any type with `using In`, Handle, and Flush (give up, in order, whatever it still
-// holds). It may have Tick(now), called each millisecond while the pool is awake, and Idle(), false
-// while it holds something that no inbox counts (the park). Handle is also called with an empty
+// holds). It may have Tick(now), called each millisecond while the pool is awake; Idle(), false
+// while it holds something that no inbox counts (the park); and Oldest(), the arrival of the oldest
+// event that it holds (kNever if none), for metrics. Handle is also called with an empty
 // batch when a place downstream came free.
 template <class S>
 concept StageLike = requires(S s, std::span<typename S::In> batch, Instant now) {
@@ -53,6 +55,11 @@ class StageRunner final : public Runnable {
   void Tick(Instant now) override {
     inbox_.controller().Tick(now);
     if constexpr (requires { stage_->Tick(now); }) stage_->Tick(now);
+    if constexpr (requires { stage_->Oldest(); }) {
+      inbox_.PublishVitals(now, stage_->Oldest());
+    } else {
+      inbox_.PublishVitals(now, std::nullopt);
+    }
   }
   void Flush(Instant now) override { stage_->Flush(now); }
   bool HasWork() const override { return inbox_.waiting() > 0; }

@@ -56,6 +56,12 @@ struct StageStats {
   std::atomic<std::uint64_t> kept{0};     // told to stay upstream
   std::atomic<std::uint64_t> dropped{0};  // doomed on the way in
   std::atomic<std::uint64_t> fuses{0};    // kept for want of room: an interior bound blew
+
+  // Published at each tick. A stage that holds nothing is not ticked: without occupancy, the first
+  // means nothing.
+  std::atomic<Instant::rep> oldest_ns{kNever.time_since_epoch().count()};  // when its oldest came
+  std::atomic<std::int64_t> admits_up_to{0};                               // ControllerState::limit
+  std::atomic<Nanos::rep> retry_after_ns{0};
 };
 
 }  // namespace spillgate::flow

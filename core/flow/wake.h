@@ -1,42 +1,10 @@
-// Wake: how a thread that has nothing to do is woken, for one system call per empty-to-non-empty
-// and none while it is awake. The sleeper calls Prepare, looks for work once more, then Wait (or
-// lets an event loop watch fd()) and Done; others call Notify after they made work visible.
+// Wake, as the stage runtime calls it: core/base/wake.h has it, and says what it is.
 #pragma once
 
-#include <atomic>
-
-#include "core/base/clock.h"
+#include "core/base/wake.h"  // IWYU pragma: export
 
 namespace spillgate::flow {
 
-class Wake {
- public:
-  Wake();
-  ~Wake();
-  Wake(const Wake&) = delete;
-  Wake& operator=(const Wake&) = delete;
-
-  // The sleeper's side, one thread at a time.
-  void Prepare() {
-    sleeping_.store(true, std::memory_order_relaxed);
-    std::atomic_thread_fence(std::memory_order_seq_cst);
-  }
-  void Wait(Nanos at_most);  // returns early when notified; at_most < 0 is "until notified"
-  void Done();               // awake again: forgets notifications so far
-
-  // Any thread, after the work it tells of is visible.
-  void Notify() {
-    std::atomic_thread_fence(std::memory_order_seq_cst);
-    if (sleeping_.load(std::memory_order_relaxed)) Ring();
-  }
-
-  [[nodiscard]] int fd() const { return fd_; }
-
- private:
-  void Ring();
-
-  int fd_;
-  std::atomic<bool> sleeping_{false};
-};
+using spillgate::Wake;
 
 }  // namespace spillgate::flow

@@ -39,4 +39,13 @@ struct Outcome {
   [[nodiscard]] bool open() const { return fate == Fate::kOpen; }
 };
 
+// What the values of an outcome keep on the heap, for bounds in bytes.
+[[nodiscard]] inline std::size_t HeapBytes(const Outcome& outcome) {
+  std::size_t bytes = outcome.value.heap_bytes();
+  if (outcome.further != nullptr) {
+    for (const Value& value : *outcome.further) bytes += value.heap_bytes();
+  }
+  return bytes;
+}
+
 }  // namespace spillgate

@@ -38,6 +38,7 @@ struct Root {
   std::uint32_t unfinished = 0;  // accepted tasks not yet published
   std::uint32_t window = 0;      // most that `unfinished` may be before a submission or spawn waits
   bool explicit_open = false;    // made by OpenRoot
+  bool durable = false;          // the journal knows of it
   bool closed = false;           // takes no more from its session
   bool ended = false;            // closed and all published; takes nothing more from anybody
 

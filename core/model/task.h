@@ -57,7 +57,6 @@ struct Task {
   Instant accepted;
   Instant deadline = kNever;
   Nanos estimate{0};      // slot time it was charged when it was placed
-  std::uint64_t lsn = 0;  // of its acceptance; 0 at level none
   TaskClass cls = TaskClass::kNormal;
   Level level = Level::kNone;
   std::uint8_t returns = 1;
@@ -66,6 +65,7 @@ struct Task {
   std::uint8_t deaths = 0;   // workers that died with it
   std::uint8_t max_retries = 0;
   std::uint8_t spills = 0;    // times it was offered to another node
+  bool pinned = false;        // its arguments are held for it
   bool from_reserve = false;  // its place in flight is one of the spawn reserve
   bool started = false;       // it ran, or is a piece of a root that has: goes first in its root
 

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 
 #include "core/base/clock.h"
 #include "core/base/ids.h"
@@ -19,9 +20,17 @@ namespace spillgate {
 struct Session;
 struct Waiter;
 
+// What makes a durable task again: shared by those that came in one frame.
+struct Lineage {
+  Buffer frame;                  // whole
+  std::int64_t deadline_us = 0;  // of the wall clock; 0: none
+  ShapeId shape = 0;
+};
+
 struct Record {
   TaskId id;
   std::atomic<bool> cancelled{false};
+  std::atomic<bool> begun{false};  // it may run once at most, and the journal notes that it does
 
   bool push = false;       // its results go to the session without being asked for
   bool delivered = false;  // they were handed to the session's connection
@@ -31,6 +40,7 @@ struct Record {
   std::uint8_t depth = 0;
   std::uint8_t returns = 1;
   Level level = Level::kNone;
+  TaskClass cls = TaskClass::kNormal;
   std::uint32_t function = 0;
   std::uint32_t pins = 0;  // unfinished tasks that have it as an argument
   std::uint64_t lsn = 0;   // of its outcome; 0 at level none
@@ -44,6 +54,11 @@ struct Record {
   Record* next_of_session = nullptr;
   Record* prev_of_session = nullptr;
   Waiter* waiters = nullptr;
+
+  // Of a durable task: what a snapshot writes of it.
+  std::shared_ptr<const Lineage> lineage;
+  std::uint32_t lineage_index = 0;    // its position in the frame
+  const Outcome* coming = nullptr;    // on its way to the disk, and not visible before
 
   Outcome outcome;
   Instant accepted;

@@ -30,9 +30,9 @@ class Registry {
     if (found != numbers_.end()) return found->second;
     if (owned_.size() >= capacity_) return 0;
     const auto number = static_cast<std::uint32_t>(owned_.size() + 1);
-    owned_.push_back(std::make_unique<const T>(make(number)));
+    owned_.push_back(std::make_unique<Entry>(make, number));
     numbers_.emplace(std::string(name), number);
-    entries_[number].store(owned_.back().get(), std::memory_order_release);
+    entries_[number].store(&owned_.back()->value, std::memory_order_release);
     return number;
   }
 
@@ -54,10 +54,17 @@ class Registry {
   }
 
  private:
+  // Built where it stays, so that an entry may be something that cannot move.
+  struct Entry {
+    template <class Make>
+    Entry(Make& make, std::uint32_t number) : value(make(number)) {}
+    const T value;
+  };
+
   std::unique_ptr<std::atomic<const T*>[]> entries_;
   const std::uint32_t capacity_;
   mutable Mutex mutex_;
-  std::vector<std::unique_ptr<const T>> owned_ GUARDED_BY(mutex_);
+  std::vector<std::unique_ptr<Entry>> owned_ GUARDED_BY(mutex_);
   std::unordered_map<std::string, std::uint32_t> numbers_ GUARDED_BY(mutex_);
 };
 

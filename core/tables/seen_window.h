@@ -1,6 +1,6 @@
 // Which of a session's numbers were accepted, among the last 65,536: the memory behind "the same id
-// again is the same task". Numbers older than the window count as seen. Owned by the shard of
-// submission that has the session.
+// again is the same task". Numbers older than the window count as seen. Belongs to the session's
+// lock.
 #pragma once
 
 #include <bitset>
@@ -30,6 +30,21 @@ class SeenWindow {
     }
     if (seq >= end_) end_ = seq + 1;
     bits_.set(seq % kSize);
+  }
+
+  // Calls `take(first, count)` for each run of numbers that were accepted, in order.
+  template <class Take>
+  void EachRun(Take&& take) const {
+    const std::uint64_t oldest = end_ > kSize ? end_ - kSize : 0;
+    for (std::uint64_t seq = oldest; seq < end_;) {
+      if (!bits_.test(seq % kSize)) {
+        ++seq;
+        continue;
+      }
+      const std::uint64_t first = seq;
+      while (seq < end_ && bits_.test(seq % kSize)) ++seq;
+      take(first, seq - first);
+    }
   }
 
   [[nodiscard]] std::uint64_t end() const { return end_; }  // one past the largest number seen

@@ -9,6 +9,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/ids.h"
+#include "core/tables/seen_window.h"
 
 namespace spillgate {
 
@@ -21,12 +22,13 @@ struct Session {
   TenantId tenant = 0;
   ConnectionId connection = 0;    // 0 while disconnected
   Instant disconnected = kNever;  // since when
-  std::uint64_t next_seq = 0;     // one past the largest number accepted
   bool ended = false;             // goes when the last of its tasks has
+  bool journaled = false;         // the journal knows of it
   std::uint64_t unfinished = 0;   // accepted, not yet ended
   std::uint64_t unfetched = 0;    // ended, not yet released
   std::uint64_t unfetched_bytes = 0;
   Record* records = nullptr;  // all of its records, newest first
+  SeenWindow seen;            // which numbers were accepted
 };
 
 }  // namespace spillgate

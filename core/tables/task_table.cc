@@ -90,6 +90,8 @@ Record& TaskTable::Accept(TaskId id, Session& session, const RootPtr& root, Reco
   record->session = &session;
   OfSession::PushFront(session.records, record);
   ++session.unfinished;
+  if (session.tenant >= unfinished_.size()) unfinished_.resize(session.tenant + 1);
+  ++unfinished_[session.tenant];
   ++root->unfinished;
   if (parent != nullptr) {
     record->parent = parent;
@@ -99,6 +101,31 @@ Record& TaskTable::Accept(TaskId id, Session& session, const RootPtr& root, Reco
   const bool inserted = records_.insert({id, record}).second;
   SG_CHECK(inserted);
   return *record;
+}
+
+Record& TaskTable::AddObject(TaskId id, Session& session, Value value, Instant now) {
+  Record* record = record_slab_.Make();
+  record->id = id;
+  record->session = &session;
+  record->accepted = record->settled = now;
+  record->outcome.fate = Fate::kDone;
+  record->outcome.value = std::move(value);
+  OfSession::PushFront(session.records, record);
+  ++session.unfetched;
+  session.unfetched_bytes += HeapBytes(record->outcome);
+  value_bytes_ += HeapBytes(record->outcome);
+  const bool inserted = records_.insert({id, record}).second;
+  SG_CHECK(inserted);
+  return *record;
+}
+
+void TaskTable::Replace(Record& object, Outcome&& outcome) {
+  SG_CHECK(!object.open() && !outcome.open());
+  const std::size_t before = HeapBytes(object.outcome);
+  object.outcome = std::move(outcome);
+  const std::size_t after = HeapBytes(object.outcome);
+  value_bytes_ += after - before;
+  if (object.session != nullptr && !object.released) object.session->unfetched_bytes += after - before;
 }
 
 Record* TaskTable::Find(TaskId id) {
@@ -121,11 +148,13 @@ void TaskTable::Settle(Record& record, Outcome&& outcome, Instant now) {
   SG_CHECK(record.open() && !outcome.open());
   record.outcome = std::move(outcome);
   record.settled = now;
+  value_bytes_ += HeapBytes(record.outcome);
   if (record.session != nullptr) {
     --record.session->unfinished;
+    --unfinished_[record.session->tenant];
     if (!record.released) {
       ++record.session->unfetched;
-      record.session->unfetched_bytes += record.outcome.value.heap_bytes();
+      record.session->unfetched_bytes += HeapBytes(record.outcome);
     }
   }
   Root& root = *record.root;
@@ -143,7 +172,7 @@ bool TaskTable::Release(Record& record) {
   record.released = true;
   if (!record.open() && record.session != nullptr) {
     --record.session->unfetched;
-    record.session->unfetched_bytes -= record.outcome.value.heap_bytes();
+    record.session->unfetched_bytes -= HeapBytes(record.outcome);
   }
   return true;
 }
@@ -156,6 +185,7 @@ void TaskTable::Sweep(Record& record) {
 
 void TaskTable::Unlink(Record& record) {
   if (record.session != nullptr) OfSession::Remove(record.session->records, &record);
+  value_bytes_ -= HeapBytes(record.outcome);
   records_.erase(record.id);
   record_slab_.Destroy(&record);
 }

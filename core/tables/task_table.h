@@ -49,9 +49,16 @@ class TaskTable {
   void AddRoot(const RootPtr& root) REQUIRES(mutex_);
   [[nodiscard]] RootPtr FindRoot(TaskId id) REQUIRES(mutex_);
   void CloseRoot(Root& root) REQUIRES(mutex_);
+  [[nodiscard]] std::uint64_t NextRootOrder() REQUIRES(mutex_) { return next_root_order_++; }
+  [[nodiscard]] std::size_t open_roots() REQUIRES(mutex_) { return roots_.size(); }
+  [[nodiscard]] const HashMap<TaskId, RootPtr>& roots() REQUIRES(mutex_) { return roots_; }
 
   // Records.
   Record& Accept(TaskId id, Session& session, const RootPtr& root, Record* parent) REQUIRES(mutex_);
+  // A value that exists without a task: a record that is settled from the start.
+  Record& AddObject(TaskId id, Session& session, Value value, Instant now) REQUIRES(mutex_);
+  // Another outcome for such a record.
+  void Replace(Record& object, Outcome&& outcome) REQUIRES(mutex_);
   [[nodiscard]] Record* Find(TaskId id) REQUIRES(mutex_);
   // The one write of the outcome. The caller has taken the record's waiters; what nobody needs any
   // more goes.
@@ -78,6 +85,11 @@ class TaskTable {
 
   [[nodiscard]] std::size_t records() REQUIRES(mutex_) { return records_.size(); }
   [[nodiscard]] std::size_t requests() REQUIRES(mutex_) { return request_count_; }
+  // Bytes on the heap of all values that records hold.
+  [[nodiscard]] std::uint64_t value_bytes() REQUIRES(mutex_) { return value_bytes_; }
+  [[nodiscard]] std::uint64_t unfinished(TenantId tenant) REQUIRES(mutex_) {
+    return tenant < unfinished_.size() ? unfinished_[tenant] : 0;
+  }
 
  private:
   struct Connection {
@@ -116,7 +128,9 @@ class TaskTable {
       GUARDED_BY(mutex_);  // a heap; entries of requests that ended are skipped when met
   HashSet<Request*> live_with_deadline_ GUARDED_BY(mutex_);
   std::size_t request_count_ GUARDED_BY(mutex_) = 0;
-  std::uint64_t next_root_order_ = 0;
+  std::uint64_t next_root_order_ GUARDED_BY(mutex_) = 1;
+  std::uint64_t value_bytes_ GUARDED_BY(mutex_) = 0;
+  std::vector<std::uint64_t> unfinished_ GUARDED_BY(mutex_);  // by tenant
 };
 
 }  // namespace spillgate

@@ -29,7 +29,9 @@ inline Loaded Good(std::string_view text, const Overrides& overrides = {}) {
 }
 
 // The folder config/ of the source tree; tests run at its root.
-inline std::filesystem::path ConfigFolder() { return "config"; }
+inline std::filesystem::path ConfigFolder() {
+  return "config";
+}
 
 inline std::string TextOf(const std::filesystem::path& path) {
   std::ifstream file(path);

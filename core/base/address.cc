@@ -1,10 +1,12 @@
-#include "config/address.h"
+#include "core/base/address.h"
 
 #include <arpa/inet.h>
 
 #include <charconv>
 
-namespace spillgate::config {
+#include "core/base/format.h"
+
+namespace spillgate {
 namespace {
 
 constexpr std::size_t kMostName = 253;  // of a host name, by the rules of DNS
@@ -54,4 +56,9 @@ std::optional<Address> ParseAddress(std::string_view text) {
   return address;
 }
 
-}  // namespace spillgate::config
+std::string DefaultSocket(const std::string& runtime_dir, std::uint32_t uid) {
+  if (!runtime_dir.empty()) return runtime_dir + "/spillgate/default.sock";
+  return Format("/tmp/spillgate-{}/default.sock", uid);
+}
+
+}  // namespace spillgate

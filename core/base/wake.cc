@@ -1,4 +1,4 @@
-#include "core/flow/wake.h"
+#include "core/base/wake.h"
 
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -9,7 +9,7 @@
 
 #include "core/base/check.h"
 
-namespace spillgate::flow {
+namespace spillgate {
 
 Wake::Wake() : fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
   SG_CHECK(fd_ >= 0);
@@ -40,4 +40,4 @@ void Wake::Done() {
   [[maybe_unused]] const ssize_t got = read(fd_, &rings, sizeof(rings));
 }
 
-}  // namespace spillgate::flow
+}  // namespace spillgate
