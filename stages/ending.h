@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "core/model/task.h"
+#include "core/tables/record.h"
 
 namespace spillgate {
 
@@ -33,8 +34,8 @@ inline void Expire(Task& task, std::string_view where) {
 }
 
 // The controller before a stage found it doomed: cancelled, else past its deadline.
-inline void EndDoomed(Task& task, bool cancelled) {
-  if (cancelled) {
+inline void EndDoomed(Task& task) {
+  if (task.record->cancelled.load(std::memory_order_relaxed)) {
     Cancel(task);
   } else {
     Expire(task, "before it ran");

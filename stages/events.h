@@ -102,12 +102,6 @@ struct SlotLent {
   Resources held;
 };
 
-// What was appended up to these positions has been written, and synced.
-struct Durable {
-  Lsn written = 0;
-  Lsn synced = 0;
-};
-
 // Places in the in-flight bound came free, and somebody waits for them.
 struct RoomFreed {};
 
@@ -126,6 +120,7 @@ struct PushAgain {
 // A connection is gone: nobody reads its replies.
 struct ConnectionGone {
   ConnectionId connection = 0;
+  SessionId session = 0;  // that it served; 0 for a running task's
 };
 
 // ---- what the stage runtime asks of events

@@ -8,9 +8,10 @@
 
 namespace spillgate {
 
-Execution::Execution(Shared& shared, Executor& executor, RetryOptions retry, std::uint64_t seed,
-                     Out out)
-    : shared_(shared), executor_(executor), retry_(retry), random_(seed), out_(std::move(out)) {}
+Execution::Execution(Shared& shared, ExecutionTally& tally, Executor& executor, RetryOptions retry,
+                     std::uint64_t seed, Out out)
+    : shared_(shared), tally_(tally), executor_(executor), retry_(retry), random_(seed), out_(std::move(out)),
+      journal_(*shared.journal, Purpose::kCompletion) {}
 
 void Execution::Handle(std::span<In> batch, Instant now) {
   if (!kept_.empty()) std::swap(kept_, finished_);
@@ -21,6 +22,8 @@ void Execution::Handle(std::span<In> batch, Instant now) {
       OnRan(std::move(ran->report), now);
     } else if (const auto* noticed = std::get_if<Noticed>(&event)) {
       OnNotice(noticed->notice);
+    } else if (const auto* durable = std::get_if<Durable>(&event)) {
+      OnDurable(*durable, now);
     } else {
       OnCancel(std::get<CancelAsked>(event).task, now);
     }
@@ -39,12 +42,43 @@ void Execution::OnPlaced(Placed&& event, Instant now) {
                                        .units = SlotUnits(*task->shape),
                                        .leased = task->leased()}});
   }
-  if (!inline_host) {
-    Start(std::move(task), event.nested_in, now);
+  if (MustBeNoted(*task)) {
+    const auto position = journal_.Add(task->level, record::Started{.id = task->id});
+    if (position.has_value()) {
+      task->record->begun.store(true, std::memory_order_relaxed);
+      uncommitted_.push_back({*position, {std::move(task), event.nested_in}});
+      return;
+    }
+    Fail(*task, Reason::kJournal,
+         "it may run once at most, and the journal has no room to note that it begins; submit it "
+         "again later");
+    Free(task->id, Nanos(0), false);
+    Finish(std::move(task));
+    return;
+  }
+  Run(std::move(task), event.nested_in, now);
+}
+
+bool Execution::MustBeNoted(const Task& task) const {
+  return task.level != Level::kNone && task.max_retries == 0 && task.attempt == 0;
+}
+
+void Execution::OnDurable(const Durable& durable, Instant now) {
+  while (!unsynced_.empty() && unsynced_.front().lsn <= durable.synced) {
+    Placed placed = std::move(unsynced_.front().placed);
+    unsynced_.pop_front();
+    Run(std::move(placed.task), placed.nested_in, now);
+  }
+}
+
+void Execution::Run(TaskPtr task, TaskId nested_in, Instant now) {
+  if (task->function->host != Host::kInline) {
+    Start(std::move(task), nested_in, now);
     return;
   }
   task->started = true;
   ++task->attempt;
+  tally_.started.Add(1);
   executor_.RunHere(*task, now);
   if (task->leased()) Free(task->id, task->estimate, true);
   Finish(std::move(task));
@@ -52,7 +86,8 @@ void Execution::OnPlaced(Placed&& event, Instant now) {
 
 void Execution::Start(TaskPtr task, TaskId nested_in, Instant now) {
   task->started = true;
-  ++task->attempt;
+  if (task->attempt++ > 0) tally_.retried.Add(1);
+  tally_.started.Add(1);
   executor_.Start(std::move(task), nested_in, now);
 }
 
@@ -72,6 +107,7 @@ void Execution::OnRan(RunReport&& report, Instant now) {
 
 void Execution::OnDeath(TaskPtr task, const std::string& detail, Instant now) {
   ++task->deaths;
+  tally_.host_deaths.Add(1);
   const bool cancelled = task->record->cancelled.load(std::memory_order_relaxed);
   if (cancelled) {
     End(*task, Fate::kCancelled, Reason::kCancelled, "cancelled while it ran; " + detail);
@@ -171,6 +207,11 @@ void Execution::Tick(Instant now) {
 }
 
 void Execution::EmitAll(Instant now) {
+  if (!journal_.empty()) {
+    const Lsn first = journal_.Commit();
+    for (Noted& each : uncommitted_) unsynced_.push_back({each.lsn + first, std::move(each.placed)});
+    uncommitted_.clear();
+  }
   out_.slot_freed(freed_, now);
   out_.slot_lent(lent_, now);
   freed_.clear();
@@ -182,6 +223,11 @@ void Execution::EmitAll(Instant now) {
 }
 
 void Execution::Flush(Instant now) {
+  for (Noted& each : std::exchange(unsynced_, {})) {
+    Abandon(*each.placed.task);
+    Free(each.placed.task->id, Nanos(0), false);
+    Finish(std::move(each.placed.task));
+  }
   while (!resting_.empty()) {
     const auto first = resting_.begin();
     TaskPtr task = std::move(first.value());

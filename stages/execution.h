@@ -4,6 +4,7 @@
 // slot: each shard has the tasks that it started.
 #pragma once
 
+#include <deque>
 #include <queue>
 #include <random>
 #include <span>
@@ -13,6 +14,7 @@
 #include "core/base/hash_map.h"
 #include "core/flow/emit.h"
 #include "stages/events.h"
+#include "stages/journal_writer.h"
 #include "stages/shared.h"
 
 namespace spillgate {
@@ -41,14 +43,15 @@ struct RetryOptions {
 
 class Execution {
  public:
-  using In = std::variant<Placed, Ran, Noticed, CancelAsked>;
+  using In = std::variant<Placed, Ran, Noticed, CancelAsked, Durable>;
   struct Out {
     flow::Emit<Finished> finished;
     flow::EmitBack<SlotFreed> slot_freed;
     flow::EmitBack<SlotLent> slot_lent;
   };
 
-  Execution(Shared& shared, Executor& executor, RetryOptions retry, std::uint64_t seed, Out out);
+  Execution(Shared& shared, ExecutionTally& tally, Executor& executor, RetryOptions retry,
+            std::uint64_t seed, Out out);
 
   void Handle(std::span<In> batch, Instant now);
   void Tick(Instant now);
@@ -81,12 +84,16 @@ class Execution {
   void OnDeath(TaskPtr task, const std::string& detail, Instant now);
   void OnNotice(const RunNotice& notice);
   void OnCancel(TaskId id, Instant now);
+  void Run(TaskPtr task, TaskId nested_in, Instant now);
   void Start(TaskPtr task, TaskId nested_in, Instant now);
+  [[nodiscard]] bool MustBeNoted(const Task& task) const;
+  void OnDurable(const Durable& durable, Instant now);
   void Free(TaskId id, Nanos wall, bool ran);
   void Finish(TaskPtr task);
   void EmitAll(Instant now);
 
   Shared& shared_;
+  ExecutionTally& tally_;
   Executor& executor_;
   const RetryOptions retry_;
   std::mt19937_64 random_;
@@ -96,6 +103,14 @@ class Execution {
       resting_;  // died with their worker; keep their lease until they run again
   std::priority_queue<Again> again_;
   std::uint64_t deaths_ = 0;
+  // Tasks that may run once at most: the journal has to know that they begin before they do.
+  struct Noted {
+    Lsn lsn;
+    Placed placed;
+  };
+  JournalWriter journal_;
+  std::vector<Noted> uncommitted_;  // of this pass; `lsn` is a position
+  std::deque<Noted> unsynced_;
   std::vector<Finished> finished_;
   std::vector<Finished> kept_;
   std::vector<SlotFreed> freed_;

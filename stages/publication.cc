@@ -3,10 +3,18 @@
 #include <algorithm>
 
 #include "core/base/check.h"
+#include "core/base/format.h"
+#include "stages/arguments.h"
+#include "stages/ending.h"
 
 namespace spillgate {
-Publication::Publication(Shared& shared, Out out)
-    : shared_(shared), out_(std::move(out)), answers_(shared.replies) {}
+Publication::Publication(Shared& shared, PublicationTally& tally, Out out)
+    :
+      shared_(shared),
+      tally_(tally),
+      out_(std::move(out)),
+      answers_(shared.replies),
+      journal_(*shared.journal, Purpose::kCompletion) {}
 
 void Publication::Handle(std::span<In> batch, Instant now) {
   {
@@ -16,6 +24,7 @@ void Publication::Handle(std::span<In> batch, Instant now) {
         OnFinished(std::move(finished->task), now);
       } else if (const auto* asked = std::get_if<Asked>(&event)) {
         OnAsked(*asked, now);
+        shared_.requests.Release(1, static_cast<std::int64_t>(asked->frame.size()));
       } else if (const auto* durable = std::get_if<Durable>(&event)) {
         OnDurable(*durable, now);
       } else if (const auto* again = std::get_if<PushAgain>(&event)) {
@@ -23,7 +32,7 @@ void Publication::Handle(std::span<In> batch, Instant now) {
       } else if (const auto* ended = std::get_if<SessionEnded>(&event)) {
         OnSessionEnded(ended->session);
       } else {
-        OnConnectionGone(std::get<ConnectionGone>(event).connection, now);
+        OnConnectionGone(std::get<ConnectionGone>(event), now);
       }
     }
   }
@@ -32,18 +41,58 @@ void Publication::Handle(std::span<In> batch, Instant now) {
 
 void Publication::OnFinished(TaskPtr task, Instant now) {
   SG_CHECK(!task->outcome.open());
-  if (task->lsn == 0) {
+  BoundValue(*task);
+  if (task->level == Level::kNone) {
     Settle(std::move(task), now);
-    return;
+  } else {
+    task->record->coming = &task->outcome;
+    WriteDown(std::move(task));
   }
-  // Durable levels come with the journal.
-  unsynced_.push_back({task->lsn, std::move(task)});
+}
+
+// An outcome becomes visible when it is on the disk. Where the journal has no room, it waits here.
+void Publication::WriteDown(TaskPtr task) {
+  if (held_.empty()) {
+    const auto position = journal_.Add(task->level, record::Ended{.id = task->id}, task->outcome);
+    if (position.has_value()) {
+      uncommitted_.push_back({*position, std::move(task)});
+      return;
+    }
+  }
+  held_.push_back(std::move(task));
+}
+
+void Publication::WriteDownHeld() {
+  while (!held_.empty()) {
+    const Task& first = *held_.front();
+    const auto position =
+        journal_.Add(first.level, record::Ended{.id = first.id}, first.outcome);
+    if (!position.has_value()) return;
+    uncommitted_.push_back({*position, std::move(held_.front())});
+    held_.pop_front();
+  }
+}
+
+void Publication::Commit() {
+  if (journal_.empty()) return;
+  const Lsn first = journal_.Commit();
+  for (Unsynced& each : uncommitted_) {
+    each.lsn += first;
+    unsynced_[each.task->level == Level::kSync].push_back(std::move(each));
+  }
+  uncommitted_.clear();
 }
 
 // The one place where a task's outcome becomes visible.
 void Publication::Settle(TaskPtr task, Instant now) {
   Record& record = *task->record;
-  if (!task->args.empty()) UnpinArguments(*task);
+  record.coming = nullptr;
+  record.lineage = nullptr;
+  tally_.ended[static_cast<std::size_t>(task->outcome.fate)].Add(1);
+  if (task->outcome.reason != Reason::kNone) {
+    tally_.unsuccessful[static_cast<std::size_t>(task->outcome.reason)].Add(1);
+  }
+  if (!task->args.empty()) UnpinArguments(shared_.table, *task);
   shared_.table.Settle(record, std::move(task->outcome), now);
   if (record.waiters != nullptr) AnswerWaiters(record);
   if (record.push) Push(record);
@@ -54,6 +103,20 @@ void Publication::Settle(TaskPtr task, Instant now) {
   task->record = nullptr;
   shared_.table.Sweep(record);
   done_.push_back(std::move(task));
+}
+
+// A large result needs room on the heap of values; without, the task has failed.
+void Publication::BoundValue(Task& task) {
+  const std::size_t bytes = HeapBytes(task.outcome);
+  const Limits& limits = shared_.limits;
+  if (bytes <= limits.inline_value.load(std::memory_order_relaxed)) return;
+  const std::uint64_t most = limits.value_heap.load(std::memory_order_relaxed);
+  if (shared_.table.value_bytes() + bytes <= most) return;
+  task.outcome = Outcome();
+  Fail(task, Reason::kOutOfStore,
+       Format("its result has {} bytes, and the values of this node already have {} of {}; release "
+              "results that are not needed, or raise limits.value_heap",
+              bytes, shared_.table.value_bytes(), most));
 }
 
 void Publication::AnswerWaiters(Record& record) {
@@ -84,25 +147,17 @@ void Publication::Push(Record& record) {
   record.delivered = true;
 }
 
-void Publication::UnpinArguments(const Task& task) {
-  for (const ArgRef& arg : task.args) {
-    if (arg.kind != ArgRef::kObject) continue;
-    Record* record = shared_.table.Find(arg.object().task);
-    if (record == nullptr || record->pins == 0) continue;
-    --record->pins;
-    shared_.table.Sweep(*record);
-  }
-}
-
 void Publication::OnDurable(const Durable& durable, Instant now) {
-  while (!unsynced_.empty()) {
-    Unsynced& first = unsynced_.front();
-    const Lsn reached = first.task->level == Level::kSync ? durable.synced : durable.written;
-    if (first.lsn > reached) return;
-    TaskPtr task = std::move(first.task);
-    unsynced_.pop_front();
-    Settle(std::move(task), now);
+  for (std::size_t level = 0; level < unsynced_.size(); ++level) {
+    const Lsn reached = level == 0 ? durable.written : durable.synced;
+    std::deque<Unsynced>& waiting = unsynced_[level];
+    while (!waiting.empty() && waiting.front().lsn <= reached) {
+      TaskPtr task = std::move(waiting.front().task);
+      waiting.pop_front();
+      Settle(std::move(task), now);
+    }
   }
+  WriteDownHeld();
 }
 
 void Publication::OnPushAgain(const PushAgain& event) {
@@ -124,14 +179,13 @@ void Publication::OnSessionEnded(SessionId id) {
   ending_.push_back(id);
 }
 
-void Publication::OnConnectionGone(ConnectionId id, Instant now) {
-  shared_.table.ForgetConnection(id);
+void Publication::OnConnectionGone(const ConnectionGone& event, Instant now) {
+  shared_.table.ForgetConnection(event.connection);
+  Session* session = shared_.table.FindSession(event.session);
   // The session may have a newer connection by now; then this news is old.
-  for (const auto& [session_id, session] : shared_.table.sessions()) {
-    if (session->connection != id) continue;
-    session->connection = 0;
-    session->disconnected = now;
-  }
+  if (session == nullptr || session->connection != event.connection) return;
+  session->connection = 0;
+  session->disconnected = now;
 }
 
 void Publication::EndSessions() {
@@ -139,6 +193,11 @@ void Publication::EndSessions() {
     Session* session = shared_.table.FindSession(id);
     if (session == nullptr) return true;
     if (session->unfinished > 0) return false;
+    if (session->journaled) {
+      // Without room for it, its time to live ends it again after a restart.
+      [[maybe_unused]] const auto position =
+          journal_.Add(Level::kAsync, record::SessionEnded{.session = id});
+    }
     shared_.table.EndSession(*session);
     return true;
   });
@@ -150,11 +209,13 @@ void Publication::Tick(Instant now) {
     ExpireRequests(now);
     for (const TaskId id : std::exchange(cancelling_, {})) CancelTree(id);
     if (!ending_.empty()) EndSessions();
+    WriteDownHeld();
   }
   EmitAll(now);
 }
 
 void Publication::EmitAll(Instant now) {
+  Commit();
   answers_.Flush();
   out_.done.Settle();
   done_.clear();
@@ -162,7 +223,7 @@ void Publication::EmitAll(Instant now) {
     shared_.in_flight.Release(std::exchange(freed_count_, 0), std::exchange(freed_bytes_, 0));
     if (shared_.room_wanted.load(std::memory_order_relaxed)) {
       shared_.room_wanted.store(false, std::memory_order_relaxed);
-      out_.room_freed(RoomFreed{}, now);
+      for (const auto& edge : out_.room_freed) edge(RoomFreed{}, now);
     }
   }
   out_.object_ready(announced_, now);
@@ -175,11 +236,15 @@ void Publication::EmitAll(Instant now) {
 
 void Publication::Flush(Instant now) {
   MutexLock lock(shared_.table.mutex());
-  while (!unsynced_.empty()) {
-    TaskPtr task = std::move(unsynced_.front().task);
-    unsynced_.pop_front();
+  // The node stops: what was ended is told, and what the disk lacks of it runs again after a restart.
+  const auto settle = [&](TaskPtr task) REQUIRES(shared_.table.mutex()) {
     Settle(std::move(task), now);
+  };
+  for (Unsynced& each : std::exchange(uncommitted_, {})) settle(std::move(each.task));
+  for (std::deque<Unsynced>& waiting : unsynced_) {
+    for (Unsynced& each : std::exchange(waiting, {})) settle(std::move(each.task));
   }
+  for (TaskPtr& task : std::exchange(held_, {})) settle(std::move(task));
 }
 
 }  // namespace spillgate

@@ -5,6 +5,7 @@
 // the task table.
 #pragma once
 
+#include <array>
 #include <deque>
 #include <span>
 #include <variant>
@@ -13,6 +14,7 @@
 #include "core/flow/emit.h"
 #include "stages/answers.h"
 #include "stages/events.h"
+#include "stages/journal_writer.h"
 #include "stages/shared.h"
 
 namespace spillgate {
@@ -22,12 +24,12 @@ class Publication {
   using In = std::variant<Finished, Asked, Durable, PushAgain, SessionEnded, ConnectionGone>;
   struct Out {
     flow::EmitBack<ObjectReady> object_ready;
-    std::vector<flow::EmitBack<CancelAsked>> cancel;  // to every stage that holds tasks
-    flow::EmitBack<RoomFreed> room_freed;
+    std::vector<flow::EmitBack<CancelAsked>> cancel;    // to every stage that holds tasks
+    std::vector<flow::EmitBack<RoomFreed>> room_freed;  // to every shard of submission
     flow::Departure done;
   };
 
-  Publication(Shared& shared, Out out);
+  Publication(Shared& shared, PublicationTally& tally, Out out);
 
   void Handle(std::span<In> batch, Instant now);
   void Tick(Instant now);
@@ -42,13 +44,16 @@ class Publication {
   // All under the table's lock.
   void OnFinished(TaskPtr task, Instant now) REQUIRES(shared_.table.mutex());
   void Settle(TaskPtr task, Instant now) REQUIRES(shared_.table.mutex());
+  void BoundValue(Task& task) REQUIRES(shared_.table.mutex());
   void AnswerWaiters(Record& record) REQUIRES(shared_.table.mutex());
   void Push(Record& record) REQUIRES(shared_.table.mutex());
-  void UnpinArguments(const Task& task) REQUIRES(shared_.table.mutex());
+  void WriteDown(TaskPtr task) REQUIRES(shared_.table.mutex());
+  void WriteDownHeld() REQUIRES(shared_.table.mutex());
+  void Commit();
   void OnDurable(const Durable& durable, Instant now) REQUIRES(shared_.table.mutex());
   void OnPushAgain(const PushAgain& event) REQUIRES(shared_.table.mutex());
   void OnSessionEnded(SessionId id) REQUIRES(shared_.table.mutex());
-  void OnConnectionGone(ConnectionId id, Instant now) REQUIRES(shared_.table.mutex());
+  void OnConnectionGone(const ConnectionGone& event, Instant now) REQUIRES(shared_.table.mutex());
   void EndSessions() REQUIRES(shared_.table.mutex());
 
   void OnAsked(const Asked& asked, Instant now) REQUIRES(shared_.table.mutex());
@@ -74,10 +79,13 @@ class Publication {
   void EmitAll(Instant now);
 
   Shared& shared_;
+  PublicationTally& tally_;
   Out out_;
   Answers answers_;
-  std::deque<Unsynced>
-      unsynced_;  // finished, their records on the way to the disk; in order of LSN
+  JournalWriter journal_;
+  std::deque<TaskPtr> held_;                      // for which the journal had no room
+  std::vector<Unsynced> uncommitted_;             // of this pass; `lsn` is a position
+  std::array<std::deque<Unsynced>, 2> unsynced_;  // level async, level sync; in order of LSN
   std::vector<TaskId> cancelling_;  // trees that were too large for one pass
   std::vector<SessionId> ending_;
   std::vector<TaskPtr> done_;

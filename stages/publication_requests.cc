@@ -58,7 +58,7 @@ bool Publication::MayAsk(const Asked& asked, const wire::FrameView& frame, std::
 
 Reason Publication::WhyAbsent(TaskId id) {
   const Session* session = id.is_child() ? nullptr : shared_.table.FindSession(id.session);
-  return session != nullptr && id.seq < session->next_seq ? Reason::kReleased : Reason::kNotFound;
+  return session != nullptr && session->seen.Look(id.seq) != SeenWindow::Answer::kNew ? Reason::kReleased : Reason::kNotFound;
 }
 
 void Publication::OnGet(const Asked& asked, const wire::FrameView& frame, Instant now) {
@@ -204,10 +204,17 @@ void Publication::OnRelease(const Asked& asked, const wire::FrameView& frame) {
                         : "release: these ids belong to another session");
     }
     left -= range.count;
+    bool durable = false;
     for (std::uint64_t i = 0; i < range.count; ++i) {
       Record* record = shared_.table.Find({range.first.session, range.first.seq + i});
       if (record == nullptr) continue;
+      durable |= record->level != Level::kNone;
       if (shared_.table.Release(*record)) shared_.table.Sweep(*record);
+    }
+    if (durable) {
+      // Without room for it, the results are kept for longer after a restart, and no harm is done.
+      [[maybe_unused]] const auto position = journal_.Add(
+          Level::kAsync, record::Released{.first = range.first, .count = range.count});
     }
   }
 }

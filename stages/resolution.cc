@@ -35,10 +35,20 @@ void Resolution::Handle(std::span<In> batch, Instant now) {
 
 void Resolution::HandOnKept(Instant now) {
   // What may still not pass comes back into the lists while the edges walk over these copies.
-  std::vector<Resolved> again = std::exchange(kept_, {});
-  out_.resolved(again, now);
-  again = std::exchange(kept_unparked_, {});
-  out_.unparked(again, now);
+  const auto again = [now](auto& kept, auto& edge) {
+    if (kept.empty()) return;
+    auto events = std::exchange(kept, {});
+    edge(events, now);
+  };
+  again(kept_, out_.resolved);
+  again(kept_unparked_, out_.unparked);
+  again(kept_failed_, out_.finished);
+  again(kept_failed_parked_, out_.finished_parked);
+}
+
+void Resolution::Drop(Resolved&& event, bool parked) {
+  EndDoomed(*event.task);
+  (parked ? failed_parked_ : failed_).push_back({std::move(event.task)});
 }
 
 void Resolution::OnAccepted(TaskPtr task, Instant now) {
@@ -60,6 +70,7 @@ void Resolution::OnAccepted(TaskPtr task, Instant now) {
     return;
   }
   out_.parked.Note(meta, now);
+  shared_.tally.resolution.parked.Add(1);
   root.stuck.fetch_add(1, std::memory_order_relaxed);
   shared_.stuck.fetch_add(1, std::memory_order_relaxed);
   for (const ArgRef& arg : args) {
@@ -169,6 +180,11 @@ void Resolution::OnCancel(TaskId id) {
 }
 
 void Resolution::Tick(Instant now) {
+  shared_.gauges.parked.store(static_cast<std::int64_t>(park_.size()), std::memory_order_relaxed);
+  shared_.gauges.parked_bytes.store(static_cast<std::int64_t>(park_.bytes()),
+                                    std::memory_order_relaxed);
+  shared_.gauges.park_oldest_ns.store(park_.oldest().time_since_epoch().count(),
+                                      std::memory_order_relaxed);
   HandOnKept(now);
   bool expired = false;
   while (TaskPtr task = park_.NextOver(now, expired)) {

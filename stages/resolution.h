@@ -35,8 +35,14 @@ class Resolution {
   [[nodiscard]] bool Idle() const { return park_.size() == 0; }
 
   // A task that the next stage has no place for comes back here.
-  void Keep(Resolved&& event) { kept_.push_back(std::move(event)); }
-  void KeepUnparked(Resolved&& event) { kept_unparked_.push_back(std::move(event)); }
+  // `parked`: it holds no place in this stage.
+  void Keep(Resolved&& event, bool parked) {
+    (parked ? kept_unparked_ : kept_).push_back(std::move(event));
+  }
+  void Drop(Resolved&& event, bool parked);
+  void KeepEnded(Finished&& event, bool parked) {
+    (parked ? kept_failed_parked_ : kept_failed_).push_back(std::move(event));
+  }
 
   [[nodiscard]] const Park& park() const { return park_; }
 
@@ -59,6 +65,8 @@ class Resolution {
   std::vector<Accepted> waiting_for_park_;        // hold their place here: the park is full
   std::vector<Resolved> kept_;
   std::vector<Resolved> kept_unparked_;
+  std::vector<Finished> kept_failed_;
+  std::vector<Finished> kept_failed_parked_;
   // Collected under the table's lock, emitted after it.
   std::vector<Resolved> resolved_;
   std::vector<Resolved> unparked_;

@@ -124,13 +124,22 @@ void Scheduling::Unplace(Placed&& event, Instant now) {
   Hold(std::move(event.task), now);
 }
 
-void Scheduling::UnplaceDoomed(Placed&& event, bool cancelled) {
+void Scheduling::DropPlaced(Placed&& event) {
   TakeBack(*event.task);
-  EndDoomed(*event.task, cancelled);
+  EndDoomed(*event.task);
+  finished_.push_back({std::move(event.task)});
+}
+
+void Scheduling::DropSpilled(Spilled&& event) {
+  EndDoomed(*event.task);
   finished_.push_back({std::move(event.task)});
 }
 
 void Scheduling::Tick(Instant now) {
+  for (std::size_t kind = 0; kind < kResourceKinds; ++kind) {
+    shared_.gauges.free[kind].store(free_.amount[kind], std::memory_order_relaxed);
+  }
+  if (shared_.tenants.changes() != weights_read_) ReadWeights();
   std::vector<TaskPtr> expired;
   ready_.Expire(now, kMostExpiriesAPass, expired);
   for (TaskPtr& task : expired) {
@@ -140,6 +149,13 @@ void Scheduling::Tick(Instant now) {
   }
   Dispatch(now);
   EmitAll(now);
+}
+
+void Scheduling::ReadWeights() {
+  weights_read_ = shared_.tenants.changes();
+  for (TenantId id = 0; id <= shared_.tenants.size(); ++id) {
+    ready_.SetWeight(id, shared_.tenants.At(id).weight.load(std::memory_order_relaxed));
+  }
 }
 
 void Scheduling::EmitAll(Instant now) {

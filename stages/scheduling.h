@@ -43,7 +43,8 @@ class Scheduling {
 
   // Execution has no place for it: it is ready again, and its lease is free.
   void Unplace(Placed&& event, Instant now);
-  void UnplaceDoomed(Placed&& event, bool cancelled);
+  void DropPlaced(Placed&& event);
+  void DropSpilled(Spilled&& event);
   // The next stage had no place for an ended task.
   void Keep(Finished&& event) { kept_.push_back(std::move(event)); }
   // Spillover has no place for it: it stays.
@@ -61,6 +62,7 @@ class Scheduling {
   void Place(TaskPtr task, TaskId nested_in, Instant now);
   void TakeBack(const Task& task);
   void Dispatch(Instant now);
+  void ReadWeights();
   void EmitAll(Instant now);
 
   Shared& shared_;
@@ -69,6 +71,7 @@ class Scheduling {
   Out out_;
   Resources free_;
   CostModel costs_;
+  std::uint32_t weights_read_ = 0;  // changes of the tenants that are in effect here
   ReadySet ready_;
   HashMap<TaskId, Task*> held_;  // what is in the ready set, for cancel and for running in place
   std::vector<Placed> placed_;

@@ -8,16 +8,11 @@
 namespace spillgate {
 namespace {
 
-constexpr std::uint32_t kTaskOverhead = 512;  // bytes that an accepted task costs beside its frame
+constexpr std::size_t kMostUnsynced = 1 << 20;
 constexpr Nanos kLeastRetry = std::chrono::milliseconds(1);
 constexpr Nanos kDrainRetry = std::chrono::seconds(1);
 
 }  // namespace
-
-TaskId Submission::Group::IdOf(std::uint32_t i) const {
-  if (!children()) return {from.session, ask.first_seq + i};
-  return ChildId(view.child.parent, view.child.stream, view.child.first_index + i);
-}
 
 void Submission::Group::AddVerdict(wire::VerdictStatus status, Reason reason, std::uint32_t count) {
   if (count == 0) return;
@@ -30,7 +25,7 @@ void Submission::Group::AddVerdict(wire::VerdictStatus status, Reason reason, st
   verdicts.push_back(
       {.first_seq = ask.first_seq + std::max<std::uint64_t>(dealt_with, next),
        .count = count,
-       .correlation = frame.header.correlation,
+       .correlation = parts.header.correlation,
        .retry_after_us = static_cast<std::uint32_t>(
            std::chrono::duration_cast<std::chrono::microseconds>(retry_after).count()),
        .reason = reason,
@@ -38,22 +33,20 @@ void Submission::Group::AddVerdict(wire::VerdictStatus status, Reason reason, st
        .level = ask.level});
 }
 
-Submission::Submission(Shared& shared, flow::InboxBase& self, Out out)
-    : shared_(shared), self_(self), out_(std::move(out)), answers_(shared.replies) {}
+Submission::Submission(Shared& shared, flow::InboxBase& self, SubmissionTally& tally, Out out)
+    : shared_(shared),
+      self_(self),
+      tally_(tally),
+      out_(std::move(out)),
+      answers_(shared.replies),
+      journal_(*shared.journal, Purpose::kNewWork) {}
 
 void Submission::Handle(std::span<In> batch, Instant now) {
-  if (!kept_.empty()) {
-    std::vector<Accepted> again = std::exchange(kept_, {});
-    out_.accepted(again, now);
-  }
   for (In& event : batch) {
     if (auto* received = std::get_if<Received>(&event)) {
-      out_.done.Note(MetaOf(*received), now);
       OnReceived(std::move(*received), now);
     } else if (const auto* durable = std::get_if<Durable>(&event)) {
       OnDurable(*durable);
-    } else if (const auto* ended = std::get_if<SessionEnded>(&event)) {
-      sessions_.erase(ended->session);
     } else {
       RetryWaiting(now);
     }
@@ -63,10 +56,21 @@ void Submission::Handle(std::span<In> batch, Instant now) {
 
 void Submission::OnReceived(Received&& received, Instant now) {
   const wire::FrameView frame = wire::View(received.frame.view());
-  if (frame.header.type == wire::FrameType::kSubmit) {
-    OnSubmit(std::move(received), frame, now);
+  const wire::FrameType type = frame.header.type;
+  if (type != wire::FrameType::kSubmit && type != wire::FrameType::kPut &&
+      type != wire::FrameType::kOpenRoot && type != wire::FrameType::kCloseRoot) {
+    asking_.push_back(std::move(received));
+    return;
+  }
+  out_.done.Note(MetaOf(received), now);
+  if (type == wire::FrameType::kSubmit) return OnSubmit(std::move(received), frame, now);
+  AcceptGroups(now);  // what came before it comes before it
+  if (type == wire::FrameType::kPut) {
+    OnPut(received, frame, now);
+  } else if (type == wire::FrameType::kOpenRoot) {
+    OnOpenRoot(received, frame, now);
   } else {
-    asked_.push_back({received.connection, received.session, std::move(received.frame)});
+    OnCloseRoot(received, frame);
   }
 }
 
@@ -79,8 +83,12 @@ void Submission::OnSubmit(Received&& received, const wire::FrameView& frame, Ins
   }
   Group& group = groups_.emplace_back();
   group.ask = *preamble;
-  group.frame = frame;
-  group.from = std::move(received);
+  group.parts = frame;
+  group.payload = frame.payload;
+  group.session = received.session;
+  group.connection = received.connection;
+  group.transit = received.transit;
+  group.frame = std::move(received.frame);
   Admit(group, now);
 }
 
@@ -101,12 +109,14 @@ void Submission::Admit(Group& group, Instant now) {
 // Everything that the fixed part can tell, but for load.
 Reason Submission::Judge(Group& group, Instant now) const {
   const wire::SubmitPreamble& ask = group.ask;
+  const bool from_task = (group.connection & kTaskConnection) != 0;
+  if (group.children() != from_task) return Reason::kBadRequest;
   if (!group.children() && shared_.draining.load(std::memory_order_relaxed)) {
     group.retry_after = kDrainRetry;
     return Reason::kDraining;
   }
   if (ask.remaining_us != 0) {
-    const Nanos remaining = std::chrono::microseconds(ask.remaining_us) - group.from.transit;
+    const Nanos remaining = std::chrono::microseconds(ask.remaining_us) - group.transit;
     if (remaining <= Nanos(0)) return Reason::kExpired;
     group.deadline = After(now, remaining);
   }
@@ -117,15 +127,17 @@ Reason Submission::Judge(Group& group, Instant now) const {
     if (ask.shape != 0 && shape == nullptr) return Reason::kUnknownShape;
     group.shape = shape == nullptr ? &group.function->shape : &shape->resources;
   }
-  if (ask.level != Level::kNone && !shared_.journal.State().accepting) return Reason::kJournal;
+  if (ask.level != Level::kNone && !shared_.journal->Accepting()) return Reason::kJournal;
   return Reason::kNone;
 }
 
 bool Submission::KnowsAll(const Group& group) {
   if (group.children()) return false;
-  const SeenWindow& seen = StateOf(group.from.session);
+  MutexLock lock(shared_.table.mutex());
+  const Session* session = shared_.table.FindSession(group.session);
+  if (session == nullptr) return false;
   for (std::uint32_t i = 0; i < group.ask.count; ++i) {
-    if (seen.Look(group.ask.first_seq + i) == SeenWindow::Answer::kNew) return false;
+    if (session->seen.Look(group.ask.first_seq + i) == SeenWindow::Answer::kNew) return false;
   }
   return true;
 }
@@ -135,10 +147,9 @@ bool Submission::KnowsAll(const Group& group) {
 void Submission::TakePlaces(Group& group, Instant now) {
   const wire::SubmitPreamble& ask = group.ask;
   flow::Credits& places = shared_.in_flight;
-  group.bytes_each =
-      kTaskOverhead + static_cast<std::uint32_t>(group.from.frame.size()) / ask.count;
+  group.bytes_each = BytesEach(group.frame.size(), ask.count);
   std::uint32_t wanted = group.left();
-  if (!group.children()) {
+  if (!group.children() && ask.root == 0) {  // an open root was let in when it was opened
     const flow::Ask question{.cls = static_cast<std::uint8_t>(ask.cls),
                              .retry = ask.retry,
                              .function = ask.function,
@@ -182,9 +193,9 @@ void Submission::Decode(Group& group) {
       .deps_per_task = bounds.deps_per_task.load(std::memory_order_relaxed),
       .inline_value = bounds.inline_value.load(std::memory_order_relaxed)};
   if (!group.decoded) {
-    const wire::SubmitError error = wire::DecodeSubmit(group.frame, limits, group.view);
+    const wire::SubmitError error = wire::DecodeSubmit(group.parts, limits, group.view);
     if (error.reason != Reason::kNone) {
-      answers_.Error(group.from.connection, group.frame.header.correlation, error.reason,
+      answers_.Error(group.connection, group.parts.header.correlation, error.reason,
                      error.message);
       GivePlacesBack(group, 0, error.reason);
       return;
@@ -194,7 +205,8 @@ void Submission::Decode(Group& group) {
   group.tasks.reserve(group.admitted);
   for (std::uint32_t i = 0; i < group.admitted; ++i) {
     Reason reason = Reason::kNone;
-    TaskPtr task = MakeTask(group, group.next + i, reason);
+    TaskPtr task = BuildTask(shared_, group, group.next + i, reason);
+    task->from_reserve = group.from_reserve;
     if (reason != Reason::kNone) {
       GivePlacesBack(group, 0, reason);
       return;
@@ -203,43 +215,40 @@ void Submission::Decode(Group& group) {
   }
 }
 
-TaskPtr Submission::MakeTask(const Group& group, std::uint32_t i, Reason& reason) const {
-  const wire::TaskHead& head = group.view.heads[i];
-  TaskPtr task(shared_.tasks.Make());
-  task->home = &shared_.tasks;
-  task->id = group.IdOf(i);
-  task->function = group.function;
-  task->shape = group.shape;
-  if ((group.ask.flags & wire::kMixed) != 0) {
-    task->function = shared_.functions.At(head.function);
-    const Shape* shape = head.shape == 0 ? nullptr : shared_.shapes.At(head.shape);
-    if (task->function == nullptr) reason = Reason::kUnknownFunction;
-    if (head.shape != 0 && shape == nullptr) reason = Reason::kUnknownShape;
-    if (reason != Reason::kNone) return task;
-    task->shape = shape == nullptr ? &task->function->shape : &shape->resources;
+void Submission::Promise(ConnectionId to, const wire::Verdict& verdict,
+                         std::optional<std::uint32_t> position) {
+  if (position.has_value()) {
+    uncommitted_.push_back({*position, to, verdict});
+  } else if (unsynced_[0].size() + unsynced_[1].size() < kMostUnsynced) {
+    unsynced_[verdict.level == Level::kSync].push_back({committed_, to, verdict});
+  } else {
+    wire::Verdict unknown = verdict;
+    unknown.status = wire::VerdictStatus::kUnknown;
+    answers_.Verdict(to, unknown);
   }
-  if (head.arg_count > 0) {
-    task->frame = group.from.frame;
-    task->args = group.view.args.subspan(head.first_arg, head.arg_count);
-    task->payload = group.frame.payload;
+}
+
+void Submission::Commit() {
+  if (journal_.empty()) return;
+  const Lsn first = journal_.Commit();
+  for (Unsynced& each : uncommitted_) {
+    each.lsn += first;
+    committed_ = std::max(committed_, each.lsn);
+    unsynced_[each.verdict.level == Level::kSync].push_back(std::move(each));
   }
-  task->bytes = group.bytes_each;
-  task->deadline = group.deadline;
-  task->cls = group.ask.cls;
-  task->level = group.ask.level;
-  task->returns = std::max<std::uint8_t>(1, head.returns);
-  task->max_retries = task->function->max_retries;
-  task->from_reserve = group.from_reserve;
-  return task;
+  uncommitted_.clear();
 }
 
 void Submission::OnDurable(const Durable& durable) {
-  while (!unsynced_.empty()) {
-    const Unsynced& first = unsynced_.front();
-    const Lsn reached = first.verdict.level == Level::kSync ? durable.synced : durable.written;
-    if (first.lsn > reached) return;
-    answers_.Verdict(first.to, first.verdict);
-    unsynced_.pop_front();
+  for (std::size_t level = 0; level < unsynced_.size(); ++level) {
+    const Lsn reached = level == 0 ? durable.written : durable.synced;
+    std::deque<Unsynced>& waiting = unsynced_[level];
+    for (; !waiting.empty(); waiting.pop_front()) {
+      Unsynced& first = waiting.front();
+      if (first.lsn > std::max(reached, durable.unknown)) break;
+      if (first.lsn > reached) first.verdict.status = wire::VerdictStatus::kUnknown;
+      answers_.Verdict(first.to, first.verdict);
+    }
   }
 }
 

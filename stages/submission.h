@@ -5,61 +5,62 @@
 // order. Sharded by session.
 #pragma once
 
+#include <array>
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <variant>
 #include <vector>
 
 #include "core/base/hash_map.h"
 #include "core/flow/emit.h"
-#include "core/tables/seen_window.h"
+#include "schema/messages.h"
 #include "schema/submit.h"
 #include "stages/answers.h"
+#include "stages/build_task.h"
 #include "stages/events.h"
+#include "stages/journal_writer.h"
 #include "stages/shared.h"
 
 namespace spillgate {
 
 class Submission {
  public:
-  using In = std::variant<Received, Durable, RoomFreed, SessionEnded>;
+  using In = std::variant<Received, Durable, RoomFreed>;
   struct Out {
     flow::Emit<Accepted> accepted;
-    flow::Emit<Finished> abandoned;  // accepted, held here, and given up when the node stops
+    flow::Emit<Finished> ended;  // accepted, and found doomed before resolution had it
     flow::EmitBack<Asked> asked;
     flow::Departure done;  // frames leave here
   };
 
   // `self` is this stage's own inbox: its controller gives the verdicts.
-  Submission(Shared& shared, flow::InboxBase& self, Out out);
+  Submission(Shared& shared, flow::InboxBase& self, SubmissionTally& tally, Out out);
 
   void Handle(std::span<In> batch, Instant now);
   void Tick(Instant now);
   void Flush(Instant now);
-  [[nodiscard]] bool Idle() const { return waiting_.empty() && unsynced_.empty(); }
+  [[nodiscard]] bool Idle() const {
+    return waiting_.empty() && asking_.empty() && unsynced_[0].empty() && unsynced_[1].empty();
+  }
 
   // Resolution has no place for it.
   void Keep(Accepted&& event) { kept_.push_back(std::move(event)); }
-
-  // Restart: a number that the journal says was accepted.
-  void Restore(TaskId id) { StateOf(id.session).Mark(id.seq); }
+  // Its controller found it doomed.
+  void Drop(Accepted&& event);
+  void KeepEnded(Finished&& event) { ended_.push_back(std::move(event)); }
 
  private:
   // One frame that adds tasks, on its way through. Tasks [0, next) are dealt with; `admitted` more
   // have places.
-  struct Group {
-    Received from;
-    wire::FrameView frame;
-    wire::SubmitPreamble ask;
-    wire::SubmitView view;
-    const Function* function = nullptr;
-    const Resources* shape = nullptr;
-    Instant deadline = kNever;
+  struct Group : TaskGroup {
+    ConnectionId connection = 0;
+    Nanos transit{0};
+    wire::FrameView parts;
     std::uint32_t next = 0;
     std::uint32_t admitted = 0;
-    std::uint32_t bytes_each = 0;
     bool decoded = false;
     bool from_reserve = false;
     Reason refusal = Reason::kNone;  // of those after `next + admitted`
@@ -67,12 +68,13 @@ class Submission {
     std::vector<TaskPtr> tasks;           // as many as `admitted`; null for a repeat
     std::vector<wire::Verdict> verdicts;  // on those dealt with
     std::uint64_t root_order = 0;         // of a spawn that has to wait
+    std::uint32_t position = 0;           // of its record in this pass
+    std::shared_ptr<const Lineage> lineage;  // what the journal has of it; shared with the records
 
-    [[nodiscard]] bool children() const { return (ask.flags & wire::kChild) != 0; }
     [[nodiscard]] std::uint32_t left() const { return ask.count - next; }
-    [[nodiscard]] TaskId IdOf(std::uint32_t i) const;
     void AddVerdict(wire::VerdictStatus status, Reason reason, std::uint32_t count);
   };
+  // A verdict that waits for the disk.
   struct Unsynced {
     Lsn lsn;
     ConnectionId to;
@@ -82,6 +84,27 @@ class Submission {
   void OnReceived(Received&& received, Instant now);
   void OnSubmit(Received&& received, const wire::FrameView& frame, Instant now);
   void OnDurable(const Durable& durable);
+  // Sends a verdict once what it promises is on the disk. The position is of a record of this pass;
+  // none: of what was committed before.
+  void Promise(ConnectionId to, const wire::Verdict& verdict, std::optional<std::uint32_t> position);
+  void Commit();
+
+  // What makes no task, or only a root (submission_objects.cc).
+  void OnPut(const Received& received, const wire::FrameView& frame, Instant now);
+  void OnOpenRoot(const Received& received, const wire::FrameView& frame, Instant now);
+  void OnCloseRoot(const Received& received, const wire::FrameView& frame);
+  [[nodiscard]] wire::Verdict JudgePut(const Received& received, const wire::FrameView& frame,
+                                       const wire::Put& put, Instant now,
+                                       std::optional<std::uint32_t>& position);
+  [[nodiscard]] wire::Verdict JudgeRoot(const Received& received, const wire::OpenRoot& asked,
+                                        Instant now, std::optional<std::uint32_t>& position);
+  [[nodiscard]] Reason MayAdd(const Session* session, Level level)
+      REQUIRES(shared_.table.mutex());
+  void Answer(ConnectionId to, const wire::Verdict& verdict,
+              std::optional<std::uint32_t> position);
+  [[nodiscard]] bool IntroduceSession(Session& session, Level level)
+      REQUIRES(shared_.table.mutex());
+  void EmitAll(Instant now);
 
   // The verdict, from the fixed part (submission.cc).
   void Admit(Group& group, Instant now);
@@ -90,36 +113,41 @@ class Submission {
   void TakePlaces(Group& group, Instant now);
   void GivePlacesBack(Group& group, std::uint32_t keep, Reason reason);
   void Decode(Group& group);
-  [[nodiscard]] TaskPtr MakeTask(const Group& group, std::uint32_t i, Reason& reason) const;
 
   // The recording, under the table's lock (submission_accept.cc).
   void AcceptAll(Instant now);
+  void AcceptGroups(Instant now);
   void Accept(Group& group, Instant now) REQUIRES(shared_.table.mutex());
   [[nodiscard]] Reason FindRoot(Group& group, Record*& parent, RootPtr& root)
       REQUIRES(shared_.table.mutex());
   [[nodiscard]] RootPtr NewRoot(const Group& group, const Task& task, const Session& session)
       REQUIRES(shared_.table.mutex());
-  [[nodiscard]] bool IsRepeat(Group& group, const Task& task) REQUIRES(shared_.table.mutex());
-  void Enter(Group& group, TaskPtr task, Session& session, const RootPtr& root, Record* parent,
+  [[nodiscard]] bool IsRepeat(Group& group, const Task& task, const Session& session) REQUIRES(shared_.table.mutex());
+  void RepeatVerdict(Group& group, std::uint32_t i) REQUIRES(shared_.table.mutex());
+  [[nodiscard]] std::string_view ShapeName(const Group& group) const;
+  [[nodiscard]] bool WriteDown(Group& group, Session& session) REQUIRES(shared_.table.mutex());
+  void Enter(Group& group, std::uint32_t i, TaskPtr task, Session& session, const RootPtr& root, Record* parent,
              Instant now) REQUIRES(shared_.table.mutex());
-  void Pin(const Task& task) REQUIRES(shared_.table.mutex());
   void Conclude(Group& group, Instant now);
   void RetryWaiting(Instant now);
   [[nodiscard]] bool MayUseReserve(const Group& group) REQUIRES(shared_.table.mutex());
-  [[nodiscard]] SeenWindow& StateOf(SessionId session);
 
   Shared& shared_;
   flow::InboxBase& self_;
+  SubmissionTally& tally_;
   Out out_;
   Answers answers_;
-  HashMap<SessionId, std::unique_ptr<SeenWindow>> sessions_;
   std::vector<Group> groups_;
   std::vector<Accepted> accepted_;
   std::vector<Accepted> kept_;
-  std::vector<Asked> asked_;
-  std::deque<Unsynced> unsynced_;
+  std::vector<Finished> ended_;
+  std::deque<Received> asking_;  // requests on their way to publication, in order
+  std::vector<Asked> asked_;     // of those, what passes now
+  JournalWriter journal_;
+  Lsn committed_ = 0;                     // last record of this stage
+  std::vector<Unsynced> uncommitted_;     // of this pass; `lsn` is a position
+  std::array<std::deque<Unsynced>, 2> unsynced_;  // level async, level sync
   std::multimap<std::uint64_t, Group> waiting_;  // spawns without room, the oldest root first
-  std::uint64_t next_root_order_ = 1;
 };
 
 }  // namespace spillgate

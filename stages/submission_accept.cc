@@ -1,6 +1,7 @@
 // Submission, second half: recording what was admitted, in one pass under the table's lock.
 #include <algorithm>
 
+#include "stages/arguments.h"
 #include "stages/ending.h"
 #include "stages/submission.h"
 
@@ -11,13 +12,12 @@ constexpr std::size_t kMostWaitingSpawns = 4096;
 
 }  // namespace
 
-SeenWindow& Submission::StateOf(SessionId session) {
-  std::unique_ptr<SeenWindow>& seen = sessions_[session];
-  if (seen == nullptr) seen = std::make_unique<SeenWindow>();
-  return *seen;
+void Submission::AcceptAll(Instant now) {
+  AcceptGroups(now);
+  EmitAll(now);
 }
 
-void Submission::AcceptAll(Instant now) {
+void Submission::AcceptGroups(Instant now) {
   if (!groups_.empty()) {
     MutexLock lock(shared_.table.mutex());
     for (Group& group : groups_) {
@@ -26,16 +26,40 @@ void Submission::AcceptAll(Instant now) {
   }
   for (Group& group : groups_) Conclude(group, now);
   groups_.clear();
+}
+
+void Submission::EmitAll(Instant now) {
+  Commit();  // before what others may complete
+  // Requests keep their place here until publication has room for them.
+  for (; !asking_.empty(); asking_.pop_front()) {
+    Received& first = asking_.front();
+    if (!shared_.requests.Reserve(1, static_cast<std::int64_t>(first.frame.size()))) break;
+    out_.done.Note(MetaOf(first), now);
+    asked_.push_back({first.connection, first.session, std::move(first.frame)});
+  }
   out_.done.Settle();
   answers_.Flush();
+  if (!kept_.empty()) {
+    std::vector<Accepted> again = std::exchange(kept_, {});
+    out_.accepted(again, now);
+  }
   out_.accepted(accepted_, now);
   accepted_.clear();
+  if (!ended_.empty()) {
+    std::vector<Finished> ended = std::exchange(ended_, {});
+    out_.ended(ended, now);
+  }
   out_.asked(asked_, now);
   asked_.clear();
 }
 
+void Submission::Drop(Accepted&& event) {
+  EndDoomed(*event.task);
+  ended_.push_back({std::move(event.task)});
+}
+
 void Submission::Accept(Group& group, Instant now) {
-  Session* session = shared_.table.FindSession(group.from.session);
+  Session* session = shared_.table.FindSession(group.session);
   if (session == nullptr || session->ended) return GivePlacesBack(group, 0, Reason::kBadRequest);
   const Limits& limits = shared_.limits;
   if (!group.children() &&
@@ -46,6 +70,13 @@ void Submission::Accept(Group& group, Instant now) {
   }
   Record* parent = nullptr;
   RootPtr root;
+  if (!group.children()) {
+    const std::uint64_t most =
+        shared_.tenants.At(session->tenant).in_flight.load(std::memory_order_relaxed);
+    const std::uint64_t has = shared_.table.unfinished(session->tenant);
+    const auto room = static_cast<std::uint32_t>(std::min<std::uint64_t>(most - std::min(most, has), group.admitted));
+    if (room < group.admitted && group.bytes_each > 0) GivePlacesBack(group, room, Reason::kQuota);
+  }
   const Reason reason = FindRoot(group, parent, root);
   if (reason != Reason::kNone) return GivePlacesBack(group, 0, reason);
   if (root) {
@@ -55,14 +86,57 @@ void Submission::Accept(Group& group, Instant now) {
     if (room < group.admitted && !group.from_reserve) GivePlacesBack(group, room, Reason::kQuota);
   }
   for (TaskPtr& task : group.tasks) {
-    if (IsRepeat(group, *task)) {
-      task = nullptr;
+    if (IsRepeat(group, *task, *session)) task = nullptr;
+  }
+  const bool refused = group.ask.level != Level::kNone && !group.children() &&
+                       !WriteDown(group, *session);
+  for (std::uint32_t i = 0; i < group.admitted; ++i) {
+    TaskPtr& task = group.tasks[i];
+    if (task == nullptr) {
+      RepeatVerdict(group, i);
+    } else if (refused) {
+      group.AddVerdict(wire::VerdictStatus::kRejected, Reason::kJournal, 1);
+      tally_.refused[static_cast<std::size_t>(Reason::kJournal)].Add(1);
+      shared_.in_flight.Release(1, group.bytes_each);
     } else {
       group.AddVerdict(wire::VerdictStatus::kAccepted, Reason::kNone, 1);
-      Enter(group, std::move(task), *session, root, parent, now);
+      Enter(group, i, std::move(task), *session, root, parent, now);
     }
   }
   group.next += group.admitted;
+}
+
+// The record of those of the group that are new; false if the journal has no room for it.
+bool Submission::WriteDown(Group& group, Session& session) {
+  record::Tasks tasks{.session = session.id,
+                      .deadline_us = shared_.ToWall(group.deadline),
+                      .function = group.function->name,
+                      .shape = ShapeName(group)};
+  for (std::uint32_t i = 0; i < group.admitted; ++i) {
+    if (group.tasks[i] == nullptr) continue;
+    const std::uint64_t index = group.next + i;
+    if (!tasks.indexes.empty() &&
+        tasks.indexes.back().first + tasks.indexes.back().count == index) {
+      ++tasks.indexes.back().count;
+    } else {
+      tasks.indexes.push_back({index, 1});
+    }
+  }
+  if (tasks.indexes.empty()) return true;
+  if (!IntroduceSession(session, group.ask.level)) return false;
+  const auto position = journal_.Add(group.ask.level, tasks, group.frame.view());
+  if (!position.has_value()) return false;
+  group.position = *position;
+  group.lineage = std::make_shared<const Lineage>(
+      Lineage{.frame = group.frame,
+              .deadline_us = tasks.deadline_us,
+              .shape = group.ask.shape});
+  return true;
+}
+
+std::string_view Submission::ShapeName(const Group& group) const {
+  const Shape* shape = group.ask.shape == 0 ? nullptr : shared_.shapes.At(group.ask.shape);
+  return shape == nullptr ? std::string_view() : std::string_view(shape->name);
 }
 
 // The root that the group's tasks join; none when each is a root of its own.
@@ -78,24 +152,26 @@ Reason Submission::FindRoot(Group& group, Record*& parent, RootPtr& root) {
     return Reason::kNone;
   }
   if (group.ask.root == 0) return Reason::kNone;
-  root = shared_.table.FindRoot({group.from.session, group.ask.root});
+  root = shared_.table.FindRoot({group.session, group.ask.root});
   return !root || root->closed || root->ended ? Reason::kUnknownRoot : Reason::kNone;
 }
 
-// Answers for an id that was accepted before; its place in flight is not needed.
-bool Submission::IsRepeat(Group& group, const Task& task) {
+// An id that was accepted before; its place in flight is not needed.
+bool Submission::IsRepeat(Group& group, const Task& task, const Session& session) {
   const bool child = group.children();
-  if (!child && StateOf(task.id.session).Look(task.id.seq) == SeenWindow::Answer::kNew)
-    return false;
-  const Record* record = shared_.table.Find(task.id);
-  if (child && record == nullptr) return false;
-  group.AddVerdict(
-      record == nullptr ? wire::VerdictStatus::kSettled : wire::VerdictStatus::kAccepted,
-      record == nullptr ? Reason::kSettled : Reason::kNone, 1);
+  if (!child && session.seen.Look(task.id.seq) == SeenWindow::Answer::kNew) return false;
+  if (child && shared_.table.Find(task.id) == nullptr) return false;
+  tally_.repeated.Add(1);
   if (group.bytes_each > 0) {
     (group.from_reserve ? shared_.spawn_reserve : shared_.in_flight).Release(1, group.bytes_each);
   }
   return true;
+}
+
+void Submission::RepeatVerdict(Group& group, std::uint32_t i) {
+  const bool kept = shared_.table.Find(group.IdOf(group.next + i)) != nullptr;
+  group.AddVerdict(kept ? wire::VerdictStatus::kAcceptedEarlier : wire::VerdictStatus::kSettled,
+                   kept ? Reason::kNone : Reason::kSettled, 1);
 }
 
 RootPtr Submission::NewRoot(const Group& group, const Task& task, const Session& session) {
@@ -104,13 +180,13 @@ RootPtr Submission::NewRoot(const Group& group, const Task& task, const Session&
   root->session = session.id;
   root->tenant = session.tenant;
   root->cls = group.ask.cls;
-  root->order = next_root_order_++;
+  root->order = shared_.table.NextRootOrder();
   root->deadline = group.deadline;
   root->window = shared_.limits.root_window.load(std::memory_order_relaxed);
   return root;
 }
 
-void Submission::Enter(Group& group, TaskPtr task, Session& session, const RootPtr& root,
+void Submission::Enter(Group& group, std::uint32_t i, TaskPtr task, Session& session, const RootPtr& root,
                        Record* parent, Instant now) {
   task->root = root ? root : NewRoot(group, *task, session);
   task->cls = task->root->cls;
@@ -120,27 +196,22 @@ void Submission::Enter(Group& group, TaskPtr task, Session& session, const RootP
   record.push = (group.ask.flags & wire::kPush) != 0;
   record.detached = (group.ask.flags & wire::kDetach) != 0;
   record.level = task->level;
+  record.cls = task->cls;
+  record.lineage = group.lineage;
+  record.lineage_index = group.next + i;
   record.function = task->function->id;
   record.returns = task->returns;
   if (parent != nullptr) {
     task->parent = parent->id;
     record.depth = task->depth = static_cast<std::uint8_t>(parent->depth + 1);
   } else {
-    StateOf(session.id).Mark(task->id.seq);
-    session.next_seq = std::max(session.next_seq, task->id.seq + 1);
+    session.seen.Mark(task->id.seq);
   }
-  if (!task->args.empty()) Pin(*task);
+  if (!task->args.empty()) PinArguments(shared_.table, *task);
   task->accepted = task->arrived = record.accepted = now;
+  tally_.accepted[Index(task->cls)].Add(1);
+  if (task->from_reserve) tally_.from_reserve.Add(1);
   accepted_.push_back({std::move(task)});
-}
-
-// An accepted task keeps its arguments from being let go of.
-void Submission::Pin(const Task& task) {
-  for (const ArgRef& arg : task.args) {
-    if (arg.kind != ArgRef::kObject) continue;
-    Record* record = shared_.table.Find(arg.object().task);
-    if (record != nullptr) ++record->pins;
-  }
 }
 
 // Answers for what was dealt with; a spawn without room waits with the rest.
@@ -149,11 +220,24 @@ void Submission::Conclude(Group& group, Instant now) {
                         group.refusal == Reason::kInFlightBytes || group.refusal == Reason::kQuota;
   const bool waits = group.children() && group.left() > 0 && for_room && now < group.deadline &&
                      waiting_.size() < kMostWaitingSpawns;
-  if (!waits) group.AddVerdict(wire::VerdictStatus::kRejected, group.refusal, group.left());
+  if (!waits && group.left() > 0) {
+    tally_.refused[static_cast<std::size_t>(group.refusal)].Add(group.left());
+    group.AddVerdict(wire::VerdictStatus::kRejected, group.refusal, group.left());
+  }
   for (const wire::Verdict& verdict : group.verdicts) {
-    answers_.Verdict(group.from.connection, verdict);
+    const bool promises = verdict.level != Level::kNone && !group.children() &&
+                          (verdict.status == wire::VerdictStatus::kAccepted ||
+                           verdict.status == wire::VerdictStatus::kAcceptedEarlier);
+    if (!promises) {
+      answers_.Verdict(group.connection, verdict);
+    } else if (group.lineage != nullptr) {
+      Promise(group.connection, verdict, group.position);
+    } else {
+      Promise(group.connection, verdict, std::nullopt);
+    }
   }
   if (!waits) return;
+  tally_.spawns_waited.Add(1);
   shared_.room_wanted.store(true, std::memory_order_relaxed);
   group.verdicts.clear();
   group.tasks.clear();
@@ -209,8 +293,7 @@ bool Submission::MayUseReserve(const Group& group) {
 }
 
 void Submission::Tick(Instant now) {
-  if (waiting_.empty()) return;
-  RetryWaiting(now);
+  if (!waiting_.empty()) RetryWaiting(now);
   AcceptAll(now);
 }
 
@@ -223,9 +306,11 @@ void Submission::Flush(Instant now) {
   groups_.clear();
   for (Accepted& event : std::exchange(kept_, {})) {
     Abandon(*event.task);
-    out_.abandoned(Finished{std::move(event.task)}, now);
+    ended_.push_back({std::move(event.task)});
   }
-  answers_.Flush();
+  for (Received& received : asking_) out_.done.Note(MetaOf(received), now);
+  asking_.clear();
+  EmitAll(now);
 }
 
 }  // namespace spillgate

@@ -1,0 +1,26 @@
+#include "stages/arguments.h"
+
+namespace spillgate {
+
+void PinArguments(TaskTable& table, Task& task) {
+  for (const ArgRef& arg : task.args) {
+    if (arg.kind == ArgRef::kObject && table.Find(arg.object().task) == nullptr) return;
+  }
+  for (const ArgRef& arg : task.args) {
+    if (arg.kind == ArgRef::kObject) ++table.Find(arg.object().task)->pins;
+  }
+  task.pinned = true;
+}
+
+void UnpinArguments(TaskTable& table, Task& task) {
+  if (!task.pinned) return;
+  task.pinned = false;
+  for (const ArgRef& arg : task.args) {
+    if (arg.kind != ArgRef::kObject) continue;
+    Record* record = table.Find(arg.object().task);  // there, for it is pinned
+    --record->pins;
+    table.Sweep(*record);
+  }
+}
+
+}  // namespace spillgate

@@ -1,0 +1,41 @@
+// From a decoded Submit frame to tasks. The same for frames that arrive and for those that the
+// journal gives back. Pure, but for the slab.
+#pragma once
+
+#include "core/model/task.h"
+#include "schema/submit.h"
+#include "stages/shared.h"
+
+namespace spillgate {
+
+// What the tasks of one frame have in common.
+struct TaskGroup {
+  Buffer frame;  // keeps everything below alive
+  SessionId session = 0;
+  wire::SubmitPreamble ask;
+  wire::SubmitView view;
+  ByteView payload;
+  const Function* function = nullptr;  // null: each task names its own
+  const Resources* shape = nullptr;
+  Instant deadline = kNever;
+  std::uint32_t bytes_each = 0;
+
+  [[nodiscard]] bool children() const { return (ask.flags & wire::kChild) != 0; }
+  [[nodiscard]] TaskId IdOf(std::uint32_t i) const {
+    if (!children()) return {session, ask.first_seq + i};
+    return ChildId(view.child.parent, view.child.stream, view.child.first_index + i);
+  }
+};
+
+inline constexpr std::uint32_t kTaskOverhead =
+    512;  // bytes that an accepted task costs beside its frame
+
+[[nodiscard]] inline std::uint32_t BytesEach(std::size_t frame, std::uint32_t count) {
+  return kTaskOverhead + static_cast<std::uint32_t>(frame / count);
+}
+
+// Task number `i` of the frame. `reason` says why it is none.
+[[nodiscard]] TaskPtr BuildTask(const Shared& shared, const TaskGroup& group, std::uint32_t i,
+                                Reason& reason);
+
+}  // namespace spillgate

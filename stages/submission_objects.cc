@@ -1,0 +1,198 @@
+// Submission: puts, which make an object without a task, and roots that are opened and closed.
+#include <algorithm>
+
+#include "schema/messages.h"
+#include "stages/submission.h"
+
+namespace spillgate {
+namespace {
+
+constexpr std::uint32_t kRetryUs = 1000;
+
+wire::Verdict Refused(wire::Verdict verdict, Reason reason) {
+  verdict.status = wire::VerdictStatus::kRejected;
+  verdict.reason = reason;
+  const bool passes = reason <= Reason::kJournal;
+  verdict.retry_after_us = passes ? kRetryUs : 0;
+  return verdict;
+}
+
+}  // namespace
+
+// What neither a put nor a new root may come past.
+Reason Submission::MayAdd(const Session* session, Level level) {
+  if (session == nullptr || session->ended) return Reason::kBadRequest;
+  if (shared_.draining.load(std::memory_order_relaxed)) return Reason::kDraining;
+  if (level != Level::kNone && !shared_.journal->Accepting()) return Reason::kJournal;
+  const Limits& limits = shared_.limits;
+  const bool leaves_too_much =
+      session->unfetched >= limits.unfetched_per_session.load(std::memory_order_relaxed) ||
+      session->unfetched_bytes >=
+          limits.unfetched_bytes_per_session.load(std::memory_order_relaxed);
+  return leaves_too_much ? Reason::kUnfetched : Reason::kNone;
+}
+
+// The journal has to know a session before its first durable task; false if it cannot be told.
+bool Submission::IntroduceSession(Session& session, Level level) {
+  if (session.journaled) return true;
+  const record::SessionOpened opened{
+      .session = session.id, .token = session.resume_token, .tenant = session.name};
+  session.journaled = journal_.Add(level, opened).has_value();
+  return session.journaled;
+}
+
+void Submission::OnPut(const Received& received, const wire::FrameView& frame, Instant now) {
+  const auto put = wire::DecodePut(frame);
+  if (!put.has_value()) {
+    return answers_.Error(received.connection, frame.header.correlation, put.error().reason,
+                          put.error().what);
+  }
+  std::optional<std::uint32_t> position;
+  Answer(received.connection, JudgePut(received, frame, *put, now, position), position);
+}
+
+// A verdict on one number: at once, or when what it promises is on the disk.
+void Submission::Answer(ConnectionId to, const wire::Verdict& verdict,
+                        std::optional<std::uint32_t> position) {
+  if (verdict.status == wire::VerdictStatus::kRejected) {
+    tally_.refused[static_cast<std::size_t>(verdict.reason)].Add(1);
+  }
+  const bool promises = verdict.level != Level::kNone &&
+                        (verdict.status == wire::VerdictStatus::kAccepted ||
+                         verdict.status == wire::VerdictStatus::kAcceptedEarlier);
+  if (promises) return Promise(to, verdict, position);
+  answers_.Verdict(to, verdict);
+}
+
+wire::Verdict Submission::JudgePut(const Received& received, const wire::FrameView& frame,
+                                   const wire::Put& put, Instant now,
+                                   std::optional<std::uint32_t>& position) {
+  wire::Verdict verdict{.first_seq = put.seq,
+                        .count = 1,
+                        .correlation = frame.header.correlation,
+                        .level = put.level};
+  const TaskId id{received.session, put.seq};
+  MutexLock lock(shared_.table.mutex());
+  Session* session = shared_.table.FindSession(id.session);
+  if (session != nullptr && session->seen.Look(id.seq) != SeenWindow::Answer::kNew) {
+    const bool kept = shared_.table.Find(id) != nullptr;
+    verdict.status =
+        kept ? wire::VerdictStatus::kAcceptedEarlier : wire::VerdictStatus::kSettled;
+    verdict.reason = kept ? Reason::kNone : Reason::kSettled;
+    tally_.repeated.Add(1);
+    return verdict;
+  }
+  if (const Reason reason = MayAdd(session, put.level); reason != Reason::kNone) {
+    return Refused(verdict, reason);
+  }
+  const bool large =
+      frame.payload.size() > shared_.limits.inline_value.load(std::memory_order_relaxed);
+  if (large && shared_.table.value_bytes() + frame.payload.size() >
+                   shared_.limits.value_heap.load(std::memory_order_relaxed)) {
+    return Refused(verdict, Reason::kInFlightBytes);
+  }
+  const bool detached = (put.flags & wire::kDetach) != 0;
+  if (put.level != Level::kNone) {
+    if (IntroduceSession(*session, put.level)) {
+      position = journal_.Add(
+          put.level, record::Object{.id = id, .level = put.level, .detached = detached},
+          frame.payload);
+    }
+    if (!position.has_value()) return Refused(verdict, Reason::kJournal);
+  }
+  const auto offset = static_cast<std::size_t>(frame.payload.data() - received.frame.view().data());
+  Record& record = shared_.table.AddObject(
+      id, *session, Value(received.frame, offset, frame.payload.size()), now);
+  record.level = put.level;
+  record.detached = detached;
+  session->seen.Mark(put.seq);
+  return verdict;
+}
+
+void Submission::OnOpenRoot(const Received& received, const wire::FrameView& frame, Instant now) {
+  const auto asked = wire::DecodeOpenRoot(frame);
+  if (!asked.has_value()) {
+    return answers_.Error(received.connection, frame.header.correlation, asked.error().reason,
+                          asked.error().what);
+  }
+  std::optional<std::uint32_t> position;
+  wire::Verdict verdict = JudgeRoot(received, *asked, now, position);
+  verdict.correlation = frame.header.correlation;
+  Answer(received.connection, verdict, position);
+}
+
+// The one load decision on the root: what it is estimated to bring must pass the controller now.
+wire::Verdict Submission::JudgeRoot(const Received& received, const wire::OpenRoot& asked,
+                                    Instant now, std::optional<std::uint32_t>& position) {
+  wire::Verdict verdict{.first_seq = asked.seq, .count = 1, .level = asked.level};
+  const TaskId id{received.session, asked.seq};
+  MutexLock lock(shared_.table.mutex());
+  Session* session = shared_.table.FindSession(id.session);
+  if (session != nullptr && session->seen.Look(id.seq) != SeenWindow::Answer::kNew) {
+    const bool kept = static_cast<bool>(shared_.table.FindRoot(id));
+    verdict.status =
+        kept ? wire::VerdictStatus::kAcceptedEarlier : wire::VerdictStatus::kSettled;
+    verdict.reason = kept ? Reason::kNone : Reason::kSettled;
+    return verdict;
+  }
+  if (const Reason reason = MayAdd(session, asked.level); reason != Reason::kNone) {
+    return Refused(verdict, reason);
+  }
+  const Nanos remaining = std::chrono::microseconds(asked.remaining_us) - received.transit;
+  if (asked.remaining_us != 0 && remaining <= Nanos(0)) return Refused(verdict, Reason::kExpired);
+  if (shared_.table.open_roots() >= shared_.limits.open_roots.load(std::memory_order_relaxed)) {
+    return Refused(verdict, Reason::kQuota);
+  }
+  const flow::Credits& places = shared_.in_flight;
+  const flow::Ask question{.cls = static_cast<std::uint8_t>(asked.cls),
+                           .flow = session->tenant,
+                           .count = 1,
+                           .remaining = remaining,
+                           .cost_hint = Nanos(asked.slot_time_ns)};
+  const flow::Load load{.held = places.count(),
+                        .bytes = places.bytes(),
+                        .capacity = places.count_limit(),
+                        .capacity_bytes = places.bytes_limit()};
+  if (self_.controller().Admit(question, load, now) == 0) return Refused(verdict, Reason::kInFlight);
+  const Instant deadline = asked.remaining_us == 0 ? kNever : After(now, remaining);
+  if (asked.level != Level::kNone) {
+    if (IntroduceSession(*session, asked.level)) {
+      position = journal_.Add(asked.level, record::RootOpened{.id = id,
+                                                              .cls = asked.cls,
+                                                              .deadline_us = shared_.ToWall(deadline)});
+    }
+    if (!position.has_value()) return Refused(verdict, Reason::kJournal);
+  }
+  RootPtr root = shared_.table.MakeRoot();
+  root->id = id;
+  root->durable = asked.level != Level::kNone;
+  root->session = session->id;
+  root->tenant = session->tenant;
+  root->cls = asked.cls;
+  root->order = shared_.table.NextRootOrder();
+  root->deadline = deadline;
+  root->window = shared_.limits.root_window.load(std::memory_order_relaxed);
+  root->explicit_open = true;
+  shared_.table.AddRoot(root);
+  session->seen.Mark(asked.seq);
+  return verdict;
+}
+
+void Submission::OnCloseRoot(const Received& received, const wire::FrameView& frame) {
+  const auto asked = wire::DecodeCloseRoot(frame);
+  if (!asked.has_value()) {
+    return answers_.Error(received.connection, frame.header.correlation, asked.error().reason,
+                          asked.error().what);
+  }
+  MutexLock lock(shared_.table.mutex());
+  const RootPtr root = shared_.table.FindRoot({received.session, asked->seq});
+  if (!root || root->closed) return;
+  if (root->durable) {
+    // If there is no room, recovery closes it: nobody is left to add to it then.
+    [[maybe_unused]] const auto position =
+        journal_.Add(Level::kAsync, record::RootClosed{.id = root->id});
+  }
+  shared_.table.CloseRoot(*root);
+}
+
+}  // namespace spillgate

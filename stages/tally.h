@@ -1,0 +1,65 @@
+// Tally: what the stages count about tasks, beside what the stage runtime counts about events. One
+// block for each shard of a stage, with that shard as its one writer; read by anyone. The command,
+// the admin port and the tests all read these same numbers. Built by the node, outlives the stages.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <vector>
+
+#include "core/flow/stage_stats.h"
+#include "core/model/class.h"
+#include "core/model/outcome.h"
+#include "core/model/reason.h"
+
+namespace spillgate {
+
+inline constexpr std::size_t kFates = 6;  // one past the largest Fate
+
+using ByClass = std::array<flow::Counter, kClasses>;
+using ByReason = std::array<flow::Counter, kReasons>;
+
+// In tasks, not frames. Each task of a frame counts once: accepted, refused, or repeated.
+struct SubmissionTally {
+  ByClass accepted;
+  ByReason refused;
+  flow::Counter repeated;       // known already: answered again, not run again
+  flow::Counter spawns_waited;  // times that the rest of a frame of spawns had to wait for room
+  flow::Counter from_reserve;   // accepted on the spawn reserve
+};
+
+struct ResolutionTally {
+  flow::Counter parked;
+};
+
+struct ExecutionTally {
+  flow::Counter started;  // runs, first and further ones
+  flow::Counter host_deaths;
+  flow::Counter retried;
+};
+
+struct PublicationTally {
+  std::array<flow::Counter, kFates> ended;
+  ByReason unsuccessful;  // why, of those that were not done or forwarded
+  flow::Counter late;     // a different outcome after the first, dropped
+};
+
+struct TallyShards {
+  std::size_t submission = 1;
+  std::size_t execution = 1;
+  std::size_t publication = 1;
+};
+
+struct Tally {
+  explicit Tally(TallyShards shards)
+      : submission(shards.submission),
+        execution(shards.execution),
+        publication(shards.publication) {}
+
+  std::vector<SubmissionTally> submission;
+  ResolutionTally resolution;
+  std::vector<ExecutionTally> execution;
+  std::vector<PublicationTally> publication;
+};
+
+}  // namespace spillgate
