@@ -1,26 +1,18 @@
 // Built-ins that take time, or that wait for children of theirs.
 #include <algorithm>
-#include <ctime>
 #include <string>
 #include <vector>
 
 #include "core/base/format.h"
 #include "server/functions/arguments.h"
 #include "server/functions/entries.h"
+#include "server/functions/spin_for.h"
 
 namespace spillgate::functions {
 namespace {
 
 constexpr std::int64_t kMostChildren = 10'000;
 constexpr std::int64_t kMostDepth = 64;
-
-// CPU time of this thread: what a run has really had, whoever else had the core meanwhile.
-sdk::Duration CpuTime() {
-  timespec used{};
-  // tidy: clock: CPU time of a thread is no point in time, and no Clock has it.
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
-  return std::chrono::seconds(used.tv_sec) + sdk::Duration(used.tv_nsec);
-}
 
 std::int64_t TotalOf(sdk::Context& context, const std::vector<sdk::Future>& futures) {
   std::int64_t total = 0;
@@ -43,11 +35,7 @@ void Sleep(sdk::Context& context) {
 void Spin(sdk::Context& context) {
   const auto time = Micros(context, 0, "microseconds", 1000);
   if (!time.has_value()) return;
-  constexpr int kLooksBetween = 64;  // reading this clock is a system call of about 0.3 us
-  const sdk::Duration end = CpuTime() + *time;
-  for (int i = 0; CpuTime() < end; ++i) {
-    if (i % kLooksBetween == kLooksBetween - 1 && context.Cancelled()) return;
-  }
+  if (!SpinFor(context, *time)) return;
   for (std::uint32_t i = 1; i < context.arg_count(); ++i) context.Return(i - 1, context.Arg(i));
 }
 

@@ -23,6 +23,9 @@ void Spawn(sdk::Context& context);
 void FirstOf(sdk::Context& context);
 void Deadlock(sdk::Context& context);
 
+// step.cc: one task of a workflow.
+void Step(sdk::Context& context);
+
 // harmful.cc: in worker processes only.
 void Crash(sdk::Context& context);
 void Exit(sdk::Context& context);

@@ -1,9 +1,9 @@
 // Built-ins that only compute.
 #include <string>
 
+#include "core/base/digest.h"
 #include "core/base/format.h"
 #include "server/functions/arguments.h"
-#include "server/functions/digest.h"
 #include "server/functions/entries.h"
 
 namespace spillgate::functions {

@@ -1,0 +1,111 @@
+#include "server/exec/thread_executor.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "server/exec/function_library.h"
+#include "server/exec/run_context.h"
+
+namespace spillgate {
+namespace {
+
+ThreadExecutorOptions Bounded(ThreadExecutorOptions options) {
+  constexpr std::uint32_t kMost = ThreadExecutor::kMostThreads;
+  options.threads = std::clamp(options.threads, 1U, kMost);
+  options.extra_blocked = std::min(options.extra_blocked, kMost - options.threads);
+  options.nested_stack = std::max(options.nested_stack, 1U);
+  return options;
+}
+
+}  // namespace
+
+ThreadExecutor::ThreadExecutor(const Clock& clock, ThreadExecutorOptions options, NodePorts ports,
+                               Ancestry& ancestry)
+    : shared_{.clock = clock,
+              .options = Bounded(options),
+              .ports = std::move(ports),
+              .ancestry = ancestry,
+              .crew = Crew(Bounded(options)),
+              .wake = [this](Crew::Seat& seat) { Wake(seat); }},
+      by_seat_(std::make_unique<std::atomic<ExecThread*>[]>(shared_.options.threads +
+                                                            shared_.options.extra_blocked)) {}
+
+ThreadExecutor::~ThreadExecutor() {
+  Stop();
+  std::vector<std::unique_ptr<ExecThread>> threads;
+  {
+    MutexLock lock(mutex_);
+    threads.swap(threads_);
+  }
+}
+
+void ThreadExecutor::RunHere(Task& task, Instant /*now*/) {
+  RunState state{.task = task.id,
+                 .parent = task.parent,
+                 .deadline = task.deadline,
+                 .stop = &never_,
+                 .attempt = task.attempt,
+                 .depth = task.depth,
+                 .returns = task.returns};
+  const Arguments arguments(task);
+  RunContext context(state, arguments, task.outcome, shared_.clock, nullptr);
+  context.Call(*EntryOf(*task.function).native);
+}
+
+void ThreadExecutor::Start(TaskPtr task, TaskId nested_in, Instant /*now*/) {
+  Crew::Seat* seat = nullptr;
+  if (!shared_.crew.Add(task, nested_in, seat)) {
+    shared_.ports.report({.task = std::move(task),
+                          .end = RunEnd::kTurnedAway,
+                          .wall = Nanos(0),
+                          .detail = "the node is stopping"});
+  } else if (seat != nullptr) {
+    Wake(*seat);
+  }
+}
+
+void ThreadExecutor::Interrupt(TaskId task, Reason why, Instant /*now*/) {
+  Crew::Stopped stopped = shared_.crew.Interrupt(task, why);
+  if (stopped.seat != nullptr) stopped.seat->wake.Notify();
+  if (stopped.task == nullptr) return;
+  EndStopped(stopped.task->outcome, why, "before it ran");
+  shared_.ports.report(
+      {.task = std::move(stopped.task), .end = RunEnd::kEnded, .wall = Nanos(0), .detail = {}});
+}
+
+void ThreadExecutor::Tick(Instant now) {
+  if (!shared_.crew.HasWaiting()) return;
+  if (Crew::Seat* seat = shared_.crew.FindStuck(now)) seat->wake.Notify();
+}
+
+void ThreadExecutor::Stop() {
+  for (TaskPtr& task : shared_.crew.StopAll()) {
+    EndStopped(task->outcome, Reason::kDrained, "before it ran");
+    shared_.ports.report(
+        {.task = std::move(task), .end = RunEnd::kEnded, .wall = Nanos(0), .detail = {}});
+  }
+  for (std::uint32_t i = 0; i < shared_.crew.seats(); ++i) shared_.crew.SeatAt(i).wake.Notify();
+}
+
+void ThreadExecutor::Deliver(ConnectionId to, ByteView frames) {
+  const ConnectionId number = to & ~kTaskConnection;
+  if (number == 0 || number > shared_.crew.seats()) return;
+  ExecThread* thread = by_seat_[number - 1].load(std::memory_order_acquire);
+  if (thread != nullptr) thread->Deliver(frames);
+}
+
+// Only one caller has a seat whose thread was not started yet.
+void ThreadExecutor::Wake(Crew::Seat& seat) {
+  if (seat.started) {
+    seat.wake.Notify();
+    return;
+  }
+  seat.started = true;
+  MutexLock lock(mutex_);
+  ExecThread& thread = *threads_.emplace_back(std::make_unique<ExecThread>(shared_, seat));
+  // It can be found before it runs, and so before anything can be an answer to it.
+  by_seat_[seat.index].store(&thread, std::memory_order_release);
+  thread.Begin();
+}
+
+}  // namespace spillgate
