@@ -204,7 +204,7 @@ void Door::Welcome(Visitor& visitor, const wire::Hello& hello, const std::string
     session->disconnected = kNever;
     welcome.session = session->id;
     welcome.resume_token = session->resume_token;
-    welcome.next_seq = session->next_seq;
+    welcome.next_seq = std::max<std::uint64_t>(1, session->seen.end());
   }
   welcome.resumed = resumed;
   visitor.session = welcome.session;
@@ -240,18 +240,8 @@ void Door::OnShape(Visitor& visitor, const wire::FrameView& frame) {
   if (!request.has_value()) {
     answer.reason = Reason::kMalformed;
   } else {
-    const Resources resources = options_.parse_shape(request->text, answer.detail);
-    if (!answer.detail.empty()) {
-      answer.reason = Reason::kBadRequest;
-    } else {
-      answer.shape = shared_.shapes.Add(request->text, [&](std::uint32_t) {
-        return Shape{.name = request->text, .resources = resources};
-      });
-      if (answer.shape == 0) {
-        answer.reason = Reason::kTooLarge;
-        answer.detail = "this node knows as many shapes as it can; use one of those";
-      }
-    }
+    answer.shape = options_.add_shape(request->text, answer.detail);
+    if (answer.shape == 0) answer.reason = Reason::kBadRequest;
   }
   wire::Encode(answer, frame.header.correlation, visitor.connection->out());
 }
@@ -280,7 +270,7 @@ void Door::OnDrain(Visitor& visitor, const wire::FrameView& frame) {
 void Door::OnGone(const Visitor& visitor, Instant) {
   if (!visitor.welcome) return;
   for (flow::Inbox<Publication::In>* shard : publication_) {
-    Publication::In event = ConnectionGone{visitor.connection->id()};
+    Publication::In event = ConnectionGone{visitor.connection->id(), visitor.session};
     shard->CommitBack({&event, 1});
   }
 }
@@ -299,8 +289,6 @@ void Door::ExpireSessions(Instant now, Nanos ttl) {
     }
   }
   for (const SessionId id : over) {
-    Submission::In event = SessionEnded{id};
-    submission_[Mix(id) % submission_.size()]->CommitBack({&event, 1});
     Tell(SessionEnded{id}, id);
   }
 }

@@ -29,7 +29,7 @@ struct DoorOptions {
   Nanos handshake = std::chrono::seconds(2);
   std::function<std::string(std::string_view what)> stats;  // JSON
   std::function<TenantId(std::string_view name)> tenant;
-  std::function<Resources(const std::string& text, std::string& problem)> parse_shape;
+  std::function<ShapeId(const std::string& text, std::string& problem)> add_shape;
   std::function<void(ConnectionId)> drain;
 };
 

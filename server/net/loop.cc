@@ -27,6 +27,11 @@ struct Loop::Watched {
   unsigned states;
 };
 
+struct Loop::Signal {
+  uv_signal_t handle;
+  std::function<void()> job;
+};
+
 Loop::Loop(const Clock& clock, flow::Pool& pool, Options options)
     : clock_(clock), pool_(pool), options_(std::move(options)) {
   SG_CHECK(uv_loop_init(&uv_) == 0);
@@ -44,6 +49,9 @@ Loop::~Loop() {
 
 void Loop::CloseHandles() {
   while (!watched_.empty()) Unwatch(watched_.begin()->first);
+  for (const auto& signal : signals_) {
+    uv_close(reinterpret_cast<uv_handle_t*>(&signal->handle), nullptr);
+  }
   uv_close(reinterpret_cast<uv_handle_t*>(&wake_watch_), nullptr);
   uv_close(reinterpret_cast<uv_handle_t*>(&timer_), nullptr);
   uv_run(&uv_, UV_RUN_DEFAULT);
@@ -51,6 +59,16 @@ void Loop::CloseHandles() {
 
 void Loop::Every(Nanos period, std::function<void(Instant)> job) {
   periodic_.push_back({period, clock_.Now() + period, std::move(job)});
+}
+
+void Loop::OnSignal(int signum, std::function<void()> job) {
+  Signal& signal = *signals_.emplace_back(std::make_unique<Signal>());
+  signal.job = std::move(job);
+  SG_CHECK(uv_signal_init(&uv_, &signal.handle) == 0);
+  signal.handle.data = &signal;
+  uv_signal_start(
+      &signal.handle,
+      [](uv_signal_t* handle, int) { static_cast<Signal*>(handle->data)->job(); }, signum);
 }
 
 bool Loop::OnThread() const {

@@ -38,8 +38,13 @@ class Loop final : public Reactor {
   // Called about every `period` on the loop's thread. Before Run.
   void Every(Nanos period, std::function<void(Instant)> job);
 
+  // Called on the loop's thread when the process gets this signal. Before Run.
+  void OnSignal(int signum, std::function<void()> job);
+
   void Run();
   void Stop();  // any thread
+  // After Run: lets what was closed go, so that its memory may.
+  void FinishClosing() { uv_run(&uv_, UV_RUN_NOWAIT); }
   // Wakes the loop if it sleeps; any thread.
   void Wake() { pool_.wake().Notify(); }
   // Something arrived or was sent: keep looking for a while before blocking. Loop's thread.
@@ -53,6 +58,7 @@ class Loop final : public Reactor {
 
  private:
   struct Watched;
+  struct Signal;
   struct Periodic {
     Nanos period;
     Instant due;
@@ -73,6 +79,7 @@ class Loop final : public Reactor {
   uv_timer_t timer_;
   std::vector<std::function<void(Instant)>> turn_end_;
   std::vector<Periodic> periodic_;
+  std::vector<std::unique_ptr<Signal>> signals_;
   std::unordered_map<WatchId, Watched*> watched_;
   WatchId next_watch_ = 1;
   bool active_ = false;

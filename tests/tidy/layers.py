@@ -36,8 +36,17 @@ MAY_INCLUDE: dict[str, tuple[str, ...]] = {
     "server/admin": _ADAPTER,
     "client/sdk": (),  # what users' libraries include: nothing of ours
     "client/lib": ("client/sdk", "schema", "core/model", "core/base"),
-    "client/bench": ("client/lib", "schema", "core/model", "core/base"),
-    "client/cli": ("client/lib", "client/bench", "config", "schema", "core/model", "core/base"),
+    "client/replay": ("client/lib", "core/model", "core/base"),
+    "client/bench": ("client/lib", "client/replay", "schema", "core/model", "core/base"),
+    "client/cli": (
+        "client/lib",
+        "client/bench",
+        "client/replay",
+        "config",
+        "schema",
+        "core/model",
+        "core/base",
+    ),
     "client/examples": ("client/lib", "client/sdk"),
     "tests": ("core", "schema", "config", "stages", "server/*", "client", "tests"),
 }
@@ -60,6 +69,7 @@ LIBRARY_FOLDER: dict[str, str] = {
     r"gmock/": "tests",
     r"benchmark/": "tests",
     r"valgrind/": "tests",
+    r"spillgate/": "tests",  # the SDK as users' libraries include it
 }
 
 # The system's own headers with ".h" or a folder; those of the C++ library have neither.

@@ -1,0 +1,233 @@
+#include "server/admin/metrics.h"
+
+#include <prometheus/text_serializer.h>
+
+#include <algorithm>
+#include <array>
+#include <sstream>
+
+#include "server/admin/families.h"
+
+namespace spillgate::admin {
+namespace {
+
+// Waits: 8 µs to 8.6 s, a factor of two where latency limits lie (131 µs to 134 ms) and of four
+// outside.
+constexpr std::array<int, 16> kWaitBuckets{13, 15, 17, 18, 19, 20, 21, 22,
+                                           23, 24, 25, 26, 27, 29, 31, 33};
+// Busy time an event: a fraction of a microsecond as a rule, seconds where functions run inline.
+constexpr std::array<int, 10> kServiceBuckets{8, 10, 12, 14, 17, 20, 24, 27, 30, 33};
+
+double Seconds(Nanos nanos) {
+  return std::chrono::duration<double>(nanos).count();
+}
+double Seconds(std::uint64_t ns) {
+  return static_cast<double>(ns) / 1e9;
+}
+
+// One gauge or counter for each stage: `read` takes StageFigures.
+template <class Read>
+void EachStage(Families& families, const Snapshot& snapshot, Read read) {
+  for (const Stage& stage : snapshot.stages) families.Add({{"stage", stage.name}}, read(stage.all));
+}
+
+// The reasons that are always shown, and any other that has counted: sums must not lack something.
+std::vector<Reason> Listed(std::vector<Reason> always, const CountByReason& counts) {
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    const auto reason = static_cast<Reason>(i);
+    const bool listed = std::find(always.begin(), always.end(), reason) != always.end();
+    if (counts[i] > 0 && !listed) always.push_back(reason);
+  }
+  return always;
+}
+
+void StageGauges(Families& f, const Snapshot& s) {
+  f.Gauge("stage_queue_depth", "Events in the inbox of the stage");
+  EachStage(f, s, [](const StageFigures& x) { return x.queued; });
+  f.Gauge("stage_held", "Events that the stage has taken and not yet emitted");
+  EachStage(f, s, [](const StageFigures& x) { return x.held; });
+  f.Gauge("stage_capacity", "Most events in the inbox and held together");
+  EachStage(f, s, [](const StageFigures& x) { return x.capacity; });
+  f.Gauge("stage_bytes", "Bytes of the events in the inbox and held");
+  EachStage(f, s, [](const StageFigures& x) { return x.bytes; });
+  f.Gauge("stage_capacity_bytes", "Most bytes in the inbox and held together");
+  EachStage(f, s, [](const StageFigures& x) { return x.capacity_bytes; });
+  f.Gauge("stage_oldest_event_age_seconds", "Time since the oldest event there arrived");
+  EachStage(f, s, [](const StageFigures& x) { return Seconds(x.oldest_age); });
+  f.Gauge("stage_retry_after_seconds", "What the controller tells those that are refused to wait");
+  EachStage(f, s, [](const StageFigures& x) { return Seconds(x.retry_after); });
+  f.Gauge("stage_shards", "Copies of the stage that run side by side");
+  for (const Stage& stage : s.stages) f.Add({{"stage", stage.name}}, stage.shards.size());
+}
+
+void StageCounters(Families& f, const Snapshot& s) {
+  f.Counter("stage_events_arrived_total", "Events that took a place in the stage");
+  EachStage(f, s, [](const StageFigures& x) { return x.arrived; });
+  f.Counter("stage_events_handled_total", "Tasks that left the stage");
+  for (const Stage& stage : s.stages) {
+    for (std::size_t c = 0; c < kClasses; ++c) {
+      f.Add({{"stage", stage.name}, {"class", kClassNames[c]}}, stage.all.handled[c]);
+    }
+  }
+  f.Counter("stage_events_kept_total", "Events that had to stay with the stage before");
+  EachStage(f, s, [](const StageFigures& x) { return x.kept; });
+  f.Counter("stage_events_dropped_total", "Doomed events that went to publication instead");
+  EachStage(f, s, [](const StageFigures& x) { return x.dropped; });
+  f.Counter("stage_fuses_blown_total", "Events kept for want of a place that was promised: a bug");
+  EachStage(f, s, [](const StageFigures& x) { return x.fuses; });
+  f.Counter("stage_batches_total", "Batches that the stage ran");
+  EachStage(f, s, [](const StageFigures& x) { return x.batches; });
+  f.Counter("stage_busy_seconds_total", "Time spent running batches");
+  EachStage(f, s, [](const StageFigures& x) { return Seconds(x.busy_ns); });
+  f.Counter("stage_events_refused_total", "Tasks that the stage refused");
+  for (const Stage& stage : s.stages) {
+    if (stage.name != kRefusingStage) continue;
+    for (const Reason reason : Listed(RefusalReasons(), stage.all.refused)) {
+      f.Add({{"stage", stage.name}, {"reason", ToString(reason)}},
+            stage.all.refused[static_cast<std::size_t>(reason)]);
+    }
+  }
+}
+
+void StageHistograms(Families& f, const Snapshot& s) {
+  f.Histogram("stage_wait_seconds", "From the arrival of a task at the stage to its emission");
+  for (const Stage& stage : s.stages) {
+    for (std::size_t c = 0; c < kClasses; ++c) {
+      f.Add({{"stage", stage.name}, {"class", kClassNames[c]}}, stage.all.wait[c], kWaitBuckets);
+    }
+  }
+  f.Histogram("stage_service_seconds", "Busy time of the stage for each task");
+  for (const Stage& stage : s.stages) {
+    for (std::size_t c = 0; c < kClasses; ++c) {
+      f.Add({{"stage", stage.name}, {"class", kClassNames[c]}}, stage.all.service[c],
+            kServiceBuckets);
+    }
+  }
+}
+
+void Pools(Families& f, const Snapshot& s) {
+  f.Gauge("pool_threads", "Threads that serve the stages of the pool");
+  for (const PoolFigures& pool : s.pools) {
+    f.Add({{"pool", pool.name}}, std::uint64_t{pool.threads});
+  }
+  f.Counter("pool_busy_seconds_total", "Time that those threads spent running stages");
+  for (const PoolFigures& pool : s.pools) f.Add({{"pool", pool.name}}, Seconds(pool.busy_ns));
+}
+
+void Tasks(Families& f, const Snapshot& s) {
+  const TaskFigures& t = s.tasks;
+  f.Counter("tasks_accepted_total", "Tasks accepted");
+  for (std::size_t c = 0; c < kClasses; ++c) f.Add({{"class", kClassNames[c]}}, t.accepted[c]);
+  f.Counter("tasks_repeated_total", "Tasks submitted again that were known already", t.repeated);
+  f.Counter("tasks_parked_total", "Tasks that had to wait in the park", t.parked);
+  f.Counter("task_runs_total", "Runs begun, first and further ones", t.started);
+  f.Counter("task_runs_died_total", "Runs that ended with their worker", t.host_deaths);
+  f.Counter("tasks_retried_total", "Runs that followed one that died", t.retried);
+  f.Counter("tasks_finished_total", "Tasks that ended, by how");
+  for (std::size_t fate = 1; fate < kFates; ++fate) {
+    f.Add({{"outcome", ToString(static_cast<Fate>(fate))}}, t.ended[fate]);
+  }
+  f.Counter("tasks_unsuccessful_total", "Tasks that ended without a result, by why");
+  for (const Reason reason : Listed(FailureReasons(), t.unsuccessful)) {
+    f.Add({{"reason", ToString(reason)}}, t.unsuccessful[static_cast<std::size_t>(reason)]);
+  }
+  f.Counter("task_outcomes_late_total", "Outcomes that came after another and were dropped",
+            t.late);
+  f.Counter("spawns_waited_total", "Times that spawns had to wait for room", t.spawns_waited);
+  f.Counter("spawns_from_reserve_total", "Spawns that the reserve took in", t.from_reserve);
+}
+
+// NAME, NAME_limit, NAME_bytes and NAME_limit_bytes.
+void Bound(Families& f, const std::string& name, const std::string& what, const Use& use) {
+  f.Gauge(name, what, use.count);
+  f.Gauge(name + "_limit", "Most " + what, use.count_limit);
+  f.Gauge(name + "_bytes", "Bytes of " + what, use.bytes);
+  f.Gauge(name + "_limit_bytes", "Most bytes of " + what, use.bytes_limit);
+}
+
+void Bounds(Families& f, const Snapshot& s) {
+  const NodeFigures& n = s.node;
+  Bound(f, "tasks_in_flight", "tasks accepted and not yet ended", n.in_flight);
+  Bound(f, "tasks_parked", "tasks that wait in the park", n.park);
+  f.Gauge("park_oldest_age_seconds", "Time since the task longest there was parked",
+          Seconds(s.park_oldest_age));
+  Bound(f, "spawn_reserve", "tasks on the spawn reserve", n.spawn_reserve);
+  Bound(f, "values", "values too large for a frame", n.values);
+  f.Gauge("connections", "Open connections", n.connections);
+  f.Gauge("connections_limit", "Most open connections", n.connections_limit);
+  f.Gauge("sessions", "Sessions that are known", n.sessions);
+  f.Gauge("records", "Tasks whose outcome is kept or awaited", n.records);
+  f.Gauge("requests", "Gets and waits that are not answered yet", n.requests);
+}
+
+void Hosts(Families& f, const Snapshot& s) {
+  const auto states = [&](const HostFigures& h) {
+    f.Add({{"state", "starting"}}, h.starting);
+    f.Add({{"state", "idle"}}, h.idle);
+    f.Add({{"state", "busy"}}, h.busy);
+    f.Add({{"state", "blocked"}}, h.blocked);
+  };
+  f.Gauge("threads", "Threads that run native functions");
+  states(s.node.threads);
+  f.Gauge("workers", "Worker processes");
+  states(s.node.workers);
+  f.Gauge("workers_limit", "Most worker processes", s.node.workers.limit);
+  f.Counter("worker_starts_total", "Worker processes started", s.node.workers.started);
+  f.Counter("worker_deaths_total", "Worker processes that died unasked", s.node.workers.died);
+  if (s.node.resources.empty()) return;
+  f.Gauge("resource_units", "Resources of the node: cpu and gpu in units, memory in bytes");
+  for (const ResourceFigures& resource : s.node.resources) {
+    f.Add({{"resource", resource.name}, {"state", "total"}}, resource.total);
+    f.Add({{"resource", resource.name}, {"state", "free"}}, resource.free);
+  }
+}
+
+void JournalAndNode(Families& f, const Snapshot& s) {
+  const JournalFigures& j = s.node.journal;
+  f.Gauge("journal_accepting", "1 while the journal takes new work", double(j.accepting));
+  f.Counter("journal_appended_records_total", "Records handed to the journal", j.appended);
+  f.Counter("journal_written_records_total", "Records written to the file", j.written);
+  f.Counter("journal_synced_records_total", "Records synced to the disk", j.synced);
+  f.Gauge("journal_buffered_bytes", "Bytes not yet written", j.buffered_bytes);
+  f.Gauge("journal_disk_bytes", "Size of the journal's files", j.disk_bytes);
+  f.Counter("journal_errors_total", "Failed writes and syncs", j.errors);
+
+  f.Gauge("build_info", "1; the label says what this node runs");
+  f.Add({{"version", s.version}}, 1.0);
+  f.Gauge("ready", "1 while the node takes new work", double(s.ready()));
+  f.Gauge("draining", "1 while the node only finishes what it has", double(s.node.draining));
+  f.Gauge("uptime_seconds", "Time since the node started", Seconds(s.uptime));
+  f.Counter("config_generation_total", "Configurations that have taken effect",
+            s.node.config_generation);
+  f.Gauge("config_last_reload_successful", "0 when the last reload was refused",
+          double(s.node.last_reload_ok));
+  f.Gauge("process_start_time_seconds", "When the process started, since 1970",
+          s.process.start_time_s);
+  f.Counter("process_cpu_seconds_total", "CPU time of the process", s.process.cpu_s);
+  f.Gauge("process_resident_memory_bytes", "Memory of the process that is in use",
+          s.process.resident_bytes);
+}
+
+}  // namespace
+
+std::vector<prometheus::MetricFamily> Metrics::Collect() const {
+  const Snapshot snapshot = take_();
+  Families families;
+  StageGauges(families, snapshot);
+  StageCounters(families, snapshot);
+  StageHistograms(families, snapshot);
+  Pools(families, snapshot);
+  Tasks(families, snapshot);
+  Bounds(families, snapshot);
+  Hosts(families, snapshot);
+  JournalAndNode(families, snapshot);
+  return families.Take();
+}
+
+std::string Metrics::Text() const {
+  std::ostringstream out;
+  prometheus::TextSerializer().Serialize(out, Collect());
+  return std::move(out).str();
+}
+
+}  // namespace spillgate::admin

@@ -1,0 +1,286 @@
+#include "server/daemon.h"
+
+#include <csignal>
+#include <random>
+
+#include "config/address.h"
+#include "config/load.h"
+#include "config/reload.h"
+#include "config/resolve.h"
+#include "config/shape_text.h"
+#include "core/base/format.h"
+#include "core/base/log.h"
+#include "server/admin/json.h"
+#include "server/admin/pages.h"
+#include "server/figures.h"
+#include "server/functions/builtins.h"
+
+namespace spillgate {
+namespace {
+
+constexpr Nanos kSampleEvery = std::chrono::seconds(1);
+constexpr Nanos kDrainCheck = std::chrono::milliseconds(10);
+constexpr Nanos kDescribeWithin = std::chrono::seconds(10);
+constexpr Nanos kLastReports = std::chrono::seconds(2);
+constexpr Nanos kCompactEvery = std::chrono::milliseconds(5);
+
+// Microseconds that the wall clock is ahead of ours.
+std::int64_t WallOffset(const Clock& clock) {
+  using std::chrono::duration_cast, std::chrono::microseconds;
+  const auto wall = std::chrono::system_clock::now().time_since_epoch();
+  return duration_cast<microseconds>(wall - clock.Now().time_since_epoch()).count();
+}
+
+}  // namespace
+
+Daemon::Daemon(config::Loaded loaded, std::string path, config::Overrides overrides, bool salvage)
+    : loaded_(std::move(loaded)),
+      path_(std::move(path)),
+      overrides_(std::move(overrides)),
+      salvage_(salvage),
+      around_(config::Surroundings::OfThisProcess()),
+      host_(config::MeasureHost()) {}
+
+Daemon::~Daemon() = default;
+
+Status Daemon::Open() {
+  const config::Config& config = loaded_.config;
+  node_ = std::make_unique<Node>(clock_, config, host_, replies_, no_journal_, WallOffset(clock_));
+  if (Status status = AddLibraries(); !status.ok()) return status;
+  if (Status status = OpenJournal(); !status.ok()) return status;
+  loop_ = std::make_unique<net::Loop>(
+      clock_, *node_->flow().FindPool(config::kLoopPool),
+      net::Loop::Options{.poll = config.pools.at(std::string(config::kLoopPool)).poll,
+                         .others_busy = [this] { return hosts_->busy(); }});
+  MakeHosts();
+  node_->Wire(*hosts_, peers_, std::random_device()());  // tidy: random: the process's one seed
+  node_->Resume(std::move(recovered_.tasks));
+  door_ = std::make_unique<net::Door>(node_->shared(), node_->submission(), node_->publication(),
+                                      DoorSettings());
+  listener_ = std::make_unique<net::Listener>(*loop_, clock_, *door_, ListenerSettings());
+  replies_.Connect(*listener_,
+                   [this](ConnectionId to, ByteView frames) { hosts_->Deliver(to, frames); });
+  if (Status status = listener_->Open(); !status.ok()) return status;
+  return OpenAdmin();
+}
+
+void Daemon::MakeHosts() {
+  const config::Config& config = loaded_.config;
+  const std::string exec(config::kExecPool);
+  const Nanos poll = config.pools.at(exec).poll;
+  WorkerOptions workers;
+  workers.program = config::WorkerProgram(config.workers, around_);
+  workers.prestart = config.workers.prestart;
+  workers.max = config::MostWorkers(config, host_);
+  workers.idle = config.workers.idle;
+  workers.kill_grace = config.workers.kill_grace;
+  workers.poll = poll;
+  workers.nested_stack = config.workers.nested_stack;
+  workers.memory = config.workers.memory.count;
+  workers.stderr_tail = config.workers.stderr_tail.count;
+  hosts_ = std::make_unique<Hosts>(
+      clock_,
+      ThreadExecutorOptions{.threads = config::ThreadsOf(config, exec, host_),
+                            .extra_blocked = config::ExtraBlocked(config, host_),
+                            .nested_stack = config.workers.nested_stack,
+                            .poll = poll},
+      std::move(workers), *loop_, Ports());
+}
+
+Status Daemon::OpenAdmin() {
+  const Instant now = clock_.Now();
+  observer_ = std::make_unique<admin::Observer>(
+      node_->flow(), node_->shared().tally,
+      admin::NodeIdentity{.name = config::NodeName(loaded_.config.node, around_),
+                          .version = SPILLGATE_VERSION,
+                          .epoch = epoch_,
+                          .started = now},
+      [this](Instant) { return CollectFigures({*node_, *hosts_, *listener_, loaded_.config}); });
+  loop_->Every(kSampleEvery, [this](Instant at) { observer_->Sample(at); });
+  const std::optional<config::Address> address = config::ParseAddress(loaded_.config.listen.admin);
+  if (!address) return {};
+  http_ = std::make_unique<net::HttpServer>(
+      *loop_, clock_, net::HttpOptions{.listen = *address},
+      admin::MakePages([this] { return observer_->Take(clock_.Now()); }));
+  return http_->Open();
+}
+
+Status Daemon::OpenJournal() {
+  const config::JournalConfig& config = loaded_.config.journal;
+  if (config.level_max == Level::kNone) return {};
+  Result<std::string> dir = config::JournalDir(loaded_.config, around_);
+  if (!dir.ok()) return dir.error();
+  journal::LogOptions options = journal::OptionsOf(config, std::move(dir).value());
+  options.salvage = salvage_;
+  options.seed = std::random_device()();  // tidy: random: marks the segments of this process
+  const auto shape_of = [this](std::string_view text) -> ShapeId {
+    Result<ShapeId> shape = node_->AddShape(text);
+    return shape.ok() ? shape.value() : 0;
+  };
+  Recovery recovery(node_->shared(), shape_of, clock_.Now());
+  Result<std::unique_ptr<journal::Log>> log = journal::Log::Open(
+      std::move(options), files_, clock_,
+      [&](Lsn, ByteView record) { return recovery.Apply(record); },
+      [this](const Durable& durable) { node_->OnDurable(durable); });
+  if (!log.ok()) return log.error();
+  log_ = std::move(log).value();
+  recovered_ = recovery.Finish();
+  epoch_ = recovered_.epoch + 1;
+  node_->UseJournal(*log_);
+  compaction_ = std::make_unique<Compaction>(node_->shared(), *log_, epoch_);
+  if (recovered_.epoch == 0) return {};
+  log::Info("journal", Format("recovered {} records: {} tasks go on, {} results are kept, {} sessions",
+                              log_->recovered().records, recovered_.tasks.size(),
+                              recovered_.results, recovered_.sessions));
+  return {};
+}
+
+NodePorts Daemon::Ports() {
+  return {.report = [this](RunReport&& report) { node_->OnReport(std::move(report)); },
+          .notice = [this](const RunNotice& notice) { node_->OnNotice(notice); },
+          .ask = [this](ConnectionId connection, SessionId session,
+                        Buffer frame) { node_->Ask(connection, session, std::move(frame)); },
+          .find_function = [this](std::string_view name) {
+            return node_->shared().functions.Find(name);
+          },
+          .gone = [this](ConnectionId connection) { node_->OnTaskConnectionGone(connection); }};
+}
+
+Status Daemon::AddLibraries() {
+  Result<FunctionLibrary> builtins = FromTable(functions::Builtins(), "");
+  if (!builtins.ok()) return builtins.error();
+  if (Status status = AddLibrary(std::move(builtins).value()); !status.ok()) return status;
+  const std::string worker = config::WorkerProgram(loaded_.config.workers, around_);
+  for (const auto& [name, library] : loaded_.config.libraries) {
+    const bool here = library.host == config::LibraryHost::kInProcess;
+    Result<FunctionLibrary> found = here ? LoadLibrary(library.path)
+                                         : DescribeLibrary(worker, library.path, kDescribeWithin);
+    if (!found.ok()) {
+      return Error{found.error().code, Format("[library.{}]: {}", name, found.error().message)};
+    }
+    if (Status status = AddLibrary(std::move(found).value()); !status.ok()) return status;
+  }
+  return {};
+}
+
+Status Daemon::AddLibrary(FunctionLibrary library) {
+  libraries_.push_back(std::move(library));
+  for (const Function& function : libraries_.back().functions) {
+    if (Status status = node_->AddFunction(function); !status.ok()) return status;
+  }
+  return {};
+}
+
+net::DoorOptions Daemon::DoorSettings() {
+  const config::Config& config = loaded_.config;
+  const std::optional<config::Address> tcp = config::ParseAddress(config.listen.tcp);
+  return {.node_name = config::NodeName(config.node, around_),
+          .epoch = epoch_,
+          .max_payload = static_cast<std::uint32_t>(config.limits.frame_payload.count),
+          .tcp_needs_token = !config.auth.token_file.empty() || (tcp && !tcp->IsLoopback()),
+          .tokens = {},
+          .allow_uids = config.auth.allow_uids,
+          .tenants_by_name = config.auth.tenants_by_name,
+          .handshake = config.limits.handshake,
+          .stats =
+              [this](std::string_view what) {
+                return admin::StatsJson(observer_->Take(clock_.Now()), what);
+              },
+          .tenant = [this](std::string_view name) { return node_->shared().tenants.Find(name); },
+          .add_shape =
+              [this](const std::string& text, std::string& problem) {
+                Result<ShapeId> shape = node_->AddShape(text);
+                if (shape.ok()) return shape.value();
+                problem = shape.error().message;
+                return ShapeId{0};
+              },
+          .drain = [this](ConnectionId) { BeginDrain(); }};
+}
+
+net::ListenerOptions Daemon::ListenerSettings() const {
+  const config::Config& config = loaded_.config;
+  net::ListenerOptions options;
+  const Result<std::string> path = config::SocketPath(config.listen, around_);
+  if (path.ok()) options.unix_path = path.value();
+  options.unix_mode = config.listen.unix_mode;
+  if (const auto tcp = config::ParseAddress(config.listen.tcp)) {
+    options.tcp_host = tcp->host;
+    options.tcp_port = tcp->port;
+  }
+  options.connections = config.limits.connections;
+  options.connections_per_uid = config.limits.connections_per_uid;
+  options.connections_reserved = config.limits.connections_reserved;
+  options.session_ttl = config.limits.session_ttl;
+  options.connection = {.payload = config.limits.frame_payload.count,
+                        .egress = config.limits.egress.count};
+  return options;
+}
+
+void Daemon::Run() {
+  loop_->OnSignal(SIGTERM, [this] { BeginDrain(); });
+  loop_->OnSignal(SIGINT, [this] { BeginDrain(); });
+  loop_->OnSignal(SIGHUP, [this] { Reload(); });
+  loop_->Every(kDrainCheck, [this](Instant now) { CheckDrained(now); });
+  if (log_) {
+    loop_->Every(kCompactEvery, [this](Instant) { compaction_->Turn(); });
+    log_->Start();
+    WriteStart();
+  }
+  node_->flow().StartThreads();
+  log::Info("node", Format("serving at {}", ListenerSettings().unix_path));
+  loop_->Run();
+  Stop();
+}
+
+// The first record of this process: the next one counts on from its epoch.
+void Daemon::WriteStart() {
+  JournalWriter writer(*log_, Purpose::kCompletion);
+  if (writer.Add(Level::kAsync, record::Start{.epoch = epoch_}).has_value()) writer.Commit();
+}
+
+void Daemon::Reload() {
+  Result<config::Loaded> next = config::Load(path_, overrides_);
+  if (!next.ok()) return log::Failure("config", "not reloaded: " + next.error().message);
+  const Result<config::ReloadPlan> plan = config::Compare(loaded_.config, next.value().config);
+  if (!plan.ok()) return log::Failure("config", "not reloaded: " + plan.error().message);
+  for (const config::Difference& change : plan.value().changes) {
+    log::Info("config", Format("{}: {} is now {}", change.path, change.from, change.to));
+  }
+  loaded_ = std::move(next).value();
+  node_->Apply(loaded_.config);
+}
+
+// A second time: now.
+void Daemon::BeginDrain() {
+  if (drain_until_ != kNever) return loop_->Stop();
+  log::Info("node", "draining: no new work is taken, what was accepted ends");
+  node_->shared().draining.store(true);
+  drain_until_ = After(clock_.Now(), loaded_.config.limits.drain);
+}
+
+void Daemon::CheckDrained(Instant now) {
+  if (drain_until_ == kNever) return;
+  if (node_->shared().in_flight.count() == 0 || now >= drain_until_) loop_->Stop();
+}
+
+void Daemon::Stop() {
+  node_->flow().StopThreads();
+  hosts_->Stop();
+  const Instant until = After(clock_.Now(), kLastReports);
+  do {
+    node_->flow().Flush(clock_.Now());
+  } while (hosts_->busy() && clock_.Now() < until);
+  if (log_) {
+    if (const Status status = log_->Stop(); !status.ok()) {
+      log::Failure("journal", status.error().message);
+    }
+  }
+  if (http_) http_->Close();
+  listener_->StopAccepting();
+  listener_->CloseAll("the node stops");
+  loop_->FinishClosing();
+}
+
+}  // namespace spillgate
+
+

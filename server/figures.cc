@@ -1,0 +1,40 @@
+#include "server/figures.h"
+
+namespace spillgate {
+
+admin::NodeFigures CollectFigures(const FigureSources& sources) {
+  Shared& shared = sources.node.shared();
+  admin::NodeFigures figures;
+  figures.draining = shared.draining.load(std::memory_order_relaxed);
+  figures.accepting = !figures.draining;
+  if (figures.draining) figures.why_not = "it is draining: no new work is taken";
+  figures.connections = static_cast<std::int64_t>(sources.listener.connections());
+  figures.connections_limit = sources.config.limits.connections;
+  {
+    MutexLock lock(shared.table.mutex());
+    figures.sessions = static_cast<std::int64_t>(shared.table.sessions().size());
+    figures.records = static_cast<std::int64_t>(shared.table.records());
+    figures.requests = static_cast<std::int64_t>(shared.table.requests());
+    figures.values.bytes = static_cast<std::int64_t>(shared.table.value_bytes());
+  }
+  figures.values.bytes_limit = static_cast<std::int64_t>(sources.config.limits.value_heap.count);
+  figures.in_flight = admin::Use::Of(shared.in_flight);
+  figures.spawn_reserve = admin::Use::Of(shared.spawn_reserve);
+  const Gauges& gauges = shared.gauges;
+  figures.park = {.count = gauges.parked.load(std::memory_order_relaxed),
+                  .count_limit = sources.config.limits.park,
+                  .bytes = gauges.parked_bytes.load(std::memory_order_relaxed),
+                  .bytes_limit = static_cast<std::int64_t>(sources.config.limits.park_bytes.count)};
+  figures.park_oldest = Instant(Nanos(gauges.park_oldest_ns.load(std::memory_order_relaxed)));
+  Resources free;
+  for (std::size_t kind = 0; kind < kResourceKinds; ++kind) {
+    free.amount[kind] = gauges.free[kind].load(std::memory_order_relaxed);
+  }
+  figures.resources = admin::ListResources(sources.node.offered().amounts, free,
+                                           sources.node.offered().names);
+  figures.workers.busy = sources.hosts.processes();
+  figures.workers.limit = sources.config.workers.max.value_or(0);
+  return figures;
+}
+
+}  // namespace spillgate

@@ -1,0 +1,21 @@
+// What the daemon knows of itself and the stage runtime does not, for snapshots. Loop's thread.
+#pragma once
+
+#include "config/config.h"
+#include "server/admin/node_figures.h"
+#include "server/exec/hosts.h"
+#include "server/net/listener.h"
+#include "server/node.h"
+
+namespace spillgate {
+
+struct FigureSources {
+  Node& node;
+  const Hosts& hosts;
+  const net::Listener& listener;
+  const config::Config& config;
+};
+
+[[nodiscard]] admin::NodeFigures CollectFigures(const FigureSources& sources);
+
+}  // namespace spillgate

@@ -1,0 +1,246 @@
+#include "server/admin/metrics.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <map>
+#include <numeric>
+#include <set>
+#include <sstream>
+
+#include "tests/server/admin/toy_node.h"
+
+namespace spillgate::admin {
+namespace {
+
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+
+using LabelMap = std::map<std::string, std::string>;
+
+struct Scrape {
+  std::map<std::string, std::string> types;  // by family
+  std::map<std::string, std::string> help;
+  std::map<std::string, std::map<LabelMap, double>> series;  // by sample name
+
+  [[nodiscard]] std::size_t size() const {
+    std::size_t count = 0;
+    for (const auto& [name, children] : series) count += children.size();
+    return count;
+  }
+  [[nodiscard]] double At(const std::string& name, const LabelMap& labels) const {
+    const auto family = series.find(name);
+    if (family == series.end() || !family->second.contains(labels)) return -1;
+    return family->second.at(labels);
+  }
+};
+
+// Takes NAME up to one of `ends` off `text`; what is found must be a name.
+std::string TakeName(std::string_view& text, std::string_view ends) {
+  const std::size_t size = std::min(text.find_first_of(ends), text.size());
+  const std::string name(text.substr(0, size));
+  EXPECT_FALSE(name.empty());
+  EXPECT_EQ(name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_"), std::string::npos)
+      << name;
+  text.remove_prefix(size);
+  return name;
+}
+
+bool Take(std::string_view& text, std::string_view expected) {
+  if (!text.starts_with(expected)) return false;
+  text.remove_prefix(expected.size());
+  return true;
+}
+
+// {a="b",c="d"}, of values without escapes.
+LabelMap TakeLabels(std::string_view& text) {
+  LabelMap labels;
+  if (!Take(text, "{")) return labels;
+  do {
+    const std::string name = TakeName(text, "=");
+    EXPECT_TRUE(Take(text, "=\"")) << text;
+    const std::size_t end = text.find('"');
+    if (end == std::string_view::npos) break;
+    EXPECT_TRUE(labels.emplace(name, text.substr(0, end)).second) << "twice: " << name;
+    text.remove_prefix(end + 1);
+  } while (Take(text, ","));
+  EXPECT_TRUE(Take(text, "}")) << text;
+  return labels;
+}
+
+// Reads the text format strictly: what this does not understand fails the test.
+Scrape Parse(const std::string& text) {
+  Scrape scrape;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    std::string_view rest = line;
+    if (const bool help = Take(rest, "# HELP "); help || Take(rest, "# TYPE ")) {
+      const std::string name = TakeName(rest, " ");
+      auto& into = help ? scrape.help : scrape.types;
+      EXPECT_TRUE(Take(rest, " ") && !rest.empty()) << line;
+      EXPECT_TRUE(into.emplace(name, rest).second) << "twice: " << line;
+      continue;
+    }
+    const std::string name = TakeName(rest, "{ ");
+    const LabelMap labels = TakeLabels(rest);
+    EXPECT_TRUE(Take(rest, " ")) << line;
+    char* end = nullptr;
+    const std::string number(rest);
+    const double value = std::strtod(number.c_str(), &end);
+    EXPECT_TRUE(!number.empty() && *end == '\0' && std::isfinite(value)) << line;
+    EXPECT_TRUE(scrape.series[name].emplace(labels, value).second) << "twice: " << line;
+  }
+  return scrape;
+}
+
+Scrape ScrapeOf(const ToyNode& node) {
+  return Parse(Metrics([&] { return node.Take(); }).Text());
+}
+
+std::string FamilyOf(const Scrape& scrape, const std::string& name) {
+  for (const char* suffix : {"_bucket", "_sum", "_count"}) {
+    if (!name.ends_with(suffix)) continue;
+    const std::string family = name.substr(0, name.size() - std::string(suffix).size());
+    if (scrape.types.contains(family)) return family;
+  }
+  return name;
+}
+
+TEST(Metrics, EverySeriesIsThereFromTheStartAndZero) {
+  const ToyNode node;
+  const Scrape scrape = ScrapeOf(node);
+  std::size_t checked = 0;
+  for (const auto& [name, children] : scrape.series) {
+    if (scrape.types.at(FamilyOf(scrape, name)) == "gauge" ||
+        name.find("process") != std::string::npos ||
+        name.find("config_generation") != std::string::npos) {
+      continue;
+    }
+    for (const auto& [labels, value] : children) {
+      EXPECT_EQ(value, 0) << name;
+      ++checked;
+    }
+  }
+  EXPECT_GT(checked, 800U);
+  EXPECT_EQ(scrape.At("spillgate_stage_events_refused_total",
+                      {{"stage", "submission"}, {"reason", "in_flight"}}),
+            0);
+  EXPECT_EQ(scrape.At("spillgate_tasks_finished_total", {{"outcome", "forwarded"}}), 0);
+  EXPECT_EQ(scrape.At("spillgate_stage_wait_seconds_count",
+                      {{"stage", "spillover"}, {"class", "sheddable"}}),
+            0);
+  EXPECT_LT(scrape.size(), 1000U);  // the budget: labels are closed sets, and few
+}
+
+TEST(Metrics, NamesHaveThePrefixAHelpATypeAndTheirUnit) {
+  const Scrape scrape = ScrapeOf(ToyNode());
+  std::set<std::string> families;
+  for (const auto& [name, children] : scrape.series) families.insert(FamilyOf(scrape, name));
+  EXPECT_GT(families.size(), 50U);
+  for (const std::string& name : families) {
+    EXPECT_TRUE(name.starts_with("spillgate_")) << name;
+    ASSERT_TRUE(scrape.types.contains(name) && scrape.help.contains(name)) << name;
+    EXPECT_EQ(scrape.types.at(name) == "counter", name.ends_with("_total")) << name;
+    EXPECT_EQ(name.find("_ms"), std::string::npos) << name;
+    EXPECT_EQ(name.find("_ns"), std::string::npos) << name;
+  }
+  const std::set<std::string> allowed{"stage", "class",    "reason",  "pool", "outcome",
+                                      "state", "resource", "version", "le"};
+  for (const auto& [name, children] : scrape.series) {
+    for (const auto& [labels, value] : children) {
+      for (const auto& [label, text] : labels) EXPECT_TRUE(allowed.contains(label)) << name;
+    }
+  }
+}
+
+TEST(Metrics, ShowTheCountersOfTheNode) {
+  ToyNode node;
+  node.Arrive(4, 7);
+  node.Pass(milliseconds(1));
+  node.Pass(milliseconds(1500));
+  node.tally.submission[0].refused[std::size_t(Reason::kQuota)].Add(3);
+  node.tally.publication[0].ended[std::size_t(Fate::kDone)].Add(11);
+  node.tally.publication[0].unsuccessful[std::size_t(Reason::kPoison)].Add(2);
+  node.inboxes[4]->stats().busy_ns.Add(2'500'000'000);
+  node.figures.in_flight = {.count = 5, .count_limit = 10, .bytes = 50, .bytes_limit = 100};
+  node.figures.workers.idle = 4;
+  node.figures.resources =
+      ListResources({.amount = {2000, 500, 1 << 20}}, {.amount = {1500, 0, 4096}}, {});
+  const Scrape scrape = ScrapeOf(node);
+  const LabelMap execution{{"stage", "execution"}};
+  EXPECT_EQ(scrape.At("spillgate_stage_queue_depth", execution), 7);
+  EXPECT_EQ(scrape.At("spillgate_stage_capacity", execution), 100);
+  EXPECT_EQ(scrape.At("spillgate_stage_bytes", execution), 70);
+  EXPECT_EQ(scrape.At("spillgate_stage_events_arrived_total", execution), 7);
+  EXPECT_DOUBLE_EQ(scrape.At("spillgate_stage_oldest_event_age_seconds", execution), 1.5);
+  EXPECT_DOUBLE_EQ(scrape.At("spillgate_stage_busy_seconds_total", execution), 2.5);
+  EXPECT_EQ(scrape.At("spillgate_stage_events_refused_total",
+                      {{"stage", "submission"}, {"reason", "quota"}}),
+            3);
+  EXPECT_EQ(scrape.At("spillgate_tasks_finished_total", {{"outcome", "done"}}), 11);
+  EXPECT_EQ(scrape.At("spillgate_tasks_unsuccessful_total", {{"reason", "poison"}}), 2);
+  EXPECT_EQ(scrape.At("spillgate_tasks_in_flight", {}), 5);
+  EXPECT_EQ(scrape.At("spillgate_tasks_in_flight_limit_bytes", {}), 100);
+  EXPECT_EQ(scrape.At("spillgate_workers", {{"state", "idle"}}), 4);
+  EXPECT_EQ(scrape.At("spillgate_ready", {}), 1);
+  EXPECT_EQ(scrape.At("spillgate_build_info", {{"version", "0.1.0"}}), 1);
+  EXPECT_DOUBLE_EQ(scrape.At("spillgate_resource_units", {{"resource", "cpu"}, {"state", "free"}}),
+                   1.5);
+  EXPECT_EQ(scrape.At("spillgate_resource_units", {{"resource", "memory"}, {"state", "free"}}),
+            4096);
+}
+
+// A reason that no list foresaw must not disappear from the sum.
+TEST(Metrics, AnUnlistedReasonIsShownOnceItCounts) {
+  ToyNode node;
+  const LabelMap odd{{"stage", "submission"}, {"reason", "too_many_waiters"}};
+  EXPECT_EQ(ScrapeOf(node).At("spillgate_stage_events_refused_total", odd), -1);
+  node.tally.submission[0].refused[std::size_t(Reason::kTooManyWaiters)].Add(1);
+  EXPECT_EQ(ScrapeOf(node).At("spillgate_stage_events_refused_total", odd), 1);
+}
+
+TEST(Metrics, HistogramsAreCumulativeAndExact) {
+  ToyNode node;
+  flow::Histogram& wait = node.inboxes[1]->stats().wait[2];
+  flow::Histogram& service = node.inboxes[1]->stats().service[2];
+  // Around every power of two, so that a bound which is off by one bucket shows.
+  std::vector<double> values;
+  for (int e = 5; e < 40; ++e) {
+    for (const std::int64_t ns : {(std::int64_t{1} << e) - 1, (std::int64_t{3} << e) / 2}) {
+      wait.Add(Nanos(ns));
+      service.Add(Nanos(ns));
+      values.push_back(static_cast<double>(ns) / 1e9);
+    }
+  }
+  const Scrape scrape = ScrapeOf(node);
+  for (const std::string name :
+       {"spillgate_stage_wait_seconds", "spillgate_stage_service_seconds"}) {
+    std::map<double, double> buckets;
+    for (const auto& [labels, count] : scrape.series.at(name + "_bucket")) {
+      if (labels.at("stage") != "resolution" || labels.at("class") != "normal") continue;
+      const std::string le = labels.at("le");
+      buckets[le == "+Inf" ? INFINITY : std::stod(le)] = count;
+    }
+    ASSERT_GE(buckets.size(), 10U) << name;
+    EXPECT_LT(buckets.begin()->first, 10e-6) << name;
+    EXPECT_GT(std::prev(buckets.end(), 2)->first, 8) << name;
+    double before = 0;
+    for (const auto& [le, count] : buckets) {
+      EXPECT_GE(count, before) << name << " " << le;
+      before = count;
+      const auto within =
+          std::count_if(values.begin(), values.end(), [&](double v) { return v <= le; });
+      EXPECT_EQ(count, static_cast<double>(within)) << name << " " << le;
+    }
+    const LabelMap child{{"stage", "resolution"}, {"class", "normal"}};
+    EXPECT_EQ(scrape.At(name + "_count", child), static_cast<double>(values.size()));
+    const double sum = std::accumulate(values.begin(), values.end(), 0.0);
+    EXPECT_NEAR(scrape.At(name + "_sum", child), sum, 1e-6);
+  }
+}
+
+}  // namespace
+}  // namespace spillgate::admin
