@@ -1,6 +1,6 @@
-// Where a node is to be found. "127.0.0.1:7440", "[::1]:7440", "node1.local:7440" are what it listens
-// on, as its config spells them; DefaultSocket is where its user's own socket is. Pure text: nothing
-// is looked up. The node and its clients must agree on all of it.
+// Where a node is to be found. "127.0.0.1:7440", "[::1]:7440", "node1.local:7440" are what it
+// listens on, as its config spells them; DefaultSocket is where its user's own socket is. Pure
+// text: nothing is looked up. The node and its clients must agree on all of it.
 #pragma once
 
 #include <cstddef>

@@ -11,8 +11,8 @@ namespace spillgate {
 
 class Wake {
  public:
-  Wake();                                // a system without eventfds left is a crash
-  explicit Wake(int fd) : fd_(fd) {}     // takes over a non-blocking eventfd
+  Wake();                             // a system without eventfds left is a crash
+  explicit Wake(int fd) : fd_(fd) {}  // takes over a non-blocking eventfd
   ~Wake();
   Wake(const Wake&) = delete;
   Wake& operator=(const Wake&) = delete;

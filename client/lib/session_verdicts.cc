@@ -1,0 +1,260 @@
+// Session: what the node decided on what was submitted, and what is done about it.
+#include <algorithm>
+
+#include "client/lib/session.h"
+#include "core/base/format.h"
+
+namespace spillgate::client {
+namespace {
+
+constexpr Nanos kLeastPause = std::chrono::milliseconds(1);
+constexpr Nanos kUnknownPause = std::chrono::milliseconds(20);
+constexpr std::uint32_t kMostDoublings = 6;
+
+// Those that pass by themselves. Expiry does not.
+bool Passes(Reason reason) {
+  return reason >= Reason::kInFlight && reason <= Reason::kJournal && reason != Reason::kExpired;
+}
+
+Failure FailureOf(const wire::Verdict& verdict) {
+  const Nanos after = std::chrono::microseconds(verdict.retry_after_us);
+  Failure failure{.kind = KindOf(verdict.reason),
+                  .reason = verdict.reason,
+                  .stage = verdict.stage,
+                  .retry_after = after};
+  if (failure.kind == FailureKind::kShed) {
+    failure.message = Format(
+        "the node refused this for now ({}), try again after {} ms; it did "
+        "not run",
+        ToString(verdict.reason), std::chrono::ceil<std::chrono::milliseconds>(after).count());
+  } else if (failure.kind == FailureKind::kExpired) {
+    failure.message = "its deadline had passed when the node received it; it did not run";
+  } else {
+    failure.kind = FailureKind::kRefused;
+    failure.message = Format(
+        "the node refused this ({}); it did not run, and sending it again "
+        "will not help",
+        ToString(verdict.reason));
+  }
+  return failure;
+}
+
+}  // namespace
+
+bool Session::OnVerdicts(const wire::FrameView& frame, Instant now) {
+  const auto verdicts = wire::ReadVerdicts(frame);
+  if (!verdicts.has_value()) return Wrong("malformed verdicts");
+  for (const wire::Verdict& verdict : *verdicts) {
+    if (!OnVerdict(verdict, now)) return false;
+  }
+  return true;
+}
+
+bool Session::OnVerdict(const wire::Verdict& verdict, Instant now) {
+  Parcel* parcel = outbox_.Find(verdict.correlation);
+  if (parcel == nullptr) return true;  // given up by now
+  const std::uint64_t first = verdict.first_seq - parcel->first_seq;
+  if (!parcel->was_sent || first > parcel->count || verdict.count > parcel->count - first) {
+    return Wrong("a verdict on tasks that its frame did not have");
+  }
+  load_level_ = verdict.load_level;
+  if (verdict.status == wire::VerdictStatus::kUnknown) {
+    OnUnknown(*parcel, now);
+    return true;
+  }
+  std::vector<std::uint32_t> rejected;
+  for (auto i = static_cast<std::uint32_t>(first); i < first + verdict.count; ++i) {
+    TaskState* state = parcel->tasks[i];
+    if (state == nullptr || state->accepted) continue;
+    outbox_.Answer(*parcel);
+    if (verdict.status == wire::VerdictStatus::kRejected) {
+      rejected.push_back(i);
+      continue;
+    }
+    state->accepted = true;
+    if (verdict.status == wire::VerdictStatus::kSettled && state->pending()) {
+      Fail(*state, {.kind = FailureKind::kGone,
+                    .reason = Reason::kSettled,
+                    .message = "it ran and ended, and the node keeps nothing of it any more"});
+    } else {
+      OnAccepted(*state);
+    }
+  }
+  if (!rejected.empty()) OnRejected(*parcel, verdict, rejected, now);
+  Settle(*parcel);
+  return true;
+}
+
+void Session::OnAccepted(TaskState& state) {
+  if (!state.is_task && state.pending()) Succeed(state, Phase::kAtNode);
+  if (state.cancel_wanted && state.pending()) {
+    const TaskId id{state.session_id.load(std::memory_order_relaxed), SeqOf(state)};
+    wire::Encode(wire::Cancel{.ids = {&id, 1}}, outbox_.NextCorrelation(), control_);
+  }
+  if (state.fetch_wanted && state.pending()) Fetch(state, kNever);
+}
+
+// All its tasks may have verdicts by now.
+void Session::Settle(Parcel& parcel) {
+  for (const Argument& argument : parcel.arguments) {
+    repair_ = repair_ || argument.seq != SeqOf(*argument.state);
+  }
+  if (parcel.open > 0 || parcel.place == Parcel::Place::kKept) return;
+  if (IsSure(parcel)) {
+    outbox_.Retire(parcel, let_go_);
+  } else {
+    outbox_.Keep(parcel);
+  }
+}
+
+// No argument of its tasks can be refused any more.
+bool Session::IsSure(const Parcel& parcel) {
+  return std::all_of(parcel.arguments.begin(), parcel.arguments.end(), [&](const Argument& a) {
+    return a.state->parcel == nullptr || a.state->parcel == &parcel;
+  });
+}
+
+// ---- refusals
+
+void Session::OnRejected(Parcel& parcel, const wire::Verdict& verdict,
+                         const std::vector<std::uint32_t>& positions, Instant now) {
+  std::vector<std::uint32_t> retried;
+  std::vector<std::uint32_t> alone;
+  stats_.rejected += positions.size();
+  const std::uint8_t retries = parcel.tasks[positions.front()]->retries;
+  const Nanos doubled = kLeastPause * (1U << std::min<std::uint32_t>(retries, kMostDoublings));
+  const Nanos wanted = std::chrono::microseconds(verdict.retry_after_us);
+  const Instant due = After(now, Jittered(std::max(wanted, doubled)));
+  for (const std::uint32_t i : positions) {
+    TaskState& state = *parcel.tasks[i];
+    const TaskState* failed = FailedArgument(parcel, i);
+    if (state.cancel_wanted) {
+      Fail(state, {.kind = FailureKind::kCancelled,
+                   .reason = Reason::kCancelled,
+                   .message = "it was cancelled before the node had accepted it"});
+    } else if (failed != nullptr) {
+      Fail(state, FailureFrom(*failed));
+    } else if (verdict.reason == Reason::kUnknownRoot && state.joined) {
+      state.joined = false;  // that root has ended: this task is one of its own
+      alone.push_back(i);
+      continue;
+    } else if (MayRetry(parcel, state, verdict, due)) {
+      retried.push_back(i);
+      continue;
+    } else {
+      Fail(state, client::FailureOf(verdict));
+    }
+    parcel.tasks[i] = nullptr;
+    state.parcel = nullptr;
+    if (state.dropped) let_go_.push_back(&state);
+  }
+  Terms terms = parcel.terms;
+  const auto dependants = [&](const std::vector<std::uint32_t>& of) {
+    for (const std::uint32_t i : of) repair_ = repair_ || parcel.tasks[i]->pins > 0;
+  };
+  if (!alone.empty()) {
+    dependants(alone);
+    Terms own = terms;
+    own.root = 0;
+    outbox_.Reissue(parcel, alone, own, now);
+  }
+  if (!retried.empty()) {
+    dependants(retried);
+    stats_.retried += retried.size();
+    terms.retry = static_cast<std::uint8_t>(std::min(255, terms.retry + 1));
+    outbox_.Reissue(parcel, retried, terms, due);
+  }
+}
+
+bool Session::MayRetry(const Parcel& parcel, TaskState& state, const wire::Verdict& verdict,
+                       Instant due) {
+  if (parcel.kind != Parcel::Kind::kSubmit || !Passes(verdict.reason)) return false;
+  if (options_.retry.most == 0 || due >= parcel.terms.deadline || state.dropped) return false;
+  // A root's window is no overload: it opens as the root's own tasks end.
+  const bool window = verdict.reason == Reason::kQuota && parcel.terms.root != 0;
+  if (!window && (state.retries >= options_.retry.most || retry_tokens_ < 1)) return false;
+  if (!window) retry_tokens_ -= 1;
+  if (state.retries < 255) ++state.retries;
+  return true;
+}
+
+const TaskState* Session::FailedArgument(const Parcel& parcel, std::uint32_t position) const {
+  for (const Argument& argument : parcel.arguments) {
+    if (argument.position == position && argument.state->Look() == Phase::kFailed) {
+      return argument.state;
+    }
+  }
+  return nullptr;
+}
+
+void Session::OnUnknown(Parcel& parcel, Instant now) {
+  const std::uint32_t doublings = std::min<std::uint32_t>(parcel.attempt, kMostDoublings);
+  if (parcel.terms.deadline == kNever && parcel.give_up == kNever) {
+    parcel.give_up = After(now, options_.lost_after);
+  }
+  outbox_.Resend(parcel, After(now, Jittered(kUnknownPause * (1U << doublings))));
+}
+
+// As long as `base`, and up to half as long again.
+Nanos Session::Jittered(Nanos base) {
+  std::uniform_real_distribution<double> more(1.0, 1.5);
+  return std::chrono::duration_cast<Nanos>(base * more(random_));
+}
+
+// Tasks that wait here for an argument which has failed meanwhile are not sent; those beside them
+// in a frame go in another.
+void Session::FailDependants(Instant now) {
+  while (argument_failed_) {
+    argument_failed_ = false;
+    for (Parcel* parcel : outbox_.Everything()) {
+      const bool waits = !parcel->was_sent && parcel->kind == Parcel::Kind::kSubmit;
+      if (!waits || parcel->arguments.empty()) continue;
+      std::vector<std::uint32_t> good;
+      std::vector<std::uint32_t> bad;
+      for (std::uint32_t i = 0; i < parcel->count; ++i) {
+        (FailedArgument(*parcel, i) == nullptr ? good : bad).push_back(i);
+      }
+      if (bad.empty()) continue;
+      for (std::uint32_t i = 0; i < parcel->count; ++i) outbox_.Answer(*parcel);
+      const bool later = parcel->place == Parcel::Place::kLater;
+      if (!good.empty()) {
+        outbox_.Reissue(*parcel, good, parcel->terms, later ? parcel->due : now);
+      }
+      for (const std::uint32_t i : bad) {
+        TaskState& state = *parcel->tasks[i];
+        Fail(state, FailureFrom(*FailedArgument(*parcel, i)));
+      }
+      outbox_.Retire(*parcel, let_go_);
+    }
+  }
+}
+
+// Tasks that were accepted with an argument whose maker was refused, and now goes by another
+// number: they can never run, so they may go again too. Their own dependants then follow.
+void Session::RepairDependants(Instant now) {
+  while (repair_) {
+    repair_ = false;
+    for (Parcel* parcel : outbox_.Everything()) {
+      if (!parcel->was_sent) continue;
+      std::vector<std::uint32_t> again;
+      for (const Argument& argument : parcel->arguments) {
+        const TaskState* state = parcel->tasks[argument.position];
+        const TaskState& maker = *argument.state;
+        const bool goes_too = maker.parcel == parcel &&
+                              std::find(again.begin(), again.end(), maker.position) != again.end();
+        const bool stale = goes_too || argument.seq != SeqOf(maker);
+        const bool waits = state != nullptr && state->accepted && state->pending();
+        const bool noted = !again.empty() && again.back() == argument.position;
+        if (stale && waits && !noted) again.push_back(argument.position);
+      }
+      if (again.empty()) continue;
+      for (const std::uint32_t i : again) {
+        parcel->tasks[i]->accepted = false;
+        repair_ = repair_ || parcel->tasks[i]->pins > 0;
+      }
+      outbox_.Reissue(*parcel, again, parcel->terms, now);
+    }
+  }
+}
+
+}  // namespace spillgate::client
