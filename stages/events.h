@@ -100,6 +100,7 @@ struct SlotFreed {
 struct SlotLent {
   RunNotice notice;
   Resources held;
+  const Function* function = nullptr;  // whose slot limit it counts against; null for none
 };
 
 // Places in the in-flight bound came free, and somebody waits for them.

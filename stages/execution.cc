@@ -72,6 +72,13 @@ void Execution::OnDurable(const Durable& durable, Instant now) {
 }
 
 void Execution::Run(TaskPtr task, TaskId nested_in, Instant now) {
+  // A cancel that overtook it on its way here, or while it waited, has looked for it in vain.
+  if (task->record->cancelled.load(std::memory_order_relaxed) || now > task->deadline) {
+    EndDoomed(*task);
+    Free(task->id, Nanos(0), false);
+    Finish(std::move(task));
+    return;
+  }
   if (task->function->host != Host::kInline) {
     Start(std::move(task), nested_in, now);
     return;
@@ -125,6 +132,8 @@ void Execution::OnDeath(TaskPtr task, const std::string& detail, Instant now) {
     Finish(std::move(task));
     return;
   }
+  // It keeps its lease while it rests; if it was blocked, it needs its slot again.
+  SetBlocked(running_.find(task->id).value(), {RunNotice::Kind::kResumed, task->id, {}});
   const std::int64_t doubled = retry_.backoff.count() << std::min<int>(task->deaths - 1, 20);
   const std::int64_t most = std::min(doubled, retry_.backoff_max.count());
   const Nanos pause(static_cast<std::int64_t>(random_() % static_cast<std::uint64_t>(most + 1)));
@@ -135,15 +144,20 @@ void Execution::OnDeath(TaskPtr task, const std::string& detail, Instant now) {
 void Execution::OnNotice(const RunNotice& notice) {
   const auto found = running_.find(notice.task);
   if (found == running_.end()) return;  // it has ended since
-  Running& running = found.value();
+  SetBlocked(found.value(), notice);
+}
+
+// Lends its slot out or takes it back.
+void Execution::SetBlocked(Running& running, const RunNotice& notice) {
   const bool blocks = notice.kind == RunNotice::Kind::kBlocked;
   if (running.blocked != blocks) {
     running.blocked = blocks;
     running.root->stuck.fetch_add(blocks ? 1 : -1, std::memory_order_relaxed);
     shared_.stuck.fetch_add(blocks ? 1 : -1, std::memory_order_relaxed);
-    lent_.push_back({notice, running.held});
+    lent_.push_back({notice, running.held, running.leased ? running.function : nullptr});
   } else if (blocks) {
-    lent_.push_back({notice, Resources{}});  // still blocked, asks for another task to run in place
+    // Still blocked, asks for another task to run in place.
+    lent_.push_back({notice, Resources{}, nullptr});
   }
 }
 
@@ -165,12 +179,8 @@ void Execution::Free(TaskId id, Nanos wall, bool ran) {
   const auto found = running_.find(id);
   if (found == running_.end()) return;
   Running& running = found.value();
-  if (running.blocked) {
-    // The slot was lent out and is not this task's to give back.
-    running.root->stuck.fetch_sub(1, std::memory_order_relaxed);
-    shared_.stuck.fetch_sub(1, std::memory_order_relaxed);
-    running.held = Resources{};
-  }
+  // A slot that was lent out is taken back first, so that a lease always comes home whole.
+  SetBlocked(running, {RunNotice::Kind::kResumed, id, {}});
   if (running.leased) {
     freed_.push_back({.held = running.held,
                       .function = running.function,
@@ -188,6 +198,7 @@ void Execution::Finish(TaskPtr task) {
 }
 
 void Execution::Tick(Instant now) {
+  if (!kept_.empty()) std::swap(kept_, finished_);
   executor_.Tick(now);
   while (!again_.empty() && again_.top().at <= now) {
     const auto found = resting_.find(again_.top().task);
@@ -200,7 +211,7 @@ void Execution::Tick(Instant now) {
       Free(task->id, Nanos(0), false);
       Finish(std::move(task));
     } else {
-      Start(std::move(task), {}, now);
+      Run(std::move(task), {}, now);
     }
   }
   EmitAll(now);
@@ -212,8 +223,8 @@ void Execution::EmitAll(Instant now) {
     for (Noted& each : uncommitted_) unsynced_.push_back({each.lsn + first, std::move(each.placed)});
     uncommitted_.clear();
   }
-  out_.slot_freed(freed_, now);
   out_.slot_lent(lent_, now);
+  out_.slot_freed(freed_, now);
   freed_.clear();
   lent_.clear();
   std::vector<Finished> finished = std::exchange(finished_, {});

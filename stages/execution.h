@@ -83,6 +83,7 @@ class Execution {
   void OnRan(RunReport&& report, Instant now);
   void OnDeath(TaskPtr task, const std::string& detail, Instant now);
   void OnNotice(const RunNotice& notice);
+  void SetBlocked(Running& running, const RunNotice& notice);
   void OnCancel(TaskId id, Instant now);
   void Run(TaskPtr task, TaskId nested_in, Instant now);
   void Start(TaskPtr task, TaskId nested_in, Instant now);

@@ -7,7 +7,8 @@ namespace spillgate {
 bool Park::Put(TaskPtr& task, Instant now) {
   if (parked_.size() >= options_.capacity || bytes_ + task->bytes > options_.bytes) return false;
   const Instant at = std::min(task->deadline, After(now, options_.ttl));
-  over_.push({at, now, task->id});
+  over_.push({at, task->id});
+  arrivals_.push_back({now, task->id});
   bytes_ += task->bytes;
   const TaskId id = task->id;
   parked_.insert({id, std::move(task)});
@@ -32,8 +33,14 @@ TaskPtr Park::TakeOut(TaskId id) {
       if (parked_.contains(over_.top().task)) live.push_back(over_.top());
     }
     over_ = std::priority_queue<Over>(std::less<Over>(), std::move(live));
+    std::erase_if(arrivals_, [&](const Arrival& each) { return !parked_.contains(each.task); });
   }
   return task;
+}
+
+Instant Park::Oldest() {
+  while (!arrivals_.empty() && !parked_.contains(arrivals_.front().task)) arrivals_.pop_front();
+  return arrivals_.empty() ? kNever : arrivals_.front().since;
 }
 
 TaskPtr Park::NextOver(Instant now, bool& expired) {

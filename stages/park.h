@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <queue>
 #include <vector>
 
@@ -34,19 +35,25 @@ class Park {
 
   [[nodiscard]] std::size_t size() const { return parked_.size(); }
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
-  [[nodiscard]] Instant oldest() const { return over_.empty() ? kNever : over_.top().since; }
+  // Since when the one that is here for longest is here; kNever when empty.
+  [[nodiscard]] Instant Oldest();
 
  private:
   struct Over {
     Instant at;
-    Instant since;
     TaskId task;
     bool operator<(const Over& other) const { return at > other.at; }  // nearest on top
+  };
+
+  struct Arrival {
+    Instant since;
+    TaskId task;
   };
 
   const Options options_;
   HashMap<TaskId, TaskPtr> parked_;
   std::priority_queue<Over> over_;  // entries of tasks that left are skipped when met
+  std::deque<Arrival> arrivals_;    // in order; likewise
   std::size_t bytes_ = 0;
 };
 

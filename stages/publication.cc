@@ -98,8 +98,9 @@ void Publication::Settle(TaskPtr task, Instant now) {
   if (record.push) Push(record);
   if (record.wanted) announced_.push_back({record.id});
   out_.done.Note(MetaOf(task), now);
-  ++freed_count_;
-  freed_bytes_ += task->bytes;
+  Freed& freed = task->from_reserve ? freed_reserve_ : freed_;
+  ++freed.count;
+  freed.bytes += task->bytes;
   task->record = nullptr;
   shared_.table.Sweep(record);
   done_.push_back(std::move(task));
@@ -186,6 +187,7 @@ void Publication::OnConnectionGone(const ConnectionGone& event, Instant now) {
   if (session == nullptr || session->connection != event.connection) return;
   session->connection = 0;
   session->disconnected = now;
+  if (session->seen.end() == 0 && session->unfinished == 0) OnSessionEnded(session->id);  // nothing to resume
 }
 
 void Publication::EndSessions() {
@@ -219,8 +221,11 @@ void Publication::EmitAll(Instant now) {
   answers_.Flush();
   out_.done.Settle();
   done_.clear();
-  if (freed_count_ > 0) {
-    shared_.in_flight.Release(std::exchange(freed_count_, 0), std::exchange(freed_bytes_, 0));
+  if (freed_.count > 0 || freed_reserve_.count > 0) {
+    const Freed freed = std::exchange(freed_, {});
+    shared_.in_flight.Release(freed.count, freed.bytes);
+    const Freed of_reserve = std::exchange(freed_reserve_, {});
+    shared_.spawn_reserve.Release(of_reserve.count, of_reserve.bytes);
     if (shared_.room_wanted.load(std::memory_order_relaxed)) {
       shared_.room_wanted.store(false, std::memory_order_relaxed);
       for (const auto& edge : out_.room_freed) edge(RoomFreed{}, now);

@@ -91,8 +91,13 @@ class Publication {
   std::vector<TaskPtr> done_;
   std::vector<ObjectReady> announced_;
   std::vector<TaskId> cancelled_;
-  std::int64_t freed_count_ = 0;
-  std::int64_t freed_bytes_ = 0;
+  // Places that came free in this pass.
+  struct Freed {
+    std::int64_t count = 0;
+    std::int64_t bytes = 0;
+  };
+  Freed freed_;          // in flight
+  Freed freed_reserve_;  // of the reserve for spawns
 };
 
 }  // namespace spillgate

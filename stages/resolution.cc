@@ -183,7 +183,7 @@ void Resolution::Tick(Instant now) {
   shared_.gauges.parked.store(static_cast<std::int64_t>(park_.size()), std::memory_order_relaxed);
   shared_.gauges.parked_bytes.store(static_cast<std::int64_t>(park_.bytes()),
                                     std::memory_order_relaxed);
-  shared_.gauges.park_oldest_ns.store(park_.oldest().time_since_epoch().count(),
+  shared_.gauges.park_oldest_ns.store(park_.Oldest().time_since_epoch().count(),
                                       std::memory_order_relaxed);
   HandOnKept(now);
   bool expired = false;

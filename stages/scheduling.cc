@@ -8,6 +8,8 @@ namespace {
 
 // Doomed tasks ended in one pass; the rest wait for the next, a millisecond later.
 constexpr std::size_t kMostExpiriesAPass = 1024;
+// A child that a blocked task waits for gets a slot by then, free or not.
+constexpr Nanos kInPlaceAfter = std::chrono::milliseconds(1);
 
 }  // namespace
 
@@ -21,11 +23,12 @@ Scheduling::Scheduling(Shared& shared, const PeerLink& peers, Options options, O
 
 void Scheduling::Handle(std::span<In> batch, Instant now) {
   if (!kept_.empty()) std::swap(kept_, finished_);
+  if (!kept_spilled_.empty()) SpillKept(now);
   for (In& event : batch) {
     if (auto* resolved = std::get_if<Resolved>(&event)) {
       OnTask(std::move(resolved->task), now);
     } else if (auto* returned = std::get_if<Returned>(&event)) {
-      Hold(std::move(returned->task), now);
+      OnTask(std::move(returned->task), now);
     } else if (const auto* freed = std::get_if<SlotFreed>(&event)) {
       OnFreed(*freed, now);
     } else if (const auto* lent = std::get_if<SlotLent>(&event)) {
@@ -60,6 +63,12 @@ void Scheduling::OnTask(TaskPtr task, Instant now) {
 }
 
 void Scheduling::Hold(TaskPtr task, Instant now) {
+  // A cancel that overtook it on its way here has looked for it in vain.
+  if (task->record->cancelled.load(std::memory_order_relaxed)) {
+    Cancel(*task);
+    finished_.push_back({std::move(task)});
+    return;
+  }
   held_.insert({task->id, task.get()});
   ready_.Push(std::move(task), now);
 }
@@ -74,6 +83,7 @@ void Scheduling::Place(TaskPtr task, TaskId nested_in, Instant) {
 }
 
 void Scheduling::Dispatch(Instant now) {
+  if (!in_place_.empty()) PlaceInPlace(now);
   while (TaskPtr task = ready_.Pop(free_, now)) {
     held_.erase(task->id);
     Place(std::move(task), {}, now);
@@ -90,16 +100,56 @@ void Scheduling::OnFreed(const SlotFreed& event, Instant) {
 
 void Scheduling::OnLent(const SlotLent& event, Instant now) {
   if (event.notice.kind == RunNotice::Kind::kResumed) {
-    free_ -=
-        event.held;  // may fall below nothing: it runs again whether or not others took its slot
+    // May fall below nothing: it runs again whether or not others took its slot.
+    free_ -= event.held;
+    if (event.function != nullptr) ready_.Resumed(*event.function);
+    in_place_.erase(event.notice.task);
     return;
   }
   free_ += event.held;
-  const auto found = held_.find(event.notice.awaited);
-  if (found == held_.end()) return;
-  TaskPtr task = ready_.Remove(*found->second);
-  held_.erase(task->id);
-  Place(std::move(task), event.notice.task, now);
+  if (event.function != nullptr) ready_.Ended(*event.function);
+  if (event.notice.awaited.is_none()) return;
+  in_place_[event.notice.task] = {event.notice.awaited, now};
+  PlaceInPlace(now);
+}
+
+// Blocked tasks that would run a child in their place: the child comes before others when there is
+// room. It may not have got here yet when its parent says so; and all slots may be taken by tasks
+// that wait for a thread which only such children can free, so after a while it runs without one.
+void Scheduling::PlaceInPlace(Instant now) {
+  for (auto it = in_place_.begin(); it != in_place_.end();) {
+    const auto found = held_.find(it->second.child);
+    const bool there = found != held_.end();
+    const bool may = there && (MayRunInPlace(*found->second) || now - it->second.since > kInPlaceAfter);
+    if (!may) {
+      ++it;
+      continue;
+    }
+    TaskPtr task = ready_.Remove(*found->second);
+    held_.erase(task->id);
+    Place(std::move(task), it->first, now);
+    it = in_place_.erase(it);
+  }
+}
+
+// The slot that its parent gave back may have gone to somebody else in the meantime.
+bool Scheduling::MayRunInPlace(const Task& task) const {
+  const Function& function = *task.function;
+  const bool at_limit =
+      function.slot_limit != 0 && ready_.Running(function.id) >= function.slot_limit;
+  return !at_limit && task.shape->Fits(free_);
+}
+
+// Spillover had no place for these.
+void Scheduling::SpillKept(Instant now) {
+  for (Spilled& event : std::exchange(kept_spilled_, {})) {
+    if (event.task->record->cancelled.load(std::memory_order_relaxed) ||
+        now > event.task->deadline) {
+      DropSpilled(std::move(event));
+    } else {
+      spilled_.push_back(std::move(event));
+    }
+  }
 }
 
 void Scheduling::OnCancel(TaskId id) {
@@ -140,6 +190,8 @@ void Scheduling::Tick(Instant now) {
     shared_.gauges.free[kind].store(free_.amount[kind], std::memory_order_relaxed);
   }
   if (shared_.tenants.changes() != weights_read_) ReadWeights();
+  if (!kept_.empty()) std::swap(kept_, finished_);
+  if (!kept_spilled_.empty()) SpillKept(now);
   std::vector<TaskPtr> expired;
   ready_.Expire(now, kMostExpiriesAPass, expired);
   for (TaskPtr& task : expired) {
@@ -176,6 +228,10 @@ void Scheduling::Flush(Instant now) {
     finished_.push_back({std::move(taken)});
   }
   held_.clear();
+  for (Spilled& event : std::exchange(kept_spilled_, {})) {
+    Abandon(*event.task);
+    finished_.push_back({std::move(event.task)});
+  }
   EmitAll(now);
 }
 

@@ -48,8 +48,9 @@ class Scheduling {
   // The next stage had no place for an ended task.
   void Keep(Finished&& event) { kept_.push_back(std::move(event)); }
   // Spillover has no place for it: it stays.
-  void KeepSpilled(Spilled&& event, Instant now) { Hold(std::move(event.task), now); }
+  void KeepSpilled(Spilled&& event) { kept_spilled_.push_back(std::move(event)); }
 
+  [[nodiscard]] Instant Oldest() const { return ready_.OldestArrival(); }
   [[nodiscard]] const Resources& free() const { return free_; }
   [[nodiscard]] const ReadySet& ready() const { return ready_; }
 
@@ -59,6 +60,9 @@ class Scheduling {
   void OnLent(const SlotLent& event, Instant now);
   void OnCancel(TaskId id);
   void Hold(TaskPtr task, Instant now);
+  [[nodiscard]] bool MayRunInPlace(const Task& task) const;
+  void PlaceInPlace(Instant now);
+  void SpillKept(Instant now);
   void Place(TaskPtr task, TaskId nested_in, Instant now);
   void TakeBack(const Task& task);
   void Dispatch(Instant now);
@@ -70,6 +74,11 @@ class Scheduling {
   const Options options_;
   Out out_;
   Resources free_;
+  struct InPlace {
+    TaskId child;
+    Instant since;
+  };
+  HashMap<TaskId, InPlace> in_place_;  // by the blocked task
   CostModel costs_;
   std::uint32_t weights_read_ = 0;  // changes of the tenants that are in effect here
   ReadySet ready_;
@@ -78,6 +87,7 @@ class Scheduling {
   std::vector<Spilled> spilled_;
   std::vector<Finished> finished_;
   std::vector<Finished> kept_;
+  std::vector<Spilled> kept_spilled_;  // fit nowhere here, so they are never ready
 };
 
 }  // namespace spillgate

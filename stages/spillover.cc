@@ -35,7 +35,7 @@ void Spillover::OnAnswer(const PeerReply& reply, Instant now) {
   const auto found = offers_.find(reply.task);
   if (found == offers_.end()) return;  // a late answer to an offer that has ended
   Offer& offer = found.value();
-  if (reply.answer == PeerAnswer::kUnknown) {
+  if (reply.answer == PeerAnswer::kUnknown && offer.times < options_.most_offers) {
     OfferAgain(offer, now);
     return;
   }
@@ -59,6 +59,7 @@ void Spillover::GiveBack(TaskPtr task, Instant now) {
 }
 
 void Spillover::Tick(Instant now) {
+  if (!kept_.empty()) std::swap(kept_, finished_);
   // Few offers are open at a time: their number is this stage's capacity, and each lives a few
   // round trips.
   std::vector<TaskId> silent;

@@ -22,12 +22,14 @@ void Submission::Group::AddVerdict(wire::VerdictStatus status, Reason reason, st
   }
   const std::uint64_t dealt_with =
       verdicts.empty() ? 0 : verdicts.back().first_seq + verdicts.back().count - ask.first_seq;
+  const bool passes = reason != Reason::kNone && reason <= Reason::kJournal;
+  const Nanos later = passes ? std::max(kLeastRetry, retry_after) : Nanos(0);
   verdicts.push_back(
       {.first_seq = ask.first_seq + std::max<std::uint64_t>(dealt_with, next),
        .count = count,
        .correlation = parts.header.correlation,
        .retry_after_us = static_cast<std::uint32_t>(
-           std::chrono::duration_cast<std::chrono::microseconds>(retry_after).count()),
+           std::chrono::duration_cast<std::chrono::microseconds>(later).count()),
        .reason = reason,
        .status = status,
        .level = ask.level});
@@ -81,27 +83,27 @@ void Submission::OnSubmit(Received&& received, const wire::FrameView& frame, Ins
                    "submit: the fixed part of the frame is cut short or contradicts itself");
     return;
   }
+  const std::optional<wire::ChildPreamble> child = wire::ReadChild(frame);
+  const bool again = preamble->attempt > 0 || (child.has_value() && child->attempt > 1);
+  if (again) AcceptGroups(now);  // the first attempt may be among them
   Group& group = groups_.emplace_back();
   group.ask = *preamble;
+  if (child.has_value()) group.view.child = *child;
   group.parts = frame;
   group.payload = frame.payload;
   group.session = received.session;
   group.connection = received.connection;
   group.transit = received.transit;
+  group.arrived = received.arrived;
   group.frame = std::move(received.frame);
-  Admit(group, now);
+  if (again) AnswerRepeats(group);
+  if (group.left() > 0) Admit(group, now);
 }
 
 // Judges the group, takes places for what load allows, and decodes that much.
 void Submission::Admit(Group& group, Instant now) {
   group.refusal = Judge(group, now);
   if (group.refusal != Reason::kNone) return;
-  if (group.ask.attempt > 0 && KnowsAll(group)) {
-    group.admitted = group.left();  // repeats need no places; recording tells them apart
-    group.bytes_each = 0;
-    Decode(group);
-    return;
-  }
   TakePlaces(group, now);
   if (group.admitted > 0 || group.children()) Decode(group);
 }
@@ -131,15 +133,16 @@ Reason Submission::Judge(Group& group, Instant now) const {
   return Reason::kNone;
 }
 
-bool Submission::KnowsAll(const Group& group) {
-  if (group.children()) return false;
+// What was accepted before is not judged again: a refusal would say that it did not run. Of a frame
+// that was taken in part, these are the first.
+void Submission::AnswerRepeats(Group& group) {
   MutexLock lock(shared_.table.mutex());
   const Session* session = shared_.table.FindSession(group.session);
-  if (session == nullptr) return false;
-  for (std::uint32_t i = 0; i < group.ask.count; ++i) {
-    if (session->seen.Look(group.ask.first_seq + i) == SeenWindow::Answer::kNew) return false;
+  if (session == nullptr) return;
+  for (; group.left() > 0 && IsKnown(group, group.IdOf(group.next), *session); ++group.next) {
+    tally_.repeated.Add(1);
+    RepeatVerdict(group, 0);
   }
-  return true;
 }
 
 // Places in the in-flight bound for as many of the group as load allows. Children are never refused
@@ -217,10 +220,15 @@ void Submission::Decode(Group& group) {
 
 void Submission::Promise(ConnectionId to, const wire::Verdict& verdict,
                          std::optional<std::uint32_t> position) {
+  const bool sync = verdict.level == Level::kSync;
   if (position.has_value()) {
     uncommitted_.push_back({*position, to, verdict});
+  } else if (!uncommitted_.empty()) {
+    uncommitted_.push_back({uncommitted_.back().lsn, to, verdict});
+  } else if (committed_ <= (sync ? durable_.synced : durable_.written)) {
+    answers_.Verdict(to, verdict);
   } else if (unsynced_[0].size() + unsynced_[1].size() < kMostUnsynced) {
-    unsynced_[verdict.level == Level::kSync].push_back({committed_, to, verdict});
+    unsynced_[sync].push_back({committed_, to, verdict});
   } else {
     wire::Verdict unknown = verdict;
     unknown.status = wire::VerdictStatus::kUnknown;
@@ -240,6 +248,7 @@ void Submission::Commit() {
 }
 
 void Submission::OnDurable(const Durable& durable) {
+  durable_ = durable;
   for (std::size_t level = 0; level < unsynced_.size(); ++level) {
     const Lsn reached = level == 0 ? durable.written : durable.synced;
     std::deque<Unsynced>& waiting = unsynced_[level];

@@ -43,7 +43,8 @@ class Submission {
   void Tick(Instant now);
   void Flush(Instant now);
   [[nodiscard]] bool Idle() const {
-    return waiting_.empty() && asking_.empty() && unsynced_[0].empty() && unsynced_[1].empty();
+    return waiting_.empty() && asking_.empty() && kept_.empty() && ended_.empty() &&
+           unsynced_[0].empty() && unsynced_[1].empty();
   }
 
   // Resolution has no place for it.
@@ -59,7 +60,9 @@ class Submission {
     ConnectionId connection = 0;
     Nanos transit{0};
     wire::FrameView parts;
+    Instant arrived;
     std::uint32_t next = 0;
+    std::uint32_t counted = 0;  // of those, in the stage's figures
     std::uint32_t admitted = 0;
     bool decoded = false;
     bool from_reserve = false;
@@ -68,6 +71,8 @@ class Submission {
     std::vector<TaskPtr> tasks;           // as many as `admitted`; null for a repeat
     std::vector<wire::Verdict> verdicts;  // on those dealt with
     std::uint64_t root_order = 0;         // of a spawn that has to wait
+    bool waited = false;
+    Instant stuck_since = kNever;  // it waits, nothing moves, and the reserve is spent
     std::uint32_t position = 0;           // of its record in this pass
     std::shared_ptr<const Lineage> lineage;  // what the journal has of it; shared with the records
 
@@ -109,7 +114,7 @@ class Submission {
   // The verdict, from the fixed part (submission.cc).
   void Admit(Group& group, Instant now);
   [[nodiscard]] Reason Judge(Group& group, Instant now) const;
-  [[nodiscard]] bool KnowsAll(const Group& group);
+  void AnswerRepeats(Group& group);
   void TakePlaces(Group& group, Instant now);
   void GivePlacesBack(Group& group, std::uint32_t keep, Reason reason);
   void Decode(Group& group);
@@ -122,6 +127,8 @@ class Submission {
       REQUIRES(shared_.table.mutex());
   [[nodiscard]] RootPtr NewRoot(const Group& group, const Task& task, const Session& session)
       REQUIRES(shared_.table.mutex());
+  [[nodiscard]] bool IsKnown(const Group& group, TaskId id, const Session& session)
+      REQUIRES(shared_.table.mutex());
   [[nodiscard]] bool IsRepeat(Group& group, const Task& task, const Session& session) REQUIRES(shared_.table.mutex());
   void RepeatVerdict(Group& group, std::uint32_t i) REQUIRES(shared_.table.mutex());
   [[nodiscard]] std::string_view ShapeName(const Group& group) const;
@@ -130,7 +137,8 @@ class Submission {
              Instant now) REQUIRES(shared_.table.mutex());
   void Conclude(Group& group, Instant now);
   void RetryWaiting(Instant now);
-  [[nodiscard]] bool MayUseReserve(const Group& group) REQUIRES(shared_.table.mutex());
+  [[nodiscard]] bool MayWaitOn(const Group& group, Instant now, Reason& refusal);
+  void TakeReserve(Group& group, Instant now);
 
   Shared& shared_;
   flow::InboxBase& self_;
@@ -145,6 +153,7 @@ class Submission {
   std::vector<Asked> asked_;     // of those, what passes now
   JournalWriter journal_;
   Lsn committed_ = 0;                     // last record of this stage
+  Durable durable_;                       // as it was last told
   std::vector<Unsynced> uncommitted_;     // of this pass; `lsn` is a position
   std::array<std::deque<Unsynced>, 2> unsynced_;  // level async, level sync
   std::multimap<std::uint64_t, Group> waiting_;  // spawns without room, the oldest root first

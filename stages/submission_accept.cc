@@ -9,6 +9,8 @@ namespace spillgate {
 namespace {
 
 constexpr std::size_t kMostWaitingSpawns = 4096;
+// Who seems stuck may be about to move: an answer is on its way to it.
+constexpr Nanos kStuckPatience = std::chrono::milliseconds(100);
 
 }  // namespace
 
@@ -153,14 +155,23 @@ Reason Submission::FindRoot(Group& group, Record*& parent, RootPtr& root) {
   }
   if (group.ask.root == 0) return Reason::kNone;
   root = shared_.table.FindRoot({group.session, group.ask.root});
+  if (!root) {
+    // A task submitted alone is a root too, for as long as anything of it is unfinished.
+    const Record* record = shared_.table.Find({group.session, group.ask.root});
+    if (record != nullptr && record->open()) root = record->root;
+  }
   return !root || root->closed || root->ended ? Reason::kUnknownRoot : Reason::kNone;
 }
 
-// An id that was accepted before; its place in flight is not needed.
+// Whether the id was accepted before.
+bool Submission::IsKnown(const Group& group, TaskId id, const Session& session) {
+  return group.children() ? shared_.table.Find(id) != nullptr
+                          : session.seen.Look(id.seq) != SeenWindow::Answer::kNew;
+}
+
+// Of what was accepted before, the place in flight is not needed.
 bool Submission::IsRepeat(Group& group, const Task& task, const Session& session) {
-  const bool child = group.children();
-  if (!child && session.seen.Look(task.id.seq) == SeenWindow::Answer::kNew) return false;
-  if (child && shared_.table.Find(task.id) == nullptr) return false;
+  if (!IsKnown(group, task.id, session)) return false;
   tally_.repeated.Add(1);
   if (group.bytes_each > 0) {
     (group.from_reserve ? shared_.spawn_reserve : shared_.in_flight).Release(1, group.bytes_each);
@@ -216,6 +227,13 @@ void Submission::Enter(Group& group, std::uint32_t i, TaskPtr task, Session& ses
 
 // Answers for what was dealt with; a spawn without room waits with the rest.
 void Submission::Conclude(Group& group, Instant now) {
+  if (group.ask.count > 0) {
+    // Frames are not work; the tasks in them are. One entry a group, not one a task.
+    const std::size_t cls = Index(group.ask.cls);
+    self_.stats().handled[cls].Add(group.next - group.counted);
+    self_.stats().wait[cls].Add(now - group.arrived, group.next - group.counted);
+    group.counted = group.next;
+  }
   const bool for_room = group.refusal == Reason::kInFlight ||
                         group.refusal == Reason::kInFlightBytes || group.refusal == Reason::kQuota;
   const bool waits = group.children() && group.left() > 0 && for_room && now < group.deadline &&
@@ -237,7 +255,7 @@ void Submission::Conclude(Group& group, Instant now) {
     }
   }
   if (!waits) return;
-  tally_.spawns_waited.Add(1);
+  if (!std::exchange(group.waited, true)) tally_.spawns_waited.Add(1);
   shared_.room_wanted.store(true, std::memory_order_relaxed);
   group.verdicts.clear();
   group.tasks.clear();
@@ -254,42 +272,63 @@ void Submission::RetryWaiting(Instant now) {
   bool oldest = true;
   bool full = false;
   for (auto& [order, group] : waiting) {
-    if (full && now < group.deadline) {
-      waiting_.emplace(order, std::move(group));
-      continue;
-    }
-    group.refusal = now < group.deadline ? Reason::kNone : Reason::kExpired;
-    if (group.refusal == Reason::kNone) {
-      TakePlaces(group, now);
-      MutexLock lock(shared_.table.mutex());
-      if (oldest && MayUseReserve(group)) {
-        GivePlacesBack(group, 0, Reason::kNone);
-        group.from_reserve = true;
-        const std::uint32_t all = group.left();
-        const bool served =
-            shared_.spawn_reserve.Reserve(all, std::int64_t{all} * group.bytes_each);
-        group.admitted = served ? all : 0;
-        if (!served) group.refusal = Reason::kQuotaExceeded;
+    if (MayWaitOn(group, now, group.refusal)) {
+      if (full) {
+        waiting_.emplace(order, std::move(group));
+        continue;
       }
+      TakePlaces(group, now);
+      if (std::exchange(oldest, false)) TakeReserve(group, now);
+      if (group.admitted > 0) Decode(group);
+      full = group.refusal == Reason::kInFlight || group.refusal == Reason::kInFlightBytes;
     }
-    if (group.admitted > 0) Decode(group);
-    full = group.refusal == Reason::kInFlight || group.refusal == Reason::kInFlightBytes;
-    oldest = false;
     groups_.push_back(std::move(group));
   }
 }
 
-// All unfinished tasks of its root wait for others: nothing will make room for this one.
-bool Submission::MayUseReserve(const Group& group) {
+// Whether there is somebody for whom it waits, and time.
+bool Submission::MayWaitOn(const Group& group, Instant now, Reason& refusal) {
+  MutexLock lock(shared_.table.mutex());
   const Record* parent = shared_.table.Find(group.view.child.parent);
-  if (parent == nullptr || !parent->open()) return false;
-  const Root& root = *parent->root;
-  const bool root_is_stuck =
-      root.stuck.load(std::memory_order_relaxed) >= static_cast<std::int32_t>(root.unfinished);
-  const bool node_is_stuck =
-      shared_.stuck.load(std::memory_order_relaxed) >= shared_.in_flight.count();
-  const bool window_is_full = root.unfinished >= root.window;
-  return root_is_stuck && (window_is_full || node_is_stuck);
+  const bool goes_on = parent != nullptr && parent->open();
+  refusal = !goes_on ? Reason::kUnknownRoot
+                     : (now < group.deadline ? Reason::kNone : Reason::kExpired);
+  return refusal == Reason::kNone;
+}
+
+// If all unfinished tasks of its root wait for others, and so nothing will make room for this one.
+void Submission::TakeReserve(Group& group, Instant now) {
+  bool window_is_full = false;
+  {
+    MutexLock lock(shared_.table.mutex());
+    const Root& root = *shared_.table.Find(group.view.child.parent)->root;
+    const bool root_is_stuck =
+        root.stuck.load(std::memory_order_relaxed) >= static_cast<std::int32_t>(root.unfinished);
+    const bool node_is_stuck =
+        shared_.stuck.load(std::memory_order_relaxed) >=
+        shared_.in_flight.count() + shared_.spawn_reserve.count();
+    window_is_full = root.unfinished >= root.window;
+    if (!root_is_stuck || !(window_is_full || node_is_stuck)) {
+      group.stuck_since = kNever;
+      return;
+    }
+  }
+  GivePlacesBack(group, 0, window_is_full ? Reason::kQuota : Reason::kInFlight);
+  flow::Credits& reserve = shared_.spawn_reserve;
+  std::uint32_t wanted = group.left();
+  while (wanted > 0 && !reserve.Reserve(wanted, std::int64_t{wanted} * group.bytes_each)) {
+    wanted = reserve.room() < wanted ? static_cast<std::uint32_t>(reserve.room()) : wanted / 2;
+  }
+  group.admitted = wanted;
+  group.from_reserve = wanted > 0;
+  if (wanted > 0) {
+    group.stuck_since = kNever;
+    if (wanted == group.left()) group.refusal = Reason::kNone;
+  } else if (group.stuck_since == kNever) {
+    group.stuck_since = now;
+  } else if (now >= After(group.stuck_since, kStuckPatience)) {
+    group.refusal = Reason::kQuotaExceeded;
+  }
 }
 
 void Submission::Tick(Instant now) {

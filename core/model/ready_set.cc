@@ -163,6 +163,10 @@ void ReadySet::Ended(const Function& function) {
   --state.running;
 }
 
+void ReadySet::Resumed(const Function& function) {
+  ++StateOf(function.id).running;
+}
+
 void ReadySet::Correct(Root& root, Nanos estimated, Nanos actual) {
   const Nanos paid = std::clamp(estimated, Nanos(0), kMostSlotTime);
   const Nanos owes = std::clamp(actual, Nanos(0), kMostSlotTime) - paid;

@@ -78,6 +78,8 @@ class ReadySet {
   void Started(const Task& task);
   // The slot is free again.
   void Ended(const Function& function);
+  // A task that had given its slot back while it waited has it again, free or not.
+  void Resumed(const Function& function);
   // What was paid and what it cost in the end; `actual` 0 if it never ran.
   void Correct(Root& root, Nanos estimated, Nanos actual);
 
