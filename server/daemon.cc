@@ -95,7 +95,8 @@ Status Daemon::OpenAdmin() {
                           .version = SPILLGATE_VERSION,
                           .epoch = epoch_,
                           .started = now},
-      [this](Instant) { return CollectFigures({*node_, *hosts_, *listener_, loaded_.config}); });
+      [this](Instant) { return CollectFigures({*node_, *hosts_, *listener_, log_.get(), loaded_.config, host_,
+                                               config_generation_, last_reload_ok_}); });
   loop_->Every(kSampleEvery, [this](Instant at) { observer_->Sample(at); });
   const std::optional<config::Address> address = config::ParseAddress(loaded_.config.listen.admin);
   if (!address) return {};
@@ -182,6 +183,7 @@ net::DoorOptions Daemon::DoorSettings() {
           .allow_uids = config.auth.allow_uids,
           .tenants_by_name = config.auth.tenants_by_name,
           .handshake = config.limits.handshake,
+          .sessions = std::size_t{4} * config.limits.connections,
           .stats =
               [this](std::string_view what) {
                 return admin::StatsJson(observer_->Take(clock_.Now()), what);
@@ -240,6 +242,7 @@ void Daemon::WriteStart() {
 
 void Daemon::Reload() {
   Result<config::Loaded> next = config::Load(path_, overrides_);
+  last_reload_ok_ = false;
   if (!next.ok()) return log::Failure("config", "not reloaded: " + next.error().message);
   const Result<config::ReloadPlan> plan = config::Compare(loaded_.config, next.value().config);
   if (!plan.ok()) return log::Failure("config", "not reloaded: " + plan.error().message);
@@ -248,6 +251,8 @@ void Daemon::Reload() {
   }
   loaded_ = std::move(next).value();
   node_->Apply(loaded_.config);
+  last_reload_ok_ = true;
+  ++config_generation_;
 }
 
 // A second time: now.

@@ -80,6 +80,8 @@ class Daemon {
   std::unique_ptr<net::HttpServer> http_;
   Recovery::Recovered recovered_;
   std::uint64_t epoch_ = 1;
+  std::uint64_t config_generation_ = 1;
+  bool last_reload_ok_ = true;
   Instant drain_until_ = kNever;
 };
 

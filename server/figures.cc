@@ -1,6 +1,28 @@
 #include "server/figures.h"
 
+#include <algorithm>
+
+#include "config/resolve.h"
+
 namespace spillgate {
+namespace {
+
+admin::JournalFigures JournalOf(const journal::Log& log, const config::JournalConfig& config) {
+  const JournalState state = log.State();
+  const journal::WriterStats stats = log.Stats();
+  return {.level_max = config.level_max,
+          .accepting = state.accepting,
+          .why_not = state.why_not,
+          .appended = stats.records,
+          .written = stats.records,
+          .synced = stats.syncs,
+          .buffered_bytes = static_cast<std::int64_t>(log.buffered_bytes()),
+          .buffer_limit = static_cast<std::int64_t>(config.buffer.count),
+          .disk_bytes = static_cast<std::int64_t>(stats.log_bytes),
+          .errors = stats.failures};
+}
+
+}  // namespace
 
 admin::NodeFigures CollectFigures(const FigureSources& sources) {
   Shared& shared = sources.node.shared();
@@ -32,8 +54,17 @@ admin::NodeFigures CollectFigures(const FigureSources& sources) {
   }
   figures.resources = admin::ListResources(sources.node.offered().amounts, free,
                                            sources.node.offered().names);
-  figures.workers.busy = sources.hosts.processes();
-  figures.workers.limit = sources.config.workers.max.value_or(0);
+  figures.threads.busy = sources.hosts.active_threads();
+  figures.workers.busy = sources.hosts.active_workers();
+  figures.workers.idle = std::max<std::int64_t>(
+      0, std::int64_t{sources.hosts.processes()} - figures.workers.busy);
+  figures.workers.limit = config::MostWorkers(sources.config, sources.host);
+  figures.config_generation = sources.config_generation;
+  figures.last_reload_ok = sources.last_reload_ok;
+  if (sources.log != nullptr) figures.journal = JournalOf(*sources.log, sources.config.journal);
+  if (!figures.journal.accepting && figures.why_not.empty()) {
+    figures.why_not = "the journal takes no new work: " + figures.journal.why_not;
+  }
   return figures;
 }
 

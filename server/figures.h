@@ -4,6 +4,7 @@
 #include "config/config.h"
 #include "server/admin/node_figures.h"
 #include "server/exec/hosts.h"
+#include "server/journal/log.h"
 #include "server/net/listener.h"
 #include "server/node.h"
 
@@ -13,7 +14,11 @@ struct FigureSources {
   Node& node;
   const Hosts& hosts;
   const net::Listener& listener;
+  const journal::Log* log;  // null: no journal
   const config::Config& config;
+  const config::HostLimits& host;
+  std::uint64_t config_generation;
+  bool last_reload_ok;
 };
 
 [[nodiscard]] admin::NodeFigures CollectFigures(const FigureSources& sources);

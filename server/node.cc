@@ -228,7 +228,8 @@ std::unique_ptr<Scheduling> Node::MakeScheduling(std::size_t shard) {
   const auto stage = [this, shard]() -> Scheduling& { return *scheduling_.stages[shard]; };
   Scheduling::Options options{.total = offered_.amounts,
                               .names = offered_.names,
-                              .capacity = config_.stages.scheduling.capacity};
+                              .capacity = std::size_t{config_.stages.scheduling.capacity} +
+                                          config_.stages.spillover.capacity};
   for (std::size_t i = 0; i < kClasses; ++i) options.ready.shares[i] = config_.classes[i].share;
   options.ready.reserve_after = config_.scheduling.reserve_after;
   return std::make_unique<Scheduling>(
@@ -241,10 +242,10 @@ std::unique_ptr<Scheduling> Node::MakeScheduling(std::size_t shard) {
                        stage().Unplace(std::move(event), now);
                      }},
           .spilled = {self, spillover_.inboxes,
-                      [stage](Spilled&& event, flow::Verdict verdict, Instant now) {
+                      [stage](Spilled&& event, flow::Verdict verdict, Instant) {
                         if (verdict == flow::Verdict::kDrop)
                           return stage().DropSpilled(std::move(event));
-                        stage().KeepSpilled(std::move(event), now);
+                        stage().KeepSpilled(std::move(event));
                       }},
           .finished = ToPublication(self, [stage](Finished&& event, flow::Verdict, Instant) {
             stage().Keep(std::move(event));
@@ -314,6 +315,7 @@ void Node::OnPeerReply(const PeerReply& reply) {
 }
 
 void Node::OnDurable(Durable durable) {
+  if (publication_.stages.empty()) return;  // not wired: nobody waits for anything yet
   for (flow::Inbox<Submission::In>* inbox : submission_.inboxes) {
     Submission::In event = durable;
     inbox->CommitBack({&event, 1});

@@ -28,7 +28,7 @@ using Lsn = std::uint64_t;  // position in the sequence of records, from 1; 0 is
 enum class Purpose : std::uint8_t {
   kNewWork,     // refused while the journal is not accepting
   kCompletion,  // of what was accepted: has room that new work cannot take
-  kSnapshot,    // of a compaction: makes room on a full disk, but takes no more memory than new work
+  kSnapshot,  // of a compaction: makes room on a full disk, but takes no more memory than new work
 };
 
 // How far the journal is. Requests of level async wait for `written`, those of level sync for
@@ -70,9 +70,9 @@ class Journal {
 
   // Compaction, in slices that suit the owner of the records: take a mark; append, with
   // Purpose::kSnapshot and over as many batches as it takes, everything still needed of what was
-  // appended up to it; then say which record was the last of these. Once that is synced, what lies
-  // at or before the mark is forgotten. What a record tells must be applied to the owner's tables
-  // when it is committed, or a snapshot could miss it.
+  // appended up to it; then say which record was the last of these, or the mark itself if nothing
+  // was. Once that is synced, what lies at or before the mark is forgotten. What a record tells
+  // must be applied to the owner's tables when it is committed, or a snapshot could miss it.
   [[nodiscard]] virtual bool WantsCompaction(std::uint64_t live_bytes) const = 0;
   [[nodiscard]] virtual Lsn BeginCompaction() = 0;
   virtual void EndCompaction(Lsn mark, Lsn last) = 0;

@@ -64,7 +64,7 @@ Snapshot Observer::Take(Instant now) const {
       stage = snapshot.stages.end() - 1;
     }
     stage->all.Add(figures);
-    stage->shards.push_back(std::move(figures));
+    stage->shards.push_back(figures);
   }
   for (const auto& pool : pipeline_.pools()) {
     snapshot.pools.push_back({.name = pool->name(),

@@ -18,7 +18,7 @@ WebPage Readiness(const Snapshot& snapshot) {
 
 }  // namespace
 
-std::vector<WebRoute> MakePages(std::function<Snapshot()> take) {
+std::vector<WebRoute> MakePages(const std::function<Snapshot()>& take) {
   std::vector<WebRoute> routes{
       {"/metrics", "metrics, as Prometheus reads them",
        [metrics = std::make_shared<Metrics>(take)] {  // shared: functions must be copyable

@@ -11,7 +11,7 @@
 namespace spillgate::admin {
 
 // /metrics /healthz /readyz /api/v1/stages /api/v1/status and / itself.
-[[nodiscard]] std::vector<WebRoute> MakePages(std::function<Snapshot()> take);
+[[nodiscard]] std::vector<WebRoute> MakePages(const std::function<Snapshot()>& take);
 
 // The page at /: the stage table and a list of `routes`. It fetches itself again every second.
 [[nodiscard]] std::string StartPage(const Snapshot& snapshot, const std::vector<WebRoute>& routes);

@@ -17,7 +17,7 @@
 
 namespace spillgate::admin {
 
-// The only stage that refuses (core/flow and the config know it by this name too).
+// The only stage that refuses, by its name in the config.
 inline constexpr std::string_view kRefusingStage = "submission";
 
 // A histogram of the stage runtime, copied: bucket i counts durations of [2^(i-1), 2^i) ns.

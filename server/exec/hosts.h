@@ -31,6 +31,9 @@ class Hosts final : public Executor {
   void Deliver(ConnectionId to, ByteView frames);
   // Whether tasks have the CPU: who waits for events should not keep it from them.
   [[nodiscard]] bool busy() const { return threads_.active() > 0 || workers_.active() > 0; }
+  // Tasks that run and are not blocked, on threads and in workers.
+  [[nodiscard]] std::uint32_t active_threads() const { return threads_.active(); }
+  [[nodiscard]] std::uint32_t active_workers() const { return workers_.active(); }
   // Worker processes that have not ended. After Stop, none are left when this is 0.
   [[nodiscard]] std::uint32_t processes() const { return workers_.processes(); }
 

@@ -175,7 +175,8 @@ Answer TaskClient::Get(RunState& run, std::span<const sg_future> futures, std::i
       answer = {result.reason, std::string(AsText(result.bytes.view()))};
     }
   }
-  // A cancel that goes down to the children may be seen here first: that is no failure of this task.
+  // A cancel that goes down to the children may be seen here first: that is no failure of this
+  // task.
   const Reason stop = failed ? run.Stopping(clock_.Now()) : Reason::kNone;
   if (stop != Reason::kNone) answer = {stop, std::string(WhyStopped(stop))};
   return answer;

@@ -86,9 +86,8 @@ void Worker::Begin(TaskPtr task, Instant now) {
   const Function& function = *task->function;
   if (!loaded_.contains(function.id)) {
     const FunctionEntry& entry = EntryOf(function);
-    wire::Encode(
-        wire::Load{.function = function.id, .name = entry.name, .library = entry.library}, 0,
-        socket_.out());
+    wire::Encode(wire::Load{.function = function.id, .name = entry.name, .library = entry.library},
+                 0, socket_.out());
     loaded_.insert(function.id);
     ++loads_;
     GiveUntil(After(now, around_.options.load_within),
@@ -213,8 +212,8 @@ Instant Worker::Tick(Instant now) {
                   run.stop == Reason::kDeadline ? "its deadline" : "being asked to"));
       return kNever;
     }
-    next = std::min({next, run.signal_at, run.kill_at,
-                     run.stop == Reason::kNone ? run.deadline : kNever});
+    next = std::min(
+        {next, run.signal_at, run.kill_at, run.stop == Reason::kNone ? run.deadline : kNever});
   }
   return next;
 }

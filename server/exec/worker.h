@@ -58,7 +58,7 @@ class Worker {
   class Owner {
    public:
     virtual ~Owner() = default;
-    virtual void OnReady(Worker& worker) = 0;  // said hello: it takes tasks
+    virtual void OnReady(Worker& worker) = 0;                      // said hello: it takes tasks
     virtual void OnEnded(Worker& worker, RunReport&& report) = 0;  // its innermost run has
     virtual void OnBlocked(Worker& worker) = 0;                    // its innermost run newly is
     // It goes on with the run below; `unbegun` was to run in its place and never will here.

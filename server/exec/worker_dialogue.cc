@@ -32,9 +32,7 @@ void Worker::OnFrame(ByteView bytes) {
     case kWait:
     case kCancel:
     case kRelease: return OnQuestion(frame, bytes);
-    case kPing:
-      wire::Encode(wire::Pong(), frame.header.correlation, socket_.out());
-      return Flush();
+    case kPing: wire::Encode(wire::Pong(), frame.header.correlation, socket_.out()); return Flush();
     case kPut:
     case kShape:
     case kOpenRoot:
@@ -55,10 +53,10 @@ void Worker::OnHello(const wire::FrameView& frame) {
   const auto hello = wire::DecodeWorkerHello(frame);
   if (!hello || hello->token != token_) return Kill("said hello without the token it was given");
   if (hello->version_min > wire::kProtocolVersion || hello->version_max < wire::kOldestVersion) {
-    return Kill(Format("speaks versions {} to {} of the protocol, this node {} to {}; both have to "
-                       "come from one build",
-                       hello->version_min, hello->version_max, wire::kOldestVersion,
-                       wire::kProtocolVersion));
+    return Kill(Format(
+        "speaks versions {} to {} of the protocol, this node {} to {}; both have to "
+        "come from one build",
+        hello->version_min, hello->version_max, wire::kOldestVersion, wire::kProtocolVersion));
   }
   state_ = State::kServing;
   said_hello_ = true;
@@ -146,8 +144,7 @@ void Worker::OnBlocked(const wire::FrameView& frame) {
   const bool has_depth = stack_.size() < around_.options.nested_stack;
   const TaskId awaited = has_depth ? blocked->awaited : TaskId();
   if (newly || !awaited.is_none()) {
-    around_.ports.notice(
-        {.kind = RunNotice::Kind::kBlocked, .task = run.id, .awaited = awaited});
+    around_.ports.notice({.kind = RunNotice::Kind::kBlocked, .task = run.id, .awaited = awaited});
   }
   if (newly) owner_.OnBlocked(*this);
 }
@@ -193,8 +190,8 @@ void Worker::OnQuestion(const wire::FrameView& frame, ByteView bytes) {
     return Kill(Format("said {} without a task", wire::ToString(frame.header.type)));
   }
   WorkerRun& run = stack_.back();
-  const bool waits = frame.header.type == wire::FrameType::kGet ||
-                     frame.header.type == wire::FrameType::kWait;
+  const bool waits =
+      frame.header.type == wire::FrameType::kGet || frame.header.type == wire::FrameType::kWait;
   if (frame.header.type == wire::FrameType::kSubmit) {
     const auto child = wire::ReadChild(frame);
     if (!child.has_value() || child->parent != run.id) {

@@ -46,8 +46,9 @@ bool ParseFlags(int count, char** words, Flags& flags) {
                           : flag == "--patience-us" ? &flags.patience_us
                                                     : nullptr;
     if (into == nullptr) return false;
-    const char* end = value.data() + value.size();
-    if (std::from_chars(value.data(), end, *into).ptr != end) return false;
+    const char* begin = value.data();
+    const char* end = begin + value.size();
+    if (std::from_chars(begin, end, *into).ptr != end) return false;
   }
   return count % 2 == 1 && (!flags.describe.empty() || flags.node_pid != 0);
 }
@@ -73,7 +74,7 @@ void SetLimit(decltype(RLIMIT_CORE) what, std::uint64_t most) {
 void OnInterruptSignal(int /*number*/) {}
 
 void TakeInterrupts() {
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = OnInterruptSignal;  // without SA_RESTART
   sigaction(SIGINT, &action, nullptr);
 }

@@ -19,7 +19,7 @@ struct WorkerOptions {
   Nanos kill_grace = std::chrono::milliseconds(500);  // from asking to killing
   Nanos hello_within = std::chrono::seconds(10);      // from its start
   Nanos load_within = std::chrono::seconds(60);       // a library, into one worker
-  Nanos poll{0};                                      // a worker looks again so long before it blocks
+  Nanos poll{0};  // a worker looks again so long before it blocks
   Nanos patience =
       std::chrono::microseconds(20);  // a get may take so long without giving up its slot
   Nanos nested_patience =

@@ -36,8 +36,8 @@ std::string WhyTooLarge(const Task& task) {
 
 }  // namespace
 
-WorkerPool::WorkerPool(const Clock& clock, WorkerOptions options, Reactor& reactor,
-                       NodePorts ports, Ancestry& ancestry)
+WorkerPool::WorkerPool(const Clock& clock, WorkerOptions options, Reactor& reactor, NodePorts ports,
+                       Ancestry& ancestry)
     : around_{.clock = clock,
               .options = Bounded(std::move(options)),
               .reactor = reactor,
@@ -170,6 +170,14 @@ void WorkerPool::Deliver(ConnectionId to, ByteView frames) {
   if (found != workers_.end()) found->second->Deliver(frames);
 }
 
+// As they are now: what is done to one may be its end.
+std::vector<Worker*> WorkerPool::Alive() const {
+  std::vector<Worker*> all;
+  all.reserve(workers_.size());
+  for (const auto& [connection, worker] : workers_) all.push_back(worker.get());
+  return all;
+}
+
 void WorkerPool::OnTimer(Instant at) {
   const std::int64_t due = at.time_since_epoch().count();
   if (due < due_.load(std::memory_order_relaxed)) due_.store(due, std::memory_order_relaxed);
@@ -177,9 +185,7 @@ void WorkerPool::OnTimer(Instant at) {
 
 void WorkerPool::Tick(Instant now) {
   due_.store(kNever.time_since_epoch().count(), std::memory_order_relaxed);
-  std::vector<Worker*> all;  // a tick may be the end of one
-  for (const auto& [connection, worker] : workers_) all.push_back(worker.get());
-  for (Worker* worker : all) OnTimer(worker->Tick(now));
+  for (Worker* worker : Alive()) OnTimer(worker->Tick(now));
   if (!stopping_) EndIdle(now);
   CheckStuck(now);
   Settle(now);
@@ -193,9 +199,7 @@ void WorkerPool::Stop(Instant now) {
     EndStopped(task->outcome, Reason::kDrained, "before it ran");
     Report(std::move(task), RunEnd::kEnded, {});
   }
-  std::vector<Worker*> all;
-  for (const auto& [connection, worker] : workers_) all.push_back(worker.get());
-  for (Worker* worker : all) {
+  for (Worker* worker : Alive()) {
     if (worker->starting()) {
       worker->Kill("was not needed any more");
     } else if (worker->idle()) {

@@ -35,9 +35,7 @@ class WorkerPool final : public Worker::Owner {
   [[nodiscard]] std::uint32_t processes() const {
     return processes_.load(std::memory_order_relaxed);
   }
-  [[nodiscard]] Instant due() const {
-    return Instant(Nanos(due_.load(std::memory_order_relaxed)));
-  }
+  [[nodiscard]] Instant due() const { return Instant(Nanos(due_.load(std::memory_order_relaxed))); }
 
   void OnReady(Worker& worker) override;
   void OnEnded(Worker& worker, RunReport&& report) override;
@@ -54,6 +52,7 @@ class WorkerPool final : public Worker::Owner {
     TaskId parent;
   };
 
+  [[nodiscard]] std::vector<Worker*> Alive() const;
   void Begin(Worker& worker, TaskPtr task, Instant now);
   void Settle(Instant now);
   void Dispatch(Instant now);

@@ -210,8 +210,8 @@ void WorkerSession::SendDone(const wire::Run& run, Outcome&& outcome) {
   Flush();
 }
 
-// All that is to be sent. What the node says is read meanwhile: a node that has much to say does not
-// read before some of it has been taken.
+// All that is to be sent. What the node says is read meanwhile: a node that has much to say does
+// not read before some of it has been taken.
 void WorkerSession::Flush() {
   while (socket_.Write() != FrameSocket::State::kOpen) {
     pollfd watched{.fd = socket_fd_, .events = POLLIN | POLLOUT, .revents = 0};

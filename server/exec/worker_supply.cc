@@ -32,8 +32,7 @@ bool WorkerPool::Broken(Instant now) const {
 // As many as wait, and those that are kept warm; not past the most there may be.
 void WorkerPool::Grow(Instant now) {
   for (;;) {
-    const bool needed =
-        waiting_.size() > Starting() || workers_.size() < around_.options.prestart;
+    const bool needed = waiting_.size() > Starting() || workers_.size() < around_.options.prestart;
     if (!needed || workers_.size() >= around_.options.max) return;
     if (now < no_start_before_) return OnTimer(no_start_before_);
     StartOne(now);
@@ -80,9 +79,8 @@ void WorkerPool::EndIdle(Instant now) {
     }
   }
   // The last ones used stay, for their libraries are loaded and their memory is warm.
-  std::sort(idle.begin(), idle.end(), [](const Worker* a, const Worker* b) {
-    return a->idle_since() > b->idle_since();
-  });
+  std::sort(idle.begin(), idle.end(),
+            [](const Worker* a, const Worker* b) { return a->idle_since() > b->idle_since(); });
   for (Worker* worker : idle) {
     const Instant until = After(worker->idle_since(), around_.options.idle);
     if (kept++ < around_.options.prestart) continue;

@@ -18,20 +18,23 @@ bool Work(sdk::Context& context, std::string_view how, sdk::Duration time) {
     if (time > sdk::Duration(0)) context.Sleep(time);
     return true;
   }
-  context.Fail(Format("argument 0 (work) is \"{}\"; it has to be sleep or spin", how.substr(0, 32)));
+  context.Fail(
+      Format("argument 0 (work) is \"{}\"; it has to be sleep or spin", how.substr(0, 32)));
   return false;
 }
 
 }  // namespace
 
 // step(work, microseconds, bytes, id, result…): sleeps or spins for so long; returns 32 hexadecimal
-// digits that depend on the id and on all of the results, which are those of other steps, and behind
-// them as many bytes that depend on these as make `bytes` in all. So each result proves which steps
-// ran before it, in which order, and that what they returned came through unchanged.
+// digits that depend on the id and on all of the results, which are those of other steps, and
+// behind them as many bytes that depend on these as make `bytes` in all. So each result proves
+// which steps ran before it, in which order, and that what they returned came through unchanged.
 void Step(sdk::Context& context) {
   if (context.arg_count() < kFirstParent) {
-    return context.Fail(Format("step takes work, microseconds, bytes, id and results; there are {} "
-                               "arguments", context.arg_count()));
+    return context.Fail(
+        Format("step takes work, microseconds, bytes, id and results; there are {} "
+               "arguments",
+               context.arg_count()));
   }
   const auto time = Micros(context, 1, "microseconds", 0);
   if (!time.has_value()) return;

@@ -10,11 +10,10 @@
 
 namespace spillgate::journal {
 
-Intake::Intake(std::size_t new_work, std::size_t completion, Lsn next)
-    : new_work_(new_work), completion_(completion), next_(next) {
+Intake::Intake(const Bounds& bounds, Lsn next) : bounds_(bounds), next_(next) {
   // The first chunks are there, and touched, before the first record comes: a fresh page costs more
   // than the record.
-  const std::size_t at_start = std::clamp<std::size_t>(new_work / kChunk, 1, 8);
+  const std::size_t at_start = std::clamp<std::size_t>(bounds.new_work / kChunk, 1, 8);
   std::vector<Chunk*> made;
   MutexLock lock(mutex_);
   for (std::size_t i = 0; i < at_start; ++i) {
@@ -68,7 +67,8 @@ void Intake::TakeOver(JournalBytes& bytes) {
 std::byte* Intake::RoomFor(std::size_t body) {
   if (open_.data != nullptr) {
     const auto start = static_cast<std::size_t>(open_.data - current_->memory.get());
-    if (start + BlockBytes(open_.body + body) <= kChunk) {
+    const std::size_t together = open_.body + body;
+    if (together <= bounds_.most_body && start + BlockBytes(together) <= kChunk) {
       return open_.data + sizeof(BlockHeader) + open_.body;
     }
     SealOpen();

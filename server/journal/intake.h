@@ -42,13 +42,17 @@ struct Block {
 
 class Intake {
  public:
-  // `new_work`: bytes that records of any purpose may take; `completion`: what completions may take
-  // beyond that.
-  Intake(std::size_t new_work, std::size_t completion, Lsn next);
+  struct Bounds {
+    std::size_t new_work = 0;    // bytes that records of any purpose may take
+    std::size_t completion = 0;  // that completions may take beyond
+    std::size_t most_body = 0;   // of a block
+  };
+  Intake(const Bounds& bounds, Lsn next);
 
   [[nodiscard]] bool Reserve(std::size_t bytes, Purpose purpose) {
     if (purpose == Purpose::kNewWork && !accepting()) return false;
-    const std::size_t bound = purpose == Purpose::kCompletion ? new_work_ + completion_ : new_work_;
+    const std::size_t bound =
+        bounds_.new_work + (purpose == Purpose::kCompletion ? bounds_.completion : 0);
     std::size_t used = reserved_.load(std::memory_order_relaxed);
     do {
       if (used > bound || bytes > bound - used) return false;
@@ -82,8 +86,7 @@ class Intake {
   [[nodiscard]] std::byte* RoomFor(std::size_t body) REQUIRES(mutex_);
   void NewChunk() REQUIRES(mutex_);
 
-  const std::size_t new_work_;
-  const std::size_t completion_;
+  const Bounds bounds_;
   std::atomic<std::size_t> reserved_{0};
   std::atomic<bool> accepting_{true};
 

@@ -1,5 +1,7 @@
 #include "server/journal/log.h"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <cstring>
 #include <utility>
@@ -64,11 +66,10 @@ Result<std::unique_ptr<Log>> Log::Open(LogOptions options, Files& files, const C
   if (Status status = files.MakeDir(options.dir); !status.ok()) return status.error();
   Result<std::unique_ptr<DirLock>> lock = files.Lock(options.dir + "/lock");
   if (!lock.ok()) return lock.error();
-  Result<Recovered> recovered = Recover(files,
-                                        {.dir = options.dir,
-                                         .segment_bytes = options.segment_bytes,
-                                         .salvage = options.salvage},
-                                        deliver);
+  Result<Recovered> recovered = Recover(
+      files,
+      {.dir = options.dir, .segment_bytes = options.segment_bytes, .salvage = options.salvage},
+      deliver);
   if (!recovered.ok()) return recovered.error();
   Tell(options.dir, recovered.value());
   auto log = std::make_unique<Log>(Key(), options, files, clock, std::move(lock).value(),
@@ -83,7 +84,10 @@ Log::Log(const Key&, const LogOptions& options, Files& files, const Clock& clock
       lock_(std::move(lock)),
       recovered_(std::move(recovered)),
       most_bytes_(std::min(options.buffer_bytes, MostBody(options.segment_bytes))),
-      intake_(options.buffer_bytes, options.completion_bytes, recovered_.position.synced + 1),
+      intake_({.new_work = options.buffer_bytes,
+               .completion = options.completion_bytes,
+               .most_body = MostBody(options.segment_bytes)},
+              recovered_.position.synced + 1),
       store_(files,
              {.dir = options.dir,
               .segment_bytes = options.segment_bytes,
@@ -127,6 +131,7 @@ Status Log::Stop() {
 }
 
 void Log::ThreadMain() {
+  pthread_setname_np(pthread_self(), "sg-journal");
   while (!stop_.load(std::memory_order_acquire)) {
     const Instant next = writer_.Step();
     const Instant now = clock_.Now();

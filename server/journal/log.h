@@ -1,7 +1,8 @@
 // Log: the node's journal on disk. Open finds what an earlier process left and delivers it, Start
 // begins the journal's thread, Stop ends it with everything on disk. Between them stages append as
-// core/ports/journal.h says, and `on_durable` is called on the journal's thread. Without Start a
-// test drives it with Step on its own thread. `files` and `clock` must outlive it.
+// core/ports/journal.h says, and `on_durable` is called on the journal's thread, or by Open and
+// Stop on theirs. Without Start a test drives it with Step on its own thread. `files` and `clock`
+// must outlive it.
 //
 // What is promised, if Durable said so: `synced` records outlive everything but the disk itself;
 // `written` ones outlive the process, and when the power fails, those are lost at most that were
@@ -44,8 +45,7 @@ class Log final : public Journal {
   using OnDurable = std::function<void(const Durable&)>;
 
   [[nodiscard]] static Result<std::unique_ptr<Log>> Open(LogOptions options, Files& files,
-                                                         const Clock& clock,
-                                                         const Deliver& deliver,
+                                                         const Clock& clock, const Deliver& deliver,
                                                          OnDurable on_durable);
   class Key;  // only Open has one
   Log(const Key&, const LogOptions& options, Files& files, const Clock& clock,
@@ -88,7 +88,7 @@ class Log final : public Journal {
   const std::size_t most_bytes_;
   Intake intake_;
   SegmentStore store_;
-  mutable Writer writer_;
+  Writer writer_;
   Wake wake_;
   std::thread thread_;
   std::atomic<bool> stop_{false};

@@ -30,8 +30,8 @@ class Tail {
   void Add(ByteView record) {
     constexpr std::size_t kBatch = 64 << 10;
     const std::size_t size = JournalBytes::kPerRecord + record.size();
-    if (batches_.empty() || JournalBytes::kFront + batches_.back().body + size >
-                                batches_.back().capacity) {
+    if (batches_.empty() ||
+        JournalBytes::kFront + batches_.back().body + size > batches_.back().capacity) {
       JournalBytes& fresh = batches_.emplace_back();
       fresh.capacity = std::max<std::size_t>(kBatch, BlockBytes(size));
       fresh.memory = std::make_unique_for_overwrite<std::byte[]>(fresh.capacity);
@@ -111,9 +111,8 @@ Status Recovery::ReadFolder() {
       if (Status status = ReadHeaderOf(*number); !status.ok()) return status;
     }
   }
-  std::sort(segments_.begin(), segments_.end(), [](const auto& a, const auto& b) {
-    return a.header.generation < b.header.generation;
-  });
+  std::sort(segments_.begin(), segments_.end(),
+            [](const auto& a, const auto& b) { return a.header.generation < b.header.generation; });
   for (const ScannedSegment& segment : segments_) {
     first_generation_ = std::max(first_generation_, segment.header.first_generation);
     forgiven_ = std::max(forgiven_, segment.header.forgiven);
@@ -163,8 +162,8 @@ Status Recovery::ReadHeaderOf(FileNumber number) {
 
 Status Recovery::SetAside(FileNumber number) {
   const std::string path = PathOf(number);
-  log::Warn("journal", Format("the header of {} is damaged: it is set aside as {}.damaged", path,
-                              path));
+  log::Warn("journal",
+            Format("the header of {} is damaged: it is set aside as {}.damaged", path, path));
   if (Status status = files_.Rename(path, path + ".damaged"); !status.ok()) return status;
   return files_.SyncDir(options_.dir);
 }
@@ -215,9 +214,8 @@ std::vector<Candidate> Recovery::Candidates() const {
       if (run.first < run.next) candidates.push_back({i, run});
     }
   }
-  std::stable_sort(candidates.begin(), candidates.end(), [](const auto& a, const auto& b) {
-    return a.run.first < b.run.first;
-  });
+  std::stable_sort(candidates.begin(), candidates.end(),
+                   [](const auto& a, const auto& b) { return a.run.first < b.run.first; });
   return candidates;
 }
 
@@ -262,8 +260,7 @@ Status Recovery::Skip(Lsn to) {
         Format("the journal is damaged: {} cannot be read from byte {} on, so records {} to {} are "
                "missing, of which {} and before were on disk. Restore the folder from a copy, or "
                "start with --salvage to go on without them",
-               where, none ? kPage : pieces_.back().run.end, next_,
-               to - 1, synced_)};
+               where, none ? kPage : pieces_.back().run.end, next_, to - 1, synced_)};
   }
   found_.missing += to - next_;
   found_.forgives = true;

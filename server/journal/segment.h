@@ -29,11 +29,11 @@ class Segment {
   [[nodiscard]] bool Fits(std::uint64_t body) const {
     return offset_ + BlockBytes(body) + 2 * sizeof(BlockHeader) <= header_.bytes;
   }
-  [[nodiscard]] bool FitsNote() const {
-    return offset_ + 2 * sizeof(BlockHeader) <= header_.bytes;
-  }
+  [[nodiscard]] bool FitsNote() const { return offset_ + 2 * sizeof(BlockHeader) <= header_.bytes; }
   [[nodiscard]] Status Write(Block& block, const Marks& marks);
-  [[nodiscard]] Status WriteNote(Lsn next, const Marks& marks) { return WriteEmpty(next, marks, 0); }
+  [[nodiscard]] Status WriteNote(Lsn next, const Marks& marks) {
+    return WriteEmpty(next, marks, 0);
+  }
   [[nodiscard]] Status Close(Lsn next, const Marks& marks) {
     return WriteEmpty(next, marks, BlockHeader::kClosed);
   }

@@ -1,5 +1,5 @@
-// Reading a segment back: block by block, and past what is damaged, to tell a log that ends from one
-// with a hole. On one thread, before the node runs.
+// Reading a segment back: block by block, and past what is damaged, to tell a log that ends from
+// one with a hole. On one thread, before the node runs.
 #pragma once
 
 #include <optional>
@@ -52,8 +52,8 @@ struct Run {
 struct ScannedSegment {
   FileNumber number = 0;
   SegmentHeader header;
-  std::vector<Run> runs;  // the first one begins with the segment and may be empty
-  Lsn synced = 0;         // the highest that any of it says
+  std::vector<Run> runs;               // the first one begins with the segment and may be empty
+  Lsn synced = 0;                      // the highest that any of it says
   std::uint64_t first_generation = 0;  // as well
   Lsn first_lsn = 0;                   // as well
   std::uint64_t broken = 0;            // places that look like blocks and are damaged

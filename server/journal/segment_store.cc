@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::string_view kSuffix = ".segment";
 constexpr std::string_view kUnfinished = ".new";
-constexpr std::size_t kSlice = 1 << 20;
+constexpr std::size_t kSlice = 256 << 10;   // about a millisecond with its sync
 constexpr std::size_t kKeptBeyondNeed = 2;  // spare files that are not removed
 constexpr Nanos kFirstBackoff = std::chrono::milliseconds(50);
 constexpr Nanos kMostBackoff = std::chrono::seconds(1);

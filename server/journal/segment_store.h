@@ -60,7 +60,9 @@ class SegmentStore {
     return !why_.empty() && spares_.size() <= options_.reserve;
   }
   // And some of that is used already.
-  [[nodiscard]] bool IntoReserve() const { return OnReserve() && spares_.size() < options_.reserve; }
+  [[nodiscard]] bool IntoReserve() const {
+    return OnReserve() && spares_.size() < options_.reserve;
+  }
   [[nodiscard]] const std::string& why() const { return why_; }
   [[nodiscard]] std::size_t spares() const { return spares_.size(); }
   [[nodiscard]] std::uint64_t segment_bytes() const { return options_.segment_bytes; }

@@ -1,5 +1,5 @@
-// SyncRule: when what was written is to be synced. Records that nobody waits for may reach an age of
-// `sync_interval`. When somebody waits, one sync should serve many: it waits for more, but only
+// SyncRule: when what was written is to be synced. Records that nobody waits for may reach an age
+// of `sync_interval`. When somebody waits, one sync should serve many: it waits for more, but only
 // `linger`, only until the group is `group_records` strong, and only if more than one batch came
 // since the last sync or in the group before: a client alone is not made to wait for company.
 #pragma once

@@ -43,6 +43,7 @@ void Writer::Begin(bool forgives) {
   if (status.ok() && segment_ == nullptr && forgives) status = Open();
   if (status.ok() && segment_ != nullptr) status = Sync();
   if (!status.ok()) Fail(now, status.error());
+  Prepare(now);  // so that a full disk is known before the first record comes
   PublishState();
   Announce();
 }
@@ -102,7 +103,6 @@ Status Writer::WriteTaken() {
     ++in_segment_;
     rule_.Wrote(block.taken, block.records, block.commits, block.sync);
     const std::uint64_t bytes = BlockBytes(block.body);
-    bytes_since_slice_ += bytes;
     records_.fetch_add(block.records, std::memory_order_relaxed);
     bytes_.fetch_add(bytes, std::memory_order_relaxed);
     written_blocks_.fetch_add(1, std::memory_order_relaxed);
@@ -218,8 +218,8 @@ void Writer::Abandon(const Error& why) {
   rule_.Restart();
   rule_.AtOnce();
   if (segment_ == nullptr) return;
-  log::Warn("journal", Format("{}; what was not synced is written again to another file",
-                              why.message));
+  log::Warn("journal",
+            Format("{}; what was not synced is written again to another file", why.message));
   segment_.reset();
   chain_.back().failed = true;
   // A file of which nothing was synced or announced is not part of the log.

@@ -66,9 +66,9 @@ class Writer {
   Writer(const Clock& clock, Intake& intake, SegmentStore& store, Options options, Pace pace,
          Position position, std::function<void(const Durable&)> on_durable);
 
-  // Before the first step: writes and syncs what recovery committed again, the end of an earlier log
-  // that may not be on disk. A segment is begun even without that if it has something to forgive.
-  // If the disk fails, the log begins as one that does not accept.
+  // Before the first step: writes and syncs what recovery committed again, the end of an earlier
+  // log that may not be on disk. A segment is begun even without that if it has something to
+  // forgive. If the disk fails, the log begins as one that does not accept.
   void Begin(bool forgives);
   Instant Step();  // answers when the next one is due if nothing is committed before
   // Nothing was committed or ordered that the next step would do at once.
@@ -77,7 +77,7 @@ class Writer {
   [[nodiscard]] Status Finish();
 
   void SetPace(const Pace& pace) EXCLUDES(mutex_);
-  [[nodiscard]] JournalState State() EXCLUDES(mutex_);
+  [[nodiscard]] JournalState State() const EXCLUDES(mutex_);
   [[nodiscard]] WriterStats Stats() const;
   [[nodiscard]] bool WantsCompaction(std::uint64_t live_bytes) const;
   void DropThrough(Lsn mark, Lsn once_synced) EXCLUDES(mutex_);
@@ -123,7 +123,7 @@ class Writer {
   const Lsn cut_;              // the last record found at its start
   const Lsn forgiven_;
   Lsn synced_;
-  Lsn noted_ = 0;    // the highest synced_ that a block on disk tells of
+  Lsn noted_ = 0;      // the highest synced_ that a block on disk tells of
   bool held_ = false;  // the current segment has records that were announced
   Durable durable_;    // never goes back
   Durable announced_;
@@ -136,12 +136,12 @@ class Writer {
   Instant retry_at_{};
   Instant last_activity_{};
   Instant prepare_at_{};
-  std::uint64_t bytes_since_slice_ = 0;
+  Instant fill_at_{};  // though it is not quiet
 
   Lsn drop_mark_ = 0;   // records up to here go,
   Lsn drop_after_ = 0;  // when this one is synced; 0: none do
 
-  Mutex mutex_;
+  mutable Mutex mutex_;
   Pace new_pace_ GUARDED_BY(mutex_);
   Lsn new_mark_ GUARDED_BY(mutex_) = 0;
   Lsn new_after_ GUARDED_BY(mutex_) = 0;

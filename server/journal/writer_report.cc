@@ -5,11 +5,6 @@
 #include "server/journal/writer.h"
 
 namespace spillgate::journal {
-namespace {
-
-constexpr std::uint64_t kBytesPerSlice = 512 << 10;  // spare files grow twice as fast as the log
-
-}  // namespace
 
 void Writer::ReadOrders() {
   MutexLock lock(mutex_);
@@ -40,7 +35,7 @@ void Writer::DropThrough(Lsn mark, Lsn once_synced) {
   new_after_ = std::max(new_after_, once_synced);
 }
 
-JournalState Writer::State() {
+JournalState Writer::State() const {
   MutexLock lock(mutex_);
   return state_;
 }
@@ -68,17 +63,19 @@ bool Writer::WantsCompaction(std::uint64_t live_bytes) const {
 
 void Writer::Prepare(Instant now) {
   // A file that is missing is made at once: only so is it known in time that the disk is full.
-  const bool pressing = store_.NeedsFile() || bytes_since_slice_ >= kBytesPerSlice;
-  if ((!pressing && now < last_activity_ + kQuiet) || now < prepare_at_) return;
-  bytes_since_slice_ = 0;
+  // Files are filled when it is quiet, else a fifth of the time: the log's own writes come first.
+  const bool may_fill = now >= std::min(last_activity_ + kQuiet, fill_at_);
+  if (now < prepare_at_ || !(store_.NeedsFile() || may_fill)) return;
   prepare_at_ = store_.Prepare(now);
+  const Instant end = clock_.Now();
+  fill_at_ = end + 4 * (end - now);
 }
 
 Instant Writer::NextStep(Instant now) const {
   if (failing_) return retry_at_;
   Instant next = in_segment_ > 0 ? rule_.Due(pace_) : kNever;
   if (prepare_at_ != kNever) {
-    const Instant quiet = store_.NeedsFile() ? now : last_activity_ + kQuiet;
+    const Instant quiet = store_.NeedsFile() ? now : std::min(last_activity_ + kQuiet, fill_at_);
     next = std::min(next, std::max(prepare_at_, quiet));
   }
   if (segment_ != nullptr && blocks_.empty() && noted_ < synced_) {
@@ -102,8 +99,7 @@ void Writer::PublishState() {
     state = {false, Format("the journal in {} cannot be written: {}; it is tried again, but what "
                            "was pending is lost if the node ends before: look at that disk",
                            options_.dir, failure_)};
-  } else if (store_.IntoReserve() ||
-             (store_.OnReserve() && room < options_.new_work_bytes)) {
+  } else if (store_.IntoReserve() || (store_.OnReserve() && room < options_.new_work_bytes)) {
     state = {false, Format("the journal in {} has no file for new work: {}; free {} MiB on that "
                            "disk. Completions are recorded in {} reserved files",
                            options_.dir, store_.why(), (options_.segment_bytes >> 20) + 1,

@@ -11,6 +11,9 @@
 namespace spillgate::net {
 namespace {
 
+// Beyond the bound while the sessions that made room are being ended.
+constexpr std::size_t kSessionsInPassing = 64;
+
 template <class Array>
 void Fill(std::random_device& random, Array& bytes) {
   for (std::byte& byte : bytes) byte = static_cast<std::byte>(random());
@@ -145,7 +148,27 @@ void Door::OnHello(Visitor& visitor, const wire::FrameView& frame, Instant) {
     visitor.connection->Flush();
     return visitor.connection->Close("its Hello was refused");
   }
-  Welcome(visitor, *hello, tenant, correlation);
+  if (Welcome(visitor, *hello, tenant, correlation)) return;
+  Refuse(visitor, correlation, Reason::kTooManyConnections,
+         "hello: this node keeps as many sessions as it can; end some clients, or raise "
+         "limits.connections");
+  visitor.connection->Flush();
+  visitor.connection->Close("too many sessions");
+}
+
+// True when there is room for one more session. Of those that nobody is connected to and that wait
+// for nothing, the one left first has to go.
+bool Door::MakeRoomForSession() {
+  if (shared_.table.sessions().size() < options_.sessions) return true;
+  const Session* oldest = nullptr;
+  for (const auto& [id, session] : shared_.table.sessions()) {
+    const bool idle = session->connection == 0 && session->unfinished == 0 && !session->ended;
+    if (!idle) continue;
+    if (oldest == nullptr || session->disconnected < oldest->disconnected) oldest = session.get();
+  }
+  if (oldest == nullptr) return false;
+  Tell(SessionEnded{oldest->id}, oldest->id);
+  return shared_.table.sessions().size() < options_.sessions + kSessionsInPassing;
 }
 
 // Empty when the visitor may come in.
@@ -176,7 +199,7 @@ std::string_view Door::WhyNot(const Visitor& visitor, const wire::Hello& hello,
   return {};
 }
 
-void Door::Welcome(Visitor& visitor, const wire::Hello& hello, const std::string& tenant,
+bool Door::Welcome(Visitor& visitor, const wire::Hello& hello, const std::string& tenant,
                    std::uint32_t correlation) {
   wire::Welcome welcome{.node = options_.node_name,
                         .epoch = options_.epoch,
@@ -191,6 +214,7 @@ void Door::Welcome(Visitor& visitor, const wire::Hello& hello, const std::string
     resumed = session != nullptr && !session->ended &&
               SameToken(hello.resume_token, session->resume_token);
     if (!resumed) {
+      if (!MakeRoomForSession()) return false;
       SessionId id = 0;
       while (id == 0 || shared_.table.FindSession(id) != nullptr) {
         id = (std::uint64_t{random_()} << 32 | random_()) & ~kChildBit;
@@ -212,6 +236,7 @@ void Door::Welcome(Visitor& visitor, const wire::Hello& hello, const std::string
   visitor.hello_by = kNever;
   wire::Encode(welcome, correlation, visitor.connection->out());
   if (resumed) Tell(PushAgain{visitor.session, true}, visitor.session);
+  return true;
 }
 
 void Door::OnRegister(Visitor& visitor, const wire::FrameView& frame) {

@@ -27,6 +27,7 @@ struct DoorOptions {
   std::vector<std::uint32_t> allow_uids;                // besides our own
   bool tenants_by_name = false;
   Nanos handshake = std::chrono::seconds(2);
+  std::size_t sessions = 4096;  // with and without a connection
   std::function<std::string(std::string_view what)> stats;  // JSON
   std::function<TenantId(std::string_view name)> tenant;
   std::function<ShapeId(const std::string& text, std::string& problem)> add_shape;
@@ -66,8 +67,9 @@ class Door {
   void OnHello(Visitor& visitor, const wire::FrameView& frame, Instant now);
   [[nodiscard]] std::string_view WhyNot(const Visitor& visitor, const wire::Hello& hello,
                                         std::string& tenant) const;
-  void Welcome(Visitor& visitor, const wire::Hello& hello, const std::string& tenant,
-               std::uint32_t correlation);
+  [[nodiscard]] bool Welcome(Visitor& visitor, const wire::Hello& hello, const std::string& tenant,
+                             std::uint32_t correlation);
+  [[nodiscard]] bool MakeRoomForSession() REQUIRES(shared_.table.mutex());
   void OnRegister(Visitor& visitor, const wire::FrameView& frame);
   void OnShape(Visitor& visitor, const wire::FrameView& frame);
   void OnStats(Visitor& visitor, const wire::FrameView& frame);

@@ -12,7 +12,7 @@ namespace {
 constexpr int kBacklog = 64;
 constexpr Nanos kCheckPeriod = std::chrono::milliseconds(250);
 constexpr Nanos kLongestRest = std::chrono::seconds(1);  // after a page that took oddly long
-constexpr std::size_t kMostEcho = 128;  // of what a client sent, in an answer
+constexpr std::size_t kMostEcho = 128;                   // of what a client sent, in an answer
 
 bool IsIpAddress(const std::string& text) {
   in6_addr parsed{};

@@ -151,11 +151,19 @@ std::string_view Listener::WhyFull(const Visitor& visitor) const {
 }
 
 void Listener::OnFrame(Connection& connection, ByteView frame) {
+  if (!reading_) {
+    // One clock read for all that one read brought. The time of the last turn will not do: the loop
+    // may have been blocked since, and a frame that seems to come before it was sent would make all
+    // later ones of its connection look as if they had waited (Door::Transit).
+    now_ = clock_.Now();
+    reading_ = true;
+  }
   const auto found = visitors_.find(connection.id());
   if (found != visitors_.end()) door_.OnFrame(found->second, frame, now_);
 }
 
 void Listener::OnReadEnd(Connection& connection) {
+  reading_ = false;
   loop_.NoteActivity();
   dirty_.push_back(connection.id());
   if (!door_.HandOn(now_)) return;
@@ -216,6 +224,7 @@ void Listener::DeliverPosted() {
 
 void Listener::EndTurn(Instant now) {
   now_ = now;
+  reading_ = false;
   if (has_posted_.load(std::memory_order_acquire)) DeliverPosted();
   if (!dirty_.empty()) loop_.NoteActivity();
   for (const ConnectionId id : dirty_) {

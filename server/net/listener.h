@@ -85,6 +85,7 @@ class Listener final : public ReplySink, private ConnectionOwner {
   std::vector<ConnectionId> paused_;
   ConnectionId next_id_ = 1;
   Instant now_;
+  bool reading_ = false;  // now_ is that of the read under way
   std::atomic<std::size_t> count_{0};
   Mutex mutex_;
   std::vector<Outgoing> posted_ GUARDED_BY(mutex_);
