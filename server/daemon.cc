@@ -8,6 +8,7 @@
 #include "config/reload.h"
 #include "config/resolve.h"
 #include "config/shape_text.h"
+#include "config/tokens.h"
 #include "core/base/format.h"
 #include "core/base/log.h"
 #include "server/admin/json.h"
@@ -55,6 +56,11 @@ Status Daemon::Open() {
   MakeHosts();
   node_->Wire(*hosts_, peers_, std::random_device()());  // tidy: random: the process's one seed
   node_->Resume(std::move(recovered_.tasks));
+  if (!config.auth.token_file.empty()) {
+    Result<std::vector<config::Token>> tokens = config::LoadTokens(config.auth.token_file);
+    if (!tokens.ok()) return tokens.error();
+    for (config::Token& token : tokens.value()) tokens_[token.name] = std::move(token.secret);
+  }
   door_ = std::make_unique<net::Door>(node_->shared(), node_->submission(), node_->publication(),
                                       DoorSettings());
   listener_ = std::make_unique<net::Listener>(*loop_, clock_, *door_, ListenerSettings());
@@ -108,7 +114,13 @@ Status Daemon::OpenAdmin() {
 
 Status Daemon::OpenJournal() {
   const config::JournalConfig& config = loaded_.config.journal;
-  if (config.level_max == Level::kNone) return {};
+  if (config.level_max == Level::kNone) {
+    // Nothing is remembered from one process to the next but that time goes on.
+    using std::chrono::system_clock, std::chrono::duration_cast, std::chrono::seconds;
+    epoch_ = static_cast<std::uint64_t>(
+        duration_cast<seconds>(system_clock::now().time_since_epoch()).count());
+    return {};
+  }
   Result<std::string> dir = config::JournalDir(loaded_.config, around_);
   if (!dir.ok()) return dir.error();
   journal::LogOptions options = journal::OptionsOf(config, std::move(dir).value());
@@ -178,8 +190,11 @@ net::DoorOptions Daemon::DoorSettings() {
   return {.node_name = config::NodeName(config.node, around_),
           .epoch = epoch_,
           .max_payload = static_cast<std::uint32_t>(config.limits.frame_payload.count),
+          .limits = {.body = config.limits.frame_body.count,
+                     .payload = config.limits.frame_payload.count,
+                     .egress = config.limits.egress.count},
           .tcp_needs_token = !config.auth.token_file.empty() || (tcp && !tcp->IsLoopback()),
-          .tokens = {},
+          .tokens = tokens_,
           .allow_uids = config.auth.allow_uids,
           .tenants_by_name = config.auth.tenants_by_name,
           .handshake = config.limits.handshake,
@@ -213,8 +228,6 @@ net::ListenerOptions Daemon::ListenerSettings() const {
   options.connections_per_uid = config.limits.connections_per_uid;
   options.connections_reserved = config.limits.connections_reserved;
   options.session_ttl = config.limits.session_ttl;
-  options.connection = {.payload = config.limits.frame_payload.count,
-                        .egress = config.limits.egress.count};
   return options;
 }
 
@@ -222,9 +235,9 @@ void Daemon::Run() {
   loop_->OnSignal(SIGTERM, [this] { BeginDrain(); });
   loop_->OnSignal(SIGINT, [this] { BeginDrain(); });
   loop_->OnSignal(SIGHUP, [this] { Reload(); });
-  loop_->Every(kDrainCheck, [this](Instant now) { CheckDrained(now); });
+  loop_->WhenAwakeEvery(kDrainCheck, [this](Instant now) { CheckDrained(now); });
   if (log_) {
-    loop_->Every(kCompactEvery, [this](Instant) { compaction_->Turn(); });
+    loop_->WhenAwakeEvery(kCompactEvery, [this](Instant) { compaction_->Turn(); });
     log_->Start();
     WriteStart();
   }

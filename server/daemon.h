@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "config/apply.h"
@@ -79,6 +80,7 @@ class Daemon {
   std::unique_ptr<admin::Observer> observer_;
   std::unique_ptr<net::HttpServer> http_;
   Recovery::Recovered recovered_;
+  std::unordered_map<std::string, std::string> tokens_;  // secrets by name
   std::uint64_t epoch_ = 1;
   std::uint64_t config_generation_ = 1;
   bool last_reload_ok_ = true;

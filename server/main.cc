@@ -1,6 +1,8 @@
 // spillgated: the node's daemon.
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <string>
@@ -95,6 +97,12 @@ int Main(int count, char** words) {
   if (arguments.check || arguments.print) return 0;
   log::Configure(loaded.value().config.node.log_level,
                  FormatName(loaded.value().config.node.log_format));
+  std::signal(SIGPIPE, SIG_IGN);  // a peer that went away is an error of that write
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+    files.rlim_cur = files.rlim_max;  // connections and workers need them
+    setrlimit(RLIMIT_NOFILE, &files);
+  }
   Daemon daemon(std::move(loaded).value(), arguments.path, std::move(arguments.overrides),
                 arguments.salvage);
   if (const Status status = daemon.Open(); !status.ok()) {

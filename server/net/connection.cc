@@ -119,7 +119,7 @@ bool Connection::CutOne() {
   if (held < wire::kHeaderSize) return false;
   wire::FrameHeader header;
   const ByteView bytes(buffer_.get() + begin_, held);
-  const wire::HeaderError error = wire::ParseHeader(bytes, limits_.payload, header);
+  const wire::HeaderError error = wire::ParseHeader(bytes, limits_.payload, header, limits_.body);
   if (error != wire::HeaderError::kNone) {
     FailHeader(error);
     return false;

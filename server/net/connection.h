@@ -34,6 +34,7 @@ class ConnectionOwner {
 };
 
 struct ConnectionLimits {
+  std::size_t body = wire::kMaxBody;
   std::size_t payload = 16 << 20;  // of one frame
   std::size_t egress = 8 << 20;    // bytes queued beyond which pushes pause
 };
@@ -58,10 +59,16 @@ class Connection {
   void ResumeReading();
   void Close(std::string_view why);
 
+  // From the next frame on.
+  void SetLimits(const ConnectionLimits& limits) { limits_ = limits; }
+
   [[nodiscard]] ConnectionId id() const { return id_; }
   [[nodiscard]] bool is_unix() const { return is_unix_; }
   [[nodiscard]] bool closing() const { return closing_; }
   [[nodiscard]] std::size_t egress() const { return out_.size() + in_write_.size(); }
+  // A frame has begun and is not whole.
+  [[nodiscard]] bool partial() const { return !large_.empty() || end_ > begin_; }
+  [[nodiscard]] bool behind() const { return egress() >= limits_.egress; }
   [[nodiscard]] bool takes_pushes() const { return !closing_ && egress() < limits_.egress; }
   [[nodiscard]] int fd() const;
 
@@ -77,7 +84,7 @@ class Connection {
 
   const ConnectionId id_;
   ConnectionOwner& owner_;
-  const ConnectionLimits limits_;
+  ConnectionLimits limits_;
   union {
     uv_pipe_t pipe;
     uv_tcp_t tcp;

@@ -7,6 +7,7 @@
 
 #include "core/base/format.h"
 #include "schema/auth.h"
+#include "schema/submit.h"
 
 namespace spillgate::net {
 namespace {
@@ -62,7 +63,13 @@ void Door::OnFrame(Visitor& visitor, ByteView bytes, Instant now) {
     return visitor.connection->Close("it did not say Hello first");
   }
   switch (type) {
-    case wire::FrameType::kSubmit:
+    case wire::FrameType::kSubmit: {
+      const auto ask = wire::ReadPreamble(frame);
+      if (ask.has_value() && ask->root == 0) visitor.credits.NoteSent(ask->cls, ask->count);
+      const bool exceeded = ask.has_value() && ask->root == 0 &&
+                            visitor.credits.Exceeded(ask->cls, now) && IsTight();
+      return PassOn(visitor, frame, bytes, exceeded, now);
+    }
     case wire::FrameType::kPut:
     case wire::FrameType::kOpenRoot:
     case wire::FrameType::kCloseRoot:
@@ -70,16 +77,7 @@ void Door::OnFrame(Visitor& visitor, ByteView bytes, Instant now) {
     case wire::FrameType::kWait:
     case wire::FrameType::kCancel:
     case wire::FrameType::kRelease:
-    case wire::FrameType::kStatus: {
-      const std::size_t shard = Mix(visitor.session) % submission_.size();
-      received_[shard].emplace_back(Received{.connection = visitor.connection->id(),
-                                             .session = visitor.session,
-                                             .frame = Buffer::CopyOf(bytes),
-                                             .transit = Transit(visitor, frame.header.sent_us, now),
-                                             .arrived = now});
-      received_bytes_[shard] += static_cast<std::int64_t>(bytes.size());
-      return;
-    }
+    case wire::FrameType::kStatus: return PassOn(visitor, frame, bytes, false, now);
     case wire::FrameType::kRegister: return OnRegister(visitor, frame);
     case wire::FrameType::kShape: return OnShape(visitor, frame);
     case wire::FrameType::kStats: return OnStats(visitor, frame);
@@ -90,6 +88,43 @@ void Door::OnFrame(Visitor& visitor, ByteView bytes, Instant now) {
       Refuse(visitor, frame.header.correlation, Reason::kUnsupported,
              "a client does not send frames of this type");
   }
+}
+
+// To submission, in order, at the end of the read.
+void Door::PassOn(Visitor& visitor, const wire::FrameView& frame, ByteView bytes,
+                  bool exceeds_credit, Instant now) {
+  const std::size_t shard = Mix(visitor.session) % submission_.size();
+  received_[shard].emplace_back(Received{.connection = visitor.connection->id(),
+                                         .session = visitor.session,
+                                         .frame = Buffer::CopyOf(bytes),
+                                         .transit = Transit(visitor, frame.header.sent_us, now),
+                                         .arrived = now,
+                                         .exceeds_credit = exceeds_credit});
+  received_bytes_[shard] += static_cast<std::int64_t>(bytes.size());
+}
+
+// What one connection sends beyond its window takes nothing from the others while there is plenty.
+bool Door::IsTight() const {
+  return shared_.in_flight.count() * 2 > shared_.in_flight.count_limit() ||
+         shared_.in_flight.bytes() * 2 > shared_.in_flight.bytes_limit();
+}
+
+Room Door::RoomFor(std::size_t senders) const {
+  // As the bound before submission shares it among the classes.
+  constexpr std::array<std::int64_t, kClasses> kShareTenths{10, 9, 8, 5};
+  const flow::Credits& places = shared_.in_flight;
+  Room room{.senders = std::max<std::size_t>(1, senders)};
+  for (std::size_t cls = 0; cls < kClasses; ++cls) {
+    const std::int64_t share = places.count_limit() * kShareTenths[cls] / 10;
+    room.tasks[cls] = static_cast<std::uint64_t>(std::max<std::int64_t>(0, share - places.count()));
+  }
+  const std::int64_t limit = std::max<std::int64_t>(1, places.count_limit());
+  room.load_level = static_cast<std::uint8_t>(std::min<std::int64_t>(255, places.count() * 255 / limit));
+  return room;
+}
+
+void Door::Tell(Visitor& visitor, const wire::Credits& credits) {
+  wire::Encode(credits, 0, visitor.connection->out());
 }
 
 // How long the frame waited in the kernel: what it took beyond the least that a frame of this
@@ -234,6 +269,7 @@ bool Door::Welcome(Visitor& visitor, const wire::Hello& hello, const std::string
   visitor.session = welcome.session;
   visitor.welcome = true;
   visitor.hello_by = kNever;
+  visitor.connection->SetLimits(options_.limits);
   wire::Encode(welcome, correlation, visitor.connection->out());
   if (resumed) Tell(PushAgain{visitor.session, true}, visitor.session);
   return true;

@@ -12,6 +12,7 @@
 #include "core/flow/inbox.h"
 #include "schema/messages.h"
 #include "server/net/connection.h"
+#include "server/net/credits.h"
 #include "stages/publication.h"
 #include "stages/shared.h"
 #include "stages/submission.h"
@@ -22,6 +23,7 @@ struct DoorOptions {
   std::string node_name;
   std::uint64_t epoch = 0;
   std::uint32_t max_payload = 16 << 20;
+  ConnectionLimits limits;  // of a connection that has said Hello
   bool tcp_needs_token = true;
   std::unordered_map<std::string, std::string> tokens;  // by name
   std::vector<std::uint32_t> allow_uids;                // besides our own
@@ -45,6 +47,9 @@ struct Visitor {
   bool paused = false;           // submission's inbox was full
   std::int64_t best_lag_us = 0;  // least (received − sent) of late; the clocks' difference
   bool lag_known = false;
+  CreditWindow credits;
+  Instant last_read;             // when something of a frame last came
+  Instant behind_since = kNever;  // it does not read its replies
 };
 
 class Door {
@@ -58,12 +63,18 @@ class Door {
   // read for now.
   [[nodiscard]] bool HandOn(Instant now);
   [[nodiscard]] bool HasRoom() const;
+  // What is left for new roots, shared by so many connections.
+  [[nodiscard]] Room RoomFor(std::size_t senders) const;
+  void Tell(Visitor& visitor, const wire::Credits& credits);
   void OnGone(const Visitor& visitor, Instant now);
   void OnDrained(const Visitor& visitor);
   // Ends sessions that have been without a connection for too long.
   void ExpireSessions(Instant now, Nanos ttl);
 
  private:
+  void PassOn(Visitor& visitor, const wire::FrameView& frame, ByteView bytes, bool exceeds_credit,
+              Instant now);
+  [[nodiscard]] bool IsTight() const;
   void OnHello(Visitor& visitor, const wire::FrameView& frame, Instant now);
   [[nodiscard]] std::string_view WhyNot(const Visitor& visitor, const wire::Hello& hello,
                                         std::string& tenant) const;

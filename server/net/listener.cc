@@ -17,6 +17,17 @@ namespace {
 
 constexpr int kBacklog = 512;
 constexpr Nanos kCheckPeriod = std::chrono::milliseconds(250);
+constexpr Nanos kCreditPeriod = std::chrono::milliseconds(5);
+constexpr Nanos kFrameWithin = std::chrono::seconds(5);
+constexpr Nanos kReadWithin = std::chrono::seconds(10);
+constexpr std::size_t kSlotBits = 16;
+constexpr std::size_t kSpareSlots = 64;  // for those who are told that there is no room
+
+// Before its Hello a connection may send little, and no payload.
+constexpr ConnectionLimits kStranger{.body = 4096, .payload = 0, .egress = 64 << 10};
+
+// The low bits of a connection's id: unique among those that are open.
+std::size_t SlotOf(ConnectionId id) { return id & ((std::size_t{1} << kSlotBits) - 1); }
 
 std::uint32_t PeerUid(int fd) {
   ucred credentials{};
@@ -39,9 +50,16 @@ bool SomebodyListens(const std::string& path) {
 }  // namespace
 
 Listener::Listener(Loop& loop, const Clock& clock, Door& door, ListenerOptions options)
-    : loop_(loop), clock_(clock), door_(door), options_(std::move(options)), now_(clock.Now()) {
+    : loop_(loop),
+      clock_(clock),
+      door_(door),
+      options_(std::move(options)),
+      behind_(std::min<std::size_t>(options_.connections + kSpareSlots, 1U << kSlotBits)),
+      now_(clock.Now()) {
   loop_.AtTurnEnd([this](Instant now) { EndTurn(now); });
   loop_.Every(kCheckPeriod, [this](Instant now) { CheckVisitors(now); });
+  loop_.WhenAwakeEvery(kCreditPeriod, [this](Instant now) { RenewCredits(now); });
+  for (std::size_t slot = behind_.size(); slot > 0; --slot) free_slots_.push_back(slot - 1);
 }
 
 Listener::~Listener() {
@@ -116,9 +134,11 @@ void Listener::StopAccepting() {
 }
 
 void Listener::Accept(uv_stream_t* server, bool is_unix) {
-  const ConnectionId id = next_id_++;
+  if (free_slots_.empty()) return TurnAway(server, is_unix);
+  const ConnectionId id = (next_id_++ << kSlotBits) | free_slots_.back();
+  free_slots_.pop_back();
   auto* connection =
-      new Connection(id, *this, options_.connection);  // NOLINT: libuv's until closed
+      new Connection(id, *this, kStranger);  // tidy: new: libuv's until it is closed
   const int status = is_unix ? connection->AcceptPipe(server) : connection->AcceptTcp(server);
   Visitor& visitor = visitors_[id];
   visitor.connection = connection;
@@ -135,6 +155,15 @@ void Listener::Accept(uv_stream_t* server, bool is_unix) {
   connection->Flush();
   connection->Start();
   loop_.NoteActivity();
+}
+
+// So many connections that there is no place even for saying so.
+void Listener::TurnAway(uv_stream_t* server, bool is_unix) {
+  auto* connection = new Connection(0, *this, kStranger);  // tidy: new: libuv's until it is closed
+  if ((is_unix ? connection->AcceptPipe(server) : connection->AcceptTcp(server)) == 0) {
+    log::Debug("net", "a connection too many was closed");
+  }
+  connection->Close("this node has as many connections as it can");
 }
 
 std::string_view Listener::WhyFull(const Visitor& visitor) const {
@@ -163,6 +192,8 @@ void Listener::OnFrame(Connection& connection, ByteView frame) {
 }
 
 void Listener::OnReadEnd(Connection& connection) {
+  const auto found = visitors_.find(connection.id());
+  if (found != visitors_.end()) found->second.last_read = reading_ ? now_ : clock_.Now();
   reading_ = false;
   loop_.NoteActivity();
   dirty_.push_back(connection.id());
@@ -176,6 +207,8 @@ void Listener::OnClosed(Connection& connection, std::string_view why) {
   if (found == visitors_.end()) return;
   log::Debug("net", Format("connection {} closed: {}", connection.id(), why));
   door_.OnGone(found->second, now_);
+  behind_[SlotOf(connection.id())].store(false, std::memory_order_relaxed);
+  free_slots_.push_back(SlotOf(connection.id()));
   if (--per_uid_[found->second.uid] == 0) per_uid_.erase(found->second.uid);
   visitors_.erase(found);
   count_.store(visitors_.size(), std::memory_order_relaxed);
@@ -183,14 +216,22 @@ void Listener::OnClosed(Connection& connection, std::string_view why) {
 
 void Listener::OnDrained(Connection& connection) {
   const auto found = visitors_.find(connection.id());
-  if (found != visitors_.end()) door_.OnDrained(found->second);
+  if (found == visitors_.end()) return;
+  behind_[SlotOf(connection.id())].store(false, std::memory_order_relaxed);
+  found->second.behind_since = kNever;
+  connection.ResumeReading();
+  door_.OnDrained(found->second);
+}
+
+// Who does not read its replies is not read either, and not pushed to.
+void Listener::HoldBack(Visitor& visitor, Instant now) {
+  if (!visitor.connection->behind() || visitor.behind_since != kNever) return;
+  behind_[SlotOf(visitor.connection->id())].store(true, std::memory_order_relaxed);
+  visitor.behind_since = now;
+  visitor.connection->PauseReading();
 }
 
 void Listener::Send(ConnectionId to, ByteView frames) {
-  if ((to & kInternalBit) != 0) {
-    if (internal_ != nullptr) internal_->Send(to, frames);
-    return;
-  }
   if (!loop_.OnThread()) {
     {
       MutexLock lock(mutex_);
@@ -207,9 +248,7 @@ void Listener::Send(ConnectionId to, ByteView frames) {
 }
 
 bool Listener::TakesPushes(ConnectionId to) const {
-  if ((to & kInternalBit) != 0 || !loop_.OnThread()) return true;
-  const auto found = visitors_.find(to);
-  return found != visitors_.end() && found->second.connection->takes_pushes();
+  return !behind_[SlotOf(to)].load(std::memory_order_relaxed);
 }
 
 void Listener::DeliverPosted() {
@@ -229,22 +268,45 @@ void Listener::EndTurn(Instant now) {
   if (!dirty_.empty()) loop_.NoteActivity();
   for (const ConnectionId id : dirty_) {
     const auto found = visitors_.find(id);
-    if (found != visitors_.end()) found->second.connection->Flush();
+    if (found == visitors_.end()) continue;
+    found->second.connection->Flush();
+    HoldBack(found->second, now);
   }
   dirty_.clear();
   if (paused_.empty() || !door_.HasRoom()) return;
   for (const ConnectionId id : std::exchange(paused_, {})) {
     const auto found = visitors_.find(id);
-    if (found != visitors_.end()) found->second.connection->ResumeReading();
+    if (found != visitors_.end() && found->second.behind_since == kNever) {
+      found->second.connection->ResumeReading();
+    }
+  }
+}
+
+void Listener::RenewCredits(Instant now) {
+  std::size_t senders = 0;
+  for (const auto& [id, visitor] : visitors_) senders += visitor.credits.sends() ? 1 : 0;
+  const Room room = door_.RoomFor(senders);
+  for (auto& [id, visitor] : visitors_) {
+    if (!visitor.welcome || visitor.connection->closing()) continue;
+    const std::optional<wire::Credits> credits = visitor.credits.Renew(room, now);
+    if (!credits.has_value()) continue;
+    door_.Tell(visitor, *credits);
+    dirty_.push_back(id);
   }
 }
 
 void Listener::CheckVisitors(Instant now) {
-  std::vector<Connection*> late;
+  std::vector<std::pair<Connection*, std::string_view>> late;
   for (const auto& [id, visitor] : visitors_) {
-    if (visitor.hello_by <= now) late.push_back(visitor.connection);
+    if (visitor.hello_by <= now) {
+      late.emplace_back(visitor.connection, "no Hello within limits.handshake");
+    } else if (visitor.connection->partial() && now - visitor.last_read > kFrameWithin) {
+      late.emplace_back(visitor.connection, "it began a frame and did not go on with it for 5 s");
+    } else if (visitor.behind_since != kNever && now - visitor.behind_since > kReadWithin) {
+      late.emplace_back(visitor.connection, "it did not read its replies for 10 s");
+    }
   }
-  for (Connection* connection : late) connection->Close("no Hello within limits.handshake");
+  for (const auto& [connection, why] : late) connection->Close(why);
   door_.ExpireSessions(now, options_.session_ttl);
 }
 

@@ -44,12 +44,8 @@ class Listener final : public ReplySink, private ConnectionOwner {
 
   void Send(ConnectionId to, ByteView frames) override EXCLUDES(mutex_);
   [[nodiscard]] bool TakesPushes(ConnectionId to) const override;
-  // Where replies to running tasks go (ids with the top bit set); before Run.
-  void RouteInternal(ReplySink* sink) { internal_ = sink; }
 
   [[nodiscard]] std::size_t connections() const { return count_.load(std::memory_order_relaxed); }
-
-  static constexpr ConnectionId kInternalBit = 1ULL << 63;
 
  private:
   struct Outgoing {
@@ -64,6 +60,9 @@ class Listener final : public ReplySink, private ConnectionOwner {
   void DeliverPosted() EXCLUDES(mutex_);
   void EndTurn(Instant now);
   void CheckVisitors(Instant now);
+  void RenewCredits(Instant now);
+  void HoldBack(Visitor& visitor, Instant now);
+  void TurnAway(uv_stream_t* server, bool is_unix);
 
   void OnFrame(Connection& connection, ByteView frame) override;
   void OnReadEnd(Connection& connection) override;
@@ -74,7 +73,6 @@ class Listener final : public ReplySink, private ConnectionOwner {
   const Clock& clock_;
   Door& door_;
   const ListenerOptions options_;
-  ReplySink* internal_ = nullptr;
   uv_pipe_t unix_{};
   uv_tcp_t tcp_{};
   bool unix_open_ = false;
@@ -84,6 +82,8 @@ class Listener final : public ReplySink, private ConnectionOwner {
   std::vector<ConnectionId> dirty_;  // have something to send at the end of the turn
   std::vector<ConnectionId> paused_;
   ConnectionId next_id_ = 1;
+  std::vector<std::size_t> free_slots_;
+  std::vector<std::atomic<bool>> behind_;  // by slot: does not read its replies
   Instant now_;
   bool reading_ = false;  // now_ is that of the read under way
   std::atomic<std::size_t> count_{0};

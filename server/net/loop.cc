@@ -58,7 +58,11 @@ void Loop::CloseHandles() {
 }
 
 void Loop::Every(Nanos period, std::function<void(Instant)> job) {
-  periodic_.push_back({period, clock_.Now() + period, std::move(job)});
+  periodic_.push_back({period, clock_.Now() + period, true, std::move(job)});
+}
+
+void Loop::WhenAwakeEvery(Nanos period, std::function<void(Instant)> job) {
+  periodic_.push_back({period, clock_.Now() + period, false, std::move(job)});
 }
 
 void Loop::OnSignal(int signum, std::function<void()> job) {
@@ -113,7 +117,9 @@ void Loop::Block() {
 Nanos Loop::MayBlock(Instant now) const {
   if (stop_.load() || has_posted_.load(std::memory_order_acquire)) return Nanos(0);
   Nanos least = std::min(pool_.MayBlock(), kLongestBlock);
-  for (const Periodic& job : periodic_) least = std::min(least, std::max(Nanos(0), job.due - now));
+  for (const Periodic& job : periodic_) {
+    if (job.wakes) least = std::min(least, std::max(Nanos(0), job.due - now));
+  }
   return least;
 }
 

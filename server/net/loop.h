@@ -37,6 +37,8 @@ class Loop final : public Reactor {
   void AtTurnEnd(std::function<void(Instant)> job) { turn_end_.push_back(std::move(job)); }
   // Called about every `period` on the loop's thread. Before Run.
   void Every(Nanos period, std::function<void(Instant)> job);
+  // The same while the loop is at work anyway; about once a second while it sleeps.
+  void WhenAwakeEvery(Nanos period, std::function<void(Instant)> job);
 
   // Called on the loop's thread when the process gets this signal. Before Run.
   void OnSignal(int signum, std::function<void()> job);
@@ -62,6 +64,7 @@ class Loop final : public Reactor {
   struct Periodic {
     Nanos period;
     Instant due;
+    bool wakes;
     std::function<void(Instant)> job;
   };
 
