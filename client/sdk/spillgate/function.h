@@ -212,7 +212,8 @@ void Invoke(const sg_context* raw) noexcept {
   Context context(raw);
   try {
     function(context);
-  } catch (const Stopped&) {  // the node knows
+  } catch (const Stopped&) {
+    return;  // the node knows
   } catch (const std::bad_alloc&) {
     context.Fail("out of memory");
   } catch (const std::exception& problem) {

@@ -9,7 +9,9 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-constexpr TaskId Task(std::uint64_t number) { return {1, number}; }
+constexpr TaskId Task(std::uint64_t number) {
+  return {1, number};
+}
 
 TEST(Ancestry, NamesTheRunningOnesNearestFirst) {
   Ancestry ancestry;

@@ -43,8 +43,7 @@ FakeNode::FakeNode(Options options) : options_(std::move(options)), roots_(1), t
       ADD_FAILURE() << library.error().message;
       return;
     }
-    Add(*libraries_.emplace_back(
-        std::make_unique<FunctionLibrary>(std::move(library).value())));
+    Add(*libraries_.emplace_back(std::make_unique<FunctionLibrary>(std::move(library).value())));
   };
   add(FromTable(functions::Builtins(), ""));
   for (const sg_library* table : options_.tables) add(FromTable(*table, ""));
@@ -85,26 +84,26 @@ void FakeNode::Add(const FunctionLibrary& library) {
 }
 
 NodePorts FakeNode::Ports() {
-  return {.report =
-              [this](RunReport&& report) {
-                // Jobs of the reactor can be copied.
-                auto shared = std::make_shared<RunReport>(std::move(report));
-                reactor_.Post([this, shared] { OnReport(std::move(*shared)); });
-              },
-          .notice = [this](const RunNotice& notice) {
-            reactor_.Post([this, notice] { OnNotice(notice); });
+  return {
+      .report =
+          [this](RunReport&& report) {
+            // Jobs of the reactor can be copied.
+            auto shared = std::make_shared<RunReport>(std::move(report));
+            reactor_.Post([this, shared] { OnReport(std::move(*shared)); });
           },
-          .ask =
-              [this](ConnectionId from, SessionId session, Buffer frame) {
-                EXPECT_EQ(session, kSession);
-                reactor_.Post([this, from, frame] { OnFrame(from, frame); });
-              },
-          .find_function =
-              [this](std::string_view name) -> FunctionId {
-                const auto found = functions_.find(std::string(name));
-                return found == functions_.end() ? 0 : found->second->id;
-              },
-          .gone = [this](ConnectionId connection) {
+      .notice =
+          [this](const RunNotice& notice) { reactor_.Post([this, notice] { OnNotice(notice); }); },
+      .ask =
+          [this](ConnectionId from, SessionId session, Buffer frame) {
+            EXPECT_EQ(session, kSession);
+            reactor_.Post([this, from, frame] { OnFrame(from, frame); });
+          },
+      .find_function = [this](std::string_view name) -> FunctionId {
+        const auto found = functions_.find(std::string(name));
+        return found == functions_.end() ? 0 : found->second->id;
+      },
+      .gone =
+          [this](ConnectionId connection) {
             reactor_.Post([this, connection] { OnGone(connection); });
           }};
 }
@@ -221,9 +220,9 @@ std::vector<TaskPtr> FakeNode::TasksOf(const Buffer& frame, std::vector<TaskId>&
     const wire::TaskHead& head = submit.heads[i];
     TaskPtr task(tasks_.Make());
     task->home = &tasks_;
-    task->id = child ? ChildId(submit.child.parent, submit.child.stream,
-                               submit.child.first_index + i)
-                     : TaskId{kSession, preamble->first_seq + i};
+    task->id = child
+                   ? ChildId(submit.child.parent, submit.child.stream, submit.child.first_index + i)
+                   : TaskId{kSession, preamble->first_seq + i};
     task->parent = submit.child.parent;
     task->root = root_;
     task->function = by_id_.at(preamble->function);

@@ -9,8 +9,7 @@ namespace spillgate::testing {
 namespace {
 
 Instant UntilOf(Instant now, std::uint64_t timeout_us) {
-  return timeout_us >= wire::kMostTime ? kNever
-                                       : After(now, std::chrono::microseconds(timeout_us));
+  return timeout_us >= wire::kMostTime ? kNever : After(now, std::chrono::microseconds(timeout_us));
 }
 
 }  // namespace
@@ -42,11 +41,10 @@ bool FakeNode::OnSubmit(ConnectionId from, const Buffer& frame) {
   const int room = options_.window - unfinished_;
   if (static_cast<int>(tasks.size()) > room) return false;
   const wire::FrameView view = wire::View(frame.view());
-  const std::vector<wire::Verdict> verdicts{
-      {.first_seq = 0,
-       .count = static_cast<std::uint32_t>(ids.size()),
-       .correlation = view.header.correlation,
-       .status = wire::VerdictStatus::kAccepted}};
+  const std::vector<wire::Verdict> verdicts{{.first_seq = 0,
+                                             .count = static_cast<std::uint32_t>(ids.size()),
+                                             .correlation = view.header.correlation,
+                                             .status = wire::VerdictStatus::kAccepted}};
   for (std::size_t i = 0; i < ids.size(); ++i) {
     if (!entries_.contains(ids[i])) Accept(ids[i], std::move(tasks[i]));
   }
@@ -92,8 +90,7 @@ void FakeNode::SendResult(const Waiter& waiter, TaskId id, const Outcome& outcom
   wire::ResultsWriter writer;
   wire::OutBuffer out;
   if (outcome.fate == Fate::kDone) {
-    const Value& value =
-        waiter.index == 0 ? outcome.value : outcome.further->at(waiter.index - 1);
+    const Value& value = waiter.index == 0 ? outcome.value : outcome.further->at(waiter.index - 1);
     writer.Add(head, value.view(), out);
   } else {
     writer.AddFailure(head, outcome.failure->root_cause, outcome.failure->message, out);

@@ -18,7 +18,9 @@ using ::testing::HasSubstr;
 
 void Nothing(const sg_context* /*context*/) {}
 
-sg_function Named(const char* name) { return {name, &Nothing, SG_HOST_THREAD, 1, 0, 0}; }
+sg_function Named(const char* name) {
+  return {name, &Nothing, SG_HOST_THREAD, 1, 0, 0};
+}
 
 Result<FunctionLibrary> From(const std::vector<sg_function>& functions,
                              std::uint32_t abi = SG_ABI_VERSION) {

@@ -7,7 +7,9 @@
 namespace spillgate {
 namespace {
 
-void Add(OutputTail& tail, std::string_view text) { tail.Add(AsBytes(text)); }
+void Add(OutputTail& tail, std::string_view text) {
+  tail.Add(AsBytes(text));
+}
 
 TEST(OutputTail, KeepsTheLastBytes) {
   OutputTail tail(8);

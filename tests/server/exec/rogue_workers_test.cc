@@ -220,7 +220,8 @@ TEST_F(Programs, OnesThatSayNothingAreKilled) {
 }
 
 TEST_F(Programs, OnesThatSaySomethingElseAreKilled) {
-  const Ended ended = CallWith(Script("echo 'I am no worker at all, hello' >&3; tail -f /dev/null"));
+  const Ended ended =
+      CallWith(Script("echo 'I am no worker at all, hello' >&3; tail -f /dev/null"));
   EXPECT_THAT(ended.message, HasSubstr("sent what is no frame, and was killed"));
 }
 
@@ -233,9 +234,8 @@ TEST_F(Programs, OnesThatEchoAreKilled) {
 TEST_F(Programs, OnesThatFailAtFirstAreTriedAgain) {
   const std::string mark = folder_ / "tried";
   FakeNode::Options options;
-  options.workers.program =
-      Script(Format("if [ ! -e {0} ]; then touch {0}; exit 1; fi\nexec {1} \"$@\"", mark,
-                    WorkerProgram()));
+  options.workers.program = Script(Format(
+      "if [ ! -e {0} ]; then touch {0}; exit 1; fi\nexec {1} \"$@\"", mark, WorkerProgram()));
   FakeNode node(std::move(options));
   EXPECT_EQ(node.Call("exit", {"5"}).message, "exited with status 5");
   CheckLedger(node);

@@ -11,14 +11,19 @@ namespace {
 
 using ::testing::HasSubstr;
 
-void Where(sdk::Context& context) { context.Return(std::to_string(getpid())); }
-void Ask(sdk::Context& context) { context.Return(context.Get(context.Submit("noop"))); }
-void Escape(sdk::Context& /*context*/) { throw 42; }
+void Where(sdk::Context& context) {
+  context.Return(std::to_string(getpid()));
+}
+void Ask(sdk::Context& context) {
+  context.Return(context.Get(context.Submit("noop")));
+}
+void Escape(sdk::Context& /*context*/) {
+  throw 42;
+}
 
-constexpr sg_function kFunctions[] = {sdk::Export<Where>("here", SG_HOST_INLINE),
-                                      sdk::Export<Where>("thread", SG_HOST_THREAD),
-                                      sdk::Export<Ask>("ask", SG_HOST_INLINE),
-                                      sdk::Export<Escape>("escape", SG_HOST_INLINE)};
+constexpr sg_function kFunctions[] = {
+    sdk::Export<Where>("here", SG_HOST_INLINE), sdk::Export<Where>("thread", SG_HOST_THREAD),
+    sdk::Export<Ask>("ask", SG_HOST_INLINE), sdk::Export<Escape>("escape", SG_HOST_INLINE)};
 constexpr sg_library kTable{SG_ABI_VERSION, sizeof(sg_function), "here", kFunctions, 4};
 
 FakeNode::Options DefaultOptions() {

@@ -47,6 +47,15 @@ bool IsGone(pid_t pid) {
   return line.substr(line.rfind(')') + 2, 1) == "Z";
 }
 
+// A task, the first of its node, that has begun for sure, and hangs from then on.
+TaskId StartHanging(FakeNode& node) {
+  wire::OutBuffer blocked;
+  wire::Encode(wire::Blocked{.task = {7, 1}}, 1, blocked);
+  const TaskId id = node.Submit("say", {std::string(AsText(blocked.view()))});
+  EXPECT_TRUE(node.Until([&] { return node.Blocked(id); }));
+  return id;
+}
+
 TEST(Workers, ACrashSaysHowAndWithWhichLastWords) {
   FakeNode node(DefaultOptions());
   const Ended crashed = node.Call("crash");
@@ -98,17 +107,21 @@ TEST(Workers, TreesSurviveTheDeathOfAnyWorker) {
 
 TEST(Workers, WhatWasSaidBeforeTheEndCounts) {
   FakeNode node(DefaultOptions());
-  EXPECT_EQ(node.Call("linger", {"my result"}).value, "my result");
-  ASSERT_TRUE(node.Until([&] { return node.hosts().processes() == 1; }));
+  for (int number = 1; number <= 20; ++number) {
+    const std::vector<ByteView> values{AsBytes("my result")};
+    wire::OutBuffer done;
+    wire::Encode(wire::Done{.task = {7, static_cast<std::uint64_t>(number)}}, values, 0, done);
+    const Ended ended = node.Call("farewell", {std::string(AsText(done.view()))});
+    EXPECT_EQ(ended.value, "my result") << ended.message;
+    // The next one shall not be sent to a worker that is about to end.
+    ASSERT_TRUE(node.Until([&] { return node.ledger().gone >= number; }));
+  }
   CheckLedger(node);
 }
 
 TEST(Workers, AHangingTaskIsKilledAfterTheGrace) {
   FakeNode node(DefaultOptions());
-  wire::OutBuffer blocked;
-  wire::Encode(wire::Blocked{.task = {7, 1}}, 1, blocked);
-  const TaskId id = node.Submit("say", {std::string(AsText(blocked.view()))});
-  ASSERT_TRUE(node.Until([&] { return node.Blocked(id); }));  // so it has begun
+  const TaskId id = StartHanging(node);
   node.Cancel(id);
   const Ended ended = node.Await(id);
   EXPECT_EQ(ended.fate, Fate::kCancelled);
@@ -119,7 +132,8 @@ TEST(Workers, AHangingTaskIsKilledAfterTheGrace) {
 
 TEST(Workers, AHangingTaskIsKilledAfterItsDeadline) {
   FakeNode node(DefaultOptions());
-  const Ended ended = node.Call("hang", {}, {.deadline = 50ms});
+  EXPECT_EQ(node.Call("greet", {"you"}).fate, Fate::kDone);  // a worker is there
+  const Ended ended = node.Call("hang", {}, {.deadline = 300ms});
   EXPECT_EQ(ended.fate, Fate::kExpired);
   EXPECT_THAT(ended.message, HasSubstr("within 100 ms of its deadline"));
   CheckLedger(node);
@@ -217,7 +231,7 @@ TEST(Workers, StopLeavesNoProcessBehind) {
   options.slots = 4;
   options.workers.prestart = 2;
   FakeNode node(std::move(options));
-  const TaskId hangs = node.Submit("hang", {});
+  const TaskId hangs = StartHanging(node);
   const pid_t worker = PidOf(node);
   CheckLedger(node);
   EXPECT_EQ(node.Await(hangs).reason, Reason::kWorkerDied);

@@ -16,11 +16,17 @@ using spillgate::sdk::Future;
 
 constexpr int kNodeSocket = 3;  // of a worker; none of a function's business
 
-void Greet(Context& context) { context.Return("hello " + std::string(context.Arg(0))); }
+void Greet(Context& context) {
+  context.Return("hello " + std::string(context.Arg(0)));
+}
 
-void Where(Context& context) { context.Return(std::to_string(getpid())); }
+void Where(Context& context) {
+  context.Return(std::to_string(getpid()));
+}
 
-void Throw(Context& /*context*/) { throw std::runtime_error("no such row"); }
+void Throw(Context& /*context*/) {
+  throw std::runtime_error("no such row");
+}
 
 void Blob(Context& context) {
   context.Return(std::string(std::stoul(std::string(context.Arg(0))), 'x'));
@@ -102,11 +108,11 @@ void Orphan(Context& context) {
   context.Return(std::to_string(child));
 }
 
-// linger(bytes): the end of the process while the result is on its way.
-void Linger(Context& context) {
-  context.Return(context.Arg(0));
-  signal(SIGALRM, SIG_DFL);
-  alarm(1);
+// farewell(bytes): to the node, as if this worker said so, and the end of the process.
+void Farewell(Context& context) {
+  const std::string_view bytes = context.Arg(0);
+  if (write(kNodeSocket, bytes.data(), bytes.size()) < 0) context.Fail("the socket is closed");
+  _exit(3);
 }
 
 // relay(function, argument…): the result of a child.
@@ -131,10 +137,8 @@ SPILLGATE_LIBRARY("greeter", spillgate::sdk::Export<Greet>("greet", SG_HOST_THRE
                   spillgate::sdk::Export<Blob>("blob"), spillgate::sdk::Export<Hoard>("hoard"),
                   spillgate::sdk::Export<Say>("say"), spillgate::sdk::Export<HangUp>("hang_up"),
                   spillgate::sdk::Export<LastWords>("last_words"),
-                  spillgate::sdk::Export<Size>("size"),
-                  spillgate::sdk::Export<Gather>("gather"),
-                  spillgate::sdk::Export<Nap>("nap"),
-                  spillgate::sdk::Export<Stubborn>("stubborn"),
+                  spillgate::sdk::Export<Size>("size"), spillgate::sdk::Export<Gather>("gather"),
+                  spillgate::sdk::Export<Nap>("nap"), spillgate::sdk::Export<Stubborn>("stubborn"),
                   spillgate::sdk::Export<Orphan>("orphan"),
-                  spillgate::sdk::Export<Linger>("linger"),
+                  spillgate::sdk::Export<Farewell>("farewell"),
                   spillgate::sdk::Export<Relay>("relay"), spillgate::sdk::Export<Chain>("chain"))

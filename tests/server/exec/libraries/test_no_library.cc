@@ -1,2 +1,4 @@
 // A shared object that is no library of functions.
-extern "C" __attribute__((visibility("default"))) int answer() { return 42; }
+extern "C" __attribute__((visibility("default"))) int answer() {
+  return 42;
+}
