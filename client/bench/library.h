@@ -1,0 +1,17 @@
+// What benchmarks that go through the client library share: a client as they want it, and its
+// failures as plain errors. One thread.
+#pragma once
+
+#include "client/bench/bench.h"
+#include "client/bench/options.h"
+#include "client/bench/stage_counts.h"
+#include "client/lib/client.h"
+
+namespace spillgate::bench {
+
+// Tries nothing again: a refusal is an error of the benchmark.
+[[nodiscard]] Result<client::Client> ConnectLibrary(const Target& target, const Options& options);
+[[nodiscard]] Error AsError(const client::Failure& failure);
+[[nodiscard]] AskStages AskThrough(client::Client& client);
+
+}  // namespace spillgate::bench

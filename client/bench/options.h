@@ -1,0 +1,90 @@
+// What can be measured, and what a user may say about it. Plain values; Check tells in one sentence
+// what does not fit together, before anything is started. Pure functions; any thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/clock.h"
+#include "core/base/result.h"
+#include "core/model/level.h"
+
+namespace spillgate::bench {
+
+// How a benchmark goes about it.
+enum class Method : std::uint8_t {
+  kStream,        // frames over a raw connection, a window of them under way
+  kOpenLoop,      // the same, at times that do not depend on the answers
+  kRoundTrip,     // one task at a time over a raw connection, beside a bare echo
+  kLoadedTrip,    // the same, with a spinning task beside it
+  kLibraryBatch,  // as kStream, through the client library
+  kLibraryTrip,   // as kRoundTrip, through the client library
+  kGraph,         // graphs of tasks, through the client library
+};
+
+struct Benchmark {
+  std::string_view name;
+  Method method = Method::kStream;
+  std::uint32_t batch = 1;   // tasks a frame, unless the user says otherwise
+  std::uint32_t window = 1;  // frames under way, likewise
+  Level level = Level::kNone;
+  std::string_view help;
+};
+
+[[nodiscard]] std::span<const Benchmark> Benchmarks();
+// By name; the error names those that there are. "all" is what the project is judged by; each is
+// there once.
+[[nodiscard]] Result<std::vector<Benchmark>> Choose(std::span<const std::string> names);
+
+enum class Placement : std::uint8_t {
+  kFree,    // where the system puts them
+  kSame,    // client and node on one core
+  kAcross,  // client on one core, node on another
+};
+inline constexpr std::string_view kPlacementNames[] = {"free", "same", "across"};
+[[nodiscard]] std::string_view ToString(Placement placement);
+
+enum class Shape : std::uint8_t {
+  kChain,  // each task takes the result of the one before
+  kFan,    // one, then many that take its result, then one that takes all of theirs
+  kTree,   // each takes the results of two, down to those that take none
+};
+inline constexpr std::string_view kShapeNames[] = {"chain", "fan", "tree"};
+[[nodiscard]] std::string_view ToString(Shape shape);
+
+struct Options {
+  Nanos time = std::chrono::seconds(2);  // of each measurement
+  // Unset: as the benchmark is meant.
+  std::optional<std::uint32_t> batch;
+  std::optional<std::uint32_t> window;
+  std::optional<Level> level;
+  std::optional<Placement> placement;
+  std::uint32_t clients = 1;  // connections, each with a thread
+  std::uint32_t payload = 0;  // bytes of a task's one argument; 0: it has none
+  std::string function;       // "": noop, or echo when there is a payload
+  double rate = 0;            // open: tasks a second
+  Shape shape = Shape::kTree;
+  std::uint32_t size = 255;                        // tasks of a graph
+  Nanos poll = std::chrono::microseconds(20);      // clients look again for so long, then block
+  Nanos answer_within = std::chrono::seconds(30);  // silence for so long is a failure
+  std::uint64_t seed = 1;                          // of nonces and of the open loop's gaps
+  std::function<bool()> stop;  // asked every now and then, if there is one: whether to give up
+
+  [[nodiscard]] bool stopped() const { return stop && stop(); }
+};
+
+// Whether these options make sense for that benchmark.
+[[nodiscard]] Status Check(const Benchmark& benchmark, const Options& options);
+
+// What is measured, after all: the user's word or the benchmark's own.
+[[nodiscard]] std::uint32_t BatchOf(const Benchmark& benchmark, const Options& options);
+[[nodiscard]] std::uint32_t WindowOf(const Benchmark& benchmark, const Options& options);
+[[nodiscard]] Level LevelOf(const Benchmark& benchmark, const Options& options);
+[[nodiscard]] std::string_view FunctionOf(const Options& options);
+
+}  // namespace spillgate::bench

@@ -1,0 +1,39 @@
+// Pinning: client and node on the cores that a placement says, for as long as it lives. The calling
+// thread, and those that it starts meanwhile, are the client; every thread of the node's process is
+// the node. Afterwards all may run where they could before. One thread.
+#pragma once
+
+#include <sched.h>
+#include <sys/types.h>
+
+#include <vector>
+
+#include "client/bench/options.h"
+#include "core/base/result.h"
+
+namespace spillgate::bench {
+
+class Pinning {
+ public:
+  // `node` 0: there is no such process of ours, and then only kFree can be had.
+  [[nodiscard]] static Result<Pinning> Make(Placement placement, pid_t node);
+  Pinning(Pinning&& other) noexcept;
+  Pinning& operator=(Pinning&&) = delete;
+  ~Pinning();
+
+  // Moves one more process to where the node is.
+  void AddToNode(pid_t process) const;
+
+ private:
+  explicit Pinning(const cpu_set_t& before) : before_(before), node_before_(before) {}
+
+  cpu_set_t before_;       // of this thread
+  cpu_set_t node_before_;  // of the node's first thread
+  pid_t node_ = 0;         // 0: nothing was pinned
+  int node_core_ = -1;
+};
+
+// Whether this process may use as many cores as the placement wants.
+[[nodiscard]] bool CanPlace(Placement placement);
+
+}  // namespace spillgate::bench

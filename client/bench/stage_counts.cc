@@ -1,0 +1,85 @@
+#include "client/bench/stage_counts.h"
+
+#include <algorithm>
+#include <array>
+
+#include "core/base/format.h"
+#include "core/base/json.h"
+
+namespace spillgate::bench {
+namespace {
+
+// All but spillover, which a node alone has no use for.
+constexpr std::array<std::string_view, 5> kPassed{"submission", "resolution", "scheduling",
+                                                  "execution", "publication"};
+constexpr Nanos kCountedWithin = std::chrono::seconds(2);
+
+// 0 if the node does not know the stage.
+std::uint64_t HandledBy(const StageCounts& counts, std::string_view stage) {
+  const auto found = std::find_if(counts.begin(), counts.end(),
+                                  [stage](const StageCount& each) { return each.stage == stage; });
+  return found == counts.end() ? 0 : found->handled;
+}
+
+}  // namespace
+
+Result<StageCounts> ParseStageCounts(std::string_view json) {
+  const Json figures = Json::parse(json, nullptr, false);
+  const auto stages = figures.is_object() ? figures.find("stages") : figures.end();
+  if (!figures.is_object() || stages == figures.end() || !stages->is_array()) {
+    return Error{Code::kCorrupt, "the node's statistics name no stages"};
+  }
+  StageCounts counts;
+  for (const Json& stage : *stages) {
+    if (!stage.is_object()) continue;
+    const auto name = stage.find("stage");
+    const auto handled = stage.find("handled");
+    if (name == stage.end() || handled == stage.end()) continue;
+    if (!name->is_string() || !handled->is_number_unsigned()) continue;
+    counts.push_back({name->get<std::string>(), handled->get<std::uint64_t>()});
+  }
+  return counts;
+}
+
+Result<StageCounts> ReadStageCounts(const AskStages& ask) {
+  const Result<std::string> json = ask();
+  if (!json.ok()) return json.error();
+  return ParseStageCounts(json.value());
+}
+
+Status CompareStageCounts(const StageCounts& before, const StageCounts& now, std::uint64_t n) {
+  for (const std::string_view stage : kPassed) {
+    const std::uint64_t counted = HandledBy(now, stage) - HandledBy(before, stage);
+    if (counted == n) continue;
+    return Error{counted < n ? Code::kUnavailable : Code::kCorrupt,
+                 Format("stage {} counted {} tasks of {}{}", stage, counted, n,
+                        counted > n ? "; does somebody else use this node?" : "")};
+  }
+  return {};
+}
+
+Status AwaitStageCounts(const AskStages& ask, const StageCounts& before, std::uint64_t n,
+                        const Clock& clock) {
+  const Instant until = After(clock.Now(), kCountedWithin);
+  while (true) {
+    const Result<StageCounts> now = ReadStageCounts(ask);
+    if (!now.ok()) return now.error();
+    Status status = CompareStageCounts(before, now.value(), n);
+    if (status.ok() || status.error().code != Code::kUnavailable || clock.Now() >= until) {
+      return status;
+    }
+  }
+}
+
+void VerifyCounts(const AskStages& ask, const StageCounts& before, std::uint64_t n, Row& row) {
+  if (row.errors > 0) {
+    row.verified = false;
+    return;
+  }
+  const Status counted = AwaitStageCounts(ask, before, n, SteadyClock());
+  if (counted.ok()) return;
+  row.verified = false;
+  row.SetProblem(counted.error().message);
+}
+
+}  // namespace spillgate::bench

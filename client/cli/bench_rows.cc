@@ -1,0 +1,108 @@
+#include "client/cli/bench_rows.h"
+
+#include <cmath>
+#include <optional>
+
+#include "client/cli/figures.h"
+#include "client/cli/report.h"
+#include "client/cli/table.h"
+#include "core/base/format.h"
+
+namespace spillgate::cli {
+namespace {
+
+// Three decimals of a microsecond are a nanosecond; of a ratio, more than can be known.
+template <class Number>
+void Put(Json& json, const char* name, const std::optional<Number>& number) {
+  if (!number.has_value()) return;
+  if constexpr (std::is_floating_point_v<Number>) {
+    json[name] = std::round(*number * 1000) / 1000;
+  } else {
+    json[name] = *number;
+  }
+}
+
+void Put(Json& json, const char* name, const std::string& text) {
+  if (!text.empty()) json[name] = text;
+}
+
+std::string TimeCell(const std::optional<double>& micros) {
+  return micros.has_value() ? FormatMicros(*micros) : "";
+}
+
+// How it was run, as far as that tells two rows apart.
+std::string HowOf(const bench::Row& row) {
+  std::string how = row.function;
+  if (row.batch.has_value()) how += Format(", {} a frame, {} frames", *row.batch, *row.window);
+  if (row.clients.value_or(1) > 1) how += Format(", {} clients", *row.clients);
+  if (row.payload.value_or(0) > 0) how += Format(", {}", FormatSize(*row.payload));
+  if (!row.shape.empty()) how += Format(", {} of {}", row.shape, row.size.value_or(0));
+  if (row.level != "none") how += ", " + row.level;
+  if (row.placement == "same") how += ", on one core";
+  if (row.placement == "across") how += ", across two cores";
+  if (row.late_max_us.has_value())
+    how += Format(", sent up to {} late", FormatMicros(*row.late_max_us));
+  return how;
+}
+
+}  // namespace
+
+Json ToJson(const bench::Row& row) {
+  Json json = Heading("bench");
+  json["bench"] = row.bench;
+  Put(json, "per_s", row.per_s);
+  Put(json, "p50_us", row.p50_us);
+  Put(json, "p99_us", row.p99_us);
+  Put(json, "p999_us", row.p999_us);
+  Put(json, "ratio", row.ratio);
+  Put(json, "bare_p50_us", row.bare_p50_us);
+  json["n"] = row.n;
+  json["errors"] = row.errors;
+  json["verified"] = row.verified;
+  Put(json, "problem", row.problem);
+  Put(json, "function", row.function);
+  Put(json, "batch", row.batch);
+  Put(json, "window", row.window);
+  Put(json, "clients", row.clients);
+  Put(json, "payload", row.payload);
+  Put(json, "shape", row.shape);
+  Put(json, "size", row.size);
+  Put(json, "level", row.level);
+  Put(json, "placement", row.placement);
+  Put(json, "profile", row.profile);
+  Put(json, "blocks", row.blocks);
+  Put(json, "rate", row.rate);
+  Put(json, "late_p50_us", row.late_p50_us);
+  Put(json, "late_p99_us", row.late_p99_us);
+  Put(json, "late_max_us", row.late_max_us);
+  Put(json, "steal_pct", std::optional<double>(row.steal_pct));
+  Put(json, "foreign_cpu_pct", std::optional<double>(row.foreign_cpu_pct));
+  return json;
+}
+
+std::string ToText(std::span<const bench::Row> rows) {
+  using Align = Table::Align;
+  Table table({{"BENCH"},
+               {"TASKS/S", Align::kRight},
+               {"P50", Align::kRight},
+               {"P99", Align::kRight},
+               {"P99.9", Align::kRight},
+               {"RATIO", Align::kRight},
+               {"N", Align::kRight},
+               {"ERRORS", Align::kRight},
+               {"VERIFIED"},
+               {"STEAL", Align::kRight},
+               {"OTHERS", Align::kRight},
+               {"HOW"}});
+  for (const bench::Row& row : rows) {
+    table.Add({row.bench, row.per_s.has_value() ? FormatAmount(*row.per_s) : "",
+               TimeCell(row.p50_us), TimeCell(row.p99_us), TimeCell(row.p999_us),
+               row.ratio.has_value() ? Format("{:.2f}", *row.ratio) : "", Format("{}", row.n),
+               Format("{}", row.errors), row.verified ? "yes" : "NO",
+               FormatShare(row.steal_pct / 100), FormatShare(row.foreign_cpu_pct / 100),
+               HowOf(row)});
+  }
+  return table.Render();
+}
+
+}  // namespace spillgate::cli

@@ -1,0 +1,184 @@
+// bench: what a node can do, measured and checked. A node of its own for each benchmark, unless an
+// address says which.
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "client/bench/bench.h"
+#include "client/cli/bench_rows.h"
+#include "client/cli/exits.h"
+#include "client/cli/flags.h"
+#include "client/cli/interrupt.h"
+#include "client/cli/own_node.h"
+#include "client/cli/verbs.h"
+#include "core/base/format.h"
+
+namespace spillgate::cli {
+namespace {
+
+constexpr Nanos kReadyWithin = std::chrono::seconds(30);
+
+struct BenchPlan {
+  std::vector<std::string> names;
+  bench::Options options;
+  double seconds = 2;
+  std::string placement;
+  std::string shape;
+  Level level = Level::kNone;
+  NodeSettings node;
+  CLI::Option* level_option = nullptr;
+};
+
+int ExitFor(Code code) {
+  switch (code) {
+    case Code::kInvalid:
+    case Code::kNotFound: return kUsage;
+    case Code::kUnavailable: return kCannotConnect;
+    case Code::kExhausted: return kShed;
+    case Code::kTimeout: return kTimedOut;
+    default: return kFailed;
+  }
+}
+
+template <std::size_t kSize>
+std::vector<std::string> ListOf(const std::string_view (&names)[kSize]) {
+  return {std::begin(names), std::end(names)};
+}
+
+template <class Enum, std::size_t kSize>
+std::optional<Enum> PlaceIn(const std::string_view (&names)[kSize], const std::string& text) {
+  for (std::size_t i = 0; i < kSize; ++i) {
+    if (names[i] == text) return static_cast<Enum>(i);
+  }
+  return std::nullopt;
+}
+
+// Everything that the parser has left as text.
+void Settle(BenchPlan& plan, const Invocation& invocation) {
+  plan.options.time = Nanos(static_cast<std::int64_t>(plan.seconds * 1e9));
+  plan.options.placement = PlaceIn<bench::Placement>(bench::kPlacementNames, plan.placement);
+  plan.options.shape =
+      PlaceIn<bench::Shape>(bench::kShapeNames, plan.shape).value_or(plan.options.shape);
+  if (plan.level_option->count() > 0) plan.options.level = plan.level;
+  plan.options.answer_within = invocation.globals.timeout;
+}
+
+// The node to measure: the user's, or one of our own, which `own` then holds.
+Result<bench::Target> MakeTarget(const BenchPlan& plan, const bench::Benchmark& benchmark,
+                                 const Invocation& invocation, std::optional<OwnNode>& own) {
+  const Globals& globals = invocation.globals;
+  if (!globals.address.empty()) {
+    return bench::Target{.address = globals.address, .token_file = globals.token_file};
+  }
+  Result<OwnNode> node = OwnNode::Start(plan.node, kReadyWithin);
+  if (!node.ok()) return node.error();
+  own.emplace(std::move(node).value());
+  const bool journalled = bench::LevelOf(benchmark, plan.options) != Level::kNone;
+  if (journalled && !own->on_disk()) {
+    invocation.console.Say(
+        "the temporary folder is in memory, so syncing the journal costs "
+        "nothing; set TMPDIR to a folder on a disk");
+  }
+  const std::string profile = plan.node.config.empty()
+                                  ? "default"
+                                  : std::filesystem::path(plan.node.config).stem().string();
+  return bench::Target{.address = own->address(), .process = own->process(), .profile = profile};
+}
+
+int RunBenchVerb(BenchPlan plan, Invocation& invocation) {
+  Console& console = invocation.console;
+  const auto chosen = bench::Choose(plan.names);
+  if (!chosen.ok()) return console.Fail(kUsage, chosen.error().message);
+  if (!invocation.globals.address.empty() &&
+      (!plan.node.config.empty() || !plan.node.sets.empty())) {
+    return console.Fail(kUsage,
+                        "--config and --set are for a node of its own; without --address "
+                        "there is one");
+  }
+  Settle(plan, invocation);
+  for (const bench::Benchmark& each : chosen.value()) {
+    const Status status = bench::Check(each, plan.options);
+    if (!status.ok()) return console.Fail(kUsage, status.error().message);
+  }
+  const Interrupt interrupt;
+  plan.options.stop = [&interrupt] { return interrupt.requested(); };
+  std::vector<bench::Row> rows;
+  int code = kOk;
+  const bench::Report report = [&](const bench::Row& row) {
+    if (!row.verified) {
+      code = kFailed;
+      console.Say(Format("{}: not verified: {}", row.bench, row.problem));
+    }
+    rows.push_back(row);
+    if (!console.json()) return;
+    console.Print(ToJson(row));
+    console.Flush();
+  };
+  for (const bench::Benchmark& each : chosen.value()) {
+    std::optional<OwnNode> own;
+    const Result<bench::Target> target = MakeTarget(plan, each, invocation, own);
+    Status status = target.ok() ? bench::RunBench(each, plan.options, target.value(), report)
+                                : Status(target.error());
+    if (interrupt.requested()) {
+      code = interrupt.exit_code();
+      break;
+    }
+    if (status.ok()) continue;
+    const bool config = !target.ok() && status.error().code == Code::kInvalid;
+    code = console.Fail(config ? kBadConfig : ExitFor(status.error().code),
+                        Format("{}: {}", each.name, status.error().message));
+    break;
+  }
+  if (!console.json() && !rows.empty()) console.Write(ToText(rows));
+  return code;
+}
+
+std::string HelpOnNames() {
+  std::string help = "all, or one or more of:";
+  for (const bench::Benchmark& each : bench::Benchmarks()) {
+    help += Format("\n{:<14} {}", each.name, each.help);
+  }
+  return help;
+}
+
+void AddLoad(CLI::App& verb, BenchPlan& plan) {
+  bench::Options& options = plan.options;
+  verb.add_option("--seconds", plan.seconds, "of each measurement [2]")->type_name("S");
+  verb.add_option("--batch", options.batch, "tasks a frame")->type_name("N");
+  verb.add_option("--window", options.window, "frames under way")->type_name("N");
+  verb.add_option("--clients", options.clients, "connections, each with a thread [1]")
+      ->type_name("N");
+  verb.add_option("--payload", options.payload, "argument of each task [none]")->type_name("BYTES");
+  verb.add_option("--function", options.function, "function that tasks run [noop]")
+      ->type_name("NAME");
+  plan.level_option = AddLevel(verb, plan.level);
+  verb.add_option(
+          "--pin", plan.placement,
+          "free; same: client and node on one core; across: on two [rtt: same, then across]")
+      ->type_name("HOW")
+      ->check(CLI::IsMember(ListOf(bench::kPlacementNames)));
+  verb.add_option("--rate", options.rate, "of open: tasks a second")->type_name("R");
+  verb.add_option("--shape", plan.shape, "of dag: chain, fan or tree [tree]")
+      ->type_name("SHAPE")
+      ->check(CLI::IsMember(ListOf(bench::kShapeNames)));
+  verb.add_option("--size", options.size, "of dag: tasks of a graph [255]")->type_name("N");
+  verb.add_option("--seed", options.seed, "of nonces and of open's times [1]")->type_name("N");
+  AddDuration(verb, "--poll", options.poll, "how long clients look again before they block [20us]");
+}
+
+}  // namespace
+
+Run SetupBench(CLI::App& verb) {
+  // Shared: the parser writes it, and what runs the verb reads it, both later than this.
+  auto plan = std::make_shared<BenchPlan>();
+  verb.add_option("NAME", plan->names, HelpOnNames())->required();
+  AddLoad(verb, *plan);
+  verb.add_option("-c,--config", plan->node.config, "config of the node that is started")
+      ->type_name("FILE");
+  AddSets(verb, plan->node.sets);
+  return [plan](Invocation& invocation) { return RunBenchVerb(*plan, invocation); };
+}
+
+}  // namespace spillgate::cli

@@ -1,0 +1,137 @@
+#include "client/bench/options.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "client/bench/graph.h"
+
+namespace spillgate::bench {
+namespace {
+
+using testing::HasSubstr;
+
+Benchmark The(const std::string& name) {
+  const std::vector<std::string> names{name};
+  const auto chosen = Choose(names);
+  EXPECT_TRUE(chosen.ok()) << name;
+  return chosen.value().front();
+}
+
+std::string Complaint(const std::string& name, const Options& options) {
+  const Status status = Check(The(name), options);
+  return status.ok() ? "" : status.error().message;
+}
+
+TEST(Choose, KnowsEachNameOnceInTheOrderGiven) {
+  const std::vector<std::string> names{"rtt", "submit-batch", "rtt"};
+  const auto chosen = Choose(names);
+  ASSERT_TRUE(chosen.ok());
+  ASSERT_EQ(chosen.value().size(), 2U);
+  EXPECT_EQ(chosen.value()[0].name, "rtt");
+  EXPECT_EQ(chosen.value()[1].name, "submit-batch");
+}
+
+TEST(Choose, AllIsWhatTheProjectIsJudgedBy) {
+  const std::vector<std::string> names{"dag", "all"};
+  const auto chosen = Choose(names);
+  ASSERT_TRUE(chosen.ok());
+  std::vector<std::string> all;
+  for (const Benchmark& each : chosen.value()) all.emplace_back(each.name);
+  EXPECT_THAT(all, testing::ElementsAre("dag", "submit-batch", "submit-single", "journal-async",
+                                        "journal-sync", "rtt"));
+}
+
+TEST(Choose, NamesThoseThatThereAre) {
+  const std::vector<std::string> names{"rtt", "submitt"};
+  const auto chosen = Choose(names);
+  ASSERT_FALSE(chosen.ok());
+  EXPECT_THAT(chosen.error().message, HasSubstr("'submitt'"));
+  EXPECT_THAT(chosen.error().message, HasSubstr("submit-single"));
+  EXPECT_FALSE(Choose({}).ok());
+}
+
+TEST(Check, EveryBenchmarkIsFineAsItIsMeant) {
+  for (const Benchmark& each : Benchmarks()) {
+    Options options;
+    if (each.method == Method::kOpenLoop) options.rate = 1000;
+    EXPECT_TRUE(Check(each, options).ok()) << each.name;
+  }
+}
+
+TEST(Check, BoundsWhatIsUnderWay) {
+  EXPECT_THAT(Complaint("submit-batch", {.batch = 0}), HasSubstr("--batch is 0"));
+  EXPECT_THAT(Complaint("submit-batch", {.batch = 1301}), HasSubstr("1 to 1300"));
+  EXPECT_EQ(Complaint("submit-batch", {.batch = 1300, .window = 24}), "");
+  EXPECT_THAT(Complaint("submit-batch", {.batch = 1300, .window = 25}), HasSubstr("32500 tasks"));
+  EXPECT_THAT(Complaint("submit-batch", {.window = 0}), HasSubstr("--window 0"));
+  EXPECT_THAT(Complaint("submit-batch", {.window = 4'000'000'000, .clients = 64}),
+              HasSubstr("under way"));
+  EXPECT_THAT(Complaint("submit-batch", {.clients = 65}), HasSubstr("--clients is 65"));
+  EXPECT_THAT(Complaint("submit-batch", {.time = Nanos(5)}), HasSubstr("--seconds"));
+}
+
+TEST(Check, APayloadHoldsANonceAndFitsIntoAFrame) {
+  EXPECT_EQ(Complaint("submit-batch", {.payload = 8}), "");
+  EXPECT_THAT(Complaint("submit-batch", {.payload = 7}), HasSubstr("--payload is 7"));
+  EXPECT_THAT(Complaint("submit-batch", {.payload = 102'401}), HasSubstr("--payload"));
+  EXPECT_EQ(Complaint("submit-batch", {.batch = 122, .payload = 102'400}), "");
+  EXPECT_THAT(Complaint("submit-batch", {.batch = 123, .payload = 102'400}),
+              HasSubstr("more than a frame"));
+}
+
+TEST(Check, OneThingAtATimeIsJustThat) {
+  for (const char* name : {"rtt", "rtt-loaded", "client-rtt", "dag"}) {
+    EXPECT_THAT(Complaint(name, {.batch = 2}), HasSubstr("no --batch")) << name;
+    EXPECT_THAT(Complaint(name, {.window = 2}), HasSubstr("no --batch")) << name;
+    EXPECT_THAT(Complaint(name, {.clients = 2}), HasSubstr("no --clients")) << name;
+  }
+}
+
+TEST(Check, ARateIsForTheOpenLoopWhichHasToHaveOne) {
+  EXPECT_THAT(Complaint("open", {}), HasSubstr("wants a --rate"));
+  EXPECT_EQ(Complaint("open", {.rate = 1000}), "");
+  EXPECT_THAT(Complaint("open", {.rate = -1}), HasSubstr("wants a --rate"));
+  EXPECT_THAT(Complaint("open", {.rate = std::numeric_limits<double>::quiet_NaN()}),
+              HasSubstr("wants a --rate"));
+  EXPECT_THAT(Complaint("submit-batch", {.rate = 1000}), HasSubstr("for open"));
+}
+
+TEST(Check, GraphsAreAsLargeAsTheirShapeAllows) {
+  EXPECT_THAT(Complaint("dag", {.size = 2}), HasSubstr("--size is 2"));
+  EXPECT_EQ(Complaint("dag", {.shape = Shape::kFan, .size = 1001}), "");
+  EXPECT_THAT(Complaint("dag", {.shape = Shape::kFan, .size = 1002}), HasSubstr("a fan has 1001"));
+  EXPECT_EQ(Complaint("dag", {.shape = Shape::kChain, .size = 1002}), "");
+  EXPECT_THAT(Complaint("dag", {.function = "noop"}), HasSubstr("no --function"));
+}
+
+TEST(FunctionOf, EchoesWhenThereIsSomethingToEcho) {
+  EXPECT_EQ(FunctionOf({}), "noop");
+  EXPECT_EQ(FunctionOf({.payload = 8}), "echo");
+  EXPECT_EQ(FunctionOf({.payload = 8, .function = "hash"}), "hash");
+}
+
+TEST(Graphs, TakeOnlyWhatWasSubmittedBefore) {
+  for (const Shape shape : {Shape::kChain, Shape::kFan, Shape::kTree}) {
+    for (const std::uint32_t size : {3U, 4U, 17U, 100U}) {
+      const Graph graph = MakeGraph(shape, size);
+      ASSERT_EQ(graph.size(), size);
+      std::vector<bool> taken(size);
+      for (std::uint32_t i = 0; i < size; ++i) {
+        for (const std::uint32_t from : graph[i]) {
+          EXPECT_LT(from, i);
+          taken[from] = true;
+        }
+      }
+      for (std::uint32_t i = 0; i + 1 < size; ++i) EXPECT_TRUE(taken[i]) << i << " of " << size;
+    }
+  }
+}
+
+TEST(Graphs, TheLastValueSaysWhetherAllRan) {
+  EXPECT_EQ(ValueOf(MakeGraph(Shape::kChain, 100)), 100);
+  EXPECT_EQ(ValueOf(MakeGraph(Shape::kTree, 100)), 100);
+  EXPECT_EQ(ValueOf(MakeGraph(Shape::kFan, 100)), 1 + 98 * 2);
+}
+
+}  // namespace
+}  // namespace spillgate::bench

@@ -1,0 +1,121 @@
+// `spillgate bench` as it is typed, as far as no node is needed, and what it prints of a row.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "client/bench/options.h"
+#include "client/cli/bench_rows.h"
+#include "client/cli/command.h"
+#include "client/cli/exits.h"
+
+namespace spillgate::cli {
+namespace {
+
+using testing::HasSubstr;
+
+struct Said {
+  int code = -1;
+  std::string out;
+  std::string err;
+};
+
+using File = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
+
+std::string TextOf(std::FILE* file) {
+  std::rewind(file);
+  std::string text;
+  std::array<char, 4096> some{};
+  while (const std::size_t got = std::fread(some.data(), 1, some.size(), file)) {
+    text.append(some.data(), got);
+  }
+  return text;
+}
+
+Said Bench(std::vector<const char*> words) {
+  words.insert(words.begin(), {"spillgate", "bench"});
+  const File out(std::tmpfile(), &std::fclose);
+  const File err(std::tmpfile(), &std::fclose);
+  Said said;
+  said.code = Main(static_cast<int>(words.size()), words.data(), out.get(), err.get());
+  said.out = TextOf(out.get());
+  said.err = TextOf(err.get());
+  return said;
+}
+
+void ExpectUsage(const std::vector<const char*>& words, const std::string& complaint) {
+  const Said said = Bench(words);
+  EXPECT_EQ(said.code, kUsage) << words.front();
+  EXPECT_THAT(said.err, HasSubstr(complaint));
+  EXPECT_EQ(said.out, "");
+}
+
+TEST(BenchVerb, MistakesAreToldBeforeANodeIsStarted) {
+  ExpectUsage({"submit"}, "there is no benchmark 'submit'");
+  ExpectUsage({"rtt", "nonsense"}, "'nonsense'");
+  ExpectUsage({"submit-batch", "--batch", "0"}, "--batch is 0");
+  ExpectUsage({"submit-batch", "--batch", "many"}, "--batch");
+  ExpectUsage({"submit-batch", "--seconds", "0"}, "--seconds");
+  ExpectUsage({"submit-batch", "--pin", "sideways"}, "--pin");
+  ExpectUsage({"submit-batch", "--level", "most"}, "--level");
+  ExpectUsage({"open"}, "--rate");
+  ExpectUsage({"dag", "--shape", "star"}, "--shape");
+  // The second of two is looked at before the first is run.
+  ExpectUsage({"submit-batch", "rtt", "--clients", "2"}, "rtt is one client's");
+}
+
+TEST(BenchVerb, SomebodysNodeHasItsConfigAlready) {
+  ExpectUsage({"rtt", "-a", "unix:///x.sock", "--set", "pool.loop.poll=0us"}, "node of its own");
+}
+
+TEST(BenchVerb, NobodyAtTheAddressIsExit69) {
+  const Said said = Bench({"submit-batch", "-a", "unix:///nowhere/at/all.sock"});
+  EXPECT_EQ(said.code, kCannotConnect);
+  EXPECT_THAT(said.err, HasSubstr("/nowhere/at/all.sock"));
+}
+
+TEST(BenchVerb, HelpNamesEveryBenchmark) {
+  const Said said = Bench({"--help"});
+  EXPECT_EQ(said.code, kOk);
+  for (const bench::Benchmark& each : bench::Benchmarks()) {
+    EXPECT_THAT(said.out, HasSubstr(std::string(each.name)));
+  }
+}
+
+TEST(BenchRows, JsonHasWhatAppliesAndNothingElse) {
+  bench::Row row{.bench = "rtt"};
+  row.p50_us = 12.3456;
+  row.ratio = 1.5;
+  row.n = 100;
+  row.verified = true;
+  row.level = "none";
+  row.steal_pct = 0.5;
+  const Json json = ToJson(row);
+  EXPECT_EQ(json["bench"], "rtt");
+  EXPECT_EQ(json["p50_us"], 12.346);
+  EXPECT_EQ(json["ratio"], 1.5);
+  EXPECT_EQ(json["n"], 100);
+  EXPECT_EQ(json["errors"], 0);
+  EXPECT_EQ(json["verified"], true);
+  EXPECT_EQ(json["steal_pct"], 0.5);
+  for (const char* absent : {"per_s", "batch", "shape", "rate", "late_max_us", "problem"}) {
+    EXPECT_FALSE(json.contains(absent)) << absent;
+  }
+}
+
+TEST(BenchRows, ATableShoutsWhatIsNotVerified) {
+  std::vector<bench::Row> rows(2);
+  rows[0].bench = "good";
+  rows[0].verified = true;
+  rows[1].bench = "bad";
+  const std::string text = ToText(rows);
+  EXPECT_THAT(text, testing::ContainsRegex("good .* yes "));
+  EXPECT_THAT(text, testing::ContainsRegex("bad .* NO "));
+}
+
+}  // namespace
+}  // namespace spillgate::cli
