@@ -33,7 +33,14 @@ inline void Expire(Task& task, std::string_view where) {
   End(task, Fate::kExpired, Reason::kDeadline, "its deadline passed " + std::string(where));
 }
 
-// The controller before a stage found it doomed: cancelled, else past its deadline.
+// Whether there is no use in running it any more. Stages ask this of what they begin to hold, and of
+// what they hold because it could not pass: a cancel may have overtaken it on its way, and not every
+// controller looks.
+[[nodiscard]] inline bool IsDoomed(const Task& task, Instant now) {
+  return now > task.deadline || task.record->cancelled.load(std::memory_order_relaxed);
+}
+
+// It is doomed: cancelled, else past its deadline.
 inline void EndDoomed(Task& task) {
   if (task.record->cancelled.load(std::memory_order_relaxed)) {
     Cancel(task);

@@ -30,6 +30,7 @@ struct Received {
   Buffer frame;      // the whole frame, header included
   Nanos transit{0};  // time it spent in the kernel's queue, by the sender's clock
   Instant arrived;
+  bool exceeds_credit = false;  // more than its connection was told it may send, and room is short
 };
 
 // Decoded, new, within every bound; recorded in the task table; its place in the in-flight bound is

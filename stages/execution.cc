@@ -72,8 +72,7 @@ void Execution::OnDurable(const Durable& durable, Instant now) {
 }
 
 void Execution::Run(TaskPtr task, TaskId nested_in, Instant now) {
-  // A cancel that overtook it on its way here, or while it waited, has looked for it in vain.
-  if (task->record->cancelled.load(std::memory_order_relaxed) || now > task->deadline) {
+  if (IsDoomed(*task, now)) {
     EndDoomed(*task);
     Free(task->id, Nanos(0), false);
     Finish(std::move(task));

@@ -216,6 +216,12 @@ void Publication::Tick(Instant now) {
   EmitAll(now);
 }
 
+bool Publication::Idle() const {
+  if (!ending_.empty() || !cancelling_.empty()) return false;
+  MutexLock lock(shared_.table.mutex());
+  return !shared_.table.AnyMayExpire();
+}
+
 void Publication::EmitAll(Instant now) {
   Commit();
   answers_.Flush();

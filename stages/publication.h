@@ -34,6 +34,8 @@ class Publication {
   void Handle(std::span<In> batch, Instant now);
   void Tick(Instant now);
   void Flush(Instant now);
+  // Gets and waits end in time, and sessions and cancelled trees go, although nothing is held.
+  [[nodiscard]] bool Idle() const;
 
  private:
   struct Unsynced {
@@ -70,7 +72,8 @@ class Publication {
   void CancelAll(Session& session) REQUIRES(shared_.table.mutex());
   void ExpireRequests(Instant now) REQUIRES(shared_.table.mutex());
   [[nodiscard]] Reason WhyAbsent(TaskId id) REQUIRES(shared_.table.mutex());
-  [[nodiscard]] bool MayAsk(const Asked& asked, const wire::FrameView& frame, std::size_t ids)
+  [[nodiscard]] bool IsFewIds(const Asked& asked, const wire::FrameView& frame, std::size_t ids);
+  [[nodiscard]] bool MayWait(const Asked& asked, const wire::FrameView& frame, std::size_t ids)
       REQUIRES(shared_.table.mutex());
   void AnswerWait(Request& request, bool timed_out) REQUIRES(shared_.table.mutex());
   void Refuse(const Asked& asked, const wire::FrameView& frame, Reason reason,

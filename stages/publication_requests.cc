@@ -39,15 +39,19 @@ void Publication::Refuse(const Asked& asked, const wire::FrameView& frame, Reaso
   answers_.Error(asked.connection, frame.header.correlation, reason, message);
 }
 
-bool Publication::MayAsk(const Asked& asked, const wire::FrameView& frame, std::size_t ids) {
-  const Limits& limits = shared_.limits;
-  const std::uint32_t most = limits.ids_per_get.load(std::memory_order_relaxed);
-  if (ids > most) {
-    Refuse(asked, frame, Reason::kTooLarge,
-           Format("{} ids in one request, the limit is {}; ask in several", ids, most));
-    return false;
-  }
-  const std::uint32_t waiting = limits.requests_per_connection.load(std::memory_order_relaxed);
+bool Publication::IsFewIds(const Asked& asked, const wire::FrameView& frame, std::size_t ids) {
+  const std::uint32_t most = shared_.limits.ids_per_get.load(std::memory_order_relaxed);
+  if (ids <= most) return true;
+  Refuse(asked, frame, Reason::kTooLarge,
+         Format("{} ids in one request, the limit is {}; ask in several", ids, most));
+  return false;
+}
+
+// For what may have to wait: a cancel gets through however many gets are waiting.
+bool Publication::MayWait(const Asked& asked, const wire::FrameView& frame, std::size_t ids) {
+  if (!IsFewIds(asked, frame, ids)) return false;
+  const std::uint32_t waiting =
+      shared_.limits.requests_per_connection.load(std::memory_order_relaxed);
   if (shared_.table.requests_of(asked.connection) >= waiting) {
     Refuse(asked, frame, Reason::kTooManyWaiters,
            Format("{} requests of this connection are waiting already; wait for some", waiting));
@@ -64,7 +68,7 @@ Reason Publication::WhyAbsent(TaskId id) {
 void Publication::OnGet(const Asked& asked, const wire::FrameView& frame, Instant now) {
   const auto get = wire::DecodeGet(frame);
   if (!get.has_value()) return Refuse(asked, frame, Reason::kMalformed, "get: malformed body");
-  if (!MayAsk(asked, frame, get->ids.size())) return;
+  if (!MayWait(asked, frame, get->ids.size())) return;
   const std::uint32_t correlation = frame.header.correlation;
   Request* request = nullptr;
   for (const wire::ObjectName& id : get->ids) {
@@ -89,7 +93,7 @@ void Publication::OnGet(const Asked& asked, const wire::FrameView& frame, Instan
 void Publication::OnWait(const Asked& asked, const wire::FrameView& frame, Instant now) {
   const auto wait = wire::DecodeWait(frame);
   if (!wait.has_value()) return Refuse(asked, frame, Reason::kMalformed, "wait: malformed body");
-  if (!MayAsk(asked, frame, wait->ids.size())) return;
+  if (!MayWait(asked, frame, wait->ids.size())) return;
   if (wait->needed == 0 || wait->needed > wait->ids.size()) {
     return Refuse(asked, frame, Reason::kBadRequest,
                   Format("wait: {} of {} ids can never be ready", wait->needed, wait->ids.size()));
@@ -147,7 +151,7 @@ void Publication::OnCancel(const Asked& asked, const wire::FrameView& frame) {
   const auto cancel = wire::DecodeCancel(frame);
   if (!cancel.has_value())
     return Refuse(asked, frame, Reason::kMalformed, "cancel: malformed body");
-  if (!MayAsk(asked, frame, cancel->ids.size())) return;
+  if (!IsFewIds(asked, frame, cancel->ids.size())) return;
   wire::Cancelled answer;
   for (const TaskId id : cancel->ids) {
     const Record* record = shared_.table.Find(id);
@@ -223,7 +227,7 @@ void Publication::OnStatus(const Asked& asked, const wire::FrameView& frame, Ins
   const auto status = wire::DecodeStatus(frame);
   if (!status.has_value())
     return Refuse(asked, frame, Reason::kMalformed, "status: malformed body");
-  if (!MayAsk(asked, frame, status->ids.size())) return;
+  if (!IsFewIds(asked, frame, status->ids.size())) return;
   std::vector<wire::TaskStatus> tasks;
   for (const TaskId id : status->ids) {
     const Record* record = shared_.table.Find(id);

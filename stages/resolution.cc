@@ -6,6 +6,13 @@
 #include "stages/ending.h"
 
 namespace spillgate {
+namespace {
+
+constexpr std::size_t kLongList = 64;
+// Tasks for which the park has no room, looked at in one pass; the rest have their turn in the next.
+constexpr std::size_t kMostLooksAPass = 1024;
+
+}  // namespace
 
 Resolution::Resolution(Shared& shared, Park::Options park, Out out)
     : shared_(shared), park_(park), out_(std::move(out)) {}
@@ -40,10 +47,20 @@ void Resolution::HandOnKept(Instant now) {
     auto events = std::exchange(kept, {});
     edge(events, now);
   };
+  DropDoomed(kept_, false, now);
+  DropDoomed(kept_unparked_, true, now);
   again(kept_, out_.resolved);
   again(kept_unparked_, out_.unparked);
   again(kept_failed_, out_.finished);
   again(kept_failed_parked_, out_.finished_parked);
+}
+
+void Resolution::DropDoomed(std::vector<Resolved>& kept, bool parked, Instant now) {
+  std::erase_if(kept, [&](Resolved& event) {
+    const bool doomed = IsDoomed(*event.task, now);
+    if (doomed) Drop(std::move(event), parked);
+    return doomed;
+  });
 }
 
 void Resolution::Drop(Resolved&& event, bool parked) {
@@ -61,26 +78,40 @@ void Resolution::OnAccepted(TaskPtr task, Instant now) {
     failed_.push_back({std::move(task)});
     return;
   }
+  if (IsDoomed(*task, now)) {
+    EndDoomed(*task);
+    failed_.push_back({std::move(task)});
+    return;
+  }
   const flow::Meta meta = MetaOf(task);
   const TaskId id = task->id;
-  Root& root = *task->root;
   const std::span<const ArgRef> args = task->args;
+  task->root->stuck.fetch_add(1, std::memory_order_relaxed);
+  shared_.stuck.fetch_add(1, std::memory_order_relaxed);
   if (!park_.Put(task, now)) {
     waiting_for_park_.push_back({std::move(task)});
     return;
   }
   out_.parked.Note(meta, now);
   shared_.tally.resolution.parked.Add(1);
-  root.stuck.fetch_add(1, std::memory_order_relaxed);
-  shared_.stuck.fetch_add(1, std::memory_order_relaxed);
   for (const ArgRef& arg : args) {
     if (arg.kind != ArgRef::kObject) continue;
     Record* record = shared_.table.Find(arg.object().task);
     if (record == nullptr || !record->open()) continue;
     record->wanted = true;
     std::vector<TaskId>& dependants = awaited_[record->id];
-    if (dependants.empty() || dependants.back() != id) dependants.push_back(id);
+    if (dependants.empty() || dependants.back() != id) Await(dependants, id);
   }
+}
+
+// Those that have left the park by another way are dropped when the list would have to grow, so
+// that it does not grow with the number of tasks that ever waited.
+void Resolution::Await(std::vector<TaskId>& dependants, TaskId id) {
+  if (dependants.size() == dependants.capacity() && dependants.size() >= kLongList) {
+    std::erase_if(dependants, [&](TaskId each) { return park_.Find(each) == nullptr; });
+    dependants.reserve(std::max<std::size_t>(kLongList, 2 * dependants.size()));
+  }
+  dependants.push_back(id);
 }
 
 // Counts what is missing and pins what is awaited; fills in the values that are here.
@@ -92,6 +123,19 @@ Resolution::Arguments Resolution::Look(Task& task) {
     switch (LookAtOne(task, i)) {
       case Arguments::kHere: break;
       case Arguments::kAwaited: ++task.missing; break;
+      case Arguments::kFailed: return Arguments::kFailed;
+    }
+  }
+  return task.missing == 0 ? Arguments::kHere : Arguments::kAwaited;
+}
+
+// One of the objects that a parked task waits for is here.
+Resolution::Arguments Resolution::LookAgain(Task& task, TaskId object) {
+  for (std::size_t i = 0; i < task.args.size(); ++i) {
+    if (task.args[i].kind != ArgRef::kObject || task.args[i].object().task != object) continue;
+    switch (LookAtOne(task, i)) {
+      case Arguments::kHere: --task.missing; break;
+      case Arguments::kAwaited: break;
       case Arguments::kFailed: return Arguments::kFailed;
     }
   }
@@ -147,7 +191,7 @@ void Resolution::OnReady(TaskId object) {
     for (const TaskId id : dependants) {
       Task* task = park_.Find(id);
       if (task == nullptr) continue;  // it left by another way
-      const Arguments arguments = Look(*task);
+      const Arguments arguments = LookAgain(*task, object);
       if (arguments == Arguments::kAwaited) continue;
       TaskPtr taken = Unpark(park_.TakeOut(id));
       (arguments == Arguments::kHere)
@@ -174,9 +218,10 @@ void Resolution::OnCancel(TaskId id) {
   const auto waiting = std::find_if(waiting_for_park_.begin(), waiting_for_park_.end(),
                                     [&](const Accepted& event) { return event.task->id == id; });
   if (waiting == waiting_for_park_.end()) return;
-  Cancel(*waiting->task);
-  failed_.push_back({std::move(waiting->task)});
+  TaskPtr task = Unpark(std::move(waiting->task));
   waiting_for_park_.erase(waiting);
+  Cancel(*task);
+  failed_.push_back({std::move(task)});
 }
 
 void Resolution::Tick(Instant now) {
@@ -201,12 +246,14 @@ void Resolution::Tick(Instant now) {
   }
   if (!waiting_for_park_.empty()) {
     MutexLock lock(shared_.table.mutex());
-    for (Accepted& event : std::exchange(waiting_for_park_, {})) {
-      if (now > event.task->deadline) {
-        Expire(*event.task, "while it waited for room in the park");
-        failed_.push_back({std::move(event.task)});
+    for (std::size_t left = std::min(waiting_for_park_.size(), kMostLooksAPass); left > 0; --left) {
+      TaskPtr task = Unpark(std::move(waiting_for_park_.front().task));
+      waiting_for_park_.pop_front();
+      if (now > task->deadline) {
+        Expire(*task, "while it waited for room in the park");
+        failed_.push_back({std::move(task)});
       } else {
-        OnAccepted(std::move(event.task), now);
+        OnAccepted(std::move(task), now);
       }
     }
   }
@@ -231,8 +278,9 @@ void Resolution::Flush(Instant now) {
     failed_.push_back({std::move(event.task)});
   }
   for (Accepted& event : waiting_for_park_) {
-    Abandon(*event.task);
-    failed_.push_back({std::move(event.task)});
+    TaskPtr task = Unpark(std::move(event.task));
+    Abandon(*task);
+    failed_.push_back({std::move(task)});
   }
   for (Resolved& event : kept_unparked_) {
     Abandon(*event.task);

@@ -4,6 +4,7 @@
 // park and of the table of who waits for what.
 #pragma once
 
+#include <deque>
 #include <span>
 #include <variant>
 #include <vector>
@@ -32,7 +33,9 @@ class Resolution {
   void Handle(std::span<In> batch, Instant now);
   void Tick(Instant now);
   void Flush(Instant now);
-  [[nodiscard]] bool Idle() const { return park_.size() == 0; }
+  [[nodiscard]] bool Idle() const {
+    return park_.size() == 0 && kept_unparked_.empty() && kept_failed_parked_.empty();
+  }
 
   // A task that the next stage has no place for comes back here.
   // `parked`: it holds no place in this stage.
@@ -50,10 +53,13 @@ class Resolution {
   enum class Arguments : std::uint8_t { kHere, kAwaited, kFailed };
 
   void HandOnKept(Instant now);
+  void DropDoomed(std::vector<Resolved>& kept, bool parked, Instant now);
   void OnAccepted(TaskPtr task, Instant now) REQUIRES(shared_.table.mutex());
   void OnReady(TaskId object) REQUIRES(shared_.table.mutex());
   void OnCancel(TaskId id);
+  void Await(std::vector<TaskId>& dependants, TaskId id);
   Arguments Look(Task& task) REQUIRES(shared_.table.mutex());
+  Arguments LookAgain(Task& task, TaskId object) REQUIRES(shared_.table.mutex());
   Arguments LookAtOne(Task& task, std::size_t arg) REQUIRES(shared_.table.mutex());
   [[nodiscard]] TaskPtr Unpark(TaskPtr task);  // no longer counted as stuck
   void EmitAll(Instant now);
@@ -62,7 +68,7 @@ class Resolution {
   Park park_;
   Out out_;
   HashMap<TaskId, std::vector<TaskId>> awaited_;  // object's task → parked tasks that wait for it
-  std::vector<Accepted> waiting_for_park_;        // hold their place here: the park is full
+  std::deque<Accepted> waiting_for_park_;  // hold their place here: the park is full
   std::vector<Resolved> kept_;
   std::vector<Resolved> kept_unparked_;
   std::vector<Finished> kept_failed_;

@@ -63,9 +63,8 @@ void Scheduling::OnTask(TaskPtr task, Instant now) {
 }
 
 void Scheduling::Hold(TaskPtr task, Instant now) {
-  // A cancel that overtook it on its way here has looked for it in vain.
-  if (task->record->cancelled.load(std::memory_order_relaxed)) {
-    Cancel(*task);
+  if (IsDoomed(*task, now)) {
+    EndDoomed(*task);
     finished_.push_back({std::move(task)});
     return;
   }
@@ -143,8 +142,7 @@ bool Scheduling::MayRunInPlace(const Task& task) const {
 // Spillover had no place for these.
 void Scheduling::SpillKept(Instant now) {
   for (Spilled& event : std::exchange(kept_spilled_, {})) {
-    if (event.task->record->cancelled.load(std::memory_order_relaxed) ||
-        now > event.task->deadline) {
+    if (IsDoomed(*event.task, now)) {
       DropSpilled(std::move(event));
     } else {
       spilled_.push_back(std::move(event));

@@ -94,6 +94,7 @@ void Submission::OnSubmit(Received&& received, const wire::FrameView& frame, Ins
   group.session = received.session;
   group.connection = received.connection;
   group.transit = received.transit;
+  group.exceeds_credit = received.exceeds_credit;
   group.arrived = received.arrived;
   group.frame = std::move(received.frame);
   if (again) AnswerRepeats(group);
@@ -130,6 +131,10 @@ Reason Submission::Judge(Group& group, Instant now) const {
     group.shape = shape == nullptr ? &group.function->shape : &shape->resources;
   }
   if (ask.level != Level::kNone && !shared_.journal->Accepting()) return Reason::kJournal;
+  if (group.exceeds_credit) {
+    group.retry_after = kLeastRetry;
+    return Reason::kInFlight;
+  }
   return Reason::kNone;
 }
 

@@ -59,6 +59,7 @@ class Submission {
   struct Group : TaskGroup {
     ConnectionId connection = 0;
     Nanos transit{0};
+    bool exceeds_credit = false;
     wire::FrameView parts;
     Instant arrived;
     std::uint32_t next = 0;

@@ -43,6 +43,11 @@ void Submission::EmitAll(Instant now) {
   answers_.Flush();
   if (!kept_.empty()) {
     std::vector<Accepted> again = std::exchange(kept_, {});
+    std::erase_if(again, [&](Accepted& event) {
+      const bool doomed = IsDoomed(*event.task, now);
+      if (doomed) Drop(std::move(event));
+      return doomed;
+    });
     out_.accepted(again, now);
   }
   out_.accepted(accepted_, now);

@@ -41,6 +41,8 @@ struct Root {
   bool durable = false;          // the journal knows of it
   bool closed = false;           // takes no more from its session
   bool ended = false;            // closed and all published; takes nothing more from anybody
+  Root* next_of_session = nullptr;  // of those that OpenRoot made
+  Root* prev_of_session = nullptr;
 
   std::atomic<std::uint32_t> holders{0};
   Slab<Root>* home = nullptr;

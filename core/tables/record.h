@@ -47,7 +47,8 @@ struct Record {
   RootPtr root;            // until it ends
 
   Session* session = nullptr;
-  Record* parent = nullptr;  // while the parent is unfinished
+  Record* parent = nullptr;  // while the parent is unfinished; after that, its parent's
+  bool adopted = false;      // `parent` is that of its parent: it stays only while it is unfinished
   Record* first_child = nullptr;
   Record* next_sibling = nullptr;
   Record* prev_sibling = nullptr;

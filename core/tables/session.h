@@ -14,6 +14,7 @@
 namespace spillgate {
 
 struct Record;
+struct Root;
 
 struct Session {
   SessionId id = 0;
@@ -28,6 +29,7 @@ struct Session {
   std::uint64_t unfetched = 0;    // ended, not yet released
   std::uint64_t unfetched_bytes = 0;
   Record* records = nullptr;  // all of its records, newest first
+  Root* roots = nullptr;      // of those that OpenRoot made, the ones that have not ended
   SeenWindow seen;            // which numbers were accepted
 };
 

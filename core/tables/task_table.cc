@@ -10,6 +10,7 @@ namespace {
 
 using Siblings = Link<&Record::next_sibling, &Record::prev_sibling>;
 using OfSession = Link<&Record::next_of_session, &Record::prev_of_session>;
+using Roots = Link<&Root::next_of_session, &Root::prev_of_session>;
 using OfRecord = Link<&Waiter::next_of_record, &Waiter::prev_of_record>;
 using OfRequest = Link<&Waiter::next_of_request, &Waiter::prev_of_request>;
 using OfConnection = Link<&Request::next, &Request::prev>;
@@ -54,6 +55,7 @@ void TaskTable::EndSession(Session& session) {
     Sweep(*record);
     record = next;
   }
+  while (session.roots != nullptr) CloseRoot(*session.roots);
   sessions_.erase(session.id);
 }
 
@@ -66,7 +68,18 @@ Root* TaskTable::NewRoot() {
 }
 
 void TaskTable::AddRoot(const RootPtr& root) {
+  Session* session = FindSession(root->session);
+  SG_CHECK(session != nullptr);
+  Roots::PushFront(session->roots, root.get());
   roots_.insert({root->id, root});
+}
+
+// The root may be gone afterwards, unless somebody holds it.
+void TaskTable::DropRoot(Root& root) {
+  root.ended = true;
+  Roots::Remove(FindSession(root.session)->roots, &root);
+  const TaskId id = root.id;
+  roots_.erase(id);
 }
 
 RootPtr TaskTable::FindRoot(TaskId id) {
@@ -76,9 +89,7 @@ RootPtr TaskTable::FindRoot(TaskId id) {
 
 void TaskTable::CloseRoot(Root& root) {
   root.closed = true;
-  if (root.unfinished > 0) return;
-  root.ended = true;
-  roots_.erase(root.id);
+  if (root.unfinished == 0) DropRoot(root);
 }
 
 // ---- records
@@ -133,13 +144,22 @@ Record* TaskTable::Find(TaskId id) {
   return found == records_.end() ? nullptr : found->second;
 }
 
+// Children that go on belong to their parent's parent from now on: its cancel has to find them.
 void TaskTable::OrphanChildren(Record& record) {
+  Record* above = record.parent;
   for (Record* child = record.first_child; child != nullptr;) {
     Record* next = child->next_sibling;
     Siblings::Remove(record.first_child, child);
     child->parent = nullptr;
+    child->adopted = false;
     Release(*child);
-    Sweep(*child);
+    if (above != nullptr && child->open()) {
+      child->parent = above;
+      child->adopted = true;
+      Siblings::PushFront(above->first_child, child);
+    } else {
+      Sweep(*child);
+    }
     child = next;
   }
 }
@@ -161,10 +181,14 @@ void TaskTable::Settle(Record& record, Outcome&& outcome, Instant now) {
   --root.unfinished;
   if (root.unfinished == 0 && (root.closed || !root.explicit_open)) {
     root.ended = true;
-    if (root.explicit_open) roots_.erase(root.id);
+    if (root.explicit_open) DropRoot(root);
   }
   record.root = RootPtr();
   OrphanChildren(record);
+  if (!record.adopted) return;
+  Siblings::Remove(record.parent->first_child, &record);
+  record.parent = nullptr;
+  record.adopted = false;
 }
 
 bool TaskTable::Release(Record& record) {

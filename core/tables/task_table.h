@@ -81,6 +81,8 @@ class TaskTable {
   void ForgetConnection(ConnectionId connection) REQUIRES(mutex_);
   // The request whose deadline is nearest and has passed; null if none has.
   [[nodiscard]] Request* NextExpired(Instant now) REQUIRES(mutex_);
+  // Whether there is a request whose time can be over.
+  [[nodiscard]] bool AnyMayExpire() REQUIRES(mutex_) { return !live_with_deadline_.empty(); }
   [[nodiscard]] std::size_t requests_of(ConnectionId connection) REQUIRES(mutex_);
 
   [[nodiscard]] std::size_t records() REQUIRES(mutex_) { return records_.size(); }
@@ -112,6 +114,7 @@ class TaskTable {
   void DropDeadDue() REQUIRES(mutex_);
 
   Root* NewRoot();
+  void DropRoot(Root& root) REQUIRES(mutex_);
   void Unlink(Record& record) REQUIRES(mutex_);
   void OrphanChildren(Record& record) REQUIRES(mutex_);
 

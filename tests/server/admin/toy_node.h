@@ -60,7 +60,7 @@ class ToyNode {
   void TakeAll(std::size_t stage) { inboxes[stage]->runnable()->RunBatch(clock.Now(), 0); }
   void Leave(std::size_t stage, int count) {
     TakeAll(stage);
-    inboxes[stage]->Leave(count, 10 * count);
+    inboxes[stage]->Leave(count, std::int64_t{10} * count);
   }
   void Pass(Nanos by) {
     clock.Advance(by);

@@ -1,5 +1,5 @@
-// Snapshots that replace what is old: what may go, when, and that a crash at any moment of it leaves
-// a log that says the same.
+// Snapshots that replace what is old: what may go, when, and that a crash at any moment of it
+// leaves a log that says the same.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
+
 #include "core/base/format.h"
 #include "tests/server/journal/world.h"
 
@@ -22,18 +24,34 @@ struct Found {
 
 Found Read(FaultyFiles& files, bool salvage = false) {
   Found found;
-  const auto recovered = Recover(
-      files, {.dir = "/j", .segment_bytes = SmallLog().segment_bytes, .salvage = salvage},
-      [&](Lsn lsn, ByteView record) {
-        found.records.emplace_back(lsn, AsText(record));
-        return Status();
-      });
+  const auto recovered =
+      Recover(files, {.dir = "/j", .segment_bytes = SmallLog().segment_bytes, .salvage = salvage},
+              [&](Lsn lsn, ByteView record) {
+                found.records.emplace_back(lsn, AsText(record));
+                return Status();
+              });
   if (!recovered.ok()) {
     found.status = recovered.error();
   } else {
     found.missing = recovered.value().missing;
   }
   return found;
+}
+
+// The file that holds this text.
+std::string PathOf(FaultyFiles& files, std::string_view text) {
+  for (const std::string& path : files.Names()) {
+    if (AsText(ByteView(files.Contents(path))).find(text) != std::string_view::npos) return path;
+  }
+  ADD_FAILURE() << "no file holds \"" << text << "\"";
+  return files.Names().front();
+}
+
+void Damage(FaultyFiles& files, std::string_view text) {
+  std::vector<std::byte>& bytes = files.Contents(PathOf(files, text));
+  const std::size_t at = AsText(ByteView(bytes)).find(text);
+  if (at < bytes.size()) bytes[at] ^= std::byte{1};
+  files.Load(files.Save());  // the disk has it, too
 }
 
 // Two segments with records of several sizes, the first one left by a process that was killed.
@@ -51,7 +69,7 @@ void Write(World& world, bool stop) {
   }
 }
 
-class Damage : public testing::TestWithParam<bool> {
+class DamageTest : public testing::TestWithParam<bool> {
  protected:
   void SetUp() override {
     Write(world, GetParam());
@@ -99,7 +117,7 @@ class Damage : public testing::TestWithParam<bool> {
   int cut = 0;
 };
 
-TEST_P(Damage, AFlippedBitIsRefusedOrLeavesAnExactPrefix) {
+TEST_P(DamageTest, AFlippedBitIsRefusedOrLeavesAnExactPrefix) {
   for (const auto& [path, end] : used) {
     std::vector<std::byte>& bytes = world.files.Contents(path);
     for (std::size_t at = 0; at < end + 512 && !HasFailure(); ++at) {
@@ -115,7 +133,7 @@ TEST_P(Damage, AFlippedBitIsRefusedOrLeavesAnExactPrefix) {
   EXPECT_EQ(cut > 0, !GetParam());
 }
 
-TEST_P(Damage, ATruncatedFileIsRefusedOrLeavesAnExactPrefix) {
+TEST_P(DamageTest, ATruncatedFileIsRefusedOrLeavesAnExactPrefix) {
   for (const auto& [path, end] : used) {
     for (std::size_t size = 0; size < end + 512 && !HasFailure(); ++size) {
       if (size >= 256 && size < kPage - 256) continue;
@@ -129,36 +147,33 @@ TEST_P(Damage, ATruncatedFileIsRefusedOrLeavesAnExactPrefix) {
   EXPECT_GT(refused, 1000);
 }
 
-TEST_P(Damage, AMissingFileIsRefused) {
-  ASSERT_TRUE(world.files.Remove(used.front().first).ok());
+TEST_P(DamageTest, AMissingFileIsRefused) {
+  ASSERT_TRUE(world.files.Remove(PathOf(world.files, "record 9 of life 0")).ok());
   const Found found = Read(world.files);
   ASSERT_FALSE(found.status.ok());
   EXPECT_EQ(found.status.error().code, Code::kCorrupt);
   EXPECT_THAT(found.status.error().message, HasSubstr("--salvage"));
 }
 
-INSTANTIATE_TEST_SUITE_P(StoppedOrKilled, Damage, testing::Bool());
+INSTANTIATE_TEST_SUITE_P(StoppedOrKilled, DamageTest, testing::Bool());
 
 class Salvage : public testing::Test {
  protected:
   void SetUp() override {
     Write(world, true);
-    for (const std::string& path : world.files.Names()) {
-      if (!path.ends_with("1.segment")) continue;
-      std::vector<std::byte>& bytes = world.files.Contents(path);
-      const std::string_view text = AsText(ByteView(bytes));
-      bytes[text.find("record 9 of life 0")] ^= std::byte{1};
-    }
-    world.files.Load(world.files.Save());  // the disk has it, too
+    path = PathOf(world.files, kRecord);
+    Damage(world.files, kRecord);
   }
+  static constexpr std::string_view kRecord = "record 9 of life 0";
   World world{1};
+  std::string path;
 };
 
 TEST_F(Salvage, GoesOnWithoutWhatIsMissingAndRemembersThat) {
   const Found refused = Read(world.files);
   ASSERT_FALSE(refused.status.ok());
   EXPECT_EQ(refused.status.error().code, Code::kCorrupt);
-  EXPECT_THAT(refused.status.error().message, HasSubstr("/j/00000001.segment"));
+  EXPECT_THAT(refused.status.error().message, HasSubstr(path));
   EXPECT_THAT(refused.status.error().message, HasSubstr("from byte "));
   EXPECT_THAT(refused.status.error().message, HasSubstr("start with --salvage"));
 
@@ -202,25 +217,53 @@ TEST_F(Salvage, NewDamageIsRefusedAgain) {
   ASSERT_TRUE(world.log->Stop().ok());
   world.Crash();
   ASSERT_TRUE(Read(world.files).status.ok());
-  for (const std::string& path : world.files.Names()) {
-    std::vector<std::byte>& bytes = world.files.Contents(path);
-    const std::size_t at = AsText(ByteView(bytes)).find("later 1");
-    if (at != std::string_view::npos) bytes[at] ^= std::byte{1};
-  }
+  Damage(world.files, "later 1");
   const Found found = Read(world.files);
   ASSERT_FALSE(found.status.ok());
   EXPECT_THAT(found.status.error().message, HasSubstr("records 52 to 52 are missing"));
 }
 
 TEST_F(Salvage, SetsAFileWithADamagedHeaderAside) {
-  world.files.Contents("/j/00000001.segment")[20] ^= std::byte{4};
+  world.files.Contents(path)[20] ^= std::byte{4};
   const Found refused = Read(world.files);
   ASSERT_FALSE(refused.status.ok());
-  EXPECT_THAT(refused.status.error().message, HasSubstr("header of /j/00000001.segment"));
+  EXPECT_THAT(refused.status.error().message, HasSubstr("header of " + path));
   const Found salvaged = Read(world.files, true);
   ASSERT_TRUE(salvaged.status.ok()) << salvaged.status.error().message;
   EXPECT_FALSE(salvaged.records.empty());
-  EXPECT_THAT(world.files.Names(), testing::Contains("/j/00000001.segment.damaged"));
+  EXPECT_THAT(world.files.Names(), testing::Contains(path + ".damaged"));
+}
+
+// Whoever knows an earlier stamp, as anybody might who has seen an old file, still cannot write a
+// record that is taken for a block, and so make the node refuse to start.
+TEST(Recovery, WhatAClientWroteIsNeverTakenForABlock) {
+  World world(1);
+  ASSERT_TRUE(world.Start().ok());
+  world.Append(Level::kSync, "first");
+  world.Step();
+  SegmentHeader earlier;
+  const std::string first = PathOf(world.files, "first");
+  ASSERT_EQ(ReadHeader(world.files.Contents(first), earlier), HeaderState::kGood);
+  ASSERT_TRUE(world.log->Stop().ok());
+  world.Crash();
+  ASSERT_TRUE(world.Start().ok());
+
+  constexpr std::size_t kRecordAt = kPage + sizeof(BlockHeader) + JournalBytes::kPerRecord;
+  constexpr std::size_t kForgedAt = kPage + 2 * sizeof(BlockHeader);
+  std::string record(kForgedAt - kRecordAt, 'x');
+  std::array<std::byte, sizeof(BlockHeader)> forged{};
+  Seal(forged, {.stamp = earlier.stamp, .first = 1000, .synced = 999}, earlier.generation + 1,
+       kForgedAt);
+  record += AsText(forged);
+  world.Append(Level::kAsync, record);
+  world.Step();
+  const std::string second = PathOf(world.files, AsText(forged));
+  ASSERT_EQ(AsText(ByteView(world.files.Contents(second))).find(AsText(forged)), kForgedAt);
+  world.Crash();
+  Damage(world.files, record);
+  const Found found = Read(world.files);
+  ASSERT_TRUE(found.status.ok()) << found.status.error().message;
+  EXPECT_EQ(found.records.size(), 1U);
 }
 
 TEST(Recovery, AnUnreadableDiskIsNotTakenForTheEndOfTheLog) {
@@ -236,7 +279,7 @@ TEST(Recovery, AFileOfANewerVersionIsRefusedBySayingSo) {
   World world(1);
   Write(world, true);
   SegmentHeader header;
-  std::vector<std::byte>& bytes = world.files.Contents("/j/00000001.segment");
+  std::vector<std::byte>& bytes = world.files.Contents(PathOf(world.files, "record 9"));
   ASSERT_EQ(ReadHeader(bytes, header), HeaderState::kGood);
   bytes[offsetof(SegmentHeader, version)] = std::byte{2};
   const Found found = Read(world.files);

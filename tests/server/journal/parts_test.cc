@@ -85,7 +85,8 @@ TEST(SegmentStore, KnowsItsFilesByTheirNames) {
 // An intake with the owner's side of it, as a Journal.
 class Bench final : public Journal {
  public:
-  Bench(std::size_t new_work, std::size_t completion) : intake(new_work, completion, 1) {}
+  Bench(std::size_t new_work, std::size_t completion)
+      : intake({.new_work = new_work, .completion = completion, .most_body = 1 << 20}, 1) {}
   [[nodiscard]] bool Accepting() const override { return intake.accepting(); }
   [[nodiscard]] JournalState State() const override { return {}; }
   [[nodiscard]] bool WantsCompaction(std::uint64_t) const override { return false; }
@@ -126,7 +127,8 @@ TEST(Intake, KeepsTheOrderOfCommitsWhateverTheirSize) {
       // Some are copied, some fill a chunk, some are too large for one.
       const std::size_t size = round % 9 == 0 ? 90'000 : static_cast<std::size_t>(round * 20);
       expected.emplace_back(size, static_cast<char>('a' + i));
-      EXPECT_EQ(batch.Append(Level::kAsync, {AsBytes(expected.back())}), std::optional<unsigned>(i));
+      EXPECT_EQ(batch.Append(Level::kAsync, {AsBytes(expected.back())}),
+                std::optional<unsigned>(i));
     }
     const Lsn first = batch.Commit();
     EXPECT_EQ(first, next);
@@ -142,6 +144,21 @@ TEST(Intake, KeepsTheOrderOfCommitsWhateverTheirSize) {
   EXPECT_EQ(journal.intake.reserved(), bytes);
   journal.intake.Release(blocks, blocks.size());
   EXPECT_EQ(journal.intake.reserved(), 0U);
+}
+
+TEST(Intake, MakesNoBlockThatASegmentCannotTake) {
+  Intake intake({.new_work = 1 << 20, .most_body = 1000}, 1);
+  std::vector<Block> blocks;
+  for (int i = 0; i < 10; ++i) {
+    JournalBytes bytes;
+    bytes.memory = std::make_unique<std::byte[]>(1000);
+    bytes.body = 400;
+    bytes.records = 1;
+    EXPECT_EQ(intake.Commit(bytes), i + 1U);
+  }
+  intake.Take(blocks, Instant());
+  EXPECT_EQ(blocks.size(), 5U);
+  for (const Block& block : blocks) EXPECT_EQ(block.body, 800U);
 }
 
 TEST(Intake, UsesItsMemoryAgain) {
@@ -218,7 +235,8 @@ TEST(NoJournal, RefusesEverythingAndSaysHowToGetOne) {
 }
 
 TEST(SyncRule, WaitsForMoreOnlyWhenMoreIsLikely) {
-  const Pace pace{.sync_interval = milliseconds(10), .group_records = 64, .linger = microseconds(200)};
+  const Pace pace{
+      .sync_interval = milliseconds(10), .group_records = 64, .linger = microseconds(200)};
   const Instant start = Instant() + milliseconds(100);
   struct Case {
     const char* what;

@@ -5,16 +5,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <condition_variable>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <mutex>
 #include <thread>
 
 #include "core/base/format.h"
 #include "server/journal/log.h"
 #include "server/journal/posix_files.h"
+#include "tests/server/journal/announcements.h"
 
 namespace spillgate::journal {
 namespace {
@@ -40,27 +39,15 @@ class PosixTest : public testing::Test {
   ~PosixTest() override { std::filesystem::remove_all(dir); }
 
   Result<std::unique_ptr<Log>> Open(const Deliver& deliver) {
-    return Log::Open(options, files, clock, deliver, [this](const Durable& now) {
-      const std::lock_guard lock(mutex);
-      durable = now;
-      changed.notify_all();
-    });
-  }
-  // False after a time that no machine needs.
-  bool WaitFor(Lsn lsn, Level level) {
-    std::unique_lock lock(mutex);
-    return changed.wait_for(lock, std::chrono::seconds(60), [&] {
-      return (level == Level::kSync ? durable.synced : durable.written) >= lsn;
-    });
+    return Log::Open(options, files, clock, deliver,
+                     [this](const Durable& now) { announced.Add(now); });
   }
 
   std::string dir;
   LogOptions options;
   PosixFiles files;
   SteadyClock clock;
-  std::mutex mutex;
-  std::condition_variable changed;
-  Durable durable;
+  Announcements announced;
 };
 
 const Deliver kIgnore = [](Lsn, ByteView) { return Status(); };
@@ -90,13 +77,13 @@ TEST_F(PosixTest, ThreadsThatAppendAtOnceFindAllOfItAgainInTheirOrder) {
           const std::uint32_t records = batch.size();
           const Lsn last = batch.Commit() + records - 1;
           const bool waits = i % (10 * kRecords) == kRecords - 1;
-          EXPECT_TRUE(!waits || WaitFor(last, level));
+          EXPECT_TRUE(!waits || announced.WaitFor(last, level));
         }
       });
     }
     for (std::thread& thread : threads) thread.join();
     EXPECT_TRUE(log.Stop().ok());
-    EXPECT_EQ(durable.synced, kThreads * kBatches * kRecords);
+    EXPECT_EQ(announced.last().synced, kThreads * kBatches * kRecords);
   }
   std::vector<std::uint32_t> next(kThreads);
   auto opened = Open([&](Lsn, ByteView bytes) {
@@ -121,7 +108,7 @@ TEST_F(PosixTest, AProcessThatIsKilledLosesNothingWritten) {
     for (std::uint32_t i = 0; i < 1000; ++i) {
       if (!batch.Append(Level::kAsync, {std::as_bytes(std::span(&i, 1))})) _exit(2);
     }
-    if (!WaitFor(batch.Commit() + 999, Level::kAsync)) _exit(3);
+    if (!announced.WaitFor(batch.Commit() + 999, Level::kAsync)) _exit(3);
     kill(getpid(), SIGKILL);
   }
   int how = 0;
@@ -151,8 +138,8 @@ TEST_F(PosixTest, OneProcessAtATimeHasTheFolder) {
 TEST_F(PosixTest, SpareFilesAreMadeAndFilledWhileNobodyAppends) {
   auto opened = Open(kIgnore);
   ASSERT_TRUE(opened.ok());
-  // Two of a MiB: made, then written in slices of one.
-  for (int step = 0; step < 8; ++step) {
+  // Two of a MiB: made, then written in slices of a quarter.
+  for (int step = 0; step < 12; ++step) {
     std::this_thread::yield();
     const Instant due = opened.value()->Step();
     while (due != kNever && clock.Now() < due) std::this_thread::yield();
@@ -169,7 +156,8 @@ TEST_F(PosixTest, ErrorsNameThePathAndTheCause) {
   const auto missing = files.Open(dir + "/nothing");
   ASSERT_FALSE(missing.ok());
   EXPECT_EQ(missing.error().code, Code::kNotFound);
-  EXPECT_EQ(missing.error().message, Format("cannot open {}/nothing: No such file or directory", dir));
+  EXPECT_EQ(missing.error().message,
+            Format("cannot open {}/nothing: No such file or directory", dir));
   std::ofstream(dir + "/file") << "x";
   EXPECT_FALSE(files.MakeDir(dir + "/file/below").ok());
   EXPECT_FALSE(files.List(dir + "/file").ok());

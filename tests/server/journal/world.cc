@@ -32,8 +32,7 @@ Status World::Start() {
   Replay replay;
   const Durable before = std::exchange(durable, {});
   auto opened = Log::Open(
-      options, files, clock,
-      [&](Lsn lsn, ByteView record) { return See(replay, lsn, record); },
+      options, files, clock, [&](Lsn lsn, ByteView record) { return See(replay, lsn, record); },
       [this](const Durable& now) { OnDurable(now); });
   if (!opened.ok()) return opened.error();
   log = std::move(opened).value();
@@ -129,7 +128,8 @@ void World::Work() {
       record = Format("del {}", victim->first);
     } else {
       const std::size_t size = Below(20) == 0 ? Below(5000) : Below(200);
-      record = Put(Format("k{}", next_key_++), std::string(size, static_cast<char>('a' + Below(26))));
+      record =
+          Put(Format("k{}", next_key_++), std::string(size, static_cast<char>('a' + Below(26))));
     }
     const Level level = Below(4) == 0 ? Level::kSync : Level::kAsync;
     // In two parts, as a stage has them.

@@ -1,5 +1,6 @@
-// World: an owner of records on a disk that fails. It keeps what it appended, what was announced and
-// when, and at each start compares what the log delivers with that. Time is a clock that it moves.
+// World: an owner of records on a disk that fails. It keeps what it appended, what was announced
+// and when, and at each start compares what the log delivers with that. Time is a clock that it
+// moves.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +23,8 @@ inline constexpr Nanos kStep = std::chrono::milliseconds(1);
 
 class World {
  public:
-  explicit World(std::uint64_t seed) : files(seed), random(seed * 77 + 1), options(SmallLog(seed)) {}
+  explicit World(std::uint64_t seed)
+      : files(seed), random(seed * 77 + 1), options(SmallLog(seed)) {}
 
   // Opens the log and compares. An error is the log's refusal to start.
   [[nodiscard]] Status Start();

@@ -1,0 +1,481 @@
+#!/usr/bin/env python3
+"""The command against a real node: every verb, every exit code, and what a signal does.
+
+The programs are those in the folder $SPILLGATE_BIN, by default build/bin.
+"""
+
+import base64
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from node import BIN, Node  # noqa: E402  pylint: disable=wrong-import-position
+
+COMMAND = str(BIN / "spillgate")
+PATIENCE = 60.0  # seconds: for what takes milliseconds on a machine with nothing else to do
+ID = re.compile(r"[0-9a-f]{16}-[0-9]+")
+LONG = "600000000"  # microseconds that a task sleeps whose end nobody waits for
+UNKNOWN = "00c5a1e2b7d94f36-17"
+
+
+def environment(folder: str, **more: str) -> dict[str, str]:
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("SPILLGATE_")}
+    return {**clean, "XDG_RUNTIME_DIR": folder, "XDG_STATE_HOME": folder, "TMPDIR": folder, **more}
+
+
+def until(condition, what: str, patience: float = PATIENCE):
+    """Waits for something outside of this process that tells nobody when it happens."""
+    end = time.monotonic() + patience
+    while time.monotonic() < end:
+        if result := condition():
+            return result
+        time.sleep(0.02)
+    raise AssertionError(f"not within {patience} s: {what}")
+
+
+class CommandNode(Node):
+    """With the command beside it, which finds it by $SPILLGATE_ADDRESS and speaks in bytes."""
+
+    def __init__(self, *settings: str):
+        super().__init__(*settings)
+        self.environment = environment(str(self.dir), SPILLGATE_ADDRESS=self.address)
+
+    def spillgate(
+        self, *words: str, data: bytes = b"", **variables: str
+    ) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            [COMMAND, *words],
+            env={**self.environment, **variables},
+            input=data,
+            capture_output=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+
+    def begin(self, *words: str) -> subprocess.Popen:
+        return subprocess.Popen(
+            [COMMAND, *words],
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    def told(self, *words: str) -> dict:
+        """In JSON, whatever the exit code."""
+        return json.loads(self.spillgate("-o", "json", *words).stdout)
+
+    def state(self, task: str) -> str:
+        [status] = self.told("status", task)["statuses"]
+        return status.get("fate", status["state"])
+
+
+class Case(unittest.TestCase):
+    node: CommandNode
+
+    def run_ok(self, *words: str, data: bytes = b"") -> bytes:
+        done = self.node.spillgate(*words, data=data)
+        self.assertEqual((done.returncode, done.stderr), (0, b""), words)
+        return done.stdout
+
+    def fails(self, code: int, says: str, *words: str, data: bytes = b"", **variables: str) -> str:
+        done = self.node.spillgate(*words, data=data, **variables)
+        err = done.stderr.decode()
+        self.assertEqual(done.returncode, code, (words, err))
+        self.assertIn(says, err, words)
+        self.assertTrue(all(line.startswith("spillgate: ") for line in err.splitlines()), err)
+        return err
+
+
+class Verbs(Case):
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.node = cls.enterClassContext(CommandNode())
+
+    # ---- submit and run
+
+    def test_wait_prints_the_value(self) -> None:
+        self.assertEqual(self.run_ok("submit", "echo", "--arg", "hello", "--wait"), b"hello\n")
+        self.assertEqual(self.run_ok("run", "sum", "--arg", "1", "--arg", "-5", "--text", "7"), b"3\n")
+
+    def test_arguments_come_in_their_order_and_unchanged(self) -> None:
+        raw = bytes(range(256))
+        path = self.node.dir / "argument"
+        path.write_bytes(raw)
+        first = self.run_ok("submit", "echo", "--arg", "[1,2]").decode().strip()
+        self.assertRegex(first, ID)
+        joined = self.run_ok(
+            "run", "concat", "--text", "@a", "--future", first, "--arg", f"@{path}", "--arg", "",
+            "--arg", "-", "--text", "-", data=b"from stdin\n",
+        )
+        self.assertEqual(joined, b"@a[1,2]" + raw + b"from stdin\n-" + b"\n")
+
+    def test_a_large_argument_goes_through(self) -> None:
+        big = os.urandom(3_000_000)
+        path = self.node.dir / "value"
+        done = self.node.spillgate("run", "echo", "--arg", "-", "--output", str(path), data=big)
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, b"", b""))
+        self.assertTrue(path.read_bytes() == big, "the value came back otherwise")
+
+    def test_count_makes_as_many_tasks(self) -> None:
+        ids = self.run_ok("submit", "noop", "--count", "2500").decode().split()
+        self.assertEqual(len(set(ids)), 2500)
+        self.assertTrue(all(ID.fullmatch(task) for task in ids))
+        values = self.run_ok("submit", "echo", "--arg", "x", "-n", "1500", "--wait")
+        self.assertEqual(values, b"x\n" * 1500)
+
+    def test_several_returns(self) -> None:
+        words = ("echo", "--arg", "a", "--arg", "b", "--arg", "c", "--returns", "3")
+        self.assertEqual(self.run_ok("submit", *words, "--wait"), b"a\nb\nc\n")
+        task = self.run_ok("submit", *words).decode().strip()
+        self.assertEqual(self.run_ok("get", f"{task}:2"), b"c")
+        self.assertEqual(self.run_ok("get", f"{task}:1", task), b"b\na\n")
+
+    def test_classes_shapes_and_hints_are_taken(self) -> None:
+        for cls in ("critical", "high", "normal", "sheddable"):
+            words = ("--class", cls, "--shape", "cpu=1", "--cost-hint", "1ms", "--deadline", "50s")
+            self.assertEqual(self.run_ok("run", "echo", "--arg", cls, *words), cls.encode() + b"\n")
+        self.fails(2, "camera", "run", "noop", "--shape", "camera=1")
+
+    def test_a_failed_task_is_1_and_says_why(self) -> None:
+        self.assertIn("boom", self.fails(1, "boom", "run", "fail", "--arg", "boom"))
+        err = self.fails(1, "boom", "submit", "fail", "--arg", "boom", "--wait", "-n", "10")
+        self.assertIn("7 more tasks failed", err)
+        self.fails(1, "no_such_function", "submit", "no_such_function")
+
+    def test_a_failed_argument_names_its_cause(self) -> None:
+        bad = self.run_ok("submit", "fail", "--arg", "boom").decode().strip()
+        done = self.node.spillgate("-o", "json", "run", "echo", "--future", bad)
+        self.assertEqual(done.returncode, 1)
+        failure = json.loads(done.stdout)["failure"]
+        self.assertEqual((failure["kind"], failure["cause"]), ("dependency_failed", bad))
+
+    def test_json_of_submissions(self) -> None:
+        plain = self.node.told("submit", "noop", "-n", "2")
+        self.assertEqual(plain["schema"], "spillgate.submit/1")
+        self.assertEqual([task["verdict"] for task in plain["tasks"]], ["accepted"] * 2)
+        waited = self.node.told("submit", "echo", "--arg", "ä", "--wait")
+        self.assertEqual(waited["tasks"][0]["values"],
+                         [{"size": 2, "encoding": "text", "value": "ä"}])
+        one = self.node.told("run", "fail", "--arg", "boom")
+        self.assertEqual((one["schema"], one["failure"]["reason"]), ("spillgate.run/1", "task_error"))
+
+    # ---- time
+
+    def test_no_result_in_time_is_124_and_cancels(self) -> None:
+        done = self.node.spillgate("-o", "json", "run", "sleep", "--arg", LONG, "--timeout", "300ms")
+        self.assertEqual(done.returncode, 124, done.stderr)
+        task = json.loads(done.stdout)["id"]
+        until(lambda: self.node.state(task) != "unfinished", "the task is cancelled, and let go of")
+
+    def test_detached_tasks_run_on(self) -> None:
+        words = ("submit", "sleep", "--arg", LONG, "--wait", "--detach", "--timeout", "300ms")
+        err = self.fails(124, "it runs on", *words)
+        task = ID.search(err)[0]
+        self.assertEqual(self.node.state(task), "unfinished")
+        self.run_ok("cancel", task)
+        until(lambda: self.node.state(task) == "cancelled", "the task is cancelled")
+
+    def test_a_deadline_that_passes_is_124(self) -> None:
+        self.fails(124, "deadline", "run", "sleep", "--arg", LONG, "--deadline", "200ms")
+
+    def test_the_timeout_may_come_from_the_environment(self) -> None:
+        self.fails(124, "", "run", "sleep", "--arg", LONG, SPILLGATE_TIMEOUT="300ms")
+
+    # ---- get, wait, cancel, status
+
+    def test_get_writes_the_bytes_and_nothing_else(self) -> None:
+        raw = bytes(range(256))
+        task = self.node.spillgate("submit", "echo", "--arg", "-", data=raw).stdout.decode().strip()
+        self.assertEqual(self.run_ok("get", task), raw)
+        self.assertEqual(self.run_ok("get", task), raw, "a second time")
+        path = self.node.dir / "got"
+        self.assertEqual(self.run_ok("get", task, "--output", str(path)), b"")
+        self.assertEqual(path.read_bytes(), raw)
+        [value] = self.node.told("get", task)["values"]
+        self.assertEqual((value["id"], value["encoding"], value["size"]), (task, "base64", 256))
+        self.assertEqual(base64.b64decode(value["value"]), raw)
+        self.fails(1, "/nonexistent/x", "get", task, "--output", "/nonexistent/x")
+
+    def test_get_of_what_is_not_there(self) -> None:
+        self.fails(1, UNKNOWN, "get", UNKNOWN)
+        task = self.run_ok("submit", "echo", "--arg", "x").decode().strip()
+        done = self.node.spillgate("-o", "json", "get", UNKNOWN, task)
+        self.assertEqual(done.returncode, 1)
+        gone, there = json.loads(done.stdout)["values"]
+        self.assertEqual((gone["failure"]["kind"], there["value"]), ("gone", "x"))
+        self.fails(1, f"{task}:5", "get", f"{task}:5")
+
+    def test_wait_for_some_of_several(self) -> None:
+        slow = self.run_ok("submit", "sleep", "--arg", LONG).decode().strip()
+        quick = self.run_ok("submit", "noop").decode().strip()
+        self.assertEqual(self.run_ok("wait", slow, quick, "-k", "1").decode().split(), [quick])
+        ids = f"{quick}\n{quick}\n".encode()
+        self.assertEqual(self.run_ok("wait", "-", data=ids).decode().split(), [quick, quick])
+        waited = self.node.told("wait", "-k", "1", slow, quick)
+        self.assertEqual(waited["schema"], "spillgate.wait/1")
+        self.assertEqual((waited["ready"], waited["pending"], waited["timed_out"]),
+                         ([quick], [slow], False))
+        self.fails(124, "", "wait", slow, "--timeout", "300ms")
+        self.fails(124, "", "get", slow, "--timeout", "300ms")
+        self.assertIn(b"1 asked to stop", self.run_ok("cancel", slow))
+        self.assertEqual(self.run_ok("wait", slow).decode().split(), [slow])
+        self.fails(1, "cancelled", "get", slow)
+
+    def test_cancel_of_what_has_ended_is_1(self) -> None:
+        task = self.run_ok("submit", "noop").decode().strip()
+        self.run_ok("wait", task)
+        done = self.node.spillgate("-o", "json", "cancel", task, UNKNOWN)
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(json.loads(done.stdout), {
+            "schema": "spillgate.cancel/1", "asked_to_stop": 0, "already_done": 2})
+
+    def test_status_of_tasks(self) -> None:
+        task = self.run_ok("submit", "fail", "--arg", "boom").decode().strip()
+        self.run_ok("wait", task)
+        table = self.run_ok("status", task).decode().splitlines()
+        self.assertRegex(table[0], r"^ID +STATE +REASON +AGE +RUNS$")
+        self.assertRegex(table[1], rf"^{task} +failed +task_error ")
+        done = self.node.spillgate("-o", "json", "status", task, UNKNOWN)
+        self.assertEqual(done.returncode, 1, "one of them is not known")
+        known, unknown = json.loads(done.stdout)["statuses"]
+        self.assertEqual((known["fate"], unknown["state"]), ("failed", "unknown"))
+
+    # ---- the node
+
+    def test_status_of_the_node(self) -> None:
+        table = self.run_ok("status").decode()
+        self.assertRegex(table, r"(?m)^state +ready$")
+        figures = self.node.told("status")
+        self.assertEqual(figures["schema"], "spillgate.status/1")
+        self.assertTrue(figures["ready"])
+
+    def test_stages(self) -> None:
+        self.run_ok("run", "noop")
+        names = ["submission", "resolution", "scheduling", "spillover", "execution", "publication"]
+        lines = self.node.spillgate("stages").stdout.decode().splitlines()
+        self.assertRegex(lines[0], r"^STAGE +STATE +HELD/CAP .* ADMISSION$")
+        self.assertEqual([line.split()[0] for line in lines[1:]], names)
+        figures = self.node.told("stages")
+        self.assertEqual(figures["schema"], "spillgate.stages/1")
+        self.assertEqual([stage["stage"] for stage in figures["stages"]], names)
+
+    def test_watch_goes_on_until_a_signal(self) -> None:
+        watch = self.node.begin("-o", "json", "stages", "--watch=20ms")
+        try:
+            for _ in range(3):
+                self.assertIn("stages", json.loads(watch.stdout.readline()))
+            watch.send_signal(signal.SIGINT)
+            watch.communicate(timeout=PATIENCE)
+            self.assertEqual(watch.returncode, 0)
+        finally:
+            watch.kill()
+            watch.communicate()
+
+    def test_version(self) -> None:
+        version = self.node.told("version")
+        self.assertEqual(version["schema"], "spillgate.version/1")
+        self.assertTrue(version["node"]["reachable"])
+        self.assertEqual(version["node"]["version"], version["version"])
+
+    # ---- mistakes
+
+    def test_usage_is_2(self) -> None:
+        self.fails(2, "spillgate --help")
+        self.fails(2, "did you mean 'submit'?", "submti")
+        self.fails(2, "is no id", "get", "17")
+        self.fails(2, "stdin", "run", "concat", "--arg", "-", "--arg", "-")
+        self.fails(2, "No such file", "run", "echo", "--arg", "@/nonexistent/x")
+
+    def test_no_node_is_69(self) -> None:
+        nowhere = f"unix://{self.node.dir}/nobody.sock"
+        self.fails(69, "nobody.sock", "-a", nowhere, "--timeout", "1s", "status")
+        self.fails(69, "127.0.0.1:1", "status", SPILLGATE_ADDRESS="tcp://127.0.0.1:1")
+
+    def test_bad_config_is_78(self) -> None:
+        path = self.node.dir / "bad.toml"
+        path.write_text("[limits]\nprak = 7\n", encoding="utf-8")
+        self.fails(78, f"{path}:2:1: error:", "config", "check", "-c", str(path))
+        self.fails(78, "did you mean", "config", "print", "-c", str(path))
+        self.fails(78, f"{path}:2:1", "up", "--background", "--private", "-c", str(path))
+        foreground = self.node.spillgate("up", "-c", str(path))
+        self.assertEqual(foreground.returncode, 78, foreground.stderr)
+
+    # ---- signals
+
+    def test_a_signal_cancels_what_was_submitted(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            before = self.node.told("status")["tasks"]
+            run = self.node.begin("submit", "sleep", "--arg", LONG, "--wait", "-n", "3")
+            try:
+                until(lambda: self.node.told("status")["tasks"]["accepted"]
+                      >= before["accepted"] + 3, "the tasks are accepted")
+                run.send_signal(number)
+                out, err = run.communicate(timeout=PATIENCE)
+            finally:
+                run.kill()
+                run.communicate()
+            self.assertEqual((run.returncode, out), (128 + number, b""), err)
+            self.assertIn(b"3 of this command's tasks were asked to stop", err)
+            until(lambda: self.node.told("status")["tasks"]["ended"]["cancelled"]
+                  >= before["ended"]["cancelled"] + 3, "the tasks are cancelled")
+
+
+class Shedding(Case):
+    """A node with room for four tasks, and two threads that run some of them."""
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.node = cls.enterClassContext(CommandNode("limits.in_flight=4"))
+
+    def setUp(self) -> None:
+        """Nothing runs when a test begins."""
+        until(lambda: self.node.told("status")["in_flight"]["count"] == 0, "the node is empty")
+
+    def refused(self) -> int:
+        stages = self.node.told("stages")["stages"]
+        return next(stage["refused"] for stage in stages if stage["stage"] == "submission")
+
+    def fill(self) -> list[str]:
+        """Tasks that take all the room there is; their ids."""
+        done = self.node.spillgate("submit", "sleep", "--arg", LONG, "-n", "20")
+        self.assertEqual(done.returncode, 75, done.stderr)
+        tasks = done.stdout.decode().split()
+        self.addCleanup(self.node.spillgate, "cancel", *tasks)
+        return tasks
+
+    def test_shed_is_75_and_said_at_once(self) -> None:
+        begun = time.monotonic()
+        words = ("submit", "sleep", "--arg", LONG, "-n", "5000", "--timeout", "50s")
+        done = self.node.spillgate("-o", "json", *words)
+        self.assertLess(time.monotonic() - begun, 20, "without waiting for room")
+        self.assertEqual(done.returncode, 75, done.stderr)
+        self.assertIn(b"spillgate: shed: ", done.stderr)
+        told = json.loads(done.stdout)
+        accepted = [task["id"] for task in told["tasks"] if task["verdict"] == "accepted"]
+        rejected = [task for task in told["tasks"] if task["verdict"] == "rejected"]
+        self.addCleanup(self.run_ok, "cancel", *accepted)
+        self.assertEqual(len(accepted) + len(rejected) + told["not_submitted"], 5000)
+        self.assertTrue(1 <= len(accepted) <= 4, accepted)
+        for task in rejected:
+            self.assertEqual(task["failure"]["kind"], "shed")
+            self.assertEqual(task["failure"]["stage"], "submission")
+            self.assertIn("retry_after_us", task["failure"])
+        held = self.node.told("status")["in_flight"]["count"]
+        self.assertEqual(held, len(accepted), "what was rejected is not there")
+
+    def test_a_full_node_refuses_and_answers(self) -> None:
+        self.fill()
+        self.fails(75, "shed", "run", "noop")
+        self.fails(75, "shed", "submit", "noop", "--wait")
+        self.fails(75, "shed", "submit", "noop", "--wait", "-n", "300")
+        self.assertEqual(self.node.spillgate("status").returncode, 0)
+
+    def test_what_is_running_is_waited_for_when_others_are_shed(self) -> None:
+        words = ("submit", "sleep", "--arg", "300000", "--arg", "x", "--wait", "-n", "20")
+        done = self.node.spillgate(*words)
+        self.assertEqual(done.returncode, 75, done.stderr)
+        values = done.stdout.decode().split()
+        self.assertTrue(1 <= len(values) <= 4, values)
+        self.assertEqual(set(values), {"x"})
+
+    def test_retries_wait_for_room(self) -> None:
+        tasks = self.fill()
+        before = self.refused()
+        run = self.node.begin("run", "echo", "--arg", "x", "--retries", "100")
+        try:
+            until(lambda: self.refused() > before, "it was refused")
+            self.run_ok("cancel", *tasks)
+            out, err = run.communicate(timeout=PATIENCE)
+        finally:
+            run.kill()
+            run.communicate()
+        self.assertEqual((run.returncode, out), (0, b"x\n"), err)
+
+
+class Up(Case):
+    def setUp(self) -> None:
+        self.folder = tempfile.TemporaryDirectory(prefix="sg-up-")
+        self.addCleanup(self.folder.cleanup)
+        self.environment = environment(self.folder.name)
+
+    def spillgate(self, *words: str) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            [COMMAND, *words], env=self.environment, capture_output=True, text=True,
+            timeout=PATIENCE, check=False, stdin=subprocess.DEVNULL,
+        )
+
+    def private_dirs(self) -> list[pathlib.Path]:
+        return list(pathlib.Path(self.folder.name).glob("spillgate-*"))
+
+    def end(self, address: str) -> None:
+        self.assertEqual(self.spillgate("-a", address, "drain").returncode, 0)
+        until(lambda: self.spillgate("-a", address, "--timeout", "1s", "status").returncode == 69,
+              "the node is gone")
+
+    def test_a_private_node_in_the_background(self) -> None:
+        up = self.spillgate("-o", "json", "up", "--background", "--private")
+        self.assertEqual(up.returncode, 0, up.stderr)
+        told = json.loads(up.stdout)
+        self.assertEqual(told["schema"], "spillgate.up/1")
+        self.assertTrue(pathlib.Path(told["log"]).exists())
+        run = self.spillgate("-a", told["address"], "run", "echo", "--arg", "hello")
+        self.assertEqual(run.stdout, "hello\n", run.stderr)
+        self.end(told["address"])
+        until(lambda: not self.private_dirs(), "its folder is gone")
+
+    def test_the_users_own_node_in_the_background(self) -> None:
+        up = self.spillgate("up", "--background", "--set", "listen.admin=")
+        self.assertEqual(up.returncode, 0, up.stderr)
+        address = up.stdout.strip()
+        self.assertEqual(address, f"unix://{self.folder.name}/spillgate/default.sock")
+        try:
+            self.assertEqual(self.spillgate("run", "noop").returncode, 0, "found without an address")
+            again = self.spillgate("up", "--background", "--set", "listen.admin=")
+            self.assertEqual(again.returncode, 1)
+            self.assertIn("serving", again.stderr)
+        finally:
+            self.end(address)
+
+    def test_a_private_node_in_the_foreground(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            up = subprocess.Popen(
+                [COMMAND, "up", "--private"], env=self.environment, stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            )
+            try:
+                [folder] = until(self.private_dirs, "the folder is there")
+                address = f"unix://{folder}/node.sock"
+                until(lambda: self.spillgate("-a", address, "--timeout", "1s", "status").returncode
+                      == 0, "the node is ready")
+                up.send_signal(number)
+                self.assertEqual(up.wait(PATIENCE), 0)
+                self.assertEqual(self.private_dirs(), [])
+            finally:
+                up.kill()
+                up.wait()
+
+    def test_a_node_that_cannot_start_says_why(self) -> None:
+        up = self.spillgate("up", "--background", "--private", "--set",
+                            "library.x.path=/nonexistent/x.so")
+        self.assertEqual(up.returncode, 1, up.stderr)
+        self.assertIn("/nonexistent/x.so", up.stderr)
+        self.assertEqual((up.stdout, self.private_dirs()), ("", []))
+
+    def test_the_address_says_where_to_listen(self) -> None:
+        address = f"unix://{self.folder.name}/here.sock"
+        up = self.spillgate("-a", address, "up", "--background", "--private")
+        self.assertEqual((up.returncode, up.stdout.strip()), (0, address), up.stderr)
+        self.end(address)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,141 @@
+#!/usr/bin/env python3
+"""kill -9 of the node at random moments of a replay at level async, and of its workers: nothing that
+was acknowledged is lost, nothing is published twice, and the results are right.
+
+SPILLGATE_KILLS sets how often (default 4); ops/test all asks for 20.
+"""
+
+import json
+import os
+import pathlib
+import random
+import subprocess
+import sys
+import time
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from node import BIN, Node  # noqa: E402  pylint: disable=wrong-import-position
+
+KILLS = int(os.environ.get("SPILLGATE_KILLS", "4"))
+SEED = int(os.environ.get("SPILLGATE_SEED", "1"))
+
+
+def chain(width: int, depth: int, runtime_s: float) -> dict:
+    """A workflow in WfFormat 1.5: `depth` levels of `width` tasks, each needs two of the level above."""
+    tasks, runs = [], []
+    for level in range(depth):
+        for i in range(width):
+            name = f"t{level}_{i}"
+            parents = [f"t{level - 1}_{j % width}" for j in (i, i + 1)] if level else []
+            children = [f"t{level + 1}_{j % width}" for j in (i, i - 1)] if level + 1 < depth else []
+            tasks.append(
+                {
+                    "name": name,
+                    "id": name,
+                    "parents": sorted(set(parents)),
+                    "children": sorted(set(children)),
+                    "inputFiles": [],
+                    "outputFiles": [],
+                }
+            )
+            runs.append({"id": name, "runtimeInSeconds": runtime_s})
+    return {
+        "name": "levels",
+        "schemaVersion": "1.5",
+        "workflow": {
+            "specification": {"tasks": tasks, "files": []},
+            "execution": {"makespanInSeconds": 0, "executedAt": "2026-01-01T00:00:00Z", "tasks": runs},
+        },
+    }
+
+
+def workers_of(pid: int) -> list[int]:
+    found = []
+    for entry in pathlib.Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            parent = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1])
+            name = (entry / "comm").read_text().strip()
+        except (OSError, IndexError):
+            continue
+        if parent == pid and name == "sg-worker":
+            found.append(int(entry.name))
+    return found
+
+
+class Restarts(unittest.TestCase):
+    def replay(self, node: Node, level: str) -> subprocess.Popen:
+        path = node.dir / "levels.json"
+        path.write_text(json.dumps(chain(width=20, depth=30, runtime_s=0.01)))
+        return subprocess.Popen(
+            node.command("-o", "json", "--timeout", "240s", "replay", str(path), "--verify",
+                         "--level", level),
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+
+    def finish(self, replay: subprocess.Popen, node: Node) -> dict:
+        out, err = replay.communicate(timeout=300)
+        self.assertEqual(replay.returncode, 0, f"{err}\n{node.log()[-4000:]}")
+        return json.loads(out)
+
+    def test_node_killed_in_the_middle(self):
+        dice = random.Random(SEED)
+        with Node() as node:
+            replay = self.replay(node, "async")
+            kills = 0
+            while kills < KILLS and replay.poll() is None:
+                time.sleep(dice.uniform(0.05, 0.4))  # the fault's moment, not a synchronisation
+                node.kill()
+                node.start()
+                kills += 1
+            report = self.finish(replay, node)
+            self.assertEqual(report["tasks"], 600)
+            self.assertEqual(report["verified"], 600)
+            self.assertGreaterEqual(kills, 1)
+
+    def test_workers_killed_in_the_middle(self):
+        dice = random.Random(SEED)
+        with Node("function.step.host=worker", "workers.prestart=2",
+                  "workers.retry_backoff=5ms", "workers.poison_deaths=20", "workers.max_retries=20",
+                  "workers.retry_budget=1.0") as node:
+            replay = self.replay(node, "none")
+            kills = 0
+            while replay.poll() is None and kills < 10 * KILLS:
+                time.sleep(dice.uniform(0.02, 0.2))
+                for pid in workers_of(node.process.pid)[:1]:
+                    try:
+                        os.kill(pid, 9)
+                        kills += 1
+                    except ProcessLookupError:
+                        pass
+            report = self.finish(replay, node)
+            self.assertEqual(report["verified"], 600)
+            self.assertGreaterEqual(kills, 1)
+
+    def test_results_outlive_the_node(self):
+        with Node() as node:
+            put = node.run("submit", "sum", "--arg", "20", "--arg", "22", "--level", "sync")
+            self.assertEqual(put.returncode, 0, put.stderr)
+            task = put.stdout.strip()
+            self.assertEqual(node.run("wait", task).returncode, 0)
+            node.kill()
+            node.start()
+            got = node.run("get", task)
+            self.assertEqual((got.returncode, got.stdout.strip()), (0, "42"), got.stderr)
+
+    def test_draining_ends_what_was_accepted(self):
+        with Node() as node:
+            ids = node.run("submit", "sleep", "--arg", "300", "--count", "4", "--level", "async")
+            self.assertEqual(ids.returncode, 0, ids.stderr)
+            self.assertEqual(node.stop(), 0)
+            node.start()
+            got = node.run("get", *ids.stdout.split())
+            self.assertEqual(got.returncode, 0, got.stderr)
+
+
+if __name__ == "__main__":
+    if not (BIN / "spillgated").exists():
+        sys.exit(f"{BIN}/spillgated: build it first (ops/build)")
+    unittest.main(verbosity=2)
