@@ -48,9 +48,8 @@ Result<Resources> ParseShape(std::string_view text, const ResourceNames& names) 
     const std::string_view name = Trim(part.substr(0, std::min(equals, part.size())));
     const std::size_t kind = names.Find(name);
     if (kind >= kResourceKinds) {
-      return Error{Code::kInvalid,
-                   Format("\"{}\": this node has no resource \"{}\"; it has {}", text, name,
-                          List(names))};
+      return Error{Code::kInvalid, Format("\"{}\": this node has no resource \"{}\"; it has {}",
+                                          text, name, List(names))};
     }
     const bool is_memory = kind == kMemory;
     const auto amount = equals == std::string_view::npos

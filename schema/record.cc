@@ -110,8 +110,12 @@ std::optional<Any> ReadFields(Type type, Reader& in) {
     case Type::kSeen:
       return Seen{in.Take<std::uint64_t>(), in.Take<std::uint64_t>(), in.TakeRuns()};
     case Type::kTasks:
-      return Tasks{in.Take<std::uint64_t>(), in.Take<std::int64_t>(), in.TakeText(),
-                   in.TakeText(),            in.TakeRuns(),           in.TakeRest()};
+      return Tasks{in.Take<std::uint64_t>(),
+                   in.Take<std::int64_t>(),
+                   in.TakeText(),
+                   in.TakeText(),
+                   in.TakeRuns(),
+                   in.TakeRest()};
     case Type::kObject:
       return Object{in.TakeId(), in.TakeEnum(Level::kSync), in.Take<std::uint8_t>() != 0,
                     in.TakeRest()};

@@ -86,9 +86,8 @@ bool Compaction::OpenPart(Part& part, const Session& session) {
   const record::SessionOpened opened{
       .session = session.id, .token = session.resume_token, .tenant = session.name};
   record::Seen seen{.session = session.id, .end = session.seen.end()};
-  session.seen.EachRun([&](std::uint64_t first, std::uint64_t count) {
-    seen.runs.push_back({first, count});
-  });
+  session.seen.EachRun(
+      [&](std::uint64_t first, std::uint64_t count) { seen.runs.push_back({first, count}); });
   if (!writer_.Add(Level::kAsync, opened).has_value()) return false;
   if (!writer_.Add(Level::kAsync, seen).has_value()) return false;
   for (const auto& [id, root] : shared_.table.roots()) {

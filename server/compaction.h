@@ -1,6 +1,6 @@
-// Compaction: writes what the node still needs of its journal again, a little at a time, so that the
-// old part of the log can be forgotten. Driven from the loop's thread; holds the table's lock for a
-// bounded number of records at a time.
+// Compaction: writes what the node still needs of its journal again, a little at a time, so that
+// the old part of the log can be forgotten. Driven from the loop's thread; holds the table's lock
+// for a bounded number of records at a time.
 #pragma once
 
 #include <cstdint>
@@ -39,11 +39,9 @@ class Compaction {
   // False: the journal has no room now.
   [[nodiscard]] bool Slice();
   [[nodiscard]] bool WritePart(Part& part, std::size_t& budget) REQUIRES(shared_.table.mutex());
-  [[nodiscard]] bool OpenPart(Part& part, const Session& session)
-      REQUIRES(shared_.table.mutex());
+  [[nodiscard]] bool OpenPart(Part& part, const Session& session) REQUIRES(shared_.table.mutex());
   [[nodiscard]] bool WriteRoot(TaskId id) REQUIRES(shared_.table.mutex());
-  [[nodiscard]] bool WriteRecord(Part& part, std::size_t& budget)
-      REQUIRES(shared_.table.mutex());
+  [[nodiscard]] bool WriteRecord(Part& part, std::size_t& budget) REQUIRES(shared_.table.mutex());
   void Note(std::optional<std::uint32_t> position);
 
   Shared& shared_;

@@ -27,9 +27,8 @@ constexpr Nanos kCompactEvery = std::chrono::milliseconds(5);
 
 // Microseconds that the wall clock is ahead of ours.
 std::int64_t WallOffset(const Clock& clock) {
-  using std::chrono::duration_cast, std::chrono::microseconds;
-  const auto wall = std::chrono::system_clock::now().time_since_epoch();
-  return duration_cast<microseconds>(wall - clock.Now().time_since_epoch()).count();
+  const Nanos ours = clock.Now().time_since_epoch();
+  return WallMicros() - std::chrono::duration_cast<std::chrono::microseconds>(ours).count();
 }
 
 }  // namespace
@@ -101,8 +100,10 @@ Status Daemon::OpenAdmin() {
                           .version = SPILLGATE_VERSION,
                           .epoch = epoch_,
                           .started = now},
-      [this](Instant) { return CollectFigures({*node_, *hosts_, *listener_, log_.get(), loaded_.config, host_,
-                                               config_generation_, last_reload_ok_}); });
+      [this](Instant) {
+        return CollectFigures({*node_, *hosts_, *listener_, log_.get(), loaded_.config, host_,
+                               config_generation_, last_reload_ok_});
+      });
   loop_->Every(kSampleEvery, [this](Instant at) { observer_->Sample(at); });
   const std::optional<config::Address> address = config::ParseAddress(loaded_.config.listen.admin);
   if (!address) return {};
@@ -116,9 +117,7 @@ Status Daemon::OpenJournal() {
   const config::JournalConfig& config = loaded_.config.journal;
   if (config.level_max == Level::kNone) {
     // Nothing is remembered from one process to the next but that time goes on.
-    using std::chrono::system_clock, std::chrono::duration_cast, std::chrono::seconds;
-    epoch_ = static_cast<std::uint64_t>(
-        duration_cast<seconds>(system_clock::now().time_since_epoch()).count());
+    epoch_ = static_cast<std::uint64_t>(WallMicros());
     return {};
   }
   Result<std::string> dir = config::JournalDir(loaded_.config, around_);
@@ -142,9 +141,10 @@ Status Daemon::OpenJournal() {
   node_->UseJournal(*log_);
   compaction_ = std::make_unique<Compaction>(node_->shared(), *log_, epoch_);
   if (recovered_.epoch == 0) return {};
-  log::Info("journal", Format("recovered {} records: {} tasks go on, {} results are kept, {} sessions",
-                              log_->recovered().records, recovered_.tasks.size(),
-                              recovered_.results, recovered_.sessions));
+  log::Info("journal",
+            Format("recovered {} records: {} tasks go on, {} results are kept, {} sessions",
+                   log_->recovered().records, recovered_.tasks.size(), recovered_.results,
+                   recovered_.sessions));
   return {};
 }
 
@@ -153,9 +153,8 @@ NodePorts Daemon::Ports() {
           .notice = [this](const RunNotice& notice) { node_->OnNotice(notice); },
           .ask = [this](ConnectionId connection, SessionId session,
                         Buffer frame) { node_->Ask(connection, session, std::move(frame)); },
-          .find_function = [this](std::string_view name) {
-            return node_->shared().functions.Find(name);
-          },
+          .find_function =
+              [this](std::string_view name) { return node_->shared().functions.Find(name); },
           .gone = [this](ConnectionId connection) { node_->OnTaskConnectionGone(connection); }};
 }
 
@@ -166,8 +165,8 @@ Status Daemon::AddLibraries() {
   const std::string worker = config::WorkerProgram(loaded_.config.workers, around_);
   for (const auto& [name, library] : loaded_.config.libraries) {
     const bool here = library.host == config::LibraryHost::kInProcess;
-    Result<FunctionLibrary> found = here ? LoadLibrary(library.path)
-                                         : DescribeLibrary(worker, library.path, kDescribeWithin);
+    Result<FunctionLibrary> found =
+        here ? LoadLibrary(library.path) : DescribeLibrary(worker, library.path, kDescribeWithin);
     if (!found.ok()) {
       return Error{found.error().code, Format("[library.{}]: {}", name, found.error().message)};
     }
@@ -272,7 +271,7 @@ void Daemon::Reload() {
 void Daemon::BeginDrain() {
   if (drain_until_ != kNever) return loop_->Stop();
   log::Info("node", "draining: no new work is taken, what was accepted ends");
-  node_->shared().draining.store(true);
+  node_->shared().signals.draining.store(true);
   drain_until_ = After(clock_.Now(), loaded_.config.limits.drain);
 }
 
@@ -300,5 +299,3 @@ void Daemon::Stop() {
 }
 
 }  // namespace spillgate
-
-

@@ -27,7 +27,7 @@ admin::JournalFigures JournalOf(const journal::Log& log, const config::JournalCo
 admin::NodeFigures CollectFigures(const FigureSources& sources) {
   Shared& shared = sources.node.shared();
   admin::NodeFigures figures;
-  figures.draining = shared.draining.load(std::memory_order_relaxed);
+  figures.draining = shared.signals.draining.load(std::memory_order_relaxed);
   figures.accepting = !figures.draining;
   if (figures.draining) figures.why_not = "it is draining: no new work is taken";
   figures.connections = static_cast<std::int64_t>(sources.listener.connections());
@@ -52,12 +52,12 @@ admin::NodeFigures CollectFigures(const FigureSources& sources) {
   for (std::size_t kind = 0; kind < kResourceKinds; ++kind) {
     free.amount[kind] = gauges.free[kind].load(std::memory_order_relaxed);
   }
-  figures.resources = admin::ListResources(sources.node.offered().amounts, free,
-                                           sources.node.offered().names);
+  figures.resources =
+      admin::ListResources(sources.node.offered().amounts, free, sources.node.offered().names);
   figures.threads.busy = sources.hosts.active_threads();
   figures.workers.busy = sources.hosts.active_workers();
-  figures.workers.idle = std::max<std::int64_t>(
-      0, std::int64_t{sources.hosts.processes()} - figures.workers.busy);
+  figures.workers.idle =
+      std::max<std::int64_t>(0, std::int64_t{sources.hosts.processes()} - figures.workers.busy);
   figures.workers.limit = config::MostWorkers(sources.config, sources.host);
   figures.config_generation = sources.config_generation;
   figures.last_reload_ok = sources.last_reload_ok;

@@ -21,7 +21,8 @@ constexpr int kCannotStart = 1;
 constexpr int kBadConfig = 78;
 
 constexpr std::string_view kHelp =
-    "usage: spillgated [-c FILE] [--set KEY=VALUE]... [--salvage] [--check-config | --print-config]\n"
+    "usage: spillgated [-c FILE] [--set KEY=VALUE]... [--salvage] [--check-config | "
+    "--print-config]\n"
     "\n"
     "Serves tasks over a socket until SIGTERM or Ctrl-C; SIGHUP reloads the config file.\n"
     "  -c FILE          config file (TOML); without one, the defaults\n"

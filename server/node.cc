@@ -60,9 +60,7 @@ Node::Node(const Clock& clock, const config::Config& config, const config::HostL
               .limits = SetLimits(limits_, config.limits),
               .replies = replies,
               .journal = &journal,
-              .draining = draining_,
-              .room_wanted = room_wanted_,
-              .stuck = stuck_,
+              .signals = signals_,
               .wall_offset_us = wall_offset_us},
       flow_(clock) {
   AddPools(host);
@@ -146,8 +144,8 @@ Result<ShapeId> Node::AddShape(std::string_view text) {
     return Shape{.name = std::string(text), .resources = resources.value()};
   });
   if (added != 0) return added;
-  return Error{Code::kExhausted, Format("this node knows {} shapes already; use one of those",
-                                        kMostShapes)};
+  return Error{Code::kExhausted,
+               Format("this node knows {} shapes already; use one of those", kMostShapes)};
 }
 
 void Node::Resume(std::vector<Accepted> tasks) {
@@ -174,7 +172,7 @@ void Node::Wire(Executor& executor, PeerLink& peers, std::uint64_t seed) {
   Run(publication_, stages.publication, [this](std::size_t) { return MakePublication(); });
 }
 
-flow::Emit<Finished> Node::ToPublication(flow::InboxBase* from, flow::Kept<Finished> kept) {
+flow::Emit<Finished> Node::ToPublication(flow::AnyInbox* from, flow::Kept<Finished> kept) {
   return flow::Emit<Finished>(from, publication_.inboxes, std::move(kept));
 }
 
@@ -198,7 +196,7 @@ std::unique_ptr<Submission> Node::MakeSubmission(std::size_t shard) {
 }
 
 std::unique_ptr<Resolution> Node::MakeResolution(std::size_t shard) {
-  flow::InboxBase* self = resolution_.inboxes[shard];
+  flow::AnyInbox* self = resolution_.inboxes[shard];
   const auto stage = [this, shard]() -> Resolution& { return *resolution_.stages[shard]; };
   const auto kept = [stage](bool parked) {
     return [stage, parked](Resolved&& event, flow::Verdict verdict, Instant) {
@@ -224,7 +222,7 @@ std::unique_ptr<Resolution> Node::MakeResolution(std::size_t shard) {
 }
 
 std::unique_ptr<Scheduling> Node::MakeScheduling(std::size_t shard) {
-  flow::InboxBase* self = scheduling_.inboxes[shard];
+  flow::AnyInbox* self = scheduling_.inboxes[shard];
   const auto stage = [this, shard]() -> Scheduling& { return *scheduling_.stages[shard]; };
   Scheduling::Options options{.total = offered_.amounts,
                               .names = offered_.names,
@@ -253,7 +251,7 @@ std::unique_ptr<Scheduling> Node::MakeScheduling(std::size_t shard) {
 }
 
 std::unique_ptr<Spillover> Node::MakeSpillover(std::size_t shard) {
-  flow::InboxBase* self = spillover_.inboxes[shard];
+  flow::AnyInbox* self = spillover_.inboxes[shard];
   const auto stage = [this, shard]() -> Spillover& { return *spillover_.stages[shard]; };
   return std::make_unique<Spillover>(
       *peers_, Spillover::Options{},
@@ -265,7 +263,7 @@ std::unique_ptr<Spillover> Node::MakeSpillover(std::size_t shard) {
 }
 
 std::unique_ptr<Execution> Node::MakeExecution(std::size_t shard) {
-  flow::InboxBase* self = execution_.inboxes[shard];
+  flow::AnyInbox* self = execution_.inboxes[shard];
   const auto stage = [this, shard]() -> Execution& { return *execution_.stages[shard]; };
   return std::make_unique<Execution>(
       shared_, tally_.execution[shard], *executor_,
@@ -282,7 +280,7 @@ std::unique_ptr<Execution> Node::MakeExecution(std::size_t shard) {
 
 std::unique_ptr<Publication> Node::MakePublication() {
   const std::size_t shard = publication_.stages.size();
-  flow::InboxBase* self = publication_.inboxes[shard];
+  flow::AnyInbox* self = publication_.inboxes[shard];
   Publication::Out out{.object_ready = flow::EmitBack<ObjectReady>(resolution_.inboxes),
                        .cancel = {},
                        .room_freed = {},

@@ -85,8 +85,7 @@ class Node {
   void Open(Shards<S>& shards, const std::string& name, const config::StageConfig& options);
   template <class S, class Make>
   void Run(Shards<S>& shards, const config::StageConfig& options, Make make);
-  [[nodiscard]] flow::Emit<Finished> ToPublication(flow::InboxBase* from,
-                                                   flow::Kept<Finished> kept);
+  [[nodiscard]] flow::Emit<Finished> ToPublication(flow::AnyInbox* from, flow::Kept<Finished> kept);
   [[nodiscard]] std::unique_ptr<Submission> MakeSubmission(std::size_t shard);
   [[nodiscard]] std::unique_ptr<Resolution> MakeResolution(std::size_t shard);
   [[nodiscard]] std::unique_ptr<Scheduling> MakeScheduling(std::size_t shard);
@@ -108,9 +107,7 @@ class Node {
   flow::Credits requests_{kMostRequests, kMostRequestBytes};
   flow::Credits in_flight_;
   flow::Credits spawn_reserve_;
-  std::atomic<bool> draining_{false};
-  std::atomic<bool> room_wanted_{false};
-  std::atomic<std::int64_t> stuck_{0};
+  Signals signals_;
   Shared shared_;
   Executor* executor_ = nullptr;
   PeerLink* peers_ = nullptr;

@@ -33,9 +33,9 @@ inline void Expire(Task& task, std::string_view where) {
   End(task, Fate::kExpired, Reason::kDeadline, "its deadline passed " + std::string(where));
 }
 
-// Whether there is no use in running it any more. Stages ask this of what they begin to hold, and of
-// what they hold because it could not pass: a cancel may have overtaken it on its way, and not every
-// controller looks.
+// Whether there is no use in running it any more. Stages ask this of what they begin to hold, and
+// of what they hold because it could not pass: a cancel may have overtaken it on its way, and not
+// every controller looks.
 [[nodiscard]] inline bool IsDoomed(const Task& task, Instant now) {
   return now > task.deadline || task.record->cancelled.load(std::memory_order_relaxed);
 }

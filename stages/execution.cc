@@ -10,7 +10,12 @@ namespace spillgate {
 
 Execution::Execution(Shared& shared, ExecutionTally& tally, Executor& executor, RetryOptions retry,
                      std::uint64_t seed, Out out)
-    : shared_(shared), tally_(tally), executor_(executor), retry_(retry), random_(seed), out_(std::move(out)),
+    : shared_(shared),
+      tally_(tally),
+      executor_(executor),
+      retry_(retry),
+      random_(seed),
+      out_(std::move(out)),
       journal_(*shared.journal, Purpose::kCompletion) {}
 
 void Execution::Handle(std::span<In> batch, Instant now) {
@@ -152,7 +157,7 @@ void Execution::SetBlocked(Running& running, const RunNotice& notice) {
   if (running.blocked != blocks) {
     running.blocked = blocks;
     running.root->stuck.fetch_add(blocks ? 1 : -1, std::memory_order_relaxed);
-    shared_.stuck.fetch_add(blocks ? 1 : -1, std::memory_order_relaxed);
+    shared_.signals.stuck.fetch_add(blocks ? 1 : -1, std::memory_order_relaxed);
     lent_.push_back({notice, running.held, running.leased ? running.function : nullptr});
   } else if (blocks) {
     // Still blocked, asks for another task to run in place.
@@ -219,7 +224,8 @@ void Execution::Tick(Instant now) {
 void Execution::EmitAll(Instant now) {
   if (!journal_.empty()) {
     const Lsn first = journal_.Commit();
-    for (Noted& each : uncommitted_) unsynced_.push_back({each.lsn + first, std::move(each.placed)});
+    for (Noted& each : uncommitted_)
+      unsynced_.push_back({each.lsn + first, std::move(each.placed)});
     uncommitted_.clear();
   }
   out_.slot_lent(lent_, now);

@@ -1,5 +1,5 @@
-// JournalWriter: one stage's pen. Gathers the records of a pass and commits them together. Positions
-// are within the pass; Commit turns them into LSNs. One thread, that of the stage.
+// JournalWriter: one stage's pen. Gathers the records of a pass and commits them together.
+// Positions are within the pass; Commit turns them into LSNs. One thread, that of the stage.
 #pragma once
 
 #include <optional>

@@ -9,8 +9,7 @@
 
 namespace spillgate {
 Publication::Publication(Shared& shared, PublicationTally& tally, Out out)
-    :
-      shared_(shared),
+    : shared_(shared),
       tally_(tally),
       out_(std::move(out)),
       answers_(shared.replies),
@@ -65,8 +64,7 @@ void Publication::WriteDown(TaskPtr task) {
 void Publication::WriteDownHeld() {
   while (!held_.empty()) {
     const Task& first = *held_.front();
-    const auto position =
-        journal_.Add(first.level, record::Ended{.id = first.id}, first.outcome);
+    const auto position = journal_.Add(first.level, record::Ended{.id = first.id}, first.outcome);
     if (!position.has_value()) return;
     uncommitted_.push_back({*position, std::move(held_.front())});
     held_.pop_front();
@@ -187,7 +185,8 @@ void Publication::OnConnectionGone(const ConnectionGone& event, Instant now) {
   if (session == nullptr || session->connection != event.connection) return;
   session->connection = 0;
   session->disconnected = now;
-  if (session->seen.end() == 0 && session->unfinished == 0) OnSessionEnded(session->id);  // nothing to resume
+  if (session->seen.end() == 0 && session->unfinished == 0)
+    OnSessionEnded(session->id);  // nothing to resume
 }
 
 void Publication::EndSessions() {
@@ -232,8 +231,8 @@ void Publication::EmitAll(Instant now) {
     shared_.in_flight.Release(freed.count, freed.bytes);
     const Freed of_reserve = std::exchange(freed_reserve_, {});
     shared_.spawn_reserve.Release(of_reserve.count, of_reserve.bytes);
-    if (shared_.room_wanted.load(std::memory_order_relaxed)) {
-      shared_.room_wanted.store(false, std::memory_order_relaxed);
+    if (shared_.signals.room_wanted.load(std::memory_order_relaxed)) {
+      shared_.signals.room_wanted.store(false, std::memory_order_relaxed);
       for (const auto& edge : out_.room_freed) edge(RoomFreed{}, now);
     }
   }
@@ -247,10 +246,10 @@ void Publication::EmitAll(Instant now) {
 
 void Publication::Flush(Instant now) {
   MutexLock lock(shared_.table.mutex());
-  // The node stops: what was ended is told, and what the disk lacks of it runs again after a restart.
-  const auto settle = [&](TaskPtr task) REQUIRES(shared_.table.mutex()) {
-    Settle(std::move(task), now);
-  };
+  // The node stops: what was ended is told, and what the disk lacks of it runs again after a
+  // restart.
+  const auto settle = [&](TaskPtr task)
+                          REQUIRES(shared_.table.mutex()) { Settle(std::move(task), now); };
   for (Unsynced& each : std::exchange(uncommitted_, {})) settle(std::move(each.task));
   for (std::deque<Unsynced>& waiting : unsynced_) {
     for (Unsynced& each : std::exchange(waiting, {})) settle(std::move(each.task));

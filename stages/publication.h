@@ -89,7 +89,7 @@ class Publication {
   std::deque<TaskPtr> held_;                      // for which the journal had no room
   std::vector<Unsynced> uncommitted_;             // of this pass; `lsn` is a position
   std::array<std::deque<Unsynced>, 2> unsynced_;  // level async, level sync; in order of LSN
-  std::vector<TaskId> cancelling_;  // trees that were too large for one pass
+  std::vector<TaskId> cancelling_;                // trees that were too large for one pass
   std::vector<SessionId> ending_;
   std::vector<TaskPtr> done_;
   std::vector<ObjectReady> announced_;

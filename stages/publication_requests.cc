@@ -62,7 +62,9 @@ bool Publication::MayWait(const Asked& asked, const wire::FrameView& frame, std:
 
 Reason Publication::WhyAbsent(TaskId id) {
   const Session* session = id.is_child() ? nullptr : shared_.table.FindSession(id.session);
-  return session != nullptr && session->seen.Look(id.seq) != SeenWindow::Answer::kNew ? Reason::kReleased : Reason::kNotFound;
+  return session != nullptr && session->seen.Look(id.seq) != SeenWindow::Answer::kNew
+             ? Reason::kReleased
+             : Reason::kNotFound;
 }
 
 void Publication::OnGet(const Asked& asked, const wire::FrameView& frame, Instant now) {
@@ -217,8 +219,8 @@ void Publication::OnRelease(const Asked& asked, const wire::FrameView& frame) {
     }
     if (durable) {
       // Without room for it, the results are kept for longer after a restart, and no harm is done.
-      [[maybe_unused]] const auto position = journal_.Add(
-          Level::kAsync, record::Released{.first = range.first, .count = range.count});
+      [[maybe_unused]] const auto position =
+          journal_.Add(Level::kAsync, record::Released{.first = range.first, .count = range.count});
     }
   }
 }

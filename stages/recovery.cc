@@ -185,8 +185,7 @@ void Recovery::On(const record::Object& record) {
   if (session == nullptr) return;
   session->seen.Mark(record.id.seq);
   if (shared_.table.Find(record.id) != nullptr) return;
-  Record& object =
-      shared_.table.AddObject(record.id, *session, Value(record.value), now_);
+  Record& object = shared_.table.AddObject(record.id, *session, Value(record.value), now_);
   object.level = record.level;
   object.detached = record.detached;
 }

@@ -1,7 +1,8 @@
 // Recovery: rebuilds the table from the journal's records, before the node serves. Every record is
 // applied in the order of the log; what concerns something unknown is older than the last snapshot
-// and is passed over. At the end there are the sessions, what they have not let go of, and the tasks
-// that have not ended: those go to resolution again, as if they had just been accepted. One thread.
+// and is passed over. At the end there are the sessions, what they have not let go of, and the
+// tasks that have not ended: those go to resolution again, as if they had just been accepted. One
+// thread.
 #pragma once
 
 #include <cstdint>
@@ -30,12 +31,12 @@ class Recovery {
   [[nodiscard]] Status Apply(ByteView bytes);
 
   struct Recovered {
-    std::vector<Accepted> tasks;    // in the order in which they were accepted
-    std::uint64_t epoch = 0;        // of the last process that wrote here; 0: none did
+    std::vector<Accepted> tasks;  // in the order in which they were accepted
+    std::uint64_t epoch = 0;      // of the last process that wrote here; 0: none did
     std::size_t sessions = 0;
-    std::size_t results = 0;        // kept for whoever has not fetched them
+    std::size_t results = 0;         // kept for whoever has not fetched them
     std::size_t lost_functions = 0;  // tasks whose function no library has any more
-    std::size_t not_again = 0;      // that may run once at most, and had begun
+    std::size_t not_again = 0;       // that may run once at most, and had begun
   };
   [[nodiscard]] Recovered Finish();
 
@@ -45,7 +46,9 @@ class Recovery {
     bool started = false;
   };
 
-  void On(const record::Start& record) { recovered_.epoch = std::max(recovered_.epoch, record.epoch); }
+  void On(const record::Start& record) {
+    recovered_.epoch = std::max(recovered_.epoch, record.epoch);
+  }
   void On(const record::SessionOpened& record) REQUIRES(shared_.table.mutex());
   void On(const record::SessionEnded& record) REQUIRES(shared_.table.mutex());
   void On(const record::Seen& record) REQUIRES(shared_.table.mutex());

@@ -9,7 +9,8 @@ namespace spillgate {
 namespace {
 
 constexpr std::size_t kLongList = 64;
-// Tasks for which the park has no room, looked at in one pass; the rest have their turn in the next.
+// Tasks for which the park has no room, looked at in one pass; the rest have their turn in the
+// next.
 constexpr std::size_t kMostLooksAPass = 1024;
 
 }  // namespace
@@ -87,7 +88,7 @@ void Resolution::OnAccepted(TaskPtr task, Instant now) {
   const TaskId id = task->id;
   const std::span<const ArgRef> args = task->args;
   task->root->stuck.fetch_add(1, std::memory_order_relaxed);
-  shared_.stuck.fetch_add(1, std::memory_order_relaxed);
+  shared_.signals.stuck.fetch_add(1, std::memory_order_relaxed);
   if (!park_.Put(task, now)) {
     waiting_for_park_.push_back({std::move(task)});
     return;
@@ -204,7 +205,7 @@ void Resolution::OnReady(TaskId object) {
 
 TaskPtr Resolution::Unpark(TaskPtr task) {
   task->root->stuck.fetch_sub(1, std::memory_order_relaxed);
-  shared_.stuck.fetch_sub(1, std::memory_order_relaxed);
+  shared_.signals.stuck.fetch_sub(1, std::memory_order_relaxed);
   return task;
 }
 

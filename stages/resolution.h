@@ -68,7 +68,7 @@ class Resolution {
   Park park_;
   Out out_;
   HashMap<TaskId, std::vector<TaskId>> awaited_;  // object's task → parked tasks that wait for it
-  std::deque<Accepted> waiting_for_park_;  // hold their place here: the park is full
+  std::deque<Accepted> waiting_for_park_;         // hold their place here: the park is full
   std::vector<Resolved> kept_;
   std::vector<Resolved> kept_unparked_;
   std::vector<Finished> kept_failed_;

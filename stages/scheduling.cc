@@ -119,7 +119,8 @@ void Scheduling::PlaceInPlace(Instant now) {
   for (auto it = in_place_.begin(); it != in_place_.end();) {
     const auto found = held_.find(it->second.child);
     const bool there = found != held_.end();
-    const bool may = there && (MayRunInPlace(*found->second) || now - it->second.since > kInPlaceAfter);
+    const bool may =
+        there && (MayRunInPlace(*found->second) || now - it->second.since > kInPlaceAfter);
     if (!may) {
       ++it;
       continue;

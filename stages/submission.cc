@@ -24,18 +24,17 @@ void Submission::Group::AddVerdict(wire::VerdictStatus status, Reason reason, st
       verdicts.empty() ? 0 : verdicts.back().first_seq + verdicts.back().count - ask.first_seq;
   const bool passes = reason != Reason::kNone && reason <= Reason::kJournal;
   const Nanos later = passes ? std::max(kLeastRetry, retry_after) : Nanos(0);
-  verdicts.push_back(
-      {.first_seq = ask.first_seq + std::max<std::uint64_t>(dealt_with, next),
-       .count = count,
-       .correlation = parts.header.correlation,
-       .retry_after_us = static_cast<std::uint32_t>(
-           std::chrono::duration_cast<std::chrono::microseconds>(later).count()),
-       .reason = reason,
-       .status = status,
-       .level = ask.level});
+  verdicts.push_back({.first_seq = ask.first_seq + std::max<std::uint64_t>(dealt_with, next),
+                      .count = count,
+                      .correlation = parts.header.correlation,
+                      .retry_after_us = static_cast<std::uint32_t>(
+                          std::chrono::duration_cast<std::chrono::microseconds>(later).count()),
+                      .reason = reason,
+                      .status = status,
+                      .level = ask.level});
 }
 
-Submission::Submission(Shared& shared, flow::InboxBase& self, SubmissionTally& tally, Out out)
+Submission::Submission(Shared& shared, flow::AnyInbox& self, SubmissionTally& tally, Out out)
     : shared_(shared),
       self_(self),
       tally_(tally),
@@ -114,7 +113,7 @@ Reason Submission::Judge(Group& group, Instant now) const {
   const wire::SubmitPreamble& ask = group.ask;
   const bool from_task = (group.connection & kTaskConnection) != 0;
   if (group.children() != from_task) return Reason::kBadRequest;
-  if (!group.children() && shared_.draining.load(std::memory_order_relaxed)) {
+  if (!group.children() && shared_.signals.draining.load(std::memory_order_relaxed)) {
     group.retry_after = kDrainRetry;
     return Reason::kDraining;
   }
@@ -203,8 +202,7 @@ void Submission::Decode(Group& group) {
   if (!group.decoded) {
     const wire::SubmitError error = wire::DecodeSubmit(group.parts, limits, group.view);
     if (error.reason != Reason::kNone) {
-      answers_.Error(group.connection, group.parts.header.correlation, error.reason,
-                     error.message);
+      answers_.Error(group.connection, group.parts.header.correlation, error.reason, error.message);
       GivePlacesBack(group, 0, error.reason);
       return;
     }

@@ -37,7 +37,7 @@ class Submission {
   };
 
   // `self` is this stage's own inbox: its controller gives the verdicts.
-  Submission(Shared& shared, flow::InboxBase& self, SubmissionTally& tally, Out out);
+  Submission(Shared& shared, flow::AnyInbox& self, SubmissionTally& tally, Out out);
 
   void Handle(std::span<In> batch, Instant now);
   void Tick(Instant now);
@@ -73,8 +73,8 @@ class Submission {
     std::vector<wire::Verdict> verdicts;  // on those dealt with
     std::uint64_t root_order = 0;         // of a spawn that has to wait
     bool waited = false;
-    Instant stuck_since = kNever;  // it waits, nothing moves, and the reserve is spent
-    std::uint32_t position = 0;           // of its record in this pass
+    Instant stuck_since = kNever;            // it waits, nothing moves, and the reserve is spent
+    std::uint32_t position = 0;              // of its record in this pass
     std::shared_ptr<const Lineage> lineage;  // what the journal has of it; shared with the records
 
     [[nodiscard]] std::uint32_t left() const { return ask.count - next; }
@@ -92,7 +92,8 @@ class Submission {
   void OnDurable(const Durable& durable);
   // Sends a verdict once what it promises is on the disk. The position is of a record of this pass;
   // none: of what was committed before.
-  void Promise(ConnectionId to, const wire::Verdict& verdict, std::optional<std::uint32_t> position);
+  void Promise(ConnectionId to, const wire::Verdict& verdict,
+               std::optional<std::uint32_t> position);
   void Commit();
 
   // What makes no task, or only a root (submission_objects.cc).
@@ -104,10 +105,8 @@ class Submission {
                                        std::optional<std::uint32_t>& position);
   [[nodiscard]] wire::Verdict JudgeRoot(const Received& received, const wire::OpenRoot& asked,
                                         Instant now, std::optional<std::uint32_t>& position);
-  [[nodiscard]] Reason MayAdd(const Session* session, Level level)
-      REQUIRES(shared_.table.mutex());
-  void Answer(ConnectionId to, const wire::Verdict& verdict,
-              std::optional<std::uint32_t> position);
+  [[nodiscard]] Reason MayAdd(const Session* session, Level level) REQUIRES(shared_.table.mutex());
+  void Answer(ConnectionId to, const wire::Verdict& verdict, std::optional<std::uint32_t> position);
   [[nodiscard]] bool IntroduceSession(Session& session, Level level)
       REQUIRES(shared_.table.mutex());
   void EmitAll(Instant now);
@@ -130,19 +129,20 @@ class Submission {
       REQUIRES(shared_.table.mutex());
   [[nodiscard]] bool IsKnown(const Group& group, TaskId id, const Session& session)
       REQUIRES(shared_.table.mutex());
-  [[nodiscard]] bool IsRepeat(Group& group, const Task& task, const Session& session) REQUIRES(shared_.table.mutex());
+  [[nodiscard]] bool IsRepeat(Group& group, const Task& task, const Session& session)
+      REQUIRES(shared_.table.mutex());
   void RepeatVerdict(Group& group, std::uint32_t i) REQUIRES(shared_.table.mutex());
   [[nodiscard]] std::string_view ShapeName(const Group& group) const;
   [[nodiscard]] bool WriteDown(Group& group, Session& session) REQUIRES(shared_.table.mutex());
-  void Enter(Group& group, std::uint32_t i, TaskPtr task, Session& session, const RootPtr& root, Record* parent,
-             Instant now) REQUIRES(shared_.table.mutex());
+  void Enter(Group& group, std::uint32_t i, TaskPtr task, Session& session, const RootPtr& root,
+             Record* parent, Instant now) REQUIRES(shared_.table.mutex());
   void Conclude(Group& group, Instant now);
   void RetryWaiting(Instant now);
   [[nodiscard]] bool MayWaitOn(const Group& group, Instant now, Reason& refusal);
   void TakeReserve(Group& group, Instant now);
 
   Shared& shared_;
-  flow::InboxBase& self_;
+  flow::AnyInbox& self_;
   SubmissionTally& tally_;
   Out out_;
   Answers answers_;
@@ -153,11 +153,11 @@ class Submission {
   std::deque<Received> asking_;  // requests on their way to publication, in order
   std::vector<Asked> asked_;     // of those, what passes now
   JournalWriter journal_;
-  Lsn committed_ = 0;                     // last record of this stage
-  Durable durable_;                       // as it was last told
-  std::vector<Unsynced> uncommitted_;     // of this pass; `lsn` is a position
+  Lsn committed_ = 0;                             // last record of this stage
+  Durable durable_;                               // as it was last told
+  std::vector<Unsynced> uncommitted_;             // of this pass; `lsn` is a position
   std::array<std::deque<Unsynced>, 2> unsynced_;  // level async, level sync
-  std::multimap<std::uint64_t, Group> waiting_;  // spawns without room, the oldest root first
+  std::multimap<std::uint64_t, Group> waiting_;   // spawns without room, the oldest root first
 };
 
 }  // namespace spillgate

@@ -81,7 +81,8 @@ void Submission::Accept(Group& group, Instant now) {
     const std::uint64_t most =
         shared_.tenants.At(session->tenant).in_flight.load(std::memory_order_relaxed);
     const std::uint64_t has = shared_.table.unfinished(session->tenant);
-    const auto room = static_cast<std::uint32_t>(std::min<std::uint64_t>(most - std::min(most, has), group.admitted));
+    const auto room = static_cast<std::uint32_t>(
+        std::min<std::uint64_t>(most - std::min(most, has), group.admitted));
     if (room < group.admitted && group.bytes_each > 0) GivePlacesBack(group, room, Reason::kQuota);
   }
   const Reason reason = FindRoot(group, parent, root);
@@ -95,8 +96,8 @@ void Submission::Accept(Group& group, Instant now) {
   for (TaskPtr& task : group.tasks) {
     if (IsRepeat(group, *task, *session)) task = nullptr;
   }
-  const bool refused = group.ask.level != Level::kNone && !group.children() &&
-                       !WriteDown(group, *session);
+  const bool refused =
+      group.ask.level != Level::kNone && !group.children() && !WriteDown(group, *session);
   for (std::uint32_t i = 0; i < group.admitted; ++i) {
     TaskPtr& task = group.tasks[i];
     if (task == nullptr) {
@@ -135,9 +136,7 @@ bool Submission::WriteDown(Group& group, Session& session) {
   if (!position.has_value()) return false;
   group.position = *position;
   group.lineage = std::make_shared<const Lineage>(
-      Lineage{.frame = group.frame,
-              .deadline_us = tasks.deadline_us,
-              .shape = group.ask.shape});
+      Lineage{.frame = group.frame, .deadline_us = tasks.deadline_us, .shape = group.ask.shape});
   return true;
 }
 
@@ -202,8 +201,8 @@ RootPtr Submission::NewRoot(const Group& group, const Task& task, const Session&
   return root;
 }
 
-void Submission::Enter(Group& group, std::uint32_t i, TaskPtr task, Session& session, const RootPtr& root,
-                       Record* parent, Instant now) {
+void Submission::Enter(Group& group, std::uint32_t i, TaskPtr task, Session& session,
+                       const RootPtr& root, Record* parent, Instant now) {
   task->root = root ? root : NewRoot(group, *task, session);
   task->cls = task->root->cls;
   task->deadline = std::min(task->deadline, task->root->deadline);
@@ -261,7 +260,7 @@ void Submission::Conclude(Group& group, Instant now) {
   }
   if (!waits) return;
   if (!std::exchange(group.waited, true)) tally_.spawns_waited.Add(1);
-  shared_.room_wanted.store(true, std::memory_order_relaxed);
+  shared_.signals.room_wanted.store(true, std::memory_order_relaxed);
   group.verdicts.clear();
   group.tasks.clear();
   group.admitted = 0;
@@ -296,8 +295,8 @@ bool Submission::MayWaitOn(const Group& group, Instant now, Reason& refusal) {
   MutexLock lock(shared_.table.mutex());
   const Record* parent = shared_.table.Find(group.view.child.parent);
   const bool goes_on = parent != nullptr && parent->open();
-  refusal = !goes_on ? Reason::kUnknownRoot
-                     : (now < group.deadline ? Reason::kNone : Reason::kExpired);
+  refusal =
+      !goes_on ? Reason::kUnknownRoot : (now < group.deadline ? Reason::kNone : Reason::kExpired);
   return refusal == Reason::kNone;
 }
 
@@ -309,9 +308,8 @@ void Submission::TakeReserve(Group& group, Instant now) {
     const Root& root = *shared_.table.Find(group.view.child.parent)->root;
     const bool root_is_stuck =
         root.stuck.load(std::memory_order_relaxed) >= static_cast<std::int32_t>(root.unfinished);
-    const bool node_is_stuck =
-        shared_.stuck.load(std::memory_order_relaxed) >=
-        shared_.in_flight.count() + shared_.spawn_reserve.count();
+    const bool node_is_stuck = shared_.signals.stuck.load(std::memory_order_relaxed) >=
+                               shared_.in_flight.count() + shared_.spawn_reserve.count();
     window_is_full = root.unfinished >= root.window;
     if (!root_is_stuck || !(window_is_full || node_is_stuck)) {
       group.stuck_since = kNever;

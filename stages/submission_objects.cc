@@ -22,7 +22,7 @@ wire::Verdict Refused(wire::Verdict verdict, Reason reason) {
 // What neither a put nor a new root may come past.
 Reason Submission::MayAdd(const Session* session, Level level) {
   if (session == nullptr || session->ended) return Reason::kBadRequest;
-  if (shared_.draining.load(std::memory_order_relaxed)) return Reason::kDraining;
+  if (shared_.signals.draining.load(std::memory_order_relaxed)) return Reason::kDraining;
   if (level != Level::kNone && !shared_.journal->Accepting()) return Reason::kJournal;
   const Limits& limits = shared_.limits;
   const bool leaves_too_much =
@@ -57,9 +57,9 @@ void Submission::Answer(ConnectionId to, const wire::Verdict& verdict,
   if (verdict.status == wire::VerdictStatus::kRejected) {
     tally_.refused[static_cast<std::size_t>(verdict.reason)].Add(1);
   }
-  const bool promises = verdict.level != Level::kNone &&
-                        (verdict.status == wire::VerdictStatus::kAccepted ||
-                         verdict.status == wire::VerdictStatus::kAcceptedEarlier);
+  const bool promises =
+      verdict.level != Level::kNone && (verdict.status == wire::VerdictStatus::kAccepted ||
+                                        verdict.status == wire::VerdictStatus::kAcceptedEarlier);
   if (promises) return Promise(to, verdict, position);
   answers_.Verdict(to, verdict);
 }
@@ -76,8 +76,7 @@ wire::Verdict Submission::JudgePut(const Received& received, const wire::FrameVi
   Session* session = shared_.table.FindSession(id.session);
   if (session != nullptr && session->seen.Look(id.seq) != SeenWindow::Answer::kNew) {
     const bool kept = shared_.table.Find(id) != nullptr;
-    verdict.status =
-        kept ? wire::VerdictStatus::kAcceptedEarlier : wire::VerdictStatus::kSettled;
+    verdict.status = kept ? wire::VerdictStatus::kAcceptedEarlier : wire::VerdictStatus::kSettled;
     verdict.reason = kept ? Reason::kNone : Reason::kSettled;
     tally_.repeated.Add(1);
     return verdict;
@@ -94,9 +93,9 @@ wire::Verdict Submission::JudgePut(const Received& received, const wire::FrameVi
   const bool detached = (put.flags & wire::kDetach) != 0;
   if (put.level != Level::kNone) {
     if (IntroduceSession(*session, put.level)) {
-      position = journal_.Add(
-          put.level, record::Object{.id = id, .level = put.level, .detached = detached},
-          frame.payload);
+      position = journal_.Add(put.level,
+                              record::Object{.id = id, .level = put.level, .detached = detached},
+                              frame.payload);
     }
     if (!position.has_value()) return Refused(verdict, Reason::kJournal);
   }
@@ -130,8 +129,7 @@ wire::Verdict Submission::JudgeRoot(const Received& received, const wire::OpenRo
   Session* session = shared_.table.FindSession(id.session);
   if (session != nullptr && session->seen.Look(id.seq) != SeenWindow::Answer::kNew) {
     const bool kept = static_cast<bool>(shared_.table.FindRoot(id));
-    verdict.status =
-        kept ? wire::VerdictStatus::kAcceptedEarlier : wire::VerdictStatus::kSettled;
+    verdict.status = kept ? wire::VerdictStatus::kAcceptedEarlier : wire::VerdictStatus::kSettled;
     verdict.reason = kept ? Reason::kNone : Reason::kSettled;
     return verdict;
   }
@@ -153,13 +151,14 @@ wire::Verdict Submission::JudgeRoot(const Received& received, const wire::OpenRo
                         .bytes = places.bytes(),
                         .capacity = places.count_limit(),
                         .capacity_bytes = places.bytes_limit()};
-  if (self_.controller().Admit(question, load, now) == 0) return Refused(verdict, Reason::kInFlight);
+  if (self_.controller().Admit(question, load, now) == 0)
+    return Refused(verdict, Reason::kInFlight);
   const Instant deadline = asked.remaining_us == 0 ? kNever : After(now, remaining);
   if (asked.level != Level::kNone) {
     if (IntroduceSession(*session, asked.level)) {
-      position = journal_.Add(asked.level, record::RootOpened{.id = id,
-                                                              .cls = asked.cls,
-                                                              .deadline_us = shared_.ToWall(deadline)});
+      position = journal_.Add(
+          asked.level,
+          record::RootOpened{.id = id, .cls = asked.cls, .deadline_us = shared_.ToWall(deadline)});
     }
     if (!position.has_value()) return Refused(verdict, Reason::kJournal);
   }

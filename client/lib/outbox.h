@@ -124,6 +124,7 @@ class Outbox {
   // outbox_send.cc
   void TakeDue(Instant now);
   bool SendFirst(std::uint8_t lane, Instant now, wire::OutBuffer& out);
+  [[nodiscard]] static bool PutMakerFirst(std::deque<Parcel*>& lane);
   [[nodiscard]] std::uint64_t Room(const Parcel& parcel, Instant now) const;
   [[nodiscard]] bool MaySend(const Parcel& parcel) const;
   void Refresh(Parcel& parcel);

@@ -90,8 +90,10 @@ void Outbox::Send(Instant now, wire::OutBuffer& out) {
 }
 
 bool Outbox::SendFirst(std::uint8_t lane, Instant now, wire::OutBuffer& out) {
+  while (!MaySend(*lanes_[lane].front())) {
+    if (!PutMakerFirst(lanes_[lane])) return false;
+  }
   Parcel* parcel = lanes_[lane].front();
-  if (!MaySend(*parcel)) return false;
   const std::uint64_t room = Room(*parcel, now);
   if (room == 0) return false;
   if (parcel->place == Parcel::Place::kOpen) Close(*parcel);
@@ -108,6 +110,23 @@ bool Outbox::SendFirst(std::uint8_t lane, Instant now, wire::OutBuffer& out) {
   greatest_sent_ = std::max(greatest_sent_, parcel->first_seq + parcel->count);
   Write(*parcel, now, out);
   return true;
+}
+
+// What was refused comes back behind what needs it, and would never get past it. False: the first
+// of the lane waits for something else.
+bool Outbox::PutMakerFirst(std::deque<Parcel*>& lane) {
+  const Parcel& first = *lane.front();
+  for (const Argument& argument : first.arguments) {
+    Parcel* maker = argument.state->parcel;
+    if (maker == nullptr || maker == &first || maker->place != Parcel::Place::kLane) continue;
+    const auto found = std::find(lane.begin(), lane.end(), maker);
+    if (found == lane.end()) continue;
+    lane.erase(found);
+    lane.push_front(maker);
+    maker->order = first.order;
+    return true;
+  }
+  return false;
 }
 
 // Its arguments are on their way, and its numbers not too far ahead.

@@ -7,4 +7,9 @@ Instant SteadyClock::Now() const {
       std::chrono::duration_cast<Nanos>(std::chrono::steady_clock::now().time_since_epoch()));
 }
 
+std::int64_t WallMicros() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::microseconds>(now).count();
+}
+
 }  // namespace spillgate

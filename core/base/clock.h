@@ -40,6 +40,10 @@ class SteadyClock final : public Clock {
   [[nodiscard]] Instant Now() const override;
 };
 
+// Microseconds since 1970 by the wall clock, which people and other clocks may set back and forth:
+// for what has to mean something to another process, never for measuring.
+[[nodiscard]] std::int64_t WallMicros();
+
 // Stands still until a test moves it.
 class ManualClock final : public Clock {
  public:

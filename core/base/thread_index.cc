@@ -14,7 +14,8 @@ struct Taken {
 };
 
 Taken& TheTaken() {
-  static Taken* taken = new Taken;  // never destroyed: threads may outlive static destructors
+  // tidy: new: never destroyed, for threads may outlive static destructors
+  static Taken* taken = new Taken;
   return *taken;
 }
 

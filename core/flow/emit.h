@@ -35,7 +35,7 @@ using Kept = std::function<void(E&&, Verdict, Instant)>;
 // park).
 class Departure {
  public:
-  explicit Departure(InboxBase* from) : from_(from) {}
+  explicit Departure(AnyInbox* from) : from_(from) {}
 
   void Note(const Meta& meta, Instant now) {
     if (from_ == nullptr) return;
@@ -54,10 +54,10 @@ class Departure {
     count_ = 0;
     bytes_ = 0;
   }
-  [[nodiscard]] InboxBase* from() const { return from_; }
+  [[nodiscard]] AnyInbox* from() const { return from_; }
 
  private:
-  InboxBase* from_;
+  AnyInbox* from_;
   std::int64_t count_ = 0;
   std::int64_t bytes_ = 0;
 };
@@ -65,7 +65,7 @@ class Departure {
 template <class E, class In>
 class ForwardEdge final : public Sink<E> {
  public:
-  ForwardEdge(InboxBase* from, std::vector<Inbox<In>*> to, Kept<E> kept)
+  ForwardEdge(AnyInbox* from, std::vector<Inbox<In>*> to, Kept<E> kept)
       : departure_(from), kept_(std::move(kept)) {
     for (Inbox<In>* inbox : to) targets_.push_back({inbox, {}});
   }
@@ -137,12 +137,12 @@ class Emit {
 
   template <class In>
     requires std::constructible_from<In, E&&>
-  Emit(InboxBase* from, Inbox<In>& to, Kept<E> kept)
+  Emit(AnyInbox* from, Inbox<In>& to, Kept<E> kept)
       : Emit(from, std::vector<Inbox<In>*>{&to}, std::move(kept)) {}
 
   template <class In>
     requires std::constructible_from<In, E&&>
-  Emit(InboxBase* from, std::vector<Inbox<In>*> shards, Kept<E> kept)
+  Emit(AnyInbox* from, std::vector<Inbox<In>*> shards, Kept<E> kept)
       : sink_(std::make_unique<ForwardEdge<E, In>>(from, std::move(shards), std::move(kept))) {}
 
   void operator()(std::span<E> events, Instant now) const {

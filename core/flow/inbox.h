@@ -85,10 +85,10 @@ class Lane {
 };
 
 // The part of an inbox that does not depend on the events in it: what edges, pools and metrics see.
-class InboxBase {
+class AnyInbox {
  public:
-  InboxBase(std::string name, std::uint32_t shard, InboxOptions options,
-            std::unique_ptr<Controller> controller)
+  AnyInbox(std::string name, std::uint32_t shard, InboxOptions options,
+           std::unique_ptr<Controller> controller)
       : credits_(options.capacity, options.capacity_bytes),
         back_capacity_(options.back_capacity),
         controller_(std::move(controller)),
@@ -98,9 +98,9 @@ class InboxBase {
     controller_->Snapshot(state);
     controller_name_ = state.name;
   }
-  virtual ~InboxBase() = default;
-  InboxBase(const InboxBase&) = delete;
-  InboxBase& operator=(const InboxBase&) = delete;
+  virtual ~AnyInbox() = default;
+  AnyInbox(const AnyInbox&) = delete;
+  AnyInbox& operator=(const AnyInbox&) = delete;
 
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] std::uint32_t shard() const { return shard_; }
@@ -178,9 +178,9 @@ class InboxBase {
 };
 
 template <class In>
-class Inbox final : public InboxBase {
+class Inbox final : public AnyInbox {
  public:
-  using InboxBase::InboxBase;
+  using AnyInbox::AnyInbox;
 
   // Takes places; the Commit of as many events that follows cannot fail.
   [[nodiscard]] bool Reserve(std::int64_t count, std::int64_t bytes) {

@@ -141,12 +141,12 @@ class Pipeline {
   void StepOnly();
   void TickAll(Instant now);
 
-  [[nodiscard]] const std::vector<std::unique_ptr<InboxBase>>& inboxes() const { return inboxes_; }
+  [[nodiscard]] const std::vector<std::unique_ptr<AnyInbox>>& inboxes() const { return inboxes_; }
   [[nodiscard]] const std::vector<std::unique_ptr<Pool>>& pools() const { return pools_; }
 
  private:
   const Clock& clock_;
-  std::vector<std::unique_ptr<InboxBase>> inboxes_;
+  std::vector<std::unique_ptr<AnyInbox>> inboxes_;
   std::vector<std::unique_ptr<Runnable>> runnables_;
   std::vector<std::unique_ptr<Pool>> pools_;
 };

@@ -56,7 +56,7 @@ struct Task {
   Instant arrived;  // at the stage that has it now
   Instant accepted;
   Instant deadline = kNever;
-  Nanos estimate{0};      // slot time it was charged when it was placed
+  Nanos estimate{0};  // slot time it was charged when it was placed
   TaskClass cls = TaskClass::kNormal;
   Level level = Level::kNone;
   std::uint8_t returns = 1;

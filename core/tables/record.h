@@ -58,8 +58,8 @@ struct Record {
 
   // Of a durable task: what a snapshot writes of it.
   std::shared_ptr<const Lineage> lineage;
-  std::uint32_t lineage_index = 0;    // its position in the frame
-  const Outcome* coming = nullptr;    // on its way to the disk, and not visible before
+  std::uint32_t lineage_index = 0;  // its position in the frame
+  const Outcome* coming = nullptr;  // on its way to the disk, and not visible before
 
   Outcome outcome;
   Instant accepted;

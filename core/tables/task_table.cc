@@ -136,7 +136,8 @@ void TaskTable::Replace(Record& object, Outcome&& outcome) {
   object.outcome = std::move(outcome);
   const std::size_t after = HeapBytes(object.outcome);
   value_bytes_ += after - before;
-  if (object.session != nullptr && !object.released) object.session->unfetched_bytes += after - before;
+  if (object.session != nullptr && !object.released)
+    object.session->unfetched_bytes += after - before;
 }
 
 Record* TaskTable::Find(TaskId id) {

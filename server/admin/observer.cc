@@ -51,7 +51,7 @@ Snapshot Observer::Take(Instant now) const {
                     .uptime = now - identity_.started};
   const Nanos window = now - before_.at;
   for (std::size_t i = 0; i < pipeline_.inboxes().size(); ++i) {
-    const flow::InboxBase& inbox = *pipeline_.inboxes()[i];
+    const flow::AnyInbox& inbox = *pipeline_.inboxes()[i];
     StageFigures figures = Read(inbox, now);
     const Counts before = i < before_.counts.size() ? before_.counts[i] : Counts{};
     if (window >= kLeastWindow) figures.rates = RatesSince(before, CountsOf(figures), window);
@@ -78,7 +78,7 @@ Snapshot Observer::Take(Instant now) const {
   return snapshot;
 }
 
-StageFigures Observer::Read(const flow::InboxBase& inbox, Instant now) const {
+StageFigures Observer::Read(const flow::AnyInbox& inbox, Instant now) const {
   const flow::StageStats& stats = inbox.stats();
   const flow::Load load = inbox.load();
   StageFigures figures{.queued = load.queued,

@@ -44,7 +44,7 @@ class Observer {
     std::vector<Counts> counts;
   };
 
-  [[nodiscard]] StageFigures Read(const flow::InboxBase& inbox, Instant now) const;
+  [[nodiscard]] StageFigures Read(const flow::AnyInbox& inbox, Instant now) const;
   [[nodiscard]] TaskFigures ReadTasks() const;
   static Counts CountsOf(const StageFigures& figures);
   static StageRates RatesSince(const Counts& before, const Counts& now, Nanos window);

@@ -29,11 +29,10 @@ std::optional<wire::Credits> CreditWindow::Renew(const Room& room, Instant now) 
   sent_when_told_ = sent_;
   told_ = now;
   valid_until_ = now + kTtl;
-  return wire::Credits{
-      .window = window,
-      .ttl_ms = static_cast<std::uint32_t>(
-          std::chrono::duration_cast<std::chrono::milliseconds>(kTtl).count()),
-      .load_level = room.load_level};
+  return wire::Credits{.window = window,
+                       .ttl_ms = static_cast<std::uint32_t>(
+                           std::chrono::duration_cast<std::chrono::milliseconds>(kTtl).count()),
+                       .load_level = room.load_level};
 }
 
 }  // namespace spillgate::net

@@ -1,6 +1,6 @@
 // Credits: how many root tasks each connection may have sent, as absolute numbers by class, so that
-// a client slows down before the node has to refuse. Each connection that sends has an equal part of
-// the room that the admission bound leaves to its class. A window is told when it has moved by a
+// a client slows down before the node has to refuse. Each connection that sends has an equal part
+// of the room that the admission bound leaves to its class. A window is told when it has moved by a
 // part worth telling, and again before it expires. Loop's thread.
 #pragma once
 

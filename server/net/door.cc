@@ -15,11 +15,6 @@ namespace {
 // Beyond the bound while the sessions that made room are being ended.
 constexpr std::size_t kSessionsInPassing = 64;
 
-template <class Array>
-void Fill(std::random_device& random, Array& bytes) {
-  for (std::byte& byte : bytes) byte = static_cast<std::byte>(random());
-}
-
 bool SameToken(const wire::Token& a, const std::array<std::byte, 16>& b) {
   return wire::EqualInConstantTime(ByteView(a), ByteView(b));
 }
@@ -42,7 +37,7 @@ void Door::Tell(E event, std::uint64_t route) {
 }
 
 void Door::Greet(Visitor& visitor, Instant now) {
-  Fill(random_, visitor.nonce);
+  if (!wire::FillRandom(visitor.nonce)) return visitor.connection->Close("there is no randomness");
   visitor.hello_by = After(now, options_.handshake);
   const bool needs_token = !visitor.connection->is_unix() && options_.tcp_needs_token;
   wire::Encode(wire::Greeting{.auth_required = needs_token, .nonce = visitor.nonce}, 0,
@@ -66,8 +61,8 @@ void Door::OnFrame(Visitor& visitor, ByteView bytes, Instant now) {
     case wire::FrameType::kSubmit: {
       const auto ask = wire::ReadPreamble(frame);
       if (ask.has_value() && ask->root == 0) visitor.credits.NoteSent(ask->cls, ask->count);
-      const bool exceeded = ask.has_value() && ask->root == 0 &&
-                            visitor.credits.Exceeded(ask->cls, now) && IsTight();
+      const bool exceeded =
+          ask.has_value() && ask->root == 0 && visitor.credits.Exceeded(ask->cls, now) && IsTight();
       return PassOn(visitor, frame, bytes, exceeded, now);
     }
     case wire::FrameType::kPut:
@@ -119,7 +114,8 @@ Room Door::RoomFor(std::size_t senders) const {
     room.tasks[cls] = static_cast<std::uint64_t>(std::max<std::int64_t>(0, share - places.count()));
   }
   const std::int64_t limit = std::max<std::int64_t>(1, places.count_limit());
-  room.load_level = static_cast<std::uint8_t>(std::min<std::int64_t>(255, places.count() * 255 / limit));
+  room.load_level =
+      static_cast<std::uint8_t>(std::min<std::int64_t>(255, places.count() * 255 / limit));
   return room;
 }
 
@@ -252,10 +248,14 @@ bool Door::Welcome(Visitor& visitor, const wire::Hello& hello, const std::string
       if (!MakeRoomForSession()) return false;
       SessionId id = 0;
       while (id == 0 || shared_.table.FindSession(id) != nullptr) {
-        id = (std::uint64_t{random_()} << 32 | random_()) & ~kChildBit;
+        if (!wire::FillRandom(std::as_writable_bytes(std::span(&id, 1)))) return false;
+        id &= ~kChildBit;
       }
       session = &shared_.table.NewSession(id);
-      Fill(random_, session->resume_token);
+      if (!wire::FillRandom(session->resume_token)) {
+        shared_.table.EndSession(*session);
+        return false;
+      }
       session->name = tenant;
       session->tenant = options_.tenant ? options_.tenant(tenant) : 0;
     }

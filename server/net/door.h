@@ -4,7 +4,6 @@
 #pragma once
 
 #include <functional>
-#include <random>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -29,7 +28,7 @@ struct DoorOptions {
   std::vector<std::uint32_t> allow_uids;                // besides our own
   bool tenants_by_name = false;
   Nanos handshake = std::chrono::seconds(2);
-  std::size_t sessions = 4096;  // with and without a connection
+  std::size_t sessions = 4096;                              // with and without a connection
   std::function<std::string(std::string_view what)> stats;  // JSON
   std::function<TenantId(std::string_view name)> tenant;
   std::function<ShapeId(const std::string& text, std::string& problem)> add_shape;
@@ -48,7 +47,7 @@ struct Visitor {
   std::int64_t best_lag_us = 0;  // least (received − sent) of late; the clocks' difference
   bool lag_known = false;
   CreditWindow credits;
-  Instant last_read;             // when something of a frame last came
+  Instant last_read;              // when something of a frame last came
   Instant behind_since = kNever;  // it does not read its replies
 };
 
@@ -94,7 +93,6 @@ class Door {
   std::vector<flow::Inbox<Submission::In>*> submission_;
   std::vector<flow::Inbox<Publication::In>*> publication_;
   const DoorOptions options_;
-  std::random_device random_;  // session numbers and tokens must not be guessable
   std::vector<std::vector<Submission::In>> received_;  // by shard
   std::vector<std::int64_t> received_bytes_;
 };

@@ -27,7 +27,9 @@ constexpr std::size_t kSpareSlots = 64;  // for those who are told that there is
 constexpr ConnectionLimits kStranger{.body = 4096, .payload = 0, .egress = 64 << 10};
 
 // The low bits of a connection's id: unique among those that are open.
-std::size_t SlotOf(ConnectionId id) { return id & ((std::size_t{1} << kSlotBits) - 1); }
+std::size_t SlotOf(ConnectionId id) {
+  return id & ((std::size_t{1} << kSlotBits) - 1);
+}
 
 std::uint32_t PeerUid(int fd) {
   ucred credentials{};
@@ -137,8 +139,7 @@ void Listener::Accept(uv_stream_t* server, bool is_unix) {
   if (free_slots_.empty()) return TurnAway(server, is_unix);
   const ConnectionId id = (next_id_++ << kSlotBits) | free_slots_.back();
   free_slots_.pop_back();
-  auto* connection =
-      new Connection(id, *this, kStranger);  // tidy: new: libuv's until it is closed
+  auto* connection = new Connection(id, *this, kStranger);  // tidy: new: libuv's until it is closed
   const int status = is_unix ? connection->AcceptPipe(server) : connection->AcceptTcp(server);
   Visitor& visitor = visitors_[id];
   visitor.connection = connection;

@@ -71,8 +71,8 @@ void Loop::OnSignal(int signum, std::function<void()> job) {
   SG_CHECK(uv_signal_init(&uv_, &signal.handle) == 0);
   signal.handle.data = &signal;
   uv_signal_start(
-      &signal.handle,
-      [](uv_signal_t* handle, int) { static_cast<Signal*>(handle->data)->job(); }, signum);
+      &signal.handle, [](uv_signal_t* handle, int) { static_cast<Signal*>(handle->data)->job(); },
+      signum);
 }
 
 bool Loop::OnThread() const {
@@ -157,9 +157,11 @@ void Loop::Post(std::function<void()> job) {
 }
 
 Reactor::WatchId Loop::Watch(int fd, unsigned states, std::function<void(unsigned)> then) {
-  auto* watched = new Watched{.poll = {}, .then = std::move(then), .states = states};  // NOLINT
+  // tidy: new: libuv has it until it is closed
+  auto* watched = new Watched{.poll = {}, .then = std::move(then), .states = states};
   if (uv_poll_init(&uv_, &watched->poll, fd) != 0) {
-    delete watched;  // NOLINT: freed by libuv's close callback otherwise
+    // tidy: new: libuv did not take it
+    delete watched;
     return 0;
   }
   watched->poll.data = watched;
@@ -189,7 +191,8 @@ void Loop::Unwatch(WatchId watch) {
   if (found == watched_.end()) return;
   uv_poll_stop(&found->second->poll);
   uv_close(reinterpret_cast<uv_handle_t*>(&found->second->poll), [](uv_handle_t* handle) {
-    delete static_cast<Watched*>(handle->data);  // NOLINT
+    // tidy: new: libuv has it until it is closed
+    delete static_cast<Watched*>(handle->data);
   });
   watched_.erase(found);
 }

@@ -33,7 +33,7 @@ using Next = Emit<Event>;
 class Relay {
  public:
   using In = Event;
-  Relay(InboxBase& self, std::unique_ptr<Next> next, std::uint64_t& ended)
+  Relay(AnyInbox& self, std::unique_ptr<Next> next, std::uint64_t& ended)
       : next_(std::move(next)), departure_(&self), ended_(ended) {}
 
   void Handle(std::span<Event> batch, Instant now) {

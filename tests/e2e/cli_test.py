@@ -104,7 +104,8 @@ class Verbs(Case):
 
     def test_wait_prints_the_value(self) -> None:
         self.assertEqual(self.run_ok("submit", "echo", "--arg", "hello", "--wait"), b"hello\n")
-        self.assertEqual(self.run_ok("run", "sum", "--arg", "1", "--arg", "-5", "--text", "7"), b"3\n")
+        total = self.run_ok("run", "sum", "--arg", "1", "--arg", "-5", "--text", "7")
+        self.assertEqual(total, b"3\n")
 
     def test_arguments_come_in_their_order_and_unchanged(self) -> None:
         raw = bytes(range(256))
@@ -166,12 +167,15 @@ class Verbs(Case):
         self.assertEqual(waited["tasks"][0]["values"],
                          [{"size": 2, "encoding": "text", "value": "ä"}])
         one = self.node.told("run", "fail", "--arg", "boom")
-        self.assertEqual((one["schema"], one["failure"]["reason"]), ("spillgate.run/1", "task_error"))
+        self.assertEqual(one["schema"], "spillgate.run/1")
+        self.assertEqual(one["failure"]["reason"], "task_error")
 
     # ---- time
 
     def test_no_result_in_time_is_124_and_cancels(self) -> None:
-        done = self.node.spillgate("-o", "json", "run", "sleep", "--arg", LONG, "--timeout", "300ms")
+        done = self.node.spillgate(
+            "-o", "json", "run", "sleep", "--arg", LONG, "--timeout", "300ms"
+        )
         self.assertEqual(done.returncode, 124, done.stderr)
         task = json.loads(done.stdout)["id"]
         until(lambda: self.node.state(task) != "unfinished", "the task is cancelled, and let go of")
@@ -438,7 +442,8 @@ class Up(Case):
         address = up.stdout.strip()
         self.assertEqual(address, f"unix://{self.folder.name}/spillgate/default.sock")
         try:
-            self.assertEqual(self.spillgate("run", "noop").returncode, 0, "found without an address")
+            found = self.spillgate("run", "noop")
+            self.assertEqual(found.returncode, 0, "found without an address")
             again = self.spillgate("up", "--background", "--set", "listen.admin=")
             self.assertEqual(again.returncode, 1)
             self.assertIn("serving", again.stderr)

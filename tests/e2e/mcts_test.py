@@ -105,7 +105,9 @@ class Mcts(unittest.TestCase):
     def test_is_stronger_than_one_thread(self):
         with Node(*LIBRARY) as node:
             games = os.environ["SPILLGATE_MATCH"]
-            done = run("--games", games, "--check", "-o", "json", address=node.address, seconds=3600)
+            done = run(
+                "--games", games, "--check", "-o", "json", address=node.address, seconds=3600
+            )
             self.assertEqual(done.returncode, 0, f"{done.stdout}\n{done.stderr}")
 
 

@@ -1,6 +1,6 @@
-"""A real node for a test: its own folder, its own socket, ended whatever happens. Standard library only.
+"""A real node for a test: its own folder, its own socket, ended whatever happens.
 
-Programs are taken from the folder in SPILLGATE_BIN, or from build/bin.
+Standard library only. Programs are taken from the folder in SPILLGATE_BIN, or from build/bin.
 """
 
 import json
@@ -56,7 +56,8 @@ class Node:
         until = time.monotonic() + within_s
         while time.monotonic() < until:
             if self.process.poll() is not None:
-                raise AssertionError(f"the node ended with {self.process.returncode}:\n{self.log()}")
+                code = self.process.returncode
+                raise AssertionError(f"the node ended with {code}:\n{self.log()}")
             if self.run("status", timeout=within_s).returncode == 0:
                 return
             time.sleep(0.01)

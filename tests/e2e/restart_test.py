@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""kill -9 of the node at random moments of a replay at level async, and of its workers: nothing that
-was acknowledged is lost, nothing is published twice, and the results are right.
+"""kill -9 of the node at random moments of a replay at level async, and of its workers.
+
+Nothing that was acknowledged is lost, nothing is published twice, and the results are right.
 
 SPILLGATE_KILLS sets how often (default 4); ops/test all asks for 20.
 """
@@ -22,13 +23,14 @@ SEED = int(os.environ.get("SPILLGATE_SEED", "1"))
 
 
 def chain(width: int, depth: int, runtime_s: float) -> dict:
-    """A workflow in WfFormat 1.5: `depth` levels of `width` tasks, each needs two of the level above."""
+    """A workflow in WfFormat 1.5: `depth` levels of `width` tasks; each needs two of the last."""
     tasks, runs = [], []
     for level in range(depth):
         for i in range(width):
             name = f"t{level}_{i}"
             parents = [f"t{level - 1}_{j % width}" for j in (i, i + 1)] if level else []
-            children = [f"t{level + 1}_{j % width}" for j in (i, i - 1)] if level + 1 < depth else []
+            below = (i, i - 1) if level + 1 < depth else ()
+            children = [f"t{level + 1}_{j % width}" for j in below]
             tasks.append(
                 {
                     "name": name,
@@ -45,7 +47,11 @@ def chain(width: int, depth: int, runtime_s: float) -> dict:
         "schemaVersion": "1.5",
         "workflow": {
             "specification": {"tasks": tasks, "files": []},
-            "execution": {"makespanInSeconds": 0, "executedAt": "2026-01-01T00:00:00Z", "tasks": runs},
+            "execution": {
+                "makespanInSeconds": 0,
+                "executedAt": "2026-01-01T00:00:00Z",
+                "tasks": runs,
+            },
         },
     }
 

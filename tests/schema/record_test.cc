@@ -11,7 +11,9 @@ namespace {
 
 using Bytes = std::vector<std::byte>;
 
-Bytes Copy(const wire::OutBuffer& out) { return {out.view().begin(), out.view().end()}; }
+Bytes Copy(const wire::OutBuffer& out) {
+  return {out.view().begin(), out.view().end()};
+}
 
 template <class T>
 Bytes Whole(const T& record, ByteView tail = {}) {
@@ -96,8 +98,7 @@ TEST(Record, TheSmallOnesComeBack) {
   const auto object = Whole(Object{{1, 2}, Level::kSync, true, {}}, AsBytes("value"));
   EXPECT_EQ(AsText(Back<Object>(object).value), "value");
   EXPECT_TRUE(Back<Object>(object).detached);
-  EXPECT_EQ(Back<RootOpened>(Whole(RootOpened{{1, 2}, TaskClass::kHigh, 77})).deadline_us,
-            77);
+  EXPECT_EQ(Back<RootOpened>(Whole(RootOpened{{1, 2}, TaskClass::kHigh, 77})).deadline_us, 77);
   EXPECT_EQ(Back<RootClosed>(Whole(RootClosed{{1, 2}})).id.seq, 2u);
   EXPECT_EQ(Back<Started>(Whole(Started{{1, 2}})).id.seq, 2u);
   EXPECT_EQ(Back<Released>(Whole(Released{{1, 2}, 64})).count, 64u);
@@ -107,9 +108,8 @@ TEST(Record, CutShortAnywhereItIsNone) {
   Outcome outcome;
   outcome.fate = Fate::kDone;
   outcome.value = Value(AsBytes("value"));
-  const std::vector<std::byte> whole[] = {
-      Whole(Start{9}), Whole(Seen{4, 10, {{1, 2}}}), Whole({1, 2}, outcome),
-      Whole(Released{{1, 2}, 64})};
+  const std::vector<std::byte> whole[] = {Whole(Start{9}), Whole(Seen{4, 10, {{1, 2}}}),
+                                          Whole({1, 2}, outcome), Whole(Released{{1, 2}, 64})};
   for (const std::vector<std::byte>& bytes : whole) {
     for (std::size_t size = 0; size < bytes.size(); ++size) {
       EXPECT_FALSE(Read(ByteView(bytes).first(size)).has_value()) << size;

@@ -144,14 +144,9 @@ bool Ledger::ReachedByCancel(const Entry& entry, Instant then) const {
   return false;
 }
 
-std::vector<TaskId> Ledger::CancelledBefore(Instant then) const {
-  std::vector<TaskId> ids;
-  for (const auto& [id, entry] : entries_) {
-    if (entry.accepted && !entry.is_root && !entry.running && ReachedByCancel(entry, then)) {
-      ids.push_back(id);
-    }
-  }
-  return ids;
+bool Ledger::CancelledBefore(TaskId id, Instant then) const {
+  const Entry* entry = Find(id);
+  return entry != nullptr && !entry->running && ReachedByCancel(*entry, then);
 }
 
 // It lends its slot, and will take it back whether or not there is one: so from now on, also in
@@ -196,7 +191,8 @@ void Ledger::OnNodeIdle(Instant now) {
 void Ledger::OnTick(Instant now) {
   for (auto& [key, open] : askings_) {
     const Asking& asking = open.asking;
-    const bool waits = asking.type == wire::FrameType::kGet || asking.type == wire::FrameType::kWait;
+    const bool waits =
+        asking.type == wire::FrameType::kGet || asking.type == wire::FrameType::kWait;
     if (!waits || open.seen == kNever || After(open.seen, asking.timeout) >= now) continue;
     Breach(Format("a {} of {} ids overran its time by {} us", wire::ToString(asking.type),
                   asking.ids.size(),

@@ -82,8 +82,8 @@ class Ledger {
   // ---- at the end: no answer is missing.
   void CheckAnswered();
 
-  // Those whose cancel was acknowledged before `then` and that do not run: they should have ended.
-  [[nodiscard]] std::vector<TaskId> CancelledBefore(Instant then) const;
+  // Its cancel was acknowledged before `then`, and it does not run: so it should have ended.
+  [[nodiscard]] bool CancelledBefore(TaskId id, Instant then) const;
   [[nodiscard]] bool Accepted(TaskId id) const;
   [[nodiscard]] bool Known(TaskId id) const { return entries_.contains(id); }
   [[nodiscard]] std::size_t unreleased() const;  // accepted by clients, of sessions that live
@@ -100,7 +100,7 @@ class Ledger {
     bool is_put = false;
     bool released = false;
     Instant cancelled = kNever;  // the node has said so while it was unfinished
-    bool interrupted = false;  // the run that goes on
+    bool interrupted = false;    // the run that goes on
     bool running = false;
     bool counted = false;  // its lease, in `committed_`
     bool exempt = false;   // it may hold more than was free
@@ -130,7 +130,8 @@ class Ledger {
   struct OpenAsking {
     Asking asking;
     std::vector<bool> answered;
-    std::vector<bool> accepted;  // when it was asked; the others may be ready because nobody has them
+    std::vector<bool>
+        accepted;           // when it was asked; the others may be ready because nobody has them
     Instant seen = kNever;  // the node had it by then
   };
   using Key = std::pair<ConnectionId, std::uint32_t>;

@@ -79,7 +79,8 @@ void Ledger::OnVerdict(ConnectionId to, const wire::Verdict& verdict, Instant) {
   }
   const bool all = std::find(open.verdicts.begin(), open.verdicts.end(), 0) == open.verdicts.end();
   // What was refused for another reason was not looked into.
-  const bool looked_at = verdict.reason == Reason::kMalformed || verdict.reason == Reason::kTooLarge;
+  const bool looked_at =
+      verdict.reason == Reason::kMalformed || verdict.reason == Reason::kTooLarge;
   const bool broken = open.sending.broken == Sending::Broken::kBody;
   if (all && (!broken || open.error || !looked_at)) sendings_.erase(found);
 }
@@ -111,8 +112,8 @@ void Ledger::OnOneVerdict(const Sending& sending, std::size_t i, const wire::Ver
       }
       if (verdict.reason == Reason::kNone) Breach("a refusal without a reason");
       if (PassesByItself(verdict.reason) && verdict.retry_after_us == 0) {
-        Breach(Format("a refusal ({}) that does not say when to try again",
-                      ToString(verdict.reason)));
+        Breach(
+            Format("a refusal ({}) that does not say when to try again", ToString(verdict.reason)));
       }
       return;
     case wire::VerdictStatus::kUnknown: return Breach("a verdict \"unknown\" without a journal");
@@ -219,8 +220,8 @@ void Ledger::CheckCause(TaskId id, const Entry& entry, TaskId cause) {
   Reached reached;
   Reach(entry, cause, seen, reached);
   if (!reached.yes) {
-    return Breach(Format("{} failed by {}, on which it does not depend", ToString(id),
-                         ToString(cause)));
+    return Breach(
+        Format("{} failed by {}, on which it does not depend", ToString(id), ToString(cause)));
   }
   const Entry* failed = Find(cause);
   if (failed == nullptr || !failed->accepted || failed->released || failed->is_root) return;

@@ -14,7 +14,8 @@ TaskId ModelClient::SomeTask(const Client& client) {
     return {client.id, client.numbers[random_() % client.numbers.size()]};
   }
   if (client.next_seq == 1) return {client.id, 1000};
-  return {client.id, std::max<std::uint64_t>(1, client.next_seq - 1 - random_() % 8 % client.next_seq)};
+  return {client.id,
+          std::max<std::uint64_t>(1, client.next_seq - 1 - random_() % 8 % client.next_seq)};
 }
 
 void ModelClient::AddTask(const Client& client, wire::SubmitWriter& writer, Sending& sending,
@@ -103,7 +104,8 @@ void ModelClient::OpenRoot(std::size_t at, Instant now) {
                             .cls = static_cast<TaskClass>(random_() % kClasses),
                             .remaining_us = Chance(300) ? 1000 + random_() % 20'000 : 0,
                             .estimated_tasks = static_cast<std::uint32_t>(random_() % 20)};
-  if (root.remaining_us != 0) unsettled.deadline = After(now, std::chrono::microseconds(root.remaining_us));
+  if (root.remaining_us != 0)
+    unsettled.deadline = After(now, std::chrono::microseconds(root.remaining_us));
   wire::OutBuffer frame;
   wire::Encode(root, sending.correlation, frame);
   Dispatch(at, std::move(unsettled), frame, now);
@@ -155,8 +157,9 @@ void ModelClient::SendAsk(Client& client, wire::FrameType type, std::vector<Obje
     names.push_back({.task = id.task, .index = id.index});
     tasks.push_back(id.task);
   }
-  const std::uint64_t timeout_us =
-      timeout == Nanos::max() ? wire::kMostTime : static_cast<std::uint64_t>(timeout.count() / 1000);
+  const std::uint64_t timeout_us = timeout == Nanos::max()
+                                       ? wire::kMostTime
+                                       : static_cast<std::uint64_t>(timeout.count() / 1000);
   wire::OutBuffer frame;
   switch (type) {
     case wire::FrameType::kGet:

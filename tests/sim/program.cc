@@ -23,8 +23,9 @@ ChildPlan MakeChild(Random& random, const Seeded& parent, std::uint32_t earlier)
   static constexpr Name kNamesOfChildren[] = {kInlineQuick, kThreadOne, kThreadHalf,
                                               kThreadOne,   kLimited,   kUnleased};
   ChildPlan child;
-  child.name = parent.flavour == kRecursion ? kThreadOne
-                                            : kNamesOfChildren[random() % std::size(kNamesOfChildren)];
+  child.name = parent.flavour == kRecursion
+                   ? kThreadOne
+                   : kNamesOfChildren[random() % std::size(kNamesOfChildren)];
   child.seeded = {.seed = random(),
                   .generations = parent.generations - 1,
                   .flavour = parent.flavour == kPoison ? kMixedWork : parent.flavour};
@@ -35,8 +36,7 @@ ChildPlan MakeChild(Random& random, const Seeded& parent, std::uint32_t earlier)
 
 Step Spawn(Random& random, const Seeded& seeded, std::uint32_t earlier) {
   Step step{.kind = Step::Kind::kSpawn};
-  const std::uint32_t count =
-      seeded.flavour == kRecursion ? 2 + random() % 2 : 1 + random() % 4;
+  const std::uint32_t count = seeded.flavour == kRecursion ? 2 + random() % 2 : 1 + random() % 4;
   for (std::uint32_t i = 0; i < count; ++i) {
     step.children.push_back(MakeChild(random, seeded, earlier + i));
   }

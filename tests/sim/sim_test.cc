@@ -1,6 +1,6 @@
 // A thousand seeds of a whole node, each stepped through by one thread in simulated time. A seed
-// that breaks a promise names itself; SPILLGATE_SEED=N runs it alone. A bug that was found stays
-// found: its seed is among the thousand.
+// that breaks a promise names itself; SPILLGATE_SEED=N runs it alone, N-M all from N to M. A bug that
+// was found stays found: its seed is among the thousand.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -13,11 +13,11 @@ namespace spillgate::sim {
 namespace {
 
 constexpr std::uint64_t kSeeds = 1000;
-constexpr std::uint64_t kParts = 8;       // so that they can run side by side
+constexpr std::uint64_t kParts = 8;          // so that they can run side by side
 constexpr std::uint64_t kEachAtLeast = 100;  // in each part: or it shows nothing
-constexpr std::uint64_t kTwice = 25;      // every so many seeds run twice
+constexpr std::uint64_t kTwice = 25;         // every so many seeds run twice
 
-// The seed to run alone, if there is one.
+// The seed or seeds to run alone, if there are any.
 const char* OnlySeed() {
   return std::getenv("SPILLGATE_SEED");
 }
@@ -66,8 +66,11 @@ INSTANTIATE_TEST_SUITE_P(Sim, SimPart, ::testing::Range<std::uint64_t>(0, kParts
 
 TEST(Sim, OneSeed) {
   if (OnlySeed() == nullptr) GTEST_SKIP() << "set SPILLGATE_SEED to run one seed alone";
+  char* rest = nullptr;
+  const std::uint64_t first = std::strtoull(OnlySeed(), &rest, 10);
+  const std::uint64_t last = *rest == '-' ? std::strtoull(rest + 1, nullptr, 10) : first;
   Happened sum;
-  RunSeed(std::strtoull(OnlySeed(), nullptr, 10), sum);
+  for (std::uint64_t seed = first; seed <= last && !HasFailure(); ++seed) RunSeed(seed, sum);
   std::puts(Format("accepted {}, repeated {}, refused {}, parked {}, spawns waited {}, from the "
                    "reserve {}, expired {}, cancelled {}, retried {}, killed {}, forwarded {}, "
                    "nested {}, fuses {}",

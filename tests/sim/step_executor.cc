@@ -12,7 +12,8 @@ const Seeded kNothing;
 
 Seeded SeededOf(const Task& task) {
   if (task.args.empty() || task.args[0].kind != ArgRef::kInline) return kNothing;
-  return ReadSeeded(task.payload.subspan(task.args[0].offset, task.args[0].size)).value_or(kNothing);
+  return ReadSeeded(task.payload.subspan(task.args[0].offset, task.args[0].size))
+      .value_or(kNothing);
 }
 
 // A function of the task and its arguments alone, so that each attempt returns the same.
@@ -42,7 +43,8 @@ void StepExecutor::SetOutcome(Task& task, const Program& program, bool refused) 
   if (program.fails || refused) {
     outcome.fate = Fate::kFailed;
     outcome.reason = refused ? Reason::kQuotaExceeded : Reason::kTaskError;
-    outcome.failure = std::make_unique<Failure>(Failure{.message = "as the program says", .root_cause = {}});
+    outcome.failure =
+        std::make_unique<Failure>(Failure{.message = "as the program says", .root_cause = {}});
     return;
   }
   outcome.fate = Fate::kDone;
@@ -167,10 +169,8 @@ void StepExecutor::Spawn(Run& run, const Step& step) {
     preamble.flags = wire::kMixed;
     preamble.function = 0;
   }
-  const wire::ChildPreamble child{.parent = run.id,
-                                  .stream = 0,
-                                  .attempt = run.attempt,
-                                  .first_index = run.children.size()};
+  const wire::ChildPreamble child{
+      .parent = run.id, .stream = 0, .attempt = run.attempt, .first_index = run.children.size()};
   writer_.Begin(preamble, &child);
   for (const ChildPlan& plan : step.children) {
     const TaskId id = ChildId(run.id, 0, run.children.size());
@@ -251,11 +251,13 @@ void StepExecutor::Deliver(ConnectionId to, const wire::FrameView& frame, Instan
   Run& run = *found->second;
   if (!run.pending.open()) return;
   if (frame.header.type == wire::FrameType::kVerdicts) {
-    for (const wire::Verdict& verdict : wire::ReadVerdicts(frame).value_or(std::span<const wire::Verdict>())) {
+    for (const wire::Verdict& verdict :
+         wire::ReadVerdicts(frame).value_or(std::span<const wire::Verdict>())) {
       OnVerdict(run, verdict);
     }
   } else if (frame.header.type == wire::FrameType::kResults) {
-    for (const wire::ResultHead& head : wire::ReadResults(frame).value_or(std::span<const wire::ResultHead>())) {
+    for (const wire::ResultHead& head :
+         wire::ReadResults(frame).value_or(std::span<const wire::ResultHead>())) {
       if (head.correlation != run.pending.correlation) continue;
       std::erase_if(run.pending.of,
                     [&](std::uint32_t child) { return run.children[child].id == head.task; });
@@ -293,7 +295,8 @@ void StepExecutor::Block(Run& run) {
   if (run.program.dies_blocked) At(After(clock_.Now(), Micros(200)), {run.connection, What::kDie});
   ports_.notice({.kind = RunNotice::Kind::kBlocked, .task = run.id, .awaited = awaited});
   if (random_() % 4 == 0) {  // it looks for another one to run in its place
-    At(After(clock_.Now(), Micros(400)), {run.connection, What::kPatience, run.pending.correlation});
+    At(After(clock_.Now(), Micros(400)),
+       {run.connection, What::kPatience, run.pending.correlation});
   }
 }
 

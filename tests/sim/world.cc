@@ -8,36 +8,11 @@ namespace spillgate::sim {
 namespace {
 
 constexpr Nanos kTick = std::chrono::milliseconds(1);
-constexpr Nanos kBound = std::chrono::seconds(20);      // simulated, for what was begun to end
+constexpr Nanos kBound = std::chrono::seconds(20);          // simulated, for what was begun to end
 constexpr Nanos kUnhealed = std::chrono::milliseconds(10);  // of that, with faults
 constexpr Nanos kNudge = std::chrono::milliseconds(3);
-constexpr Nanos kCancelTakes = std::chrono::milliseconds(5);
-constexpr Nanos kOffersTake = std::chrono::seconds(1);  // what a peer may have is not cancelled
-
-template <class Counters>
-std::uint64_t SumOf(const Counters& counters) {
-  std::uint64_t sum = 0;
-  for (const flow::Counter& each : counters) sum += each.get();
-  return sum;
-}
 
 }  // namespace
-
-void Happened::Add(const Happened& other) {
-  refused += other.refused;
-  parked += other.parked;
-  spawns_waited += other.spawns_waited;
-  from_reserve += other.from_reserve;
-  expired += other.expired;
-  cancelled += other.cancelled;
-  retried += other.retried;
-  killed += other.killed;
-  accepted += other.accepted;
-  repeated += other.repeated;
-  forwarded += other.forwarded;
-  nested += other.nested;
-  fuses += other.fuses;
-}
 
 config::Config World::MakeConfig(bool peer) {
   const auto among = [this](std::uint32_t least, std::uint32_t most) {
@@ -97,16 +72,16 @@ World::Side::Side(World& world, const std::string& name, config::Config from)
   Node& its = *node;
   executor = std::make_unique<StepExecutor>(
       world.clock_,
-      NodePorts{
-          .report = [&its](RunReport&& report) { its.OnReport(std::move(report)); },
-          .notice = [&its](const RunNotice& notice) { its.OnNotice(notice); },
-          .ask = [&its](ConnectionId connection, SessionId session,
-                        Buffer frame) { its.Ask(connection, session, std::move(frame)); },
-          .find_function = [](std::string_view) -> FunctionId { return 0; },
-          .gone = [this, &its](ConnectionId connection) {
-            mail->Close(connection);
-            its.OnTaskConnectionGone(connection);
-          }},
+      NodePorts{.report = [&its](RunReport&& report) { its.OnReport(std::move(report)); },
+                .notice = [&its](const RunNotice& notice) { its.OnNotice(notice); },
+                .ask = [&its](ConnectionId connection, SessionId session,
+                              Buffer frame) { its.Ask(connection, session, std::move(frame)); },
+                .find_function = [](std::string_view) -> FunctionId { return 0; },
+                .gone =
+                    [this, &its](ConnectionId connection) {
+                      mail->Close(connection);
+                      its.OnTaskConnectionGone(connection);
+                    }},
       *ledger, Odds(), world.random_());
 }
 
@@ -182,9 +157,8 @@ void World::Advance(Nanos by) {
 void World::Deliver(Side& side, ConnectionId to, const Mailroom::Packet& packet) {
   const Instant now = clock_.Now();
   if ((to & kTaskConnection) != 0) {
-    Mailroom::EachFrame(packet, [&](const wire::FrameView& frame) {
-      side.executor->Deliver(to, frame, now);
-    });
+    Mailroom::EachFrame(
+        packet, [&](const wire::FrameView& frame) { side.executor->Deliver(to, frame, now); });
   } else if (to == PairLink::kConnection) {
     Mailroom::EachFrame(packet, [&](const wire::FrameView& frame) { link_->Deliver(frame, now); });
   } else {
@@ -288,129 +262,6 @@ void World::Drain(const std::string& what) {
   for (const auto& side : sides_) {
     side->ledger->Breach(Format("{} did not end: {}", what, WhatIsLeft(*side)));
   }
-}
-
-std::string World::WhatIsLeft(Side& side) const {
-  Shared& shared = side.node->shared();
-  std::string left = Format(
-      "{} in flight, {} of the reserve, {} run, {} parked, {} ready, {} stuck, {} unanswered, "
-      "client {};",
-      shared.in_flight.count(), shared.spawn_reserve.count(), side.executor->running(),
-      side.node->resolution().park().size(), side.node->scheduling().ready().size(),
-      shared.stuck.load(), side.ledger->open(), client_->unsettled() ? "unsettled" : "settled");
-  for (const auto& inbox : side.node->flow().inboxes()) {
-    left += Format(" {} {}/{}", inbox->name(), inbox->queued(), inbox->credits().count());
-  }
-  return left;
-}
-
-// With nothing else to do, the node has ended what was cancelled some ticks ago.
-void World::CheckCancels(Side& side) {
-  if (!side.ledger->any_cancelled()) return;
-  const Nanos takes = pair_ ? kOffersTake : kCancelTakes;
-  TaskTable& table = side.node->shared().table;
-  MutexLock lock(table.mutex());
-  for (const TaskId id : side.ledger->CancelledBefore(clock_.Now() - takes)) {
-    const Record* record = table.Find(id);
-    if (record == nullptr || !record->open()) continue;
-    side.ledger->Breach(Format("{} does not run, was cancelled and does not end: {}", ToString(id),
-                               WhatIsLeft(side)));
-  }
-}
-
-// Everything that was taken has come home.
-void World::CheckEmpty(Side& side) {
-  Shared& shared = side.node->shared();
-  Ledger& ledger = *side.ledger;
-  const auto zero = [&](const std::string& what, std::int64_t value) {
-    if (value != 0) ledger.Breach(Format("at rest, {} is {}", what, value));
-  };
-  for (const auto& inbox : side.node->flow().inboxes()) {
-    zero(inbox->name() + "'s credit", inbox->credits().count());
-    zero(inbox->name() + "'s credit in bytes", inbox->credits().bytes());
-  }
-  zero("the in-flight count", shared.in_flight.count());
-  zero("the in-flight bytes", shared.in_flight.bytes());
-  zero("the reserve", shared.spawn_reserve.count());
-  zero("the reserve in bytes", shared.spawn_reserve.bytes());
-  zero("the number of stuck tasks", shared.stuck.load());
-  zero("the number of requests to come", shared.requests.count());
-  zero("the park", static_cast<std::int64_t>(side.node->resolution().park().size()));
-  zero("the park in bytes", static_cast<std::int64_t>(side.node->resolution().park().bytes()));
-  zero("the ready set", static_cast<std::int64_t>(side.node->scheduling().ready().size()));
-  if (side.node->scheduling().free() != side.node->offered().amounts) {
-    ledger.Breach("at rest, not all resources are free");
-  }
-  for (FunctionId id = 1; id <= kNames; ++id) {
-    zero("the running count of a function", side.node->scheduling().ready().Running(id));
-  }
-  std::uint64_t accepted = 0;
-  std::uint64_t ended = 0;
-  for (const SubmissionTally& tally : shared.tally.submission) accepted += SumOf(tally.accepted);
-  for (const PublicationTally& tally : shared.tally.publication) ended += SumOf(tally.ended);
-  if (accepted != ended) ledger.Breach(Format("{} were accepted, {} ended", accepted, ended));
-  MutexLock lock(shared.table.mutex());
-  zero("the number of requests", static_cast<std::int64_t>(shared.table.requests()));
-}
-
-void World::CheckRecords(Side& side, std::size_t expected, const std::string& when) {
-  TaskTable& table = side.node->shared().table;
-  MutexLock lock(table.mutex());
-  if (table.records() != expected) {
-    side.ledger->Breach(Format("{}, {} records are kept instead of {}", when, table.records(), expected));
-  }
-  if (table.sessions().size() != client_->live_sessions()) {
-    side.ledger->Breach(Format("{}, {} sessions are kept instead of {}", when,
-                               table.sessions().size(), client_->live_sessions()));
-  }
-  if (expected > 0) return;
-  // While a session lives, there may be roots of it of which the client never heard.
-  if (table.open_roots() != 0) side.ledger->Breach(when + ", roots are open");
-  if (table.value_bytes() != 0) side.ledger->Breach(when + ", values are kept");
-}
-
-// What the client was told to be elsewhere is there.
-void World::CheckForwarded() {
-  for (const TaskId id : sides_.front()->ledger->forwarded()) {
-    if (!pair_ || !sides_.back()->ledger->Accepted(id)) {
-      sides_.front()->ledger->Breach(ToString(id) + " was forwarded, and nobody has it");
-    }
-  }
-}
-
-std::vector<std::string> World::Breaches() const {
-  std::vector<std::string> all;
-  for (const auto& side : sides_) {
-    all.insert(all.end(), side->ledger->breaches().begin(), side->ledger->breaches().end());
-  }
-  return all;
-}
-
-Happened World::happened() const {
-  Happened sum;
-  for (const auto& side : sides_) {
-    const Tally& tally = side->node->shared().tally;
-    for (const SubmissionTally& each : tally.submission) {
-      sum.refused += SumOf(each.refused);
-      sum.accepted += SumOf(each.accepted);
-      sum.repeated += each.repeated.get();
-      sum.spawns_waited += each.spawns_waited.get();
-      sum.from_reserve += each.from_reserve.get();
-    }
-    sum.parked += tally.resolution.parked.get();
-    for (const ExecutionTally& each : tally.execution) {
-      sum.killed += each.host_deaths.get();
-      sum.retried += each.retried.get();
-    }
-    for (const PublicationTally& each : tally.publication) {
-      sum.expired += each.ended[static_cast<std::size_t>(Fate::kExpired)].get();
-      sum.cancelled += each.ended[static_cast<std::size_t>(Fate::kCancelled)].get();
-      sum.forwarded += each.ended[static_cast<std::size_t>(Fate::kForwarded)].get();
-    }
-    sum.nested += side->executor->nested();
-    for (const auto& inbox : side->node->flow().inboxes()) sum.fuses += inbox->stats().fuses.load();
-  }
-  return sum;
 }
 
 }  // namespace spillgate::sim

@@ -70,7 +70,7 @@ class Holder {
 class Counting {
  public:
   using In = Done;
-  Counting(InboxBase* self, EmitBack<SlotHome> home, std::atomic<int>& count,
+  Counting(AnyInbox* self, EmitBack<SlotHome> home, std::atomic<int>& count,
            std::vector<int>* order)
       : home_(std::move(home)), leave_(self), count_(count), order_(order) {}
   void Handle(std::span<In> batch, Instant now) {

@@ -20,7 +20,7 @@ struct Piece {
 class Keeping {
  public:
   using In = Piece;
-  explicit Keeping(InboxBase* self) : self_(self) {}
+  explicit Keeping(AnyInbox* self) : self_(self) {}
   void Handle(std::span<In> batch, Instant) {
     held_.insert(held_.end(), batch.begin(), batch.end());
   }
@@ -31,7 +31,7 @@ class Keeping {
   }
 
  protected:
-  InboxBase* self_;
+  AnyInbox* self_;
   std::vector<Piece> held_;
 };
 

@@ -155,5 +155,48 @@ TEST_F(TaskTableTest, AnEndedSessionLeavesNothing) {
   EXPECT_EQ(table.records(), 0U);
 }
 
+TEST_F(TaskTableTest, ChildrenThatGoOnBelongToTheirParentsParent) {
+  Record& top = Accept(1);
+  Record& middle = Accept(2, &top);
+  Record& lowest = Accept(3, &middle);
+  table.Settle(middle, Done("x"), Instant());
+  table.Sweep(middle);
+  EXPECT_EQ(lowest.parent, &top);
+  std::vector<TaskId> marked;
+  EXPECT_TRUE(table.Cancel(top, 10, marked));
+  EXPECT_EQ(marked.size(), 2U) << "its cancel still finds them";
+  table.Settle(lowest, Done("x"), Instant());
+  table.Sweep(lowest);
+  EXPECT_EQ(table.Find({1, 3}), nullptr) << "they do not pile up under it";
+  table.Settle(top, Done("x"), Instant());
+}
+
+TEST_F(TaskTableTest, AnAdoptedChildOutlivesItsLastAncestor) {
+  Record& top = Accept(1);
+  Record& middle = Accept(2, &top);
+  Record& lowest = Accept(3, &middle);
+  table.Settle(middle, Done("x"), Instant());
+  table.Sweep(middle);
+  table.Settle(top, Done("x"), Instant());
+  EXPECT_EQ(lowest.parent, nullptr);
+  table.Settle(lowest, Done("x"), Instant());
+  table.Sweep(lowest);
+  EXPECT_EQ(table.Find({1, 3}), nullptr);
+}
+
+TEST_F(TaskTableTest, TheEndOfASessionClosesItsRoots) {
+  for (const std::uint64_t seq : {1, 2, 3}) {
+    RootPtr root = table.MakeRoot();
+    root->id = {1, seq};
+    root->session = 1;
+    root->explicit_open = true;
+    table.AddRoot(root);
+  }
+  table.CloseRoot(*table.FindRoot({1, 2}));
+  EXPECT_EQ(table.open_roots(), 2U);
+  table.EndSession(*session);
+  EXPECT_EQ(table.open_roots(), 0U);
+}
+
 }  // namespace
 }  // namespace spillgate

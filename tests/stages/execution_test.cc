@@ -1,0 +1,240 @@
+#include "stages/execution.h"
+
+#include <map>
+
+#include "tests/stages/bench.h"
+
+namespace spillgate::testing {
+namespace {
+
+using std::chrono::milliseconds;
+using In = Execution::In;
+
+// Keeps what is started until the test says how it ended.
+class HeldRuns final : public Executor {
+ public:
+  void RunHere(Task& task, Instant) override {
+    ++ran_here;
+    task.outcome.fate = Fate::kDone;
+  }
+  void Start(TaskPtr task, TaskId in_place_of, Instant) override {
+    nested_in = in_place_of;
+    const TaskId id = task->id;
+    runs[id] = std::move(task);
+    ++starts;
+  }
+  void Interrupt(TaskId task, Reason why, Instant) override { interrupts.push_back({task, why}); }
+  void Tick(Instant) override {}
+  void Stop() override {}
+
+  std::map<TaskId, TaskPtr> runs;
+  std::vector<std::pair<TaskId, Reason>> interrupts;
+  TaskId nested_in;
+  int starts = 0;
+  int ran_here = 0;
+};
+
+class ExecutionTest : public ::testing::Test {
+ protected:
+  ExecutionTest()
+      : stage(bench.shared, bench.tally.execution[0], runs,
+              {.backoff = milliseconds(4), .backoff_max = milliseconds(8), .poison_deaths = 3}, 1,
+              {.finished = finished.emit([this](Finished&& e) { stage.Keep(std::move(e)); }),
+               .slot_freed = freed.back(),
+               .slot_lent = lent.back()}) {}
+
+  template <class... Events>
+  void Handle(Events&&... events) {
+    std::vector<In> batch = BatchOf<In>(std::forward<Events>(events)...);
+    stage.Handle(batch, bench.now());
+  }
+  void Place(std::uint64_t seq) { Handle(Placed{bench.Accept(seq, function), {}}); }
+  [[nodiscard]] TaskId Id(std::uint64_t seq) const { return {Bench::kSession, seq}; }
+  [[nodiscard]] Ran End(std::uint64_t seq, RunEnd end, Fate fate = Fate::kDone) {
+    TaskPtr task = std::move(runs.runs.at(Id(seq)));
+    runs.runs.erase(Id(seq));
+    if (end == RunEnd::kEnded) task->outcome.fate = fate;
+    return Ran{{std::move(task), end, milliseconds(2), "killed by SIGSEGV"}};
+  }
+  [[nodiscard]] Noticed Notice(std::uint64_t seq, RunNotice::Kind kind, TaskId awaited = {}) const {
+    return Noticed{{kind, Id(seq), awaited}};
+  }
+  void TickAfter(milliseconds time) {
+    bench.clock.Advance(time);
+    stage.Tick(bench.now());
+  }
+
+  Bench bench;
+  const FunctionId function = bench.AddFunction("f", 1000);
+  const FunctionId here = bench.AddFunction("here", 0, 0, Host::kInline);
+  HeldRuns runs;
+  Probe<Finished> finished;
+  Probe<SlotFreed> freed;
+  Probe<SlotLent> lent;
+  Execution stage;
+};
+
+TEST_F(ExecutionTest, AnInlineFunctionRunsHereAndNow) {
+  Handle(Placed{bench.Accept(1, here), {}});
+  EXPECT_EQ(runs.ran_here, 1);
+  ASSERT_EQ(finished.events.size(), 1U);
+  EXPECT_TRUE(freed.events.empty()) << "it held no lease";
+}
+
+TEST_F(ExecutionTest, ARunEndsAndItsLeaseComesHomeWithWhatItTook) {
+  Handle(Placed{bench.Accept(1, function), Id(9)});
+  EXPECT_EQ(runs.nested_in, Id(9));
+  Handle(End(1, RunEnd::kEnded));
+  ASSERT_EQ(finished.events.size(), 1U);
+  ASSERT_EQ(freed.events.size(), 1U);
+  EXPECT_EQ(freed.events[0].held.amount[kCpu], 1000);
+  EXPECT_EQ(freed.events[0].wall, milliseconds(2));
+  EXPECT_TRUE(freed.events[0].ran);
+}
+
+TEST_F(ExecutionTest, ATaskWhoseWorkerDiedKeepsItsLeaseRestsAndRunsAgain) {
+  Place(1);
+  Handle(End(1, RunEnd::kHostDied));
+  EXPECT_TRUE(freed.events.empty());
+  EXPECT_EQ(runs.starts, 1);
+  TickAfter(milliseconds(5));
+  EXPECT_EQ(runs.starts, 2);
+  EXPECT_EQ(runs.runs.at(Id(1))->attempt, 2);
+  EXPECT_EQ(bench.tally.execution[0].retried.get(), 1U);
+  EXPECT_EQ(bench.tally.execution[0].host_deaths.get(), 1U);
+  Handle(End(1, RunEnd::kEnded));
+  EXPECT_EQ(freed.events.size(), 1U);
+}
+
+TEST_F(ExecutionTest, ThreeDeathsArePoison) {
+  Place(1);
+  for (int death = 0; death < 3; ++death) {
+    Handle(End(1, RunEnd::kHostDied));
+    TickAfter(milliseconds(20));
+  }
+  ASSERT_EQ(finished.events.size(), 1U);
+  EXPECT_EQ(finished.events[0].task->outcome.reason, Reason::kPoison);
+  EXPECT_NE(finished.events[0].task->outcome.failure->message.find("SIGSEGV"), std::string::npos);
+  EXPECT_EQ(freed.events.size(), 1U);
+  EXPECT_EQ(runs.starts, 3);
+}
+
+TEST_F(ExecutionTest, WithoutRetriesTheFirstDeathIsTheEnd) {
+  TaskPtr task = bench.Accept(1, function);
+  task->max_retries = 0;
+  Handle(Placed{std::move(task), {}});
+  Handle(End(1, RunEnd::kHostDied));
+  ASSERT_EQ(finished.events.size(), 1U);
+  EXPECT_EQ(finished.events[0].task->outcome.reason, Reason::kWorkerDied);
+}
+
+TEST_F(ExecutionTest, ACancelInterruptsARunAndEndsARest) {
+  Place(1);
+  Place(2);
+  bench.MarkCancelled(Id(1));
+  Handle(CancelAsked{Id(1)});
+  ASSERT_EQ(runs.interrupts.size(), 1U);
+  EXPECT_EQ(runs.interrupts[0], std::pair(Id(1), Reason::kCancelled));
+  EXPECT_TRUE(finished.events.empty()) << "it ends when its run does";
+  Handle(End(1, RunEnd::kHostDied));
+  ASSERT_EQ(finished.events.size(), 1U) << "a cancelled task is not run again";
+  EXPECT_EQ(finished.events[0].task->outcome.fate, Fate::kCancelled);
+
+  Handle(End(2, RunEnd::kHostDied));
+  bench.MarkCancelled(Id(2));
+  Handle(CancelAsked{Id(2)});
+  ASSERT_EQ(finished.events.size(), 2U);
+  EXPECT_EQ(freed.events.size(), 2U);
+  TickAfter(milliseconds(20));
+  EXPECT_EQ(runs.starts, 2);
+}
+
+TEST_F(ExecutionTest, ACancelThatOvertookATaskKeepsItFromRunning) {
+  TaskPtr task = bench.Accept(1, function);
+  bench.MarkCancelled(Id(1));
+  Handle(CancelAsked{Id(1)}, Placed{std::move(task), {}});
+  EXPECT_EQ(runs.starts, 0);
+  ASSERT_EQ(finished.events.size(), 1U);
+  EXPECT_EQ(finished.events[0].task->outcome.fate, Fate::kCancelled);
+  ASSERT_EQ(freed.events.size(), 1U);
+  EXPECT_FALSE(freed.events[0].ran);
+}
+
+TEST_F(ExecutionTest, NoRunBeginsAfterTheDeadline) {
+  TaskPtr late = bench.Accept(1, function);
+  late->deadline = bench.now();
+  TaskPtr later = bench.Accept(2, function);
+  later->deadline = bench.now() + milliseconds(10);
+  Handle(Placed{std::move(later), {}});
+  bench.clock.Advance(milliseconds(1));
+  Handle(Placed{std::move(late), {}});
+  ASSERT_EQ(finished.events.size(), 1U);
+  Handle(End(2, RunEnd::kHostDied));
+  TickAfter(milliseconds(20));
+  ASSERT_EQ(finished.events.size(), 2U);
+  for (const Finished& event : finished.events) {
+    EXPECT_EQ(event.task->outcome.fate, Fate::kExpired);
+  }
+  EXPECT_EQ(freed.events.size(), 2U);
+}
+
+TEST_F(ExecutionTest, ABlockedRunLendsItsSlotAndTakesItBackBeforeItEnds) {
+  Place(1);
+  Handle(Notice(1, RunNotice::Kind::kBlocked, Id(2)));
+  ASSERT_EQ(lent.events.size(), 1U);
+  EXPECT_EQ(lent.events[0].held.amount[kCpu], 1000);
+  EXPECT_EQ(lent.events[0].function, bench.functions.At(function));
+  EXPECT_EQ(bench.signals.stuck.load(), 1);
+  Handle(Notice(1, RunNotice::Kind::kBlocked, Id(3)));
+  ASSERT_EQ(lent.events.size(), 2U);
+  EXPECT_TRUE(lent.events[1].held.IsNothing()) << "lent once, however often it asks";
+  EXPECT_EQ(lent.events[1].function, nullptr);
+  Handle(End(1, RunEnd::kEnded));
+  ASSERT_EQ(lent.events.size(), 3U);
+  EXPECT_EQ(lent.events[2].notice.kind, RunNotice::Kind::kResumed);
+  ASSERT_EQ(freed.events.size(), 1U);
+  EXPECT_EQ(freed.events[0].held.amount[kCpu], 1000);
+  EXPECT_EQ(bench.signals.stuck.load(), 0);
+}
+
+TEST_F(ExecutionTest, ADeathWhileBlockedTakesTheSlotBackForTheNextRun) {
+  Place(1);
+  Handle(Notice(1, RunNotice::Kind::kBlocked));
+  Handle(End(1, RunEnd::kHostDied));
+  ASSERT_EQ(lent.events.size(), 2U);
+  EXPECT_EQ(lent.events[1].notice.kind, RunNotice::Kind::kResumed);
+  EXPECT_EQ(bench.signals.stuck.load(), 0);
+  TickAfter(milliseconds(5));
+  Handle(End(1, RunEnd::kEnded));
+  EXPECT_EQ(lent.events.size(), 2U);
+  EXPECT_EQ(freed.events.size(), 1U);
+}
+
+TEST_F(ExecutionTest, WhomNoHostCouldTakeFailsByTheLimitOfNesting) {
+  Place(1);
+  Handle(End(1, RunEnd::kTurnedAway));
+  ASSERT_EQ(finished.events.size(), 1U);
+  EXPECT_EQ(finished.events[0].task->outcome.reason, Reason::kNestedLimit);
+  ASSERT_EQ(freed.events.size(), 1U);
+  EXPECT_FALSE(freed.events[0].ran) << "nothing is learned from it";
+}
+
+TEST_F(ExecutionTest, AnEndThatCouldNotPassIsHandedOnAtTheNextTick) {
+  finished.full = true;
+  Handle(Placed{bench.Accept(1, here), {}});
+  finished.full = false;
+  stage.Tick(bench.now());
+  EXPECT_EQ(finished.events.size(), 1U);
+}
+
+TEST_F(ExecutionTest, FlushGivesUpWhatRests) {
+  Place(1);
+  Handle(End(1, RunEnd::kHostDied));
+  stage.Flush(bench.now());
+  ASSERT_EQ(finished.events.size(), 1U);
+  EXPECT_EQ(finished.events[0].task->outcome.reason, Reason::kDrained);
+  EXPECT_EQ(freed.events.size(), 1U);
+}
+
+}  // namespace
+}  // namespace spillgate::testing

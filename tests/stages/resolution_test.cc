@@ -1,0 +1,189 @@
+#include "stages/resolution.h"
+
+#include "tests/stages/bench.h"
+
+namespace spillgate::testing {
+namespace {
+
+using std::chrono::milliseconds;
+using In = Resolution::In;
+
+class ResolutionTest : public ::testing::Test {
+ protected:
+  explicit ResolutionTest(Park::Options park = {.capacity = 2,
+                                                .bytes = 1 << 20,
+                                                .ttl = milliseconds(50)})
+      : stage(bench.shared, park,
+              {.resolved = resolved.emit([this](Resolved&& e) { stage.Keep(std::move(e), false); }),
+               .unparked = unparked.emit([this](Resolved&& e) { stage.Keep(std::move(e), true); }),
+               .finished = finished.emit(),
+               .finished_parked = finished_parked.emit(),
+               .parked = flow::Departure(nullptr)}) {}
+
+  template <class... Events>
+  void Handle(Events&&... events) {
+    std::vector<In> batch = BatchOf<In>(std::forward<Events>(events)...);
+    stage.Handle(batch, bench.now());
+  }
+  [[nodiscard]] ObjectId Object(std::uint64_t seq, std::uint32_t index = 0) const {
+    return {{Bench::kSession, seq}, index};
+  }
+
+  Bench bench;
+  const FunctionId function = bench.AddFunction("f", 1000);
+  Probe<Resolved> resolved;
+  Probe<Resolved> unparked;
+  Probe<Finished> finished;
+  Probe<Finished> finished_parked;
+  Resolution stage;
+};
+
+TEST_F(ResolutionTest, WhatNeedsNothingPassesAtOnce) {
+  Handle(Accepted{bench.Accept(1, function)});
+  ASSERT_EQ(resolved.events.size(), 1U);
+  EXPECT_TRUE(stage.Idle());
+}
+
+TEST_F(ResolutionTest, ATaskPassesWhenItsLastArgumentIsHereAndGetsTheValues) {
+  TaskPtr first = bench.Accept(1, function);
+  TaskPtr second = bench.Accept(2, function);
+  Handle(Accepted{bench.Accept(3, function, {Object(1), Object(2), Object(1)})});
+  EXPECT_EQ(stage.park().size(), 1U);
+  EXPECT_EQ(bench.signals.stuck.load(), 1);
+  EXPECT_EQ(bench.tally.resolution.parked.get(), 1U);
+
+  bench.Settle(std::move(first), Bench::Done("one"));
+  Handle(ObjectReady{{Bench::kSession, 1}});
+  EXPECT_TRUE(unparked.events.empty());
+  bench.Settle(std::move(second), Bench::Done("two"));
+  Handle(ObjectReady{{Bench::kSession, 2}});
+  ASSERT_EQ(unparked.events.size(), 1U);
+  const Task& task = *unparked.events[0].task;
+  EXPECT_EQ(AsText(task.objects[0].view()), "one");
+  EXPECT_EQ(AsText(task.objects[1].view()), "two");
+  EXPECT_EQ(AsText(task.objects[2].view()), "one");
+  EXPECT_EQ(bench.signals.stuck.load(), 0);
+  EXPECT_TRUE(stage.Idle());
+}
+
+TEST_F(ResolutionTest, AFailedArgumentFailsTheTaskAndNamesTheFirstFailure) {
+  bench.Settle(bench.Accept(1, function), Bench::Failed(Reason::kTaskError));
+  bench.Settle(bench.Accept(2, function),
+               Bench::Failed(Reason::kDependencyFailed, {Bench::kSession, 1}));
+  Handle(Accepted{bench.Accept(3, function, {Object(2)})});
+  ASSERT_EQ(finished.events.size(), 1U);
+  const Outcome& outcome = finished.events[0].task->outcome;
+  EXPECT_EQ(outcome.reason, Reason::kDependencyFailed);
+  EXPECT_EQ(outcome.failure->root_cause, (TaskId{Bench::kSession, 1}));
+}
+
+TEST_F(ResolutionTest, AParkedTaskFailsWithItsArgument) {
+  TaskPtr argument = bench.Accept(1, function);
+  Handle(Accepted{bench.Accept(2, function, {Object(1)})});
+  bench.Settle(std::move(argument), Bench::Failed(Reason::kCancelled));
+  Handle(ObjectReady{{Bench::kSession, 1}});
+  ASSERT_EQ(finished_parked.events.size(), 1U);
+  EXPECT_EQ(finished_parked.events[0].task->outcome.failure->root_cause,
+            (TaskId{Bench::kSession, 1}));
+}
+
+TEST_F(ResolutionTest, AnArgumentThatNobodyHasAndAReturnThatIsNotThereFailAtOnce) {
+  bench.Settle(bench.Accept(1, function), Bench::Done("one"));
+  Handle(Accepted{bench.Accept(2, function, {Object(99)})},
+         Accepted{bench.Accept(3, function, {Object(1, 1)})});
+  ASSERT_EQ(finished.events.size(), 2U);
+  for (const Finished& event : finished.events) {
+    EXPECT_EQ(event.task->outcome.reason, Reason::kDependencyFailed);
+  }
+}
+
+TEST_F(ResolutionTest, ACancelReachesWhatIsParkedAndWhatItHasOvertaken) {
+  TaskPtr argument = bench.Accept(1, function);
+  Handle(Accepted{bench.Accept(2, function, {Object(1)})});
+  bench.MarkCancelled({Bench::kSession, 2});
+  Handle(CancelAsked{{Bench::kSession, 2}});
+  ASSERT_EQ(finished_parked.events.size(), 1U);
+  EXPECT_EQ(finished_parked.events[0].task->outcome.fate, Fate::kCancelled);
+
+  TaskPtr overtaken = bench.Accept(3, function, {Object(1)});
+  bench.MarkCancelled({Bench::kSession, 3});
+  Handle(CancelAsked{{Bench::kSession, 3}}, Accepted{std::move(overtaken)});
+  ASSERT_EQ(finished.events.size(), 1U);
+  EXPECT_EQ(finished.events[0].task->outcome.fate, Fate::kCancelled);
+  EXPECT_EQ(bench.signals.stuck.load(), 0);
+}
+
+TEST_F(ResolutionTest, AStayInTheParkEndsByDeadlineOrByItsTimeToLive) {
+  TaskPtr argument = bench.Accept(1, function);
+  TaskPtr due = bench.Accept(2, function, {Object(1)});
+  due->deadline = bench.now() + milliseconds(10);
+  Handle(Accepted{std::move(due)}, Accepted{bench.Accept(3, function, {Object(1)})});
+  bench.clock.Advance(milliseconds(11));
+  stage.Tick(bench.now());
+  ASSERT_EQ(finished_parked.events.size(), 1U);
+  EXPECT_EQ(finished_parked.events[0].task->outcome.fate, Fate::kExpired);
+  bench.clock.Advance(milliseconds(40));
+  stage.Tick(bench.now());
+  ASSERT_EQ(finished_parked.events.size(), 2U);
+  EXPECT_EQ(finished_parked.events[1].task->outcome.reason, Reason::kParkTimeout);
+}
+
+TEST_F(ResolutionTest, WithoutRoomInTheParkATaskWaitsCountsAsStuckAndGoesOn) {
+  TaskPtr argument = bench.Accept(1, function);
+  for (std::uint64_t seq = 2; seq <= 5; ++seq) {
+    Handle(Accepted{bench.Accept(seq, function, {Object(1)})});
+  }
+  EXPECT_EQ(stage.park().size(), 2U);
+  EXPECT_EQ(bench.signals.stuck.load(), 4);
+  bench.MarkCancelled({Bench::kSession, 5});
+  Handle(CancelAsked{{Bench::kSession, 5}});
+  EXPECT_EQ(bench.signals.stuck.load(), 3);
+  bench.Settle(std::move(argument), Bench::Done("one"));
+  Handle(ObjectReady{{Bench::kSession, 1}});
+  stage.Tick(bench.now());
+  EXPECT_EQ(unparked.events.size(), 2U);
+  EXPECT_EQ(resolved.events.size(), 1U);
+  EXPECT_EQ(bench.signals.stuck.load(), 0);
+}
+
+TEST_F(ResolutionTest, WhatMayNotPassIsHeldAndPassesLaterOrIsDropped) {
+  resolved.full = true;
+  Handle(Accepted{bench.Accept(1, function)}, Accepted{bench.Accept(2, function)});
+  EXPECT_TRUE(resolved.events.empty());
+  bench.MarkCancelled({Bench::kSession, 2});
+  resolved.full = false;
+  stage.Tick(bench.now());
+  ASSERT_EQ(resolved.events.size(), 1U);
+  EXPECT_EQ(resolved.events[0].task->id.seq, 1U);
+  ASSERT_EQ(finished.events.size(), 1U);
+  EXPECT_EQ(finished.events[0].task->outcome.fate, Fate::kCancelled);
+}
+
+TEST_F(ResolutionTest, WhatLeftTheParkAndCouldNotPassKeepsTheStageAwake) {
+  TaskPtr argument = bench.Accept(1, function);
+  Handle(Accepted{bench.Accept(2, function, {Object(1)})});
+  unparked.full = true;
+  bench.Settle(std::move(argument), Bench::Done("one"));
+  Handle(ObjectReady{{Bench::kSession, 1}});
+  EXPECT_EQ(stage.park().size(), 0U);
+  EXPECT_FALSE(stage.Idle());
+  unparked.full = false;
+  stage.Tick(bench.now());
+  EXPECT_EQ(unparked.events.size(), 1U);
+  EXPECT_TRUE(stage.Idle());
+}
+
+TEST_F(ResolutionTest, FlushGivesUpWhatIsHeld) {
+  TaskPtr argument = bench.Accept(1, function);
+  for (std::uint64_t seq = 2; seq <= 4; ++seq) {
+    Handle(Accepted{bench.Accept(seq, function, {Object(1)})});
+  }
+  stage.Flush(bench.now());
+  ASSERT_EQ(finished_parked.events.size(), 2U);
+  ASSERT_EQ(finished.events.size(), 1U);
+  EXPECT_EQ(finished.events[0].task->outcome.reason, Reason::kDrained);
+  EXPECT_EQ(bench.signals.stuck.load(), 0);
+}
+
+}  // namespace
+}  // namespace spillgate::testing

@@ -1,0 +1,245 @@
+#include "stages/scheduling.h"
+
+#include "core/embedded/no_peers.h"
+#include "tests/stages/bench.h"
+
+namespace spillgate::testing {
+namespace {
+
+using std::chrono::milliseconds;
+using In = Scheduling::In;
+
+class OnePeer final : public PeerLink {
+ public:
+  [[nodiscard]] bool HasPeers() const override { return there; }
+  void Offer(const Task&, Instant) override {}
+  bool there = false;
+};
+
+Resources Cpu(std::int64_t amount) {
+  Resources resources;
+  resources.amount[kCpu] = amount;
+  return resources;
+}
+
+class SchedulingTest : public ::testing::Test {
+ protected:
+  SchedulingTest()
+      : stage(bench.shared, peers,
+              {.total = Cpu(2000),
+               .names = {},
+               .capacity = 64,
+               .ready = {.reserve_after = milliseconds(10)}},
+              {.placed =
+                   placed.emit([this](Placed&& e) { stage.Unplace(std::move(e), bench.now()); }),
+               .spilled = spilled.emit([this](Spilled&& e) { stage.KeepSpilled(std::move(e)); }),
+               .finished = finished.emit([this](Finished&& e) { stage.Keep(std::move(e)); })}) {}
+
+  template <class... Events>
+  void Handle(Events&&... events) {
+    std::vector<In> batch = BatchOf<In>(std::forward<Events>(events)...);
+    stage.Handle(batch, bench.now());
+  }
+  void Resolve(std::uint64_t seq, FunctionId function) {
+    Handle(Resolved{bench.Accept(seq, function)});
+  }
+  // The lease of a placed task comes home, as execution sends it.
+  [[nodiscard]] SlotFreed Freed(std::size_t i) {
+    const Task& task = *placed.events[i].task;
+    return {.held = *task.shape,
+            .function = task.function,
+            .root = task.root,
+            .estimated = task.estimate,
+            .wall = milliseconds(1),
+            .units = 1000};
+  }
+  [[nodiscard]] SlotLent Lent(std::size_t i, RunNotice::Kind kind, TaskId awaited = {}) {
+    const Task& task = *placed.events[i].task;
+    return {{kind, task.id, awaited}, *task.shape, task.function};
+  }
+  [[nodiscard]] std::vector<std::uint64_t> PlacedSeqs() const {
+    std::vector<std::uint64_t> seqs;
+    for (const Placed& event : placed.events) seqs.push_back(event.task->id.seq);
+    return seqs;
+  }
+  using Seqs = std::vector<std::uint64_t>;
+
+  Bench bench;
+  const FunctionId one = bench.AddFunction("one", 1000);
+  const FunctionId two = bench.AddFunction("two", 2000);
+  const FunctionId huge = bench.AddFunction("huge", 3000);
+  const FunctionId single = bench.AddFunction("single", 500, 1);
+  const FunctionId nothing = bench.AddFunction("nothing", 0);
+  OnePeer peers;
+  Probe<Placed> placed;
+  Probe<Spilled> spilled;
+  Probe<Finished> finished;
+  Scheduling stage;
+};
+
+TEST_F(SchedulingTest, PlacesWhatFitsAndTheRestWhenALeaseComesHome) {
+  for (std::uint64_t seq = 1; seq <= 3; ++seq) Resolve(seq, one);
+  EXPECT_EQ(PlacedSeqs(), (Seqs{1, 2}));
+  EXPECT_EQ(stage.free(), Cpu(0));
+  Handle(Freed(0));
+  EXPECT_EQ(PlacedSeqs(), (Seqs{1, 2, 3}));
+  Handle(Freed(1), Freed(2));
+  EXPECT_EQ(stage.free(), Cpu(2000));
+}
+
+TEST_F(SchedulingTest, WhatFitsNowhereIsInfeasibleAndSaysWhatIsMissing) {
+  Resolve(1, huge);
+  ASSERT_EQ(finished.events.size(), 1U);
+  EXPECT_EQ(finished.events[0].task->outcome.reason, Reason::kInfeasible);
+  EXPECT_NE(finished.events[0].task->outcome.failure->message.find("cpu 3 of 2"),
+            std::string::npos);
+}
+
+TEST_F(SchedulingTest, WhatFitsNowhereHereIsSpilledOnceAndThenInfeasible) {
+  peers.there = true;
+  Resolve(1, huge);
+  ASSERT_EQ(spilled.events.size(), 1U);
+  Handle(Returned{std::move(spilled.events[0].task)});
+  ASSERT_EQ(finished.events.size(), 1U);
+  EXPECT_EQ(finished.events[0].task->outcome.reason, Reason::kInfeasible);
+  EXPECT_EQ(spilled.events.size(), 1U);
+}
+
+TEST_F(SchedulingTest, WhatSpilloverHasNoPlaceForIsOfferedAgainAndNeverReady) {
+  peers.there = true;
+  spilled.full = true;
+  Resolve(1, huge);
+  Resolve(2, huge);
+  EXPECT_TRUE(stage.ready().empty());
+  bench.MarkCancelled({Bench::kSession, 2});
+  spilled.full = false;
+  stage.Tick(bench.now());
+  ASSERT_EQ(spilled.events.size(), 1U);
+  EXPECT_EQ(spilled.events[0].task->id.seq, 1U);
+  ASSERT_EQ(finished.events.size(), 1U);
+  EXPECT_EQ(finished.events[0].task->outcome.fate, Fate::kCancelled);
+}
+
+TEST_F(SchedulingTest, SmallerTasksPassOneThatDoesNotFitForABoundedTime) {
+  Resolve(1, one);
+  Resolve(2, two);
+  Resolve(3, one);
+  EXPECT_EQ(PlacedSeqs(), (Seqs{1, 3})) << "3 passes 2, which does not fit";
+  bench.clock.Advance(milliseconds(20));
+  stage.Tick(bench.now());
+  Resolve(4, one);
+  Handle(Freed(0));
+  EXPECT_EQ(PlacedSeqs(), (Seqs{1, 3})) << "room is kept for 2 now";
+  Handle(Freed(1));
+  EXPECT_EQ(PlacedSeqs(), (Seqs{1, 3, 2}));
+}
+
+TEST_F(SchedulingTest, AFunctionAtItsLimitWaitsAndHoldsUpNobody) {
+  Resolve(1, single);
+  Resolve(2, single);
+  Resolve(3, one);
+  EXPECT_EQ(PlacedSeqs(), (Seqs{1, 3}));
+  Handle(Freed(0));
+  EXPECT_EQ(PlacedSeqs(), (Seqs{1, 3, 2}));
+}
+
+TEST_F(SchedulingTest, ABlockedTaskLendsItsResourcesAndTheSlotOfItsFunction) {
+  Resolve(1, single);
+  Resolve(2, single);
+  EXPECT_EQ(PlacedSeqs(), (Seqs{1}));
+  Handle(Lent(0, RunNotice::Kind::kBlocked));
+  EXPECT_EQ(PlacedSeqs(), (Seqs{1, 2}));
+  Handle(Lent(0, RunNotice::Kind::kResumed));
+  EXPECT_EQ(stage.free(), Cpu(1000));
+  Handle(Freed(0), Freed(1));
+  EXPECT_EQ(stage.free(), Cpu(2000));
+  EXPECT_EQ(stage.ready().Running(single), 0U);
+}
+
+TEST_F(SchedulingTest, AnAwaitedChildRunsInThePlaceOfItsParentAheadOfOthers) {
+  Resolve(1, two);
+  Resolve(2, two);
+  Resolve(3, two);
+  Handle(Lent(0, RunNotice::Kind::kBlocked, {Bench::kSession, 3}));
+  EXPECT_EQ(PlacedSeqs(), (Seqs{1, 3}));
+  EXPECT_EQ(placed.events[1].nested_in, (TaskId{Bench::kSession, 1}));
+}
+
+TEST_F(SchedulingTest, AResumedTaskTakesItsSlotBackWhetherOrNotItIsFree) {
+  Resolve(1, two);
+  Resolve(2, two);
+  Handle(Lent(0, RunNotice::Kind::kBlocked));
+  EXPECT_EQ(PlacedSeqs(), (Seqs{1, 2}));
+  Handle(Lent(0, RunNotice::Kind::kResumed));
+  EXPECT_EQ(stage.free(), Cpu(-2000));
+  Resolve(3, one);
+  EXPECT_EQ(PlacedSeqs(), (Seqs{1, 2})) << "nothing is free";
+  Handle(Freed(0), Freed(1));
+  EXPECT_EQ(PlacedSeqs(), (Seqs{1, 2, 3}));
+}
+
+TEST_F(SchedulingTest, WhatExecutionHasNoPlaceForIsReadyAgainWithItsLeaseFree) {
+  placed.full = true;
+  Resolve(1, two);
+  EXPECT_EQ(stage.free(), Cpu(2000));
+  EXPECT_EQ(stage.ready().size(), 1U);
+  placed.full = false;
+  Handle();
+  EXPECT_EQ(PlacedSeqs(), (Seqs{1}));
+}
+
+TEST_F(SchedulingTest, ADoomedPlacementGivesItsLeaseBack) {
+  Resolve(1, single);
+  Placed event = std::move(placed.events[0]);
+  bench.MarkCancelled(event.task->id);
+  stage.DropPlaced(std::move(event));
+  Handle();
+  EXPECT_EQ(stage.free(), Cpu(2000));
+  EXPECT_EQ(stage.ready().Running(single), 0U);
+  ASSERT_EQ(finished.events.size(), 1U);
+  EXPECT_EQ(finished.events[0].task->outcome.fate, Fate::kCancelled);
+}
+
+TEST_F(SchedulingTest, ACancelReachesWhatWaitsAndWhatItHasOvertaken) {
+  Resolve(1, two);
+  Resolve(2, two);
+  Handle(CancelAsked{{Bench::kSession, 2}});
+  ASSERT_EQ(finished.events.size(), 1U);
+  TaskPtr overtaken = bench.Accept(3, two);
+  bench.MarkCancelled(overtaken->id);
+  Handle(CancelAsked{{Bench::kSession, 3}}, Resolved{std::move(overtaken)});
+  ASSERT_EQ(finished.events.size(), 2U);
+  EXPECT_EQ(finished.events[1].task->outcome.fate, Fate::kCancelled);
+  EXPECT_TRUE(stage.ready().empty());
+}
+
+TEST_F(SchedulingTest, ADeadlinePassesWhileATaskWaits) {
+  Resolve(1, two);
+  TaskPtr due = bench.Accept(2, two);
+  due->deadline = bench.now() + milliseconds(5);
+  Handle(Resolved{std::move(due)});
+  bench.clock.Advance(milliseconds(6));
+  stage.Tick(bench.now());
+  ASSERT_EQ(finished.events.size(), 1U);
+  EXPECT_EQ(finished.events[0].task->outcome.fate, Fate::kExpired);
+}
+
+TEST_F(SchedulingTest, EndedTasksThatCouldNotPassAreHandedOnAtTheNextTick) {
+  finished.full = true;
+  Resolve(1, huge);
+  EXPECT_TRUE(finished.events.empty());
+  finished.full = false;
+  stage.Tick(bench.now());
+  EXPECT_EQ(finished.events.size(), 1U);
+}
+
+TEST_F(SchedulingTest, FlushGivesUpWhatWaits) {
+  Resolve(1, two);
+  Resolve(2, two);
+  stage.Flush(bench.now());
+  ASSERT_EQ(finished.events.size(), 1U);
+  EXPECT_EQ(finished.events[0].task->outcome.reason, Reason::kDrained);
+}
+
+}  // namespace
+}  // namespace spillgate::testing

@@ -1,0 +1,230 @@
+// What submission does with the children of running tasks: they wait for room in the order of their
+// roots, and the reserve keeps the oldest going when nothing else can.
+#include "tests/stages/submission_bench.h"
+
+namespace spillgate::testing {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+class SpawnsTest : public SubmissionBench {
+ protected:
+  // A running root, and its place in flight.
+  std::size_t Root(std::uint64_t seq) {
+    EXPECT_EQ(Submit({.ask = {.cls = TaskClass::kCritical, .first_seq = seq}}), "accepted 1");
+    return accepted.events.size() - 1;
+  }
+  void Fill(std::int64_t count) { ASSERT_TRUE(bench.in_flight.Reserve(count, 0)); }
+  [[nodiscard]] const SubmissionTally& tally() const { return bench.tally.submission[0]; }
+};
+
+TEST_F(SpawnsTest, ChildrenJoinTheirParentsRootAndInherit) {
+  const std::size_t parent = Root(1);
+  Got(parent).root->deadline = bench.now() + milliseconds(5);
+  EXPECT_EQ(Spawn(Got(parent), 2), "accepted 2");
+  const Task& child = Got(parent + 2);
+  EXPECT_EQ(child.id, ChildId(Got(parent).id, 0, 1));
+  EXPECT_EQ(child.root.get(), Got(parent).root.get());
+  EXPECT_EQ(child.parent, Got(parent).id);
+  EXPECT_EQ(child.depth, 1);
+  EXPECT_EQ(child.cls, TaskClass::kCritical);
+  EXPECT_EQ(child.deadline, bench.now() + milliseconds(5));
+}
+
+TEST_F(SpawnsTest, AParentThatIsGoneOrTooDeepGetsNoChildren) {
+  const std::size_t parent = Root(1);
+  bench.limits.nesting_depth = 0;
+  EXPECT_EQ(Spawn(Got(parent), 1), "nesting_depth 1");
+  TaskPtr copy(bench.tasks.Make());
+  copy->home = &bench.tasks;
+  copy->id = Got(parent).id;
+  End(parent);
+  EXPECT_EQ(Spawn(*copy, 1), "unknown_root 1");
+}
+
+TEST_F(SpawnsTest, DrainingDoesNotStopWhatHasBegun) {
+  const std::size_t parent = Root(1);
+  bench.signals.draining = true;
+  EXPECT_EQ(Spawn(Got(parent), 1), "accepted 1");
+}
+
+TEST_F(SpawnsTest, ASpawnWithoutRoomWaitsAndGoesOnWhenRoomIsFreed) {
+  bench.in_flight.Resize(2, 1 << 20);
+  const std::size_t parent = Root(1);
+  EXPECT_EQ(Spawn(Got(parent), 3), "accepted 1");
+  EXPECT_TRUE(bench.signals.room_wanted);
+  EXPECT_FALSE(stage.Idle());
+  for (int i = 0; i < 5; ++i) TickAfter(milliseconds(1));
+  EXPECT_EQ(tally().spawns_waited.get(), 1U) << "it waits once, however often it is looked at";
+  EXPECT_EQ(accepted.events.size(), 2U);
+  bench.answered.Clear();
+  End(parent + 1);
+  Handle(RoomFreed{});
+  EXPECT_EQ(bench.answered.Verdicts(), "accepted 1");
+  End(parent + 2);
+  Handle(RoomFreed{});
+  EXPECT_EQ(bench.answered.Verdicts(), "accepted 1, accepted 1");
+  EXPECT_TRUE(stage.Idle());
+}
+
+TEST_F(SpawnsTest, ASpawnPastTheWindowOfItsRootWaits) {
+  bench.limits.root_window = 2;
+  const std::size_t parent = Root(1);
+  EXPECT_EQ(Spawn(Got(parent), 2), "accepted 1");
+  EXPECT_EQ(bench.in_flight.count(), 2);
+  End(parent + 1);
+  Handle(RoomFreed{});
+  EXPECT_EQ(bench.answered.Verdicts(), "accepted 1, accepted 1");
+}
+
+TEST_F(SpawnsTest, TheOldestRootIsServedFirst) {
+  bench.in_flight.Resize(4, 1 << 20);
+  const std::size_t older = Root(1);
+  const std::size_t younger = Root(2);
+  Fill(2);
+  Spawn(Got(younger), 1);
+  Spawn(Got(older), 1);
+  bench.in_flight.Release(1, 0);
+  Handle(RoomFreed{});
+  ASSERT_EQ(accepted.events.size(), 3U);
+  EXPECT_EQ(Got(2).parent, Got(older).id);
+}
+
+TEST_F(SpawnsTest, ASpawnDoesNotWaitBeyondItsDeadlineOrItsParent) {
+  bench.in_flight.Resize(2, 1 << 20);
+  const std::size_t parent = Root(1);
+  Fill(1);
+  const wire::ChildPreamble child{
+      .parent = Got(parent).id, .stream = 0, .attempt = 1, .first_index = 0};
+  bench.answered.Clear();
+  Handle(From(kTask, Write({.ask = {.remaining_us = 2000}}, &child)));
+  TickAfter(milliseconds(3));
+  EXPECT_EQ(bench.answered.Verdicts(), "expired 1");
+
+  Spawn(Got(parent), 1, 5);
+  End(parent);
+  Fill(1);
+  bench.answered.Clear();
+  TickAfter(milliseconds(1));
+  EXPECT_EQ(bench.answered.Verdicts(), "unknown_root 1");
+  EXPECT_TRUE(stage.Idle());
+}
+
+TEST_F(SpawnsTest, TheReserveServesARootOfWhichNothingCanMove) {
+  bench.in_flight.Resize(1, 1 << 20);
+  const std::size_t parent = Root(1);
+  Spawn(Got(parent), 2);
+  TickAfter(milliseconds(1));
+  EXPECT_EQ(bench.spawn_reserve.count(), 0) << "the parent is not known to wait yet";
+  Stick(Got(parent));
+  TickAfter(milliseconds(1));
+  EXPECT_EQ(bench.answered.Verdicts(), "accepted 2");
+  EXPECT_EQ(bench.spawn_reserve.count(), 2);
+  EXPECT_EQ(bench.in_flight.count(), 1);
+  EXPECT_TRUE(Got(parent + 1).from_reserve);
+  EXPECT_EQ(tally().from_reserve.get(), 2U);
+}
+
+TEST_F(SpawnsTest, TheReserveServesPastAFullWindow) {
+  bench.limits.root_window = 1;
+  const std::size_t parent = Root(1);
+  Spawn(Got(parent), 1);
+  Stick(Got(parent));
+  TickAfter(milliseconds(1));
+  EXPECT_EQ(bench.answered.Verdicts(), "accepted 1");
+  EXPECT_EQ(bench.spawn_reserve.count(), 1);
+}
+
+TEST_F(SpawnsTest, TheReserveIsNotTouchedWhileAnythingElseMoves) {
+  bench.in_flight.Resize(2, 1 << 20);
+  const std::size_t parent = Root(1);
+  Fill(1);  // somebody who runs
+  Spawn(Got(parent), 1);
+  Stick(Got(parent));
+  TickAfter(milliseconds(1));
+  EXPECT_EQ(bench.spawn_reserve.count(), 0);
+  bench.signals.stuck += 1;
+  TickAfter(milliseconds(1));
+  EXPECT_EQ(bench.spawn_reserve.count(), 1);
+}
+
+TEST_F(SpawnsTest, TasksOfTheReserveThatRunAreSomethingThatMoves) {
+  bench.in_flight.Resize(1, 1 << 20);
+  const std::size_t parent = Root(1);
+  Spawn(Got(parent), 1);
+  Stick(Got(parent));
+  TickAfter(milliseconds(1));
+  ASSERT_EQ(bench.spawn_reserve.count(), 1);
+  Spawn(Got(parent), 1, 1);
+  TickAfter(milliseconds(1));
+  EXPECT_EQ(bench.spawn_reserve.count(), 1) << "the child of the reserve runs";
+  Stick(Got(parent + 1));
+  TickAfter(milliseconds(1));
+  EXPECT_EQ(bench.spawn_reserve.count(), 2);
+}
+
+TEST_F(SpawnsTest, AReserveThatHasTooLittleServesAPart) {
+  bench.in_flight.Resize(1, 1 << 20);
+  const std::size_t parent = Root(1);
+  Spawn(Got(parent), 10);
+  Stick(Got(parent));
+  TickAfter(milliseconds(1));
+  EXPECT_EQ(bench.answered.Verdicts(), "accepted 8");
+  EXPECT_FALSE(stage.Idle()) << "two wait on";
+}
+
+TEST_F(SpawnsTest, ASpentReserveFailsTheSpawnButNotBeforeWhoSeemsStuckHadTimeToMove) {
+  bench.in_flight.Resize(1, 1 << 20);
+  const std::size_t parent = Root(1);
+  ASSERT_TRUE(bench.spawn_reserve.Reserve(8, 0));
+  bench.signals.stuck += 8;  // those of the reserve wait as well
+  Spawn(Got(parent), 1);
+  Stick(Got(parent));
+  TickAfter(milliseconds(1));
+  TickAfter(milliseconds(50));
+  EXPECT_EQ(bench.answered.Verdicts(), "");
+  Stick(Got(parent), -1);  // it moved
+  TickAfter(milliseconds(100));
+  Stick(Got(parent));
+  TickAfter(milliseconds(1));
+  EXPECT_EQ(bench.answered.Verdicts(), "");
+  TickAfter(seconds(1));
+  EXPECT_EQ(bench.answered.Verdicts(), "quota_exceeded 1");
+  EXPECT_TRUE(stage.Idle());
+}
+
+TEST_F(SpawnsTest, AWaitingSpawnOfADeadParentDoesNotKeepOthersFromTheReserve) {
+  bench.in_flight.Resize(2, 1 << 20);
+  const std::size_t dead = Root(1);
+  const std::size_t living = Root(2);
+  Spawn(Got(dead), 1);
+  Spawn(Got(living), 1);
+  Stick(Got(living));
+  End(dead);
+  Fill(1);
+  bench.signals.stuck += 1;
+  bench.answered.Clear();
+  TickAfter(milliseconds(1));
+  EXPECT_EQ(bench.answered.Verdicts(), "unknown_root 1, accepted 1");
+}
+
+TEST_F(SpawnsTest, AParentThatRunsAgainMakesTheSameChildren) {
+  bench.in_flight.Resize(3, 1 << 20);
+  const std::size_t parent = Root(1);
+  EXPECT_EQ(Spawn(Got(parent), 2), "accepted 2");
+  EXPECT_EQ(Spawn(Got(parent), 2, 0, 2), "earlier 2") << "although the node is full";
+  EXPECT_EQ(bench.in_flight.count(), 3);
+}
+
+TEST_F(SpawnsTest, FlushRefusesWhatWaits) {
+  bench.in_flight.Resize(1, 1 << 20);
+  const std::size_t parent = Root(1);
+  Spawn(Got(parent), 1);
+  stage.Flush(bench.now());
+  EXPECT_EQ(bench.answered.Verdicts(), "draining 1");
+  EXPECT_TRUE(stage.Idle());
+}
+
+}  // namespace
+}  // namespace spillgate::testing
