@@ -35,7 +35,7 @@ TEST(ShapeText, SaysWhatIsWrong) {
   EXPECT_NE(error("cpu").find("write cpu=1 or cpu=0.5"), std::string::npos);
   EXPECT_NE(error("cpu=-1").find("is no amount"), std::string::npos);
   EXPECT_NE(error("cpu=0.00001").find("is no amount"), std::string::npos);
-  EXPECT_NE(error("memory=1").find("fine"), std::string::npos);
+  EXPECT_NE(error("memory=1").find("write memory=64MiB"), std::string::npos);
   EXPECT_NE(error("memory=much").find("memory=64MiB"), std::string::npos);
   EXPECT_NE(error("cpu=1,,gpu=1").find("no resource \"\""), std::string::npos);
 }

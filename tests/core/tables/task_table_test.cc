@@ -114,6 +114,7 @@ TEST_F(TaskTableTest, CancelReachesTheWholeTreeInBoundedPieces) {
 TEST_F(TaskTableTest, AnOpenedRootEndsWhenItIsClosedAndEmpty) {
   RootPtr root = table.MakeRoot();
   root->id = {1, 100};
+  root->session = 1;
   root->explicit_open = true;
   table.AddRoot(root);
   Record& task = table.Accept({1, 1}, *session, root, nullptr);
