@@ -76,8 +76,6 @@ struct ListenConfig {
   std::string admin = "127.0.0.1:7441";
   // HOST:PORT for other nodes. "" is off.
   std::string peer;
-  // Event loops over which connections are spread. One carries a million tasks a second.
-  std::uint32_t io_threads = 1;
 
   friend bool operator==(const ListenConfig&, const ListenConfig&) = default;
 };

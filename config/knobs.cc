@@ -70,7 +70,6 @@ constexpr Knob kNodeKnobs[] = {
     {"listen", "tcp", Text::kAddress, kRestart, kListen<&ListenConfig::tcp>},
     {"listen", "admin", Text::kAddress, kRestart, kListen<&ListenConfig::admin>},
     {"listen", "peer", Text::kAddress, kRestart, kListen<&ListenConfig::peer>},
-    {"listen", "io_threads", Count{1, 8}, kRestart, kListen<&ListenConfig::io_threads>},
     {"auth", "token_file", Text::kPath, kRestart, kAuth<&AuthConfig::token_file>},
     {"auth", "allow_uids", UserIds{kMostIds}, kLive, kAuth<&AuthConfig::allow_uids>},
     {"auth", "tenants_by_name", Flag{}, kLive, kAuth<&AuthConfig::tenants_by_name>},

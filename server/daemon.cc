@@ -45,6 +45,10 @@ Daemon::~Daemon() = default;
 
 Status Daemon::Open() {
   const config::Config& config = loaded_.config;
+  if (!config.listen.peer.empty()) {
+    return Error{Code::kInvalid,
+                 "listen.peer: this version has no links to other nodes; leave it empty"};
+  }
   node_ = std::make_unique<Node>(clock_, config, host_, replies_, no_journal_, WallOffset(clock_));
   if (Status status = AddLibraries(); !status.ok()) return status;
   if (Status status = OpenJournal(); !status.ok()) return status;
@@ -227,6 +231,7 @@ net::ListenerOptions Daemon::ListenerSettings() const {
   options.connections_per_uid = config.limits.connections_per_uid;
   options.connections_reserved = config.limits.connections_reserved;
   options.session_ttl = config.limits.session_ttl;
+  options.result_ttl = config.limits.result_ttl;
   return options;
 }
 

@@ -14,7 +14,8 @@ constexpr std::uint32_t kMostFunctions = 20'000;
 constexpr std::uint32_t kMostShapes = 4096;
 constexpr std::string_view kControllers[] = {"none", "bound", "deadline"};
 
-Limits& SetLimits(Limits& limits, const config::LimitsConfig& from) {
+Limits& SetLimits(Limits& limits, const config::Config& config) {
+  const config::LimitsConfig& from = config.limits;
   limits.deps_per_task = from.deps_per_task;
   limits.ids_per_get = from.ids_per_get;
   limits.nesting_depth = from.nesting_depth;
@@ -23,6 +24,10 @@ Limits& SetLimits(Limits& limits, const config::LimitsConfig& from) {
   limits.unfetched_per_session = from.unfetched_per_session;
   limits.unfetched_bytes_per_session = from.unfetched_bytes_per_session.count;
   limits.value_heap = from.value_heap.count;
+  limits.level_max = static_cast<std::uint8_t>(config.journal.level_max);
+  for (std::size_t cls = 0; cls < kClasses; ++cls) {
+    limits.default_deadline_ns[cls] = config.classes[cls].default_deadline.count();
+  }
   return limits;
 }
 
@@ -57,7 +62,7 @@ Node::Node(const Clock& clock, const config::Config& config, const config::HostL
               .requests = requests_,
               .in_flight = in_flight_,
               .spawn_reserve = spawn_reserve_,
-              .limits = SetLimits(limits_, config.limits),
+              .limits = SetLimits(limits_, config),
               .replies = replies,
               .journal = &journal,
               .signals = signals_,
@@ -269,7 +274,8 @@ std::unique_ptr<Execution> Node::MakeExecution(std::size_t shard) {
       shared_, tally_.execution[shard], *executor_,
       RetryOptions{.backoff = config_.workers.retry_backoff,
                    .backoff_max = config_.workers.retry_backoff_max,
-                   .poison_deaths = static_cast<std::uint8_t>(config_.workers.poison_deaths)},
+                   .poison_deaths = static_cast<std::uint8_t>(config_.workers.poison_deaths),
+                   .budget = config_.workers.retry_budget},
       seed_ + shard,
       Execution::Out{
           .finished = ToPublication(self, [stage](Finished&& event, flow::Verdict,
@@ -350,7 +356,7 @@ void Node::OnTaskConnectionGone(ConnectionId connection) {
 
 void Node::Apply(const config::Config& config) {
   config_ = config;
-  SetLimits(limits_, config.limits);
+  SetLimits(limits_, config);
   SetTenants();
   in_flight_.Resize(config.limits.in_flight, Count(config.limits.in_flight_bytes));
 }

@@ -127,6 +127,11 @@ void Execution::OnDeath(TaskPtr task, const std::string& detail, Instant now) {
   } else if (task->deaths >= retry_.poison_deaths) {
     Fail(*task, Reason::kPoison,
          Format("{} workers died running it, the last one {}", task->deaths, detail));
+  } else if (!MayRetry()) {
+    Fail(*task, Reason::kWorkerDied,
+         Format("its worker died, and so many others have that it is not tried again "
+                "(workers.retry_budget): {}",
+                detail));
   } else if (task->deaths > task->max_retries) {
     Fail(*task, Reason::kWorkerDied,
          Format("its worker died and it may not be retried: {}", detail));
@@ -143,6 +148,12 @@ void Execution::OnDeath(TaskPtr task, const std::string& detail, Instant now) {
   const Nanos pause(static_cast<std::int64_t>(random_() % static_cast<std::uint64_t>(most + 1)));
   again_.push({After(now, pause), ++deaths_, task->id});
   resting_.insert({task->id, std::move(task)});
+}
+
+bool Execution::MayRetry() const {
+  constexpr double kFree = 100;
+  const auto runs = static_cast<double>(tally_.started.get());
+  return static_cast<double>(tally_.host_deaths.get()) <= kFree + retry_.budget * runs;
 }
 
 void Execution::OnNotice(const RunNotice& notice) {

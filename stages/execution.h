@@ -39,6 +39,7 @@ struct RetryOptions {
   Nanos backoff = std::chrono::milliseconds(50);  // doubles a death, with full jitter
   Nanos backoff_max = std::chrono::seconds(10);
   std::uint8_t poison_deaths = 3;
+  double budget = 0.10;  // retries as a part of all runs, beyond the first hundred
 };
 
 class Execution {
@@ -87,6 +88,7 @@ class Execution {
   void OnCancel(TaskId id, Instant now);
   void Run(TaskPtr task, TaskId nested_in, Instant now);
   void Start(TaskPtr task, TaskId nested_in, Instant now);
+  [[nodiscard]] bool MayRetry() const;
   [[nodiscard]] bool MustBeNoted(const Task& task) const;
   void OnDurable(const Durable& durable, Instant now);
   void Free(TaskId id, Nanos wall, bool ran);

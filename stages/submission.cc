@@ -121,6 +121,10 @@ Reason Submission::Judge(Group& group, Instant now) const {
     const Nanos remaining = std::chrono::microseconds(ask.remaining_us) - group.transit;
     if (remaining <= Nanos(0)) return Reason::kExpired;
     group.deadline = After(now, remaining);
+  } else if (!group.children()) {
+    const Nanos usual(
+        shared_.limits.default_deadline_ns[Index(ask.cls)].load(std::memory_order_relaxed));
+    if (usual > Nanos(0)) group.deadline = After(now, usual);
   }
   if ((ask.flags & wire::kMixed) == 0) {
     group.function = shared_.functions.At(ask.function);
@@ -129,7 +133,11 @@ Reason Submission::Judge(Group& group, Instant now) const {
     if (ask.shape != 0 && shape == nullptr) return Reason::kUnknownShape;
     group.shape = shape == nullptr ? &group.function->shape : &shape->resources;
   }
-  if (ask.level != Level::kNone && !shared_.journal->Accepting()) return Reason::kJournal;
+  const bool too_durable = static_cast<std::uint8_t>(ask.level) >
+                           shared_.limits.level_max.load(std::memory_order_relaxed);
+  if (too_durable || (ask.level != Level::kNone && !shared_.journal->Accepting())) {
+    return Reason::kJournal;
+  }
   if (group.exceeds_credit) {
     group.retry_after = kLeastRetry;
     return Reason::kInFlight;

@@ -23,8 +23,12 @@ wire::Verdict Refused(wire::Verdict verdict, Reason reason) {
 Reason Submission::MayAdd(const Session* session, Level level) {
   if (session == nullptr || session->ended) return Reason::kBadRequest;
   if (shared_.signals.draining.load(std::memory_order_relaxed)) return Reason::kDraining;
-  if (level != Level::kNone && !shared_.journal->Accepting()) return Reason::kJournal;
   const Limits& limits = shared_.limits;
+  const bool too_durable =
+      static_cast<std::uint8_t>(level) > limits.level_max.load(std::memory_order_relaxed);
+  if (too_durable || (level != Level::kNone && !shared_.journal->Accepting())) {
+    return Reason::kJournal;
+  }
   const bool leaves_too_much =
       session->unfetched >= limits.unfetched_per_session.load(std::memory_order_relaxed) ||
       session->unfetched_bytes >=

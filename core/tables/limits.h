@@ -2,8 +2,11 @@
 // a change takes effect with the next task.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
+
+#include "core/model/class.h"
 
 namespace spillgate {
 
@@ -18,6 +21,8 @@ struct Limits {
   std::atomic<std::uint64_t> unfetched_bytes_per_session{64 << 20};
   std::atomic<std::uint64_t> value_heap{512 << 20};  // bytes of all values over inline_value
   std::atomic<std::uint64_t> open_roots{65536};
+  std::atomic<std::uint8_t> level_max{2};  // the most durable Level that may be asked for
+  std::array<std::atomic<std::int64_t>, kClasses> default_deadline_ns{};  // by class; 0: none
 };
 
 }  // namespace spillgate

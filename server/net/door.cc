@@ -340,12 +340,13 @@ void Door::OnDrained(const Visitor& visitor) {
   if (visitor.welcome) Tell(PushAgain{visitor.session, false}, visitor.session);
 }
 
-void Door::ExpireSessions(Instant now, Nanos ttl) {
+void Door::ExpireSessions(Instant now, Nanos session_ttl, Nanos result_ttl) {
   std::vector<SessionId> over;
   {
     MutexLock lock(shared_.table.mutex());
     for (const auto& [id, session] : shared_.table.sessions()) {
       const bool gone = session->connection == 0 && session->disconnected != kNever;
+      const Nanos ttl = session->unfetched > 0 ? std::max(session_ttl, result_ttl) : session_ttl;
       if (gone && !session->ended && now - session->disconnected > ttl) over.push_back(id);
     }
   }

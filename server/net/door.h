@@ -68,7 +68,7 @@ class Door {
   void OnGone(const Visitor& visitor, Instant now);
   void OnDrained(const Visitor& visitor);
   // Ends sessions that have been without a connection for too long.
-  void ExpireSessions(Instant now, Nanos ttl);
+  void ExpireSessions(Instant now, Nanos ttl, Nanos result_ttl);
 
  private:
   void PassOn(Visitor& visitor, const wire::FrameView& frame, ByteView bytes, bool exceeds_credit,

@@ -308,7 +308,7 @@ void Listener::CheckVisitors(Instant now) {
     }
   }
   for (const auto& [connection, why] : late) connection->Close(why);
-  door_.ExpireSessions(now, options_.session_ttl);
+  door_.ExpireSessions(now, options_.session_ttl, options_.result_ttl);
 }
 
 void Listener::CloseAll(std::string_view why) {

@@ -28,6 +28,7 @@ struct ListenerOptions {
   std::size_t connections_per_uid = 512;
   std::size_t connections_reserved = 4;  // of all, for the node's own user
   Nanos session_ttl = std::chrono::minutes(10);
+  Nanos result_ttl = std::chrono::minutes(10);
   ConnectionLimits connection;
 };
 

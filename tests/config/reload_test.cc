@@ -109,7 +109,7 @@ TEST(Reload, EveryKnobIsSeen) {
 }
 
 TEST(Reload, WhatTheNodeWasBuiltWithNeedsARestart) {
-  for (const char* path : {"listen.unix", "listen.io_threads", "pool.threads", "stage.pool",
+  for (const char* path : {"listen.unix", "listen.tcp", "pool.threads", "stage.pool",
                            "stage.shards", "journal.dir", "node.resources", "limits.in_flight"}) {
     const std::string_view full(path);
     const std::size_t dot = full.find('.');

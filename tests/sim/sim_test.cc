@@ -1,6 +1,6 @@
 // A thousand seeds of a whole node, each stepped through by one thread in simulated time. A seed
-// that breaks a promise names itself; SPILLGATE_SEED=N runs it alone, N-M all from N to M. A bug that
-// was found stays found: its seed is among the thousand.
+// that breaks a promise names itself; SPILLGATE_SEED=N runs it alone, N-M all from N to M. A bug
+// that was found stays found: its seed is among the thousand.
 #include <gtest/gtest.h>
 
 #include <cstdlib>

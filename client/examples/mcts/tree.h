@@ -15,7 +15,7 @@
 namespace spillgate::mcts {
 
 struct TreeOptions {
-  double explore = 0.6;                // weight of what is little known, in points of a game
+  double explore = 0.7;                // weight of what is little known, in points of a game
   std::uint32_t games_expected = 256;  // of one evaluation
   std::size_t most_nodes = 1 << 16;
 };
