@@ -125,7 +125,7 @@ Status Recovery::ReadHeaderOf(FileNumber number) {
   const std::string path = PathOf(number);
   Result<std::unique_ptr<File>> file = files_.Open(path);
   if (!file.ok()) return file.error();
-  SegmentReader reader(*file.value(), options_.salvage);
+  SegmentReader reader(*file.value(), kPage, options_.salvage);
   const Result<ByteView> page = reader.Fetch(0, kPage);
   if (!page.ok()) return page.error();
   ScannedSegment segment{.number = number};
@@ -144,9 +144,11 @@ Status Recovery::ReadHeaderOf(FileNumber number) {
                           path)};
   }
   // Files get their name when they have their size, so this is no trace of a power failure.
-  const Result<ByteView> end = reader.Fetch(segment.header.bytes - 1, 1);
-  if (!end.ok()) return end.error();
-  if (end.value().empty() && !options_.salvage) {
+  std::byte last{};
+  const Result<std::size_t> end =
+      ReadAll(*file.value(), segment.header.bytes - 1, std::span(&last, 1));
+  if (!end.ok() && !options_.salvage) return end.error();
+  if (!options_.salvage && end.value() == 0) {
     return Error{Code::kCorrupt,
                  Format("{} is shorter than the {} bytes that it was made with: restore the folder "
                         "from a copy, or start with --salvage to go on with what is left of it",
@@ -173,7 +175,7 @@ Status Recovery::ScanAll() {
     if (segment.header.generation < first_generation_) continue;
     Result<std::unique_ptr<File>> file = files_.Open(PathOf(segment.number));
     if (!file.ok()) return file.error();
-    SegmentReader reader(*file.value(), options_.salvage);
+    SegmentReader reader(*file.value(), segment.header.bytes, options_.salvage);
     if (Status status = ScanSegment(reader, segment); !status.ok()) return status;
     synced_ = std::max(synced_, segment.synced);
     first_generation_ = std::max(first_generation_, segment.first_generation);
@@ -290,7 +292,7 @@ Status Recovery::DeliverPiece(const Piece& piece) {
   const std::string path = PathOf(segment.number);
   Result<std::unique_ptr<File>> file = files_.Open(path);
   if (!file.ok()) return file.error();
-  SegmentReader reader(*file.value(), options_.salvage);
+  SegmentReader reader(*file.value(), segment.header.bytes, options_.salvage);
   for (std::uint64_t offset = piece.run.begin; offset < piece.run.end;) {
     const auto block = reader.ReadBlock(segment.header, offset);
     if (!block.ok()) return block.error();

@@ -13,7 +13,10 @@ constexpr std::size_t kWindow = 1 << 20;
 Result<ByteView> SegmentReader::Fetch(std::uint64_t offset, std::size_t size) {
   const std::uint64_t end = start_ + window_.size();
   if (offset < start_ || offset + size > end) {
-    if (Status status = Fill(offset, std::max(size, kWindow)); !status.ok()) return status.error();
+    const std::uint64_t ahead = std::min<std::uint64_t>(kWindow, end_ - offset);
+    if (Status status = Fill(offset, std::max<std::size_t>(size, ahead)); !status.ok()) {
+      return status.error();
+    }
   }
   const ByteView rest = ByteView(window_).subspan(offset - start_);
   return rest.first(std::min(size, rest.size()));

@@ -15,11 +15,11 @@ namespace spillgate::journal {
 // A window that moves over a file.
 class SegmentReader {
  public:
-  // `skip_unreadable`: pages that the disk cannot read count as zeros.
-  SegmentReader(File& file, bool skip_unreadable)
-      : file_(file), skip_unreadable_(skip_unreadable) {}
+  // Of the first `end` bytes. `skip_unreadable`: pages that the disk cannot read count as zeros.
+  SegmentReader(File& file, std::uint64_t end, bool skip_unreadable)
+      : file_(file), end_(end), skip_unreadable_(skip_unreadable) {}
 
-  // These bytes, fewer where the file ends; good until the next call.
+  // These bytes, which are before the end; fewer where the file ends. Good until the next call.
   [[nodiscard]] Result<ByteView> Fetch(std::uint64_t offset, std::size_t size);
 
   struct Found {
@@ -36,6 +36,7 @@ class SegmentReader {
   [[nodiscard]] Status Fill(std::uint64_t offset, std::size_t size);
 
   File& file_;
+  const std::uint64_t end_;
   const bool skip_unreadable_;
   std::uint64_t start_ = 0;
   std::vector<std::byte> window_;

@@ -174,14 +174,14 @@ class Verbs(Case):
 
     def test_no_result_in_time_is_124_and_cancels(self) -> None:
         done = self.node.spillgate(
-            "-o", "json", "run", "sleep", "--arg", LONG, "--timeout", "300ms"
+            "-o", "json", "run", "sleep", "--arg", LONG, "--timeout", "2s"
         )
         self.assertEqual(done.returncode, 124, done.stderr)
         task = json.loads(done.stdout)["id"]
         until(lambda: self.node.state(task) != "unfinished", "the task is cancelled, and let go of")
 
     def test_detached_tasks_run_on(self) -> None:
-        words = ("submit", "sleep", "--arg", LONG, "--wait", "--detach", "--timeout", "300ms")
+        words = ("submit", "sleep", "--arg", LONG, "--wait", "--detach", "--timeout", "2s")
         err = self.fails(124, "it runs on", *words)
         task = ID.search(err)[0]
         self.assertEqual(self.node.state(task), "unfinished")
@@ -192,7 +192,7 @@ class Verbs(Case):
         self.fails(124, "deadline", "run", "sleep", "--arg", LONG, "--deadline", "200ms")
 
     def test_the_timeout_may_come_from_the_environment(self) -> None:
-        self.fails(124, "", "run", "sleep", "--arg", LONG, SPILLGATE_TIMEOUT="300ms")
+        self.fails(124, "", "run", "sleep", "--arg", LONG, SPILLGATE_TIMEOUT="2s")
 
     # ---- get, wait, cancel, status
 
@@ -228,8 +228,8 @@ class Verbs(Case):
         self.assertEqual(waited["schema"], "spillgate.wait/1")
         self.assertEqual((waited["ready"], waited["pending"], waited["timed_out"]),
                          ([quick], [slow], False))
-        self.fails(124, "", "wait", slow, "--timeout", "300ms")
-        self.fails(124, "", "get", slow, "--timeout", "300ms")
+        self.fails(124, "", "wait", slow, "--timeout", "2s")
+        self.fails(124, "", "get", slow, "--timeout", "2s")
         self.assertIn(b"1 asked to stop", self.run_ok("cancel", slow))
         self.assertEqual(self.run_ok("wait", slow).decode().split(), [slow])
         self.fails(1, "cancelled", "get", slow)

@@ -34,7 +34,11 @@ class Node:
         self.starts = 0
 
     def __enter__(self) -> "Node":
-        self.start()
+        try:
+            self.start()
+        except BaseException:  # then nobody calls __exit__
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_) -> None:
