@@ -87,13 +87,16 @@ TEST(Step, StopsWhenItIsToldTo) {
   FakeRun sleeping{.args = {"sleep", "1000", "0", "a"}, .value = {}, .problem = {}, .stop = true};
   sleeping.Call("step");
   EXPECT_EQ(sleeping.value, "");
-  FakeRun spinning{.args = {"spin", "3600000000", "0", "a"}, .value = {}, .problem = {}, .stop = true};
+  FakeRun spinning{
+      .args = {"spin", "3600000000", "0", "a"}, .value = {}, .problem = {}, .stop = true};
   spinning.Call("step");
   EXPECT_EQ(spinning.value, "");
 }
 
 TEST(Step, SaysWhatIsWrongWithItsArguments) {
-  const auto problem = [](std::vector<std::string> args) { return RunStep(std::move(args)).problem; };
+  const auto problem = [](std::vector<std::string> args) {
+    return RunStep(std::move(args)).problem;
+  };
   EXPECT_NE(problem({"sleep", "1", "2"}).find("there are 3 arguments"), std::string::npos);
   EXPECT_NE(problem({"rest", "1", "2", "a"}).find("\"rest\""), std::string::npos);
   EXPECT_NE(problem({"sleep", "-1", "2", "a"}).find("microseconds"), std::string::npos);
