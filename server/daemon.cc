@@ -44,6 +44,15 @@ Daemon::Daemon(config::Loaded loaded, std::string path, config::Overrides overri
 Daemon::~Daemon() = default;
 
 Status Daemon::Open() {
+  Status status = OpenAll();
+  if (!status.ok() && listener_) {
+    listener_->StopAccepting();
+    loop_->FinishClosing();  // libuv lets go of the sockets before their memory goes
+  }
+  return status;
+}
+
+Status Daemon::OpenAll() {
   const config::Config& config = loaded_.config;
   if (!config.listen.peer.empty()) {
     return Error{Code::kInvalid,

@@ -43,6 +43,7 @@ class Daemon {
   void Run();
 
  private:
+  [[nodiscard]] Status OpenAll();
   [[nodiscard]] Status AddLibraries();
   // Opens the journal and gets back what an earlier process had accepted.
   [[nodiscard]] Status OpenJournal();

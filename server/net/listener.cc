@@ -81,6 +81,13 @@ Status Listener::OpenUnix() {
     return Error{Code::kUnavailable,
                  Format("{}: another node listens there; stop it, or set listen.unix", path)};
   }
+  // The folder is made for its owner alone; one that is there is its owner's business.
+  const std::size_t slash = path.rfind('/');
+  if (slash != std::string::npos && slash > 0 && mkdir(path.substr(0, slash).c_str(), 0700) != 0 &&
+      errno != EEXIST) {
+    return Error{Code::kUnavailable, Format("{}: cannot make its folder: {}; set listen.unix", path,
+                                            std::strerror(errno))};
+  }
   unlink(path.c_str());
   uv_pipe_init(loop_.uv(), &unix_, 0);
   unix_.data = this;
