@@ -82,7 +82,7 @@ const char* Usage() {
          "  --slack-ms N    a move that many milliseconds over its time is late (10)\n"
          "  --opening N     random moves at the beginning of a game (6)\n"
          "  --seed N        of openings and rollouts (1)\n"
-         "  --playouts N    games played at random by one task (128)\n"
+         "  --playouts N    games played at random by one task (1024)\n"
          "  --parts N       such tasks that one evaluation spawns (2)\n"
          "  --width N       evaluations under way at a time (3)\n"
          "  --first N       answers to wait for before looking at the tree again (1)\n"

@@ -13,7 +13,7 @@ namespace spillgate::mcts {
 struct SearchOptions {
   Nanos move_time = std::chrono::milliseconds(50);
   Nanos spare = std::chrono::milliseconds(1);  // of it, left for what comes after the search
-  std::uint32_t playouts = 128;                // of one task: about a third of a millisecond
+  std::uint32_t playouts = 1024;               // of one task: most of a millisecond
   std::uint32_t parts = 2;                     // tasks that one evaluation spawns
   std::uint32_t width = 3;                     // evaluations under way at a time
   std::uint32_t first = 1;  // answers to wait for before the tree is looked at again
