@@ -84,6 +84,7 @@ class ResultsWriter {
   void Add(const ResultHead& head, ByteView value, OutBuffer& out);  // offset and size are set here
   void AddFailure(const ResultHead& head, TaskId cause, std::string_view message, OutBuffer& out);
   [[nodiscard]] bool empty() const { return heads_.empty(); }
+  [[nodiscard]] std::size_t payload_bytes() const { return payload_.size(); }
   void Finish(OutBuffer& out);
 
  private:

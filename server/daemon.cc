@@ -11,6 +11,7 @@
 #include "config/tokens.h"
 #include "core/base/format.h"
 #include "core/base/log.h"
+#include "core/base/slices.h"
 #include "server/admin/json.h"
 #include "server/admin/pages.h"
 #include "server/figures.h"
@@ -256,6 +257,7 @@ void Daemon::Run() {
   }
   node_->flow().StartThreads();
   log::Info("node", Format("serving at {}", ListenerSettings().unix_path));
+  AskForShortSlices();
   loop_->Run();
   Stop();
 }

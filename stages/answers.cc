@@ -71,6 +71,11 @@ wire::OutBuffer& Answers::Raw(ConnectionId to) {
   return batch.frames;
 }
 
+std::size_t Answers::BytesFor(ConnectionId to) {
+  const Batch& batch = For(to);
+  return batch.frames.size() + batch.results.payload_bytes();
+}
+
 void Answers::Flush() {
   for (std::size_t i = 0; i < used_; ++i) {
     Batch& batch = *batches_[i];

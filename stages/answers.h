@@ -30,6 +30,9 @@ class Answers {
   // For whole frames of other types, in order behind what was added before.
   [[nodiscard]] wire::OutBuffer& Raw(ConnectionId to);
 
+  // What has been gathered for it in this pass, in bytes; without the heads of results.
+  [[nodiscard]] std::size_t BytesFor(ConnectionId to);
+
   void Flush();
 
  private:

@@ -34,6 +34,7 @@ void Publication::Handle(std::span<In> batch, Instant now) {
         OnConnectionGone(std::get<ConnectionGone>(event), now);
       }
     }
+    if (!delayed_.empty()) AnswerDelayed(now);
   }
   EmitAll(now);
 }
@@ -124,7 +125,8 @@ void Publication::AnswerWaiters(Record& record) {
     Waiter* next = waiter->next_of_record;
     Request& request = *waiter->request;
     if (!request.wait) {
-      answers_.Result(request.connection, record, waiter->index, request.correlation);
+      AnswerOrDelay(request.connection, record, waiter->index, request.correlation,
+                    request.deadline);
       shared_.table.Detach(*waiter);
       if (request.left == 0) shared_.table.Forget(request);
     } else {
@@ -142,7 +144,7 @@ void Publication::Push(Record& record) {
   const Session* session = record.session;
   if (session == nullptr || session->connection == 0) return;
   if (!shared_.replies.TakesPushes(session->connection)) return;  // PushAgain comes when it does
-  answers_.Result(session->connection, record, 0, 0);
+  AnswerOrDelay(session->connection, record, 0, 0, kNever);
   record.delivered = true;
 }
 
@@ -180,6 +182,7 @@ void Publication::OnSessionEnded(SessionId id) {
 
 void Publication::OnConnectionGone(const ConnectionGone& event, Instant now) {
   shared_.table.ForgetConnection(event.connection);
+  std::erase_if(delayed_, [&](const Queue& each) { return each.to == event.connection; });
   Session* session = shared_.table.FindSession(event.session);
   // The session may have a newer connection by now; then this news is old.
   if (session == nullptr || session->connection != event.connection) return;
@@ -210,13 +213,14 @@ void Publication::Tick(Instant now) {
     ExpireRequests(now);
     for (const TaskId id : std::exchange(cancelling_, {})) CancelTree(id);
     if (!ending_.empty()) EndSessions();
+    if (!delayed_.empty()) AnswerDelayed(now);
     WriteDownHeld();
   }
   EmitAll(now);
 }
 
 bool Publication::Idle() const {
-  if (!ending_.empty() || !cancelling_.empty()) return false;
+  if (!ending_.empty() || !cancelling_.empty() || !delayed_.empty()) return false;
   MutexLock lock(shared_.table.mutex());
   return !shared_.table.AnyMayExpire();
 }

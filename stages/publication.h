@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/flow/emit.h"
+#include "schema/messages.h"
 #include "stages/answers.h"
 #include "stages/events.h"
 #include "stages/journal_writer.h"
@@ -48,6 +49,10 @@ class Publication {
   void Settle(TaskPtr task, Instant now) REQUIRES(shared_.table.mutex());
   void BoundValue(Task& task) REQUIRES(shared_.table.mutex());
   void AnswerWaiters(Record& record) REQUIRES(shared_.table.mutex());
+  void AnswerOrDelay(ConnectionId to, const Record& record, std::uint32_t index,
+                     std::uint32_t correlation, Instant deadline) REQUIRES(shared_.table.mutex());
+  void AnswerDelayed(Instant now) REQUIRES(shared_.table.mutex());
+  [[nodiscard]] bool HasRoom(ConnectionId to);
   void Push(Record& record) REQUIRES(shared_.table.mutex());
   void WriteDown(TaskPtr task) REQUIRES(shared_.table.mutex());
   void WriteDownHeld() REQUIRES(shared_.table.mutex());
@@ -65,6 +70,7 @@ class Publication {
       REQUIRES(shared_.table.mutex());
   void OnCancel(const Asked& asked, const wire::FrameView& frame) REQUIRES(shared_.table.mutex());
   void OnRelease(const Asked& asked, const wire::FrameView& frame) REQUIRES(shared_.table.mutex());
+  bool ReleaseRange(const wire::Range& range) REQUIRES(shared_.table.mutex());
   void OnStatus(const Asked& asked, const wire::FrameView& frame, Instant now)
       REQUIRES(shared_.table.mutex());
   void CancelTree(TaskId id) REQUIRES(shared_.table.mutex());
@@ -94,6 +100,20 @@ class Publication {
   std::vector<TaskPtr> done_;
   std::vector<ObjectReady> announced_;
   std::vector<TaskId> cancelled_;
+  // Results that a connection has asked for and has no room for: the values are not copied before
+  // it has. Few connections at a time.
+  struct Delayed {
+    ObjectId object;
+    std::uint32_t correlation;
+    Instant deadline;
+  };
+  struct Queue {
+    ConnectionId to;
+    std::deque<Delayed> results;
+    Instant earliest = kNever;  // no deadline of them is before it
+  };
+  void ExpireDelayed(Queue& queue, Instant now) REQUIRES(shared_.table.mutex());
+  std::vector<Queue> delayed_;
   // Places that came free in this pass.
   struct Freed {
     std::int64_t count = 0;

@@ -11,6 +11,10 @@ namespace {
 // Tasks marked as cancelled in one pass: a tree of a million is cut down over many passes.
 constexpr std::size_t kMostCancelsAPass = 4096;
 constexpr std::uint64_t kMostReleasesAFrame = 65536;
+// Bytes of results for one connection in one pass; what it has asked for beyond that comes later.
+constexpr std::size_t kMostResultsAPass = 1 << 20;
+// Results that may be delayed for one connection before it has to wait with its gets.
+constexpr std::size_t kMostDelayed = 65536;
 
 // A deadline from a remaining time; 0 is now, and a time beyond the clock's range is never.
 Instant DeadlineOf(std::uint64_t timeout_us, Instant now) {
@@ -47,6 +51,54 @@ bool Publication::IsFewIds(const Asked& asked, const wire::FrameView& frame, std
   return false;
 }
 
+bool Publication::HasRoom(ConnectionId to) {
+  if ((to & kTaskConnection) != 0) return true;
+  return shared_.replies.TakesPushes(to) && answers_.BytesFor(to) < kMostResultsAPass;
+}
+
+// A frame of a few bytes can ask for the same large value two thousand times.
+void Publication::AnswerOrDelay(ConnectionId to, const Record& record, std::uint32_t index,
+                                std::uint32_t correlation, Instant deadline) {
+  auto queue = std::find_if(delayed_.begin(), delayed_.end(),
+                            [&](const Queue& each) { return each.to == to; });
+  if (queue == delayed_.end()) {
+    if (HasRoom(to)) return answers_.Result(to, record, index, correlation);
+    queue = delayed_.insert(delayed_.end(), {.to = to, .results = {}});
+  }
+  queue->results.push_back({{record.id, index}, correlation, deadline});
+  queue->earliest = std::min(queue->earliest, deadline);
+}
+
+void Publication::AnswerDelayed(Instant now) {
+  for (Queue& queue : delayed_) {
+    while (!queue.results.empty() && HasRoom(queue.to)) {
+      const Delayed& next = queue.results.front();
+      const TaskId id = next.object.task;
+      if (const Record* record = shared_.table.Find(id); record != nullptr) {
+        answers_.Result(queue.to, *record, next.object.index, next.correlation);
+      } else if (next.correlation != 0) {  // nobody waits for what was pushed and is released
+        answers_.NoResult(queue.to, next.object, WhyAbsent(id), next.correlation);
+      }
+      queue.results.pop_front();
+    }
+    // Who takes some of it each pass is served to the end.
+    if (queue.earliest <= now && !shared_.replies.TakesPushes(queue.to)) ExpireDelayed(queue, now);
+  }
+  std::erase_if(delayed_, [](const Queue& each) { return each.results.empty(); });
+}
+
+void Publication::ExpireDelayed(Queue& queue, Instant now) {
+  queue.earliest = kNever;
+  std::erase_if(queue.results, [&](const Delayed& each) {
+    if (each.deadline > now) {
+      queue.earliest = std::min(queue.earliest, each.deadline);
+      return false;
+    }
+    answers_.NoResult(queue.to, each.object, Reason::kTimeout, each.correlation);
+    return true;
+  });
+}
+
 // For what may have to wait: a cancel gets through however many gets are waiting.
 bool Publication::MayWait(const Asked& asked, const wire::FrameView& frame, std::size_t ids) {
   if (!IsFewIds(asked, frame, ids)) return false;
@@ -55,6 +107,13 @@ bool Publication::MayWait(const Asked& asked, const wire::FrameView& frame, std:
   if (shared_.table.requests_of(asked.connection) >= waiting) {
     Refuse(asked, frame, Reason::kTooManyWaiters,
            Format("{} requests of this connection are waiting already; wait for some", waiting));
+    return false;
+  }
+  for (const Queue& queue : delayed_) {
+    if (queue.to != asked.connection || queue.results.size() < kMostDelayed) continue;
+    Refuse(asked, frame, Reason::kTooManyWaiters,
+           Format("{} results that this connection has asked for wait for it to read the last ones",
+                  queue.results.size()));
     return false;
   }
   return true;
@@ -78,7 +137,8 @@ void Publication::OnGet(const Asked& asked, const wire::FrameView& frame, Instan
     if (record == nullptr) {
       answers_.NoResult(asked.connection, {id.task, id.index}, WhyAbsent(id.task), correlation);
     } else if (!record->open()) {
-      answers_.Result(asked.connection, *record, id.index, correlation);
+      AnswerOrDelay(asked.connection, *record, id.index, correlation,
+                    DeadlineOf(get->timeout_us, now));
       record->delivered = true;
     } else if (get->timeout_us == 0) {
       answers_.NoResult(asked.connection, {id.task, id.index}, Reason::kTimeout, correlation);
@@ -203,26 +263,50 @@ void Publication::OnRelease(const Asked& asked, const wire::FrameView& frame) {
   }
   std::uint64_t left = kMostReleasesAFrame;
   for (const wire::Range& range : release->ranges) {
-    const bool own = range.first.session == asked.session || range.first.is_child();
-    if (!own || range.count > left || range.first.seq + range.count < range.first.seq) {
+    const bool child = range.first.is_child();
+    const bool own = range.first.session == asked.session || child;
+    const std::uint64_t most = child ? 1 : left;  // their numbers do not follow one another
+    if (!own || range.count > most || range.first.seq + range.count < range.first.seq) {
       return Refuse(asked, frame, own ? Reason::kTooLarge : Reason::kBadRequest,
                     own ? "release: more ids in one frame than are allowed; use several"
                         : "release: these ids belong to another session");
     }
     left -= range.count;
-    bool durable = false;
-    for (std::uint64_t i = 0; i < range.count; ++i) {
-      Record* record = shared_.table.Find({range.first.session, range.first.seq + i});
-      if (record == nullptr) continue;
-      durable |= record->level != Level::kNone;
-      if (shared_.table.Release(*record)) shared_.table.Sweep(*record);
-    }
-    if (durable) {
-      // Without room for it, the results are kept for longer after a restart, and no harm is done.
-      [[maybe_unused]] const auto position =
-          journal_.Add(Level::kAsync, record::Released{.first = range.first, .count = range.count});
-    }
+    if (!ReleaseRange(range)) continue;
+    // Without room for it, the results are kept for longer after a restart, and no harm is done.
+    [[maybe_unused]] const auto position =
+        journal_.Add(Level::kAsync, record::Released{.first = range.first, .count = range.count});
   }
+}
+
+// True if the journal knows of one of them. A few bytes can name 65,536 numbers, and most of a
+// session's numbers are not there any more: then its records are looked through instead.
+bool Publication::ReleaseRange(const wire::Range& range) {
+  bool durable = false;
+  const auto release = [&](TaskId id) REQUIRES(shared_.table.mutex()) {
+    Record* record = shared_.table.Find(id);
+    if (record == nullptr) return;
+    durable |= record->level != Level::kNone;
+    if (shared_.table.Release(*record)) shared_.table.Sweep(*record);
+  };
+  const Session* session =
+      range.first.is_child() ? nullptr : shared_.table.FindSession(range.first.session);
+  if (session == nullptr || session->unfinished + session->unfetched >= range.count) {
+    for (std::uint64_t i = 0; i < range.count; ++i) {
+      release({range.first.session, range.first.seq + i});
+    }
+    return durable;
+  }
+  std::vector<TaskId> there;  // a record that goes can take others with it
+  for (const Record* record = session->records; record != nullptr;
+       record = record->next_of_session) {
+    const bool named = record->id.session == range.first.session &&
+                       record->id.seq >= range.first.seq &&
+                       record->id.seq - range.first.seq < range.count;
+    if (named && !record->released) there.push_back(record->id);
+  }
+  for (const TaskId id : there) release(id);
+  return durable;
 }
 
 void Publication::OnStatus(const Asked& asked, const wire::FrameView& frame, Instant now) {

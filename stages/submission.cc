@@ -112,7 +112,7 @@ void Submission::Admit(Group& group, Instant now) {
 Reason Submission::Judge(Group& group, Instant now) const {
   const wire::SubmitPreamble& ask = group.ask;
   const bool from_task = (group.connection & kTaskConnection) != 0;
-  if (group.children() != from_task) return Reason::kBadRequest;
+  if (group.children() != from_task) return Reason::kMalformed;
   if (!group.children() && shared_.signals.draining.load(std::memory_order_relaxed)) {
     group.retry_after = kDrainRetry;
     return Reason::kDraining;

@@ -9,6 +9,7 @@
 
 #include "client/lib/driver.h"
 #include "core/base/format.h"
+#include "core/base/slices.h"
 #include "schema/auth.h"
 
 namespace spillgate::client {
@@ -131,6 +132,7 @@ Status Driver::Connect(Instant until) {
 }
 
 void Driver::Run() {
+  AskForShortSlices();
   MutexLock lock(mutex_);
   while (!stop_) {
     if (!session_.callbacks().empty()) {

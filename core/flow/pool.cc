@@ -7,6 +7,7 @@
 #include <bit>
 
 #include "core/base/check.h"
+#include "core/base/slices.h"
 
 namespace spillgate::flow {
 namespace {
@@ -126,6 +127,7 @@ void Pool::Stop() {
 }
 
 void Pool::ThreadMain(std::size_t index) {
+  AskForShortSlices();
   Wake& wake = *wakes_[index];
   Instant poll_until = clock_.Now();
   while (!stop_.load(std::memory_order_relaxed)) {

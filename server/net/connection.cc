@@ -61,6 +61,11 @@ void Connection::PauseReading() {
 void Connection::ResumeReading() {
   if (reading_ || closing_) return;
   reading_ = true;
+  if (end_ > begin_) {  // frames that came before the pause
+    CutFrames();
+    if (!closing_) owner_.OnReadEnd(*this);
+    if (!reading_) return;
+  }
   uv_read_start(
       stream(),
       [](uv_handle_t* handle, std::size_t, uv_buf_t* buffer) {
@@ -102,7 +107,7 @@ void Connection::OnRead(ssize_t count) {
 }
 
 void Connection::CutFrames() {
-  while (!closing_ && CutOne()) {
+  while (reading_ && CutOne()) {
   }
   if (begin_ == end_) {
     begin_ = end_ = 0;
@@ -141,7 +146,7 @@ bool Connection::CutOne() {
 
 void Connection::FailHeader(wire::HeaderError error) {
   if (error != wire::HeaderError::kHttp) {
-    wire::Encode(wire::Error{Reason::kMalformed, std::string(wire::ToString(error))}, 0, out_);
+    wire::Encode(wire::Error{wire::ReasonOf(error), std::string(wire::ToString(error))}, 0, out_);
     Flush();
   }
   Close(wire::ToString(error));
@@ -161,7 +166,6 @@ void Connection::Flush() {
   if (out_.empty()) return;
   std::swap(out_, in_write_);
   writing_ = true;
-  behind_ = behind_ || egress() >= limits_.egress;
   buffer = uv_buf_init(const_cast<char*>(reinterpret_cast<const char*>(in_write_.view().data())),
                        static_cast<unsigned>(in_write_.size()));
   write_.data = this;
@@ -175,10 +179,7 @@ void Connection::Flush() {
       return;
     }
     self->Flush();
-    if (self->behind_ && self->egress() < self->limits_.egress / 2) {
-      self->behind_ = false;
-      self->owner_.OnDrained(*self);
-    }
+    if (!self->closing_) self->owner_.OnWritten(*self);
   });
   if (status < 0) Close(uv_strerror(status));
 }

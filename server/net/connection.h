@@ -24,13 +24,14 @@ class Connection;
 class ConnectionOwner {
  public:
   virtual ~ConnectionOwner() = default;
-  // `frame` is valid during the call.
+  // `frame` is valid during the call. What came behind it is kept if the owner pauses reading here.
   virtual void OnFrame(Connection& connection, ByteView frame) = 0;
   // All that one read brought was handed over.
   virtual void OnReadEnd(Connection& connection) = 0;
   // The stream has ended or was closed; the connection is destroyed soon after the call.
   virtual void OnClosed(Connection& connection, std::string_view why) = 0;
-  virtual void OnDrained(Connection& connection) = 0;  // egress fell below half of its limit again
+  // A write that did not go out at once has.
+  virtual void OnWritten(Connection& connection) = 0;
 };
 
 struct ConnectionLimits {
@@ -65,10 +66,12 @@ class Connection {
   [[nodiscard]] ConnectionId id() const { return id_; }
   [[nodiscard]] bool is_unix() const { return is_unix_; }
   [[nodiscard]] bool closing() const { return closing_; }
+  [[nodiscard]] bool reading() const { return reading_; }
   [[nodiscard]] std::size_t egress() const { return out_.size() + in_write_.size(); }
   // A frame has begun and is not whole.
   [[nodiscard]] bool partial() const { return !large_.empty() || end_ > begin_; }
   [[nodiscard]] bool behind() const { return egress() >= limits_.egress; }
+  [[nodiscard]] bool caught_up() const { return egress() < limits_.egress / 2; }
   [[nodiscard]] bool takes_pushes() const { return !closing_ && egress() < limits_.egress; }
   [[nodiscard]] int fd() const;
 
@@ -94,7 +97,6 @@ class Connection {
   bool reading_ = false;
   bool writing_ = false;
   bool closing_ = false;
-  bool behind_ = false;
 
   // What was read and not yet cut: [begin_, end_) of buffer_. A frame larger than that is read into
   // large_.

@@ -196,7 +196,16 @@ void Listener::OnFrame(Connection& connection, ByteView frame) {
     reading_ = true;
   }
   const auto found = visitors_.find(connection.id());
-  if (found != visitors_.end()) door_.OnFrame(found->second, frame, now_);
+  if (found == visitors_.end()) return;
+  door_.OnFrame(found->second, frame, now_);
+  if (connection.closing()) return;
+  HoldBack(found->second);
+  if (wire::View(frame).header.type != wire::FrameType::kStats) return;
+  // Its answer takes a hundred times as long as the reading of others, so that one read could hold
+  // a thousand of them up the loop: the others have their turn first.
+  connection.PauseReading();
+  paused_.push_back(connection.id());
+  yielded_ = true;
 }
 
 void Listener::OnReadEnd(Connection& connection) {
@@ -222,20 +231,32 @@ void Listener::OnClosed(Connection& connection, std::string_view why) {
   count_.store(visitors_.size(), std::memory_order_relaxed);
 }
 
-void Listener::OnDrained(Connection& connection) {
+void Listener::OnWritten(Connection& connection) {
   const auto found = visitors_.find(connection.id());
-  if (found == visitors_.end()) return;
-  behind_[SlotOf(connection.id())].store(false, std::memory_order_relaxed);
-  found->second.behind_since = kNever;
-  connection.ResumeReading();
-  door_.OnDrained(found->second);
+  if (found != visitors_.end()) CatchUp(found->second);
+}
+
+// Takes up a connection that was held back, once it has read enough. It may be closed by what it
+// had sent meanwhile, and the visitor gone with it.
+void Listener::CatchUp(Visitor& visitor) {
+  if (visitor.behind_since == kNever || !visitor.connection->caught_up()) return;
+  behind_[SlotOf(visitor.connection->id())].store(false, std::memory_order_relaxed);
+  visitor.behind_since = kNever;
+  door_.OnDrained(visitor);
+  Resume(visitor);
+}
+
+// It had no chance to go on with what it had begun: its time for that begins now.
+void Listener::Resume(Visitor& visitor) {
+  visitor.last_read = clock_.Now();
+  visitor.connection->ResumeReading();
 }
 
 // Who does not read its replies is not read either, and not pushed to.
-void Listener::HoldBack(Visitor& visitor, Instant now) {
+void Listener::HoldBack(Visitor& visitor) {
   if (!visitor.connection->behind() || visitor.behind_since != kNever) return;
   behind_[SlotOf(visitor.connection->id())].store(true, std::memory_order_relaxed);
-  visitor.behind_since = now;
+  visitor.behind_since = now_;
   visitor.connection->PauseReading();
 }
 
@@ -252,6 +273,7 @@ void Listener::Send(ConnectionId to, ByteView frames) {
   const auto found = visitors_.find(to);
   if (found == visitors_.end()) return;
   found->second.connection->out().Append(frames);
+  HoldBack(found->second);
   dirty_.push_back(to);
 }
 
@@ -273,21 +295,28 @@ void Listener::EndTurn(Instant now) {
   now_ = now;
   reading_ = false;
   if (has_posted_.load(std::memory_order_acquire)) DeliverPosted();
+  ResumePaused();
   if (!dirty_.empty()) loop_.NoteActivity();
-  for (const ConnectionId id : dirty_) {
-    const auto found = visitors_.find(id);
+  for (std::size_t i = 0; i < dirty_.size(); ++i) {  // it grows when one of them catches up
+    const auto found = visitors_.find(dirty_[i]);
     if (found == visitors_.end()) continue;
-    found->second.connection->Flush();
-    HoldBack(found->second, now);
+    Connection& connection = *found->second.connection;
+    connection.Flush();
+    if (connection.closing()) continue;
+    HoldBack(found->second);
+    CatchUp(found->second);
   }
   dirty_.clear();
+}
+
+void Listener::ResumePaused() {
   if (paused_.empty() || !door_.HasRoom()) return;
+  yielded_ = false;
   for (const ConnectionId id : std::exchange(paused_, {})) {
     const auto found = visitors_.find(id);
-    if (found != visitors_.end() && found->second.behind_since == kNever) {
-      found->second.connection->ResumeReading();
-    }
+    if (found != visitors_.end() && found->second.behind_since == kNever) Resume(found->second);
   }
+  if (yielded_) loop_.Post([] {});  // or the loop would wait for bytes while it has some
 }
 
 void Listener::RenewCredits(Instant now) {
@@ -306,9 +335,10 @@ void Listener::RenewCredits(Instant now) {
 void Listener::CheckVisitors(Instant now) {
   std::vector<std::pair<Connection*, std::string_view>> late;
   for (const auto& [id, visitor] : visitors_) {
+    const bool waits = visitor.connection->partial() && visitor.connection->reading();
     if (visitor.hello_by <= now) {
       late.emplace_back(visitor.connection, "no Hello within limits.handshake");
-    } else if (visitor.connection->partial() && now - visitor.last_read > kFrameWithin) {
+    } else if (waits && now - visitor.last_read > kFrameWithin) {
       late.emplace_back(visitor.connection, "it began a frame and did not go on with it for 5 s");
     } else if (visitor.behind_since != kNever && now - visitor.behind_since > kReadWithin) {
       late.emplace_back(visitor.connection, "it did not read its replies for 10 s");

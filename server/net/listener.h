@@ -62,13 +62,16 @@ class Listener final : public ReplySink, private ConnectionOwner {
   void EndTurn(Instant now);
   void CheckVisitors(Instant now);
   void RenewCredits(Instant now);
-  void HoldBack(Visitor& visitor, Instant now);
+  void ResumePaused();
+  void Resume(Visitor& visitor);
+  void HoldBack(Visitor& visitor);
+  void CatchUp(Visitor& visitor);
   void TurnAway(uv_stream_t* server, bool is_unix);
 
   void OnFrame(Connection& connection, ByteView frame) override;
   void OnReadEnd(Connection& connection) override;
   void OnClosed(Connection& connection, std::string_view why) override;
-  void OnDrained(Connection& connection) override;
+  void OnWritten(Connection& connection) override;
 
   Loop& loop_;
   const Clock& clock_;
@@ -80,8 +83,9 @@ class Listener final : public ReplySink, private ConnectionOwner {
   bool tcp_open_ = false;
   std::unordered_map<ConnectionId, Visitor> visitors_;
   std::unordered_map<std::uint32_t, std::size_t> per_uid_;
-  std::vector<ConnectionId> dirty_;  // have something to send at the end of the turn
-  std::vector<ConnectionId> paused_;
+  std::vector<ConnectionId> dirty_;   // have something to send at the end of the turn
+  std::vector<ConnectionId> paused_;  // until submission has room, or it is their turn again
+  bool yielded_ = false;              // one of them need not wait for anything else
   ConnectionId next_id_ = 1;
   std::vector<std::size_t> free_slots_;
   std::vector<std::atomic<bool>> behind_;  // by slot: does not read its replies

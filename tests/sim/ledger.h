@@ -4,6 +4,7 @@
 // CheckEmpty, when all is said to be over.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -67,17 +68,22 @@ class Ledger {
   // ---- runs
   // `in_place`: of a blocked task, whose slot it has or, after a while, does without.
   void OnStart(const Task& task, bool in_place, Instant now);
+  // Whether it may begin without more resources in use than there are.
+  [[nodiscard]] bool HasRoomFor(const Task& task) const;
   void OnBlocked(TaskId id);
   void OnInterrupted(TaskId id);
   // The run is over; the outcome is set, unless its host died or it was turned away.
   void OnEnd(const Task& task, RunEnd end);
+  // It was handed over, and will not run; the outcome is set.
+  void OnUnbegun(const Task& task);
 
   // ---- time
   // The node has nothing left to do at this moment: what was asked is in its tables, and running
   // tasks that were cancelled have been interrupted.
   void OnNodeIdle(Instant now);
-  // The node was ticked: no get and no wait may be open whose time is over.
-  void OnTick(Instant now);
+  // The node was ticked: no get and no wait may be open whose time is over, but those of
+  // connections that do not read their answers.
+  void OnTick(const std::function<bool(ConnectionId)>& reads, Instant now);
 
   // ---- at the end: no answer is missing.
   void CheckAnswered();

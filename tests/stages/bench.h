@@ -10,12 +10,12 @@
 #include <string>
 #include <vector>
 
-#include "core/embedded/no_journal.h"
 #include "core/flow/emit.h"
 #include "schema/messages.h"
 #include "schema/replies.h"
 #include "stages/events.h"
 #include "stages/shared.h"
+#include "tests/stages/memory_journal.h"
 
 namespace spillgate::testing {
 
@@ -131,7 +131,7 @@ class Bench {
   flow::Credits spawn_reserve{8, 1 << 20};
   Signals signals;
   Answered answered;
-  NoJournal journal;
+  MemoryJournal journal;
   Shared shared;
 
  private:

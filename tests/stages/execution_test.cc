@@ -119,6 +119,20 @@ TEST_F(ExecutionTest, ThreeDeathsArePoison) {
   EXPECT_EQ(runs.starts, 3);
 }
 
+// A hundred are free, so that a node that has just started may retry at all.
+TEST_F(ExecutionTest, RetriesAreATenthOfAllRunsAtMost) {
+  std::uint64_t seq = 0;
+  while (finished.events.empty() && seq < 1000) {
+    Place(++seq);
+    Handle(End(seq, RunEnd::kHostDied));
+  }
+  EXPECT_EQ(seq, 112U);
+  const Outcome& outcome = finished.events.at(0).task->outcome;
+  EXPECT_EQ(outcome.reason, Reason::kWorkerDied);
+  EXPECT_NE(outcome.failure->message.find("workers.retry_budget"), std::string::npos);
+  EXPECT_EQ(freed.events.size(), 1U);
+}
+
 TEST_F(ExecutionTest, WithoutRetriesTheFirstDeathIsTheEnd) {
   TaskPtr task = bench.Accept(1, function);
   task->max_retries = 0;

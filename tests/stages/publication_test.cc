@@ -275,6 +275,49 @@ TEST_F(PublicationTest, APushedResultComesUnaskedOrWhenTheConnectionHasCaughtUp)
   EXPECT_EQ(answered.results.size(), 4U) << "a new connection gets all that is kept";
 }
 
+TEST_F(PublicationTest, ResultsComeAsFastAsTheyAreReadOrNotInTime) {
+  const std::string large(100'000, 'x');
+  Publish(bench.Accept(1, function), Bench::Done(large));
+  Get(std::vector<std::uint64_t>(50, 1), kLong);
+  EXPECT_EQ(answered.results.size(), 11U) << "a mebibyte in a pass";
+  for (int i = 0; i < 4; ++i) TickAfter(milliseconds(1));
+  ASSERT_EQ(answered.results.size(), 50U);
+  EXPECT_EQ(answered.results.back().bytes, large);
+  EXPECT_TRUE(stage.Idle());
+
+  answered.Clear();
+  answered.takes_pushes = false;
+  Get({1, 1}, 5000);
+  TickAfter(milliseconds(4));
+  EXPECT_TRUE(answered.results.empty());
+  answered.takes_pushes = true;
+  TickAfter(milliseconds(0));
+  ASSERT_EQ(answered.results.size(), 2U);
+  EXPECT_EQ(answered.results[1].head.fate, Fate::kDone);
+  answered.takes_pushes = false;
+  Get({1}, 5000);
+  TickAfter(milliseconds(5));
+  ASSERT_EQ(answered.results.size(), 3U);
+  EXPECT_EQ(answered.results[2].head.reason, Reason::kTimeout);
+}
+
+TEST_F(PublicationTest, ALongRangeReleasesWhatThereIsOfIt) {
+  for (std::uint64_t seq : {1, 2, 40'000}) Publish(bench.Accept(seq, function), Bench::Done("v"));
+  Release(2, 30'000);
+  EXPECT_EQ(bench.Find(Id(2)), nullptr);
+  EXPECT_NE(bench.Find(Id(1)), nullptr);
+  EXPECT_NE(bench.Find(Id(40'000)), nullptr);
+}
+
+TEST_F(PublicationTest, WhoAsksForAResultThatIsPushedIsAnsweredBesides) {
+  TaskPtr task = bench.Accept(1, function);
+  task->record->push = true;
+  Get({1}, kLong, 9);
+  Publish(std::move(task), Bench::Done("one"));
+  ASSERT_EQ(answered.results.size(), 2U);
+  EXPECT_EQ(answered.results[0].head.correlation + answered.results[1].head.correlation, 9U);
+}
+
 TEST_F(PublicationTest, AResultBeyondTheHeapOfValuesIsAFailureThatSaysSo) {
   bench.limits.inline_value = 100;
   bench.limits.value_heap = 1000;

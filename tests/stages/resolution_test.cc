@@ -51,6 +51,7 @@ TEST_F(ResolutionTest, ATaskPassesWhenItsLastArgumentIsHereAndGetsTheValues) {
   EXPECT_EQ(stage.park().size(), 1U);
   EXPECT_EQ(bench.signals.stuck.load(), 1);
   EXPECT_EQ(bench.tally.resolution.parked.get(), 1U);
+  EXPECT_TRUE(first->record->wanted && second->record->wanted) << "or nobody would tell";
 
   bench.Settle(std::move(first), Bench::Done("one"));
   Handle(ObjectReady{{Bench::kSession, 1}});
@@ -144,6 +145,34 @@ TEST_F(ResolutionTest, WithoutRoomInTheParkATaskWaitsCountsAsStuckAndGoesOn) {
   EXPECT_EQ(unparked.events.size(), 2U);
   EXPECT_EQ(resolved.events.size(), 1U);
   EXPECT_EQ(bench.signals.stuck.load(), 0);
+}
+
+class ResolutionBytesTest : public ResolutionTest {
+ protected:
+  ResolutionBytesTest()
+      : ResolutionTest({.capacity = 100, .bytes = 1000, .ttl = std::chrono::hours(1)}) {}
+  [[nodiscard]] Accepted Of600Bytes(std::uint64_t seq, std::uint64_t argument) {
+    TaskPtr task = bench.Accept(seq, function, {Object(argument)});
+    task->bytes = 600;
+    return {std::move(task)};
+  }
+};
+
+TEST_F(ResolutionBytesTest, TheParkIsBoundedInBytesAndWhatLeavesItMakesRoom) {
+  TaskPtr first = bench.Accept(1, function);
+  TaskPtr second = bench.Accept(2, function);
+  Handle(Of600Bytes(3, 1), Of600Bytes(4, 2));
+  EXPECT_EQ(stage.park().size(), 1U);
+  EXPECT_EQ(stage.park().bytes(), 600U);
+  bench.Settle(std::move(first), Bench::Done("one"));
+  Handle(ObjectReady{{Bench::kSession, 1}});
+  stage.Tick(bench.now());
+  EXPECT_EQ(stage.park().size(), 1U) << "the other one has its place now";
+  EXPECT_EQ(stage.park().bytes(), 600U);
+  bench.Settle(std::move(second), Bench::Done("two"));
+  Handle(ObjectReady{{Bench::kSession, 2}});
+  EXPECT_EQ(unparked.events.size(), 2U);
+  EXPECT_EQ(stage.park().bytes(), 0U);
 }
 
 TEST_F(ResolutionTest, WhatMayNotPassIsHeldAndPassesLaterOrIsDropped) {

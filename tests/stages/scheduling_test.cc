@@ -43,6 +43,13 @@ class SchedulingTest : public ::testing::Test {
   void Resolve(std::uint64_t seq, FunctionId function) {
     Handle(Resolved{bench.Accept(seq, function)});
   }
+  // One that takes the whole node.
+  void ResolveOf(std::uint64_t seq, TenantId tenant, TaskClass cls = TaskClass::kNormal) {
+    TaskPtr task = bench.Accept(seq, two);
+    task->root->tenant = tenant;
+    task->cls = task->root->cls = cls;
+    Handle(Resolved{std::move(task)});
+  }
   // The lease of a placed task comes home, as execution sends it.
   [[nodiscard]] SlotFreed Freed(std::size_t i) {
     const Task& task = *placed.events[i].task;
@@ -52,6 +59,13 @@ class SchedulingTest : public ::testing::Test {
             .estimated = task.estimate,
             .wall = milliseconds(1),
             .units = 1000};
+  }
+  // So many one after the other, to their ends; the order in which they were placed.
+  [[nodiscard]] std::vector<std::uint64_t> RunAll(std::size_t count) {
+    for (std::size_t i = 0; i < count && i < placed.events.size(); ++i) Handle(Freed(i));
+    std::vector<std::uint64_t> seqs = PlacedSeqs();
+    seqs.resize(std::min(seqs.size(), count));
+    return seqs;
   }
   [[nodiscard]] SlotLent Lent(std::size_t i, RunNotice::Kind kind, TaskId awaited = {}) {
     const Task& task = *placed.events[i].task;
@@ -134,6 +148,32 @@ TEST_F(SchedulingTest, SmallerTasksPassOneThatDoesNotFitForABoundedTime) {
   EXPECT_EQ(PlacedSeqs(), (Seqs{1, 3, 2}));
 }
 
+TEST_F(SchedulingTest, TenantsShareTheNodeByTheirWorkWhateverEachAsksFor) {
+  for (std::uint64_t seq = 1; seq <= 6; ++seq) ResolveOf(seq, 1);
+  for (std::uint64_t seq = 11; seq <= 13; ++seq) ResolveOf(seq, 2);
+  EXPECT_EQ(RunAll(9), (Seqs{1, 11, 2, 12, 3, 13, 4, 5, 6}));
+}
+
+TEST_F(SchedulingTest, ATenantOfTwiceTheWeightGetsTwiceTheWork) {
+  const TenantId light = bench.tenants.Set("light", 1, 100);
+  const TenantId heavy = bench.tenants.Set("heavy", 2, 100);
+  stage.Tick(bench.now());  // reads the weights
+  for (std::uint64_t seq = 1; seq <= 9; ++seq) ResolveOf(seq, light);
+  for (std::uint64_t seq = 11; seq <= 19; ++seq) ResolveOf(seq, heavy);
+  const Seqs order = RunAll(9);
+  const auto heavy_ones =
+      std::count_if(order.begin(), order.end(), [](auto seq) { return seq > 10; });
+  EXPECT_EQ(heavy_ones, 6);
+}
+
+TEST_F(SchedulingTest, TheHigherClassGoesFirst) {
+  ResolveOf(1, 1);
+  ResolveOf(2, 1, TaskClass::kSheddable);
+  ResolveOf(3, 1, TaskClass::kNormal);
+  ResolveOf(4, 1, TaskClass::kCritical);
+  EXPECT_EQ(RunAll(4), (Seqs{1, 4, 3, 2}));
+}
+
 TEST_F(SchedulingTest, AFunctionAtItsLimitWaitsAndHoldsUpNobody) {
   Resolve(1, single);
   Resolve(2, single);
@@ -163,6 +203,17 @@ TEST_F(SchedulingTest, AnAwaitedChildRunsInThePlaceOfItsParentAheadOfOthers) {
   Handle(Lent(0, RunNotice::Kind::kBlocked, {Bench::kSession, 3}));
   EXPECT_EQ(PlacedSeqs(), (Seqs{1, 3}));
   EXPECT_EQ(placed.events[1].nested_in, (TaskId{Bench::kSession, 1}));
+}
+
+TEST_F(SchedulingTest, AnAwaitedChildWaitsForASlotOfItsFunctionButNotForLong) {
+  Resolve(1, one);
+  Resolve(2, single);
+  Resolve(3, single);
+  Handle(Lent(0, RunNotice::Kind::kBlocked, {Bench::kSession, 3}));
+  EXPECT_EQ(PlacedSeqs(), (Seqs{1, 2})) << "its function is at its limit";
+  bench.clock.Advance(milliseconds(2));
+  stage.Tick(bench.now());
+  EXPECT_EQ(PlacedSeqs(), (Seqs{1, 2, 3})) << "only it can free the thread of its parent";
 }
 
 TEST_F(SchedulingTest, AResumedTaskTakesItsSlotBackWhetherOrNotItIsFree) {

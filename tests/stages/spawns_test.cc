@@ -136,6 +136,20 @@ TEST_F(SpawnsTest, TheReserveServesPastAFullWindow) {
   EXPECT_EQ(bench.spawn_reserve.count(), 1);
 }
 
+TEST_F(SpawnsTest, TheReserveServesOnlyTheOldestOfThoseThatWait) {
+  bench.limits.root_window = 1;
+  const std::size_t older = Root(1);
+  const std::size_t younger = Root(2);
+  Spawn(Got(younger), 1);
+  Spawn(Got(older), 1);
+  Stick(Got(younger));
+  Stick(Got(older));
+  TickAfter(milliseconds(1));
+  EXPECT_EQ(bench.spawn_reserve.count(), 1);
+  ASSERT_EQ(accepted.events.size(), 3U);
+  EXPECT_EQ(Got(2).parent, Got(older).id);
+}
+
 TEST_F(SpawnsTest, TheReserveIsNotTouchedWhileAnythingElseMoves) {
   bench.in_flight.Resize(2, 1 << 20);
   const std::size_t parent = Root(1);

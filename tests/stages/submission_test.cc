@@ -43,10 +43,10 @@ TEST_F(SubmissionTest, WhatNamesNothingIsRefused) {
 TEST_F(SubmissionTest, ChildrenComeFromTasksAndTasksSendNothingElse) {
   const wire::ChildPreamble child{.parent = {1, 1}, .stream = 0, .attempt = 1, .first_index = 0};
   Handle(From(Bench::kClient, Write({}, &child)));
-  EXPECT_EQ(bench.answered.Verdicts(), "bad_request 1");
+  EXPECT_EQ(bench.answered.Verdicts(), "malformed 1");
   bench.answered.Clear();
   Handle(From(kTask, Write({})));
-  EXPECT_EQ(bench.answered.Verdicts(), "bad_request 1");
+  EXPECT_EQ(bench.answered.Verdicts(), "malformed 1");
 }
 
 TEST_F(SubmissionTest, ABrokenFixedPartIsAnErrorAndABrokenBodyARefusalBesides) {
@@ -122,6 +122,13 @@ TEST_F(SubmissionTest, TheSameIdAgainIsTheSameTask) {
     bench.table.Sweep(*record);
   }
   EXPECT_EQ(Submit({.ask = {.attempt = 2}, .tasks = 2}), "settled 1, earlier 1");
+}
+
+TEST_F(SubmissionTest, ARepeatThatDoesNotSaySoIsOneAllTheSameAndTakesNoPlace) {
+  Submit({.tasks = 2});
+  EXPECT_EQ(Submit({.tasks = 3}), "earlier 2, accepted 1");
+  EXPECT_EQ(bench.in_flight.count(), 3);
+  EXPECT_EQ(accepted.events.size(), 3U);
 }
 
 TEST_F(SubmissionTest, WhatWasAcceptedIsNeverRefusedAfterwards) {

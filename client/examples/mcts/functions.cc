@@ -11,6 +11,10 @@
 namespace spillgate::mcts {
 namespace {
 
+// Before its deadline a rollout returns what it has: an answer that is cut short is one, and one
+// that comes too late is none. So long it takes for the answer to reach the player.
+constexpr sdk::Duration kWayBack = std::chrono::microseconds(700);
+
 std::optional<Question> ReadQuestion(sdk::Context& context) {
   std::optional<Question> question = DecodeQuestion(context.Arg(0));
   if (!question) {
@@ -21,14 +25,16 @@ std::optional<Question> ReadQuestion(sdk::Context& context) {
   return question;
 }
 
-// mcts_rollout(question): its playouts, played here and now. Returns the scores of the moves.
+// mcts_rollout(question): its games, played here and now, or as many of them as there is time for.
+// Returns the scores of the moves.
 void RunRollout(sdk::Context& context) {
   const std::optional<Question> question = ReadQuestion(context);
   if (!question) return;
-  bool stopped = false;
-  const Scores scores = Evaluate(question->board, question->playouts, question->seed,
-                                 [&] { return stopped = context.Cancelled(); });
-  if (!stopped) context.Return(Encode(scores));
+  const Scores scores = Evaluate(question->board, question->moves, question->seed, [&] {
+    return context.Remaining() <= kWayBack || context.Cancelled();
+  });
+  // A task that was cancelled has been stopped if it returns nothing.
+  if (!context.Cancelled()) context.Return(Encode(scores));
 }
 
 // mcts_expand(question): a task mcts_rollout for each of its parts, and their sum. Parts that fail
@@ -39,7 +45,7 @@ void Expand(sdk::Context& context) {
   std::vector<std::string> parts;
   for (std::uint32_t part = 0; part < question->parts; ++part) {
     parts.push_back(
-        Encode(Question{question->board, SeedOfPart(*question, part), question->playouts, 1}));
+        Encode(Question{question->board, SeedOfPart(*question, part), question->moves, 1}));
   }
   sdk::Batch batch("mcts_rollout");
   for (const std::string& part : parts) batch.Add({part});

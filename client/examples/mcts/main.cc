@@ -24,7 +24,7 @@ int Fail(const client::Failure& failure) {
 client::Status WarmUp(client::Client& client, const client::Function& expand,
                       const SearchOptions& search) {
   constexpr Nanos kWithin = std::chrono::seconds(30);
-  const std::string question = Encode(Question{Board(), 0, search.playouts, search.parts});
+  const std::string question = Encode(Question{Board(), 0, search.moves, search.parts});
   client::Result<Value> answer =
       client.Submit(expand, {question}, {.deadline = kWithin}).Get(kWithin);
   if (!answer.ok()) return answer.error();

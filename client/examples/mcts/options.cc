@@ -26,8 +26,8 @@ constexpr Number kNumbers[] = {
      [](Options& o, std::int64_t n) { o.match.opening = static_cast<std::uint32_t>(n); }},
     {"--seed", 0, INT64_MAX,
      [](Options& o, std::int64_t n) { o.match.seed = static_cast<std::uint64_t>(n); }},
-    {"--playouts", 1, kMostPlayouts,
-     [](Options& o, std::int64_t n) { o.search.playouts = static_cast<std::uint32_t>(n); }},
+    {"--task-moves", 1, kMostMoves,
+     [](Options& o, std::int64_t n) { o.search.moves = static_cast<std::uint32_t>(n); }},
     {"--parts", 1, kMostParts,
      [](Options& o, std::int64_t n) { o.search.parts = static_cast<std::uint32_t>(n); }},
     {"--width", 1, 1024,
@@ -82,9 +82,9 @@ const char* Usage() {
          "  --slack-ms N    a move that many milliseconds over its time is late (10)\n"
          "  --opening N     random moves at the beginning of a game (6)\n"
          "  --seed N        of openings and rollouts (1)\n"
-         "  --playouts N    games played at random by one task (1024)\n"
-         "  --parts N       such tasks that one evaluation spawns (2)\n"
-         "  --width N       evaluations under way at a time (3)\n"
+         "  --task-moves N  random moves that one task plays (64000)\n"
+         "  --parts N       such tasks that one evaluation spawns (4)\n"
+         "  --width N       evaluations under way at a time (2)\n"
          "  --first N       answers to wait for before looking at the tree again (1)\n"
          "  --check         fail unless more is won than lost, with 1.5 times the rollouts a "
          "move,\n"
@@ -110,7 +110,7 @@ std::string Parse(int count, char** words, Options& options) {
   }
   SearchOptions& search = options.search;
   if (search.spare >= search.move_time) return "--spare-us leaves nothing of --move-ms";
-  search.tree.games_expected = search.playouts * search.parts;
+  search.tree.moves = search.moves * search.parts;
   return {};
 }
 

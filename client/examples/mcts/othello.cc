@@ -82,7 +82,7 @@ std::uint32_t Points(const Board& board) {
   return lead > 0 ? 2 : lead == 0 ? 1 : 0;
 }
 
-std::uint32_t PlayOut(Board board, Random& random) {
+std::uint32_t PlayOut(Board board, Random& random, std::uint32_t& moves_made) {
   bool swapped = false;
   bool passed = false;
   for (;;) {
@@ -98,6 +98,7 @@ std::uint32_t PlayOut(Board board, Random& random) {
       board = After(board, moves & -moves);
     }
     swapped = !swapped;
+    ++moves_made;
   }
   const std::uint32_t points = Points(board);
   return swapped ? 2 - points : points;

@@ -49,8 +49,9 @@ inline constexpr int kPass = 64;  // the move of a player who has no square
 
 // Points of a finished game for the player to move: 2 for a win, 1 for a draw.
 [[nodiscard]] std::uint32_t Points(const Board& board);
-// Both play at random to the end. Points for the player to move now.
-[[nodiscard]] std::uint32_t PlayOut(Board board, Random& random);
+// Both play at random to the end; adds to `moves` how many moves that took. Points for the player
+// to move now.
+[[nodiscard]] std::uint32_t PlayOut(Board board, Random& random, std::uint32_t& moves);
 
 // Lines of play of `depth` moves; a pass is a move, and a finished game has one line.
 [[nodiscard]] std::uint64_t CountLines(const Board& board, int depth);

@@ -9,9 +9,11 @@ namespace {
 
 // After a move, so long for what is still under way to end: the opponent shall have the machine.
 constexpr Nanos kLetGoWithin = std::chrono::milliseconds(200);
+// What is submitted later than this before the end would not be back in time.
+constexpr Nanos kTooLate = std::chrono::microseconds(1200);
 
 Question Ask(const Board& board, const SearchOptions& options, Random& random) {
-  return {board, random.Next(), options.playouts, options.parts};
+  return {board, random.Next(), options.moves, options.parts};
 }
 
 }  // namespace
@@ -29,14 +31,14 @@ Move OneThread::Think(const Board& board) {
     Scores sum = NoScores(question.board);
     for (std::uint32_t part = 0; part < question.parts; ++part) {
       const Scores scores =
-          Evaluate(question.board, question.playouts, SeedOfPart(question, part), over);
+          Evaluate(question.board, question.moves, SeedOfPart(question, part), over);
       if (!Add(scores, sum)) break;
     }
     if (!tree.Learn(*leaf, sum)) break;
     ++move.answers;
+    move.games += GamesOf(sum);
   }
   move.square = tree.BestMove();
-  move.games = tree.games();
   move.took = clock_.Now() - start;
   return move;
 }
@@ -50,8 +52,8 @@ Move OverTasks::Think(const Board& board) {
       client_.OpenRoot({.cls = TaskClass::kHigh, .deadline = options_.move_time});
   if (!root.ok()) last_problem_ = root.error().message;
   for (Instant now = clock_.Now(); root.ok() && now < until; now = clock_.Now()) {
-    Fill(tree, root.value(), until - now);
-    if (futures_.empty()) break;  // all of the game is known
+    if (until - now > kTooLate) Fill(tree, root.value(), until - now);
+    if (futures_.empty()) break;  // all of the game is known, or it is the end
     const auto needed =
         static_cast<std::uint32_t>(std::min<std::size_t>(options_.first, futures_.size()));
     const client::Result<client::Ready> ready = client_.Wait(futures_, needed, until - now);
@@ -64,7 +66,6 @@ Move OverTasks::Think(const Board& board) {
   move.late = static_cast<std::uint32_t>(futures_.size());
   for (const Tree::Leaf leaf : leaves_) tree.GiveUp(leaf);
   move.square = tree.BestMove();
-  move.games = tree.games();
   move.took = clock_.Now() - start;
   if (root.ok()) LetGo(root.value());
   futures_.clear();
@@ -91,7 +92,8 @@ void OverTasks::TakeReady(Tree& tree, Move& move) {
       ++i;
       continue;
     }
-    if (Learn(tree, leaves_[i], futures_[i])) {
+    if (const std::optional<Scores> scores = Learn(tree, leaves_[i], futures_[i])) {
+      move.games += GamesOf(*scores);
       ++move.answers;
     } else {
       ++move.failed;
@@ -104,16 +106,16 @@ void OverTasks::TakeReady(Tree& tree, Move& move) {
   }
 }
 
-bool OverTasks::Learn(Tree& tree, Tree::Leaf leaf, const client::Future& future) {
+std::optional<Scores> OverTasks::Learn(Tree& tree, Tree::Leaf leaf, const client::Future& future) {
   const client::Result<Value> value = future.Get(Nanos(0));
   if (!value.ok()) {
     last_problem_ = value.error().message;
-    return false;
+    return std::nullopt;
   }
   const std::optional<Scores> scores = DecodeScores(AsText(value.value().view()));
-  if (scores && tree.Learn(leaf, *scores)) return true;
+  if (scores && tree.Learn(leaf, *scores)) return scores;
   last_problem_ = "a task answered with scores of another position";
-  return false;
+  return std::nullopt;
 }
 
 void OverTasks::LetGo(const client::Root& root) {

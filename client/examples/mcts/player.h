@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "client/examples/mcts/tree.h"
 #include "client/lib/spillgate.h"
@@ -13,10 +14,10 @@ namespace spillgate::mcts {
 struct SearchOptions {
   Nanos move_time = std::chrono::milliseconds(50);
   Nanos spare = std::chrono::milliseconds(1);  // of it, left for what comes after the search
-  std::uint32_t playouts = 1024;               // of one task: most of a millisecond
-  std::uint32_t parts = 2;                     // tasks that one evaluation spawns
-  std::uint32_t width = 3;                     // evaluations under way at a time
-  std::uint32_t first = 1;  // answers to wait for before the tree is looked at again
+  std::uint32_t moves = 64'000;  // random ones that one task plays: three milliseconds
+  std::uint32_t parts = 4;       // tasks that one evaluation spawns
+  std::uint32_t width = 2;       // evaluations under way at a time
+  std::uint32_t first = 1;       // answers to wait for before the tree is looked at again
   TreeOptions tree;
 };
 
@@ -65,7 +66,8 @@ class OverTasks final : public Player {
  private:
   void Fill(Tree& tree, const client::Root& root, Nanos left);
   void TakeReady(Tree& tree, Move& move);
-  [[nodiscard]] bool Learn(Tree& tree, Tree::Leaf leaf, const client::Future& future);
+  [[nodiscard]] std::optional<Scores> Learn(Tree& tree, Tree::Leaf leaf,
+                                            const client::Future& future);
   void LetGo(const client::Root& root);
 
   client::Client& client_;

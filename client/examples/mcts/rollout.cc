@@ -1,5 +1,6 @@
 #include "client/examples/mcts/rollout.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -7,9 +8,10 @@
 namespace spillgate::mcts {
 namespace {
 
-constexpr std::uint32_t kLooksBetween = 16;  // games between two looks at `stop`: about 50 us
-constexpr double kExplore = 1.4;             // of UCB1, in points of a game; sqrt(2), as it says
-constexpr double kPointsPerGame = 2;
+constexpr std::uint32_t kLooksBetween = 512;  // moves between two looks at `stop`: 30 us
+constexpr std::uint32_t kLeastCharge = 8;     // moves that a game counts as, at least
+constexpr double kExplore = 1.4;              // of UCB1, in points of a game; sqrt(2), as it says
+constexpr std::uint32_t kPointsPerGame = 2;
 
 // The move that deserves the next game: each once, then by its upper confidence bound.
 std::size_t NextMove(const Scores& scores, std::uint32_t games) {
@@ -30,6 +32,12 @@ std::size_t NextMove(const Scores& scores, std::uint32_t games) {
 
 }  // namespace
 
+std::uint64_t GamesOf(const Scores& scores) {
+  std::uint64_t games = 0;
+  for (const MoveScore& move : scores) games += move.games;
+  return games;
+}
+
 Scores NoScores(const Board& board) {
   Scores scores;
   for (std::uint64_t moves = Moves(board); moves != 0; moves &= moves - 1) {
@@ -39,19 +47,31 @@ Scores NoScores(const Board& board) {
   return scores;
 }
 
-Scores Evaluate(const Board& board, std::uint32_t playouts, std::uint64_t seed,
+Scores Evaluate(const Board& board, std::uint32_t moves, std::uint64_t seed,
                 const std::function<bool()>& stop) {
   Scores scores = NoScores(board);
   if (scores.empty()) return scores;
   Random random(seed);
-  for (std::uint32_t games = 0; games < playouts; ++games) {
-    if (games % kLooksBetween == kLooksBetween - 1 && stop()) break;
+  std::uint32_t games = 0;
+  std::uint32_t next_look = kLooksBetween;
+  for (std::uint32_t spent = 0; spent < moves; ++games) {
+    if (spent >= next_look) {
+      if (stop()) break;
+      next_look = spent + kLooksBetween;
+    }
     MoveScore& move = scores[NextMove(scores, games)];
-    const std::uint32_t theirs = PlayOut(Play(board, static_cast<int>(move.square)), random);
+    std::uint32_t made = 1;
+    const std::uint32_t theirs = PlayOut(Play(board, static_cast<int>(move.square)), random, made);
     ++move.games;
-    move.points += static_cast<std::uint32_t>(kPointsPerGame) - theirs;
+    move.points += kPointsPerGame - theirs;
+    spent += std::max(made, kLeastCharge);
   }
   return scores;
+}
+
+std::uint32_t GamesExpected(const Board& board, std::uint32_t moves) {
+  const auto left = static_cast<std::uint32_t>(kPass - std::popcount(board.own | board.other));
+  return std::max(1U, moves / std::max(left, kLeastCharge));
 }
 
 bool Add(const Scores& more, Scores& into) {
@@ -80,7 +100,7 @@ std::optional<Question> DecodeQuestion(std::string_view bytes) {
   if (bytes.size() != sizeof(question)) return std::nullopt;
   std::memcpy(&question, bytes.data(), sizeof(question));
   if ((question.board.own & question.board.other) != 0) return std::nullopt;
-  if (question.playouts > kMostPlayouts) return std::nullopt;
+  if (question.moves > kMostMoves) return std::nullopt;
   if (question.parts == 0 || question.parts > kMostParts) return std::nullopt;
   return question;
 }
@@ -96,7 +116,7 @@ std::optional<Scores> DecodeScores(std::string_view bytes) {
   Scores scores(bytes.size() / sizeof(MoveScore));
   if (!bytes.empty()) std::memcpy(scores.data(), bytes.data(), bytes.size());
   for (const MoveScore& move : scores) {
-    if (move.square > kPass || move.games > kMostPlayouts * kMostParts ||
+    if (move.square > kPass || move.games > std::uint64_t{kMostMoves} * kMostParts ||
         move.points > std::uint64_t{2} * move.games) {
       return std::nullopt;
     }

@@ -26,7 +26,7 @@ std::optional<Tree::Leaf> Tree::Choose() {
     if (node.state == State::kOver) {
       // Nothing to evaluate: it counts as often as an evaluation would, with what it is.
       if (*leaf == 0) return std::nullopt;
-      const std::uint64_t games = options_.games_expected;
+      const std::uint64_t games = GamesExpected(node.board, options_.moves);
       Count(*leaf, games, games * Points(node.board));
       continue;
     }
@@ -117,15 +117,17 @@ void Tree::Count(std::uint32_t node, std::uint64_t games, std::uint64_t points) 
 }
 
 void Tree::Expect(std::uint32_t node) {
+  const std::uint32_t games = GamesExpected(nodes_[node].board, options_.moves);
   for (std::uint32_t up = node;; up = nodes_[up].parent) {
-    nodes_[up].expected += options_.games_expected;
+    nodes_[up].expected += games;
     if (up == 0) return;
   }
 }
 
 void Tree::ExpectNoMore(std::uint32_t node) {
+  const std::uint32_t games = GamesExpected(nodes_[node].board, options_.moves);
   for (std::uint32_t up = node;; up = nodes_[up].parent) {
-    nodes_[up].expected -= options_.games_expected;
+    nodes_[up].expected -= games;
     if (up == 0) return;
   }
 }

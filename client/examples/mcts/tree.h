@@ -15,8 +15,8 @@
 namespace spillgate::mcts {
 
 struct TreeOptions {
-  double explore = 0.7;                // weight of what is little known, in points of a game
-  std::uint32_t games_expected = 256;  // of one evaluation
+  double explore = 0.7;           // weight of what is little known, in points of a game
+  std::uint32_t moves = 256'000;  // random ones that an evaluation is good for
   std::size_t most_nodes = 1 << 16;
 };
 
@@ -36,6 +36,7 @@ class Tree {
 
   // The move with the most games; the first legal one before anything is known.
   [[nodiscard]] int BestMove() const;
+  // That it knows of, those of finished positions included, which nobody had to play.
   [[nodiscard]] std::uint64_t games() const { return nodes_[0].games; }
   [[nodiscard]] std::size_t size() const { return nodes_.size(); }
 

@@ -135,13 +135,12 @@ typedef struct sg_context {
   void* self;
 } sg_context;
 
-// Where a function should run, unless the node's config says otherwise.
+// Where a function should run in a library that the node's config has in_process, unless the config
+// names another place for it. Functions of other libraries run in worker processes, all of them.
 enum sg_host {
-  SG_HOST_INLINE =
-      0,  // on the node's own thread: takes microseconds, never blocks, submits nothing
-  SG_HOST_THREAD = 1,
-  SG_HOST_WORKER =
-      2,  // in a worker process: may crash and be killed; as all do in a library from outside
+  SG_HOST_INLINE = 0,  // on the loop of the node: takes microseconds, never blocks, submits nothing
+  SG_HOST_THREAD = 1,  // on a thread for tasks
+  SG_HOST_WORKER = 2,  // in a worker process all the same: it may crash or has to be killed
 };
 
 typedef struct sg_function {

@@ -225,7 +225,7 @@ void Invoke(const sg_context* raw) noexcept {
 
 // An entry for SPILLGATE_LIBRARY: Export<Greet>("greet") for `void Greet(Context& context)`.
 template <auto function>
-constexpr sg_function Export(const char* name, std::uint32_t host = SG_HOST_WORKER,
+constexpr sg_function Export(const char* name, std::uint32_t host = SG_HOST_THREAD,
                              std::uint32_t returns = 1, std::uint32_t slot_limit = 0) {
   return {name, &Invoke<function>, host, returns, slot_limit, 0};
 }

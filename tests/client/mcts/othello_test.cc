@@ -119,18 +119,22 @@ TEST(Othello, PlaysOutToTheEndAndTheSameForASeed) {
   Random a(7);
   Random b(7);
   std::uint32_t points = 0;
+  std::uint32_t moves = 0;
+  std::uint32_t same_moves = 0;
   for (int i = 0; i < 2000; ++i) {
-    const std::uint32_t one = PlayOut(Board(), a);
-    EXPECT_EQ(one, PlayOut(Board(), b));
+    const std::uint32_t one = PlayOut(Board(), a, moves);
+    EXPECT_EQ(one, PlayOut(Board(), b, same_moves));
     EXPECT_LE(one, 2u);
     points += one;
   }
+  EXPECT_EQ(moves, same_moves);
+  EXPECT_NEAR(moves / 2000.0, 61, 1.5);  // nearly all games fill the board, some with passes
   // Neither side is much better off at random: White wins a little more.
   EXPECT_GT(points, 1700u);
   EXPECT_LT(points, 2050u);
   const Board won = Draw("......../......../......../...x..../......../......../......../........");
-  EXPECT_EQ(PlayOut(won, a), 2u);
-  EXPECT_EQ(PlayOut(Play(won, kPass), a), 0u);
+  EXPECT_EQ(PlayOut(won, a, moves), 2u);
+  EXPECT_EQ(PlayOut(Play(won, kPass), a, moves), 0u);
 }
 
 TEST(Othello, NamesSquares) {

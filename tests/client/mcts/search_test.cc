@@ -17,33 +17,36 @@ namespace {
 
 constexpr auto kNeverStop = [] { return false; };
 
-std::uint32_t GamesOf(const Scores& scores) {
-  std::uint32_t games = 0;
-  for (const MoveScore& move : scores) games += move.games;
-  return games;
-}
-
-TEST(Rollout, PlaysAsManyGamesAsItWasAskedFor) {
-  const Scores scores = Evaluate(Board(), 100, 3, kNeverStop);
+TEST(Rollout, PlaysForAsManyMovesAsItWasAskedFor) {
+  const Scores scores = Evaluate(Board(), 6000, 3, kNeverStop);
   EXPECT_EQ(scores.size(), 4u);
-  EXPECT_EQ(GamesOf(scores), 100u);
+  EXPECT_NEAR(GamesOf(scores), GamesExpected(Board(), 6000), 5);
   for (const MoveScore& move : scores) {
     EXPECT_GT(move.games, 0u);
     EXPECT_LE(move.points, 2 * move.games);
   }
-  EXPECT_EQ(scores, Evaluate(Board(), 100, 3, kNeverStop));
-  EXPECT_NE(scores, Evaluate(Board(), 100, 4, kNeverStop));
-  EXPECT_EQ(GamesOf(Evaluate(Board(), 100, 3, [] { return true; })), 15u) << "one look in 16 games";
+  EXPECT_EQ(scores, Evaluate(Board(), 6000, 3, kNeverStop));
+  EXPECT_NE(scores, Evaluate(Board(), 6000, 4, kNeverStop));
+  EXPECT_EQ(GamesOf(Evaluate(Board(), 1, 3, kNeverStop)), 1u);
+  // Games are shorter near the end, so there are more of them.
+  const Board late = Opening(40, 1);
+  EXPECT_GT(GamesOf(Evaluate(late, 6000, 3, kNeverStop)), 200u);
+}
+
+TEST(Rollout, StopsWhenItIsToldTo) {
+  const std::uint32_t games = GamesOf(Evaluate(Board(), 100'000, 3, [] { return true; }));
+  EXPECT_GE(games, 8u);
+  EXPECT_LE(games, 9u) << "it looks every 512 moves";
 }
 
 // c1 takes all that White has; anything else lets it live.
 TEST(Rollout, PrefersTheMoveThatWinsAtOnce) {
   Board board{1ULL << 0 | 1ULL << 16, 1ULL << 1 | 1ULL << 9};
-  const Scores scores = Evaluate(board, 400, 1, kNeverStop);
+  const Scores scores = Evaluate(board, 20'000, 1, kNeverStop);
   ASSERT_GE(scores.size(), 2u);
   const auto best = std::max_element(
       scores.begin(), scores.end(), [](const auto& a, const auto& b) { return a.games < b.games; });
-  EXPECT_GT(best->games, 400u / scores.size());
+  EXPECT_GT(best->games, GamesOf(scores) / 2);
 }
 
 TEST(Rollout, TravelsAsBytes) {
@@ -52,9 +55,9 @@ TEST(Rollout, TravelsAsBytes) {
   ASSERT_TRUE(back.has_value());
   EXPECT_EQ(back->board, question.board);
   EXPECT_EQ(back->seed, 77u);
-  EXPECT_EQ(back->playouts, 128u);
+  EXPECT_EQ(back->moves, 128u);
   EXPECT_EQ(back->parts, 3u);
-  const Scores scores = Evaluate(question.board, 50, 1, kNeverStop);
+  const Scores scores = Evaluate(question.board, 3000, 1, kNeverStop);
   EXPECT_EQ(DecodeScores(Encode(scores)), scores);
   EXPECT_EQ(DecodeScores(""), Scores());
 }
@@ -65,7 +68,7 @@ TEST(Rollout, RefusesBytesThatAreNone) {
   EXPECT_FALSE(DecodeQuestion(question.substr(1)).has_value());
   EXPECT_FALSE(DecodeQuestion(question + "x").has_value());
   EXPECT_FALSE(DecodeQuestion(Encode(Question{Board{1, 1}, 1, 1, 1})).has_value());
-  EXPECT_FALSE(DecodeQuestion(Encode(Question{Board(), 1, kMostPlayouts + 1, 1})).has_value());
+  EXPECT_FALSE(DecodeQuestion(Encode(Question{Board(), 1, kMostMoves + 1, 1})).has_value());
   EXPECT_FALSE(DecodeQuestion(Encode(Question{Board(), 1, 1, 0})).has_value());
   EXPECT_FALSE(DecodeQuestion(Encode(Question{Board(), 1, 1, kMostParts + 1})).has_value());
   EXPECT_FALSE(DecodeScores("12345").has_value());
@@ -74,20 +77,24 @@ TEST(Rollout, RefusesBytesThatAreNone) {
 }
 
 TEST(Rollout, AddsOnlyScoresOfTheSamePosition) {
+  const Scores one = Evaluate(Board(), 2000, 1, kNeverStop);
+  const Scores two = Evaluate(Board(), 2000, 2, kNeverStop);
   Scores sum = NoScores(Board());
-  EXPECT_TRUE(Add(Evaluate(Board(), 30, 1, kNeverStop), sum));
-  EXPECT_TRUE(Add(Evaluate(Board(), 30, 2, kNeverStop), sum));
-  EXPECT_EQ(GamesOf(sum), 60u);
-  EXPECT_FALSE(Add(Evaluate(Play(Board(), 19), 30, 1, kNeverStop), sum));
-  EXPECT_EQ(GamesOf(sum), 60u);
+  EXPECT_TRUE(Add(one, sum));
+  EXPECT_TRUE(Add(two, sum));
+  EXPECT_EQ(GamesOf(sum), GamesOf(one) + GamesOf(two));
+  EXPECT_FALSE(Add(Evaluate(Play(Board(), 19), 2000, 1, kNeverStop), sum));
+  EXPECT_EQ(GamesOf(sum), GamesOf(one) + GamesOf(two));
 }
 
+constexpr std::uint32_t kMoves = 2000;  // of an evaluation, in these tests
+
 Scores Answer(const Tree& tree, Tree::Leaf leaf, std::uint64_t seed) {
-  return Evaluate(tree.BoardOf(leaf), 64, seed, kNeverStop);
+  return Evaluate(tree.BoardOf(leaf), kMoves, seed, kNeverStop);
 }
 
 TEST(Tree, CountsEachGameOnceInAnyOrderOfAnswers) {
-  Tree tree(Board(), {.games_expected = 64});
+  Tree tree(Board(), {.moves = kMoves});
   Random random(1);
   std::deque<Tree::Leaf> under_way;
   std::uint64_t answered = 0;
@@ -104,8 +111,9 @@ TEST(Tree, CountsEachGameOnceInAnyOrderOfAnswers) {
     if (i % 7 == 0) {
       tree.GiveUp(leaf);
     } else {
-      ASSERT_TRUE(tree.Learn(leaf, Answer(tree, leaf, random.Next())));
-      answered += 64;
+      const Scores scores = Answer(tree, leaf, random.Next());
+      ASSERT_TRUE(tree.Learn(leaf, scores));
+      answered += GamesOf(scores);
     }
     EXPECT_EQ(tree.games(), answered);
   }
@@ -113,13 +121,13 @@ TEST(Tree, CountsEachGameOnceInAnyOrderOfAnswers) {
 }
 
 TEST(Tree, DoesNotChooseAPositionThatIsUnderWay) {
-  Tree tree(Board(), {.games_expected = 64});
+  Tree tree(Board(), {.moves = kMoves});
   const auto root = tree.Choose();
   ASSERT_TRUE(root.has_value());
   EXPECT_FALSE(tree.Choose().has_value()) << "there is only the root, and it is under way";
   tree.GiveUp(*root);
   ASSERT_EQ(tree.Choose(), root);
-  EXPECT_FALSE(tree.Learn(*root, Evaluate(Play(Board(), 19), 10, 1, kNeverStop)));
+  EXPECT_FALSE(tree.Learn(*root, Evaluate(Play(Board(), 19), kMoves, 1, kNeverStop)));
   ASSERT_TRUE(tree.Learn(*root, Answer(tree, *root, 1)));
   std::set<Tree::Leaf> chosen;
   for (int i = 0; i < 4; ++i) {
@@ -169,7 +177,7 @@ TEST(Tree, KnowsTheEndOfTheGame) {
     }
     if (NoScores(board).size() < 2) continue;
     ++compared;
-    Tree tree(board, {.games_expected = 64});
+    Tree tree(board, {.moves = kMoves});
     for (int i = 0; i < 2000; ++i) {
       const auto leaf = tree.Choose();
       if (!leaf) break;
@@ -239,7 +247,7 @@ TEST(Options, SaysWhatIsWrong) {
   EXPECT_EQ(parse({"--games", "2", "--move-ms", "20", "-o", "json", "--check"}, options), "");
   EXPECT_EQ(options.match.games, 2u);
   EXPECT_TRUE(options.json && options.check);
-  EXPECT_EQ(options.search.tree.games_expected, options.search.playouts * options.search.parts);
+  EXPECT_EQ(options.search.tree.moves, options.search.moves * options.search.parts);
   EXPECT_NE(parse({"--games", "0"}, options).find("--games is \"0\""), std::string::npos);
   EXPECT_NE(parse({"--games", "2x"}, options), "");
   EXPECT_NE(parse({"--nonsense", "1"}, options).find("--nonsense"), std::string::npos);

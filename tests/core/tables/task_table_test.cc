@@ -52,25 +52,32 @@ TEST_F(TaskTableTest, ARecordLivesUntilItHasEndedAndIsReleased) {
   EXPECT_EQ(session->unfinished, 0U);
 }
 
-TEST_F(TaskTableTest, PinsAndWaitersAndInterestKeepARecord) {
-  Record& record = Accept(1);
-  table.Settle(record, Done("x"), Instant());
-  Request& request = table.NewRequest(7, 1, kNever);
-  table.Attach(request, record, 0);
-  record.pins = 1;
-  record.wanted = true;
-  table.Release(record);
-  table.Sweep(record);
-  EXPECT_NE(table.Find({1, 1}), nullptr);
-  record.pins = 0;
-  table.Sweep(record);
-  EXPECT_NE(table.Find({1, 1}), nullptr);
-  record.wanted = false;
-  table.Sweep(record);
-  EXPECT_NE(table.Find({1, 1}), nullptr);
-  table.ForgetConnection(7);
+TEST_F(TaskTableTest, PinsAndWaitersAndInterestKeepARecordEachByItself) {
+  const auto ended = [&](std::uint64_t seq) -> Record& {
+    Record& record = Accept(seq);
+    table.Settle(record, Done("x"), Instant());
+    return record;
+  };
+  Record& pinned = ended(1);
+  Record& awaited = ended(2);
+  Record& wanted = ended(3);
+  pinned.pins = 1;
+  table.Attach(table.NewRequest(7, 1, kNever), awaited, 0);
+  wanted.wanted = true;
+  for (Record* record : {&pinned, &awaited, &wanted}) {
+    table.Release(*record);
+    table.Sweep(*record);
+  }
+  EXPECT_EQ(table.records(), 3U);
+  pinned.pins = 0;
+  table.Sweep(pinned);
   EXPECT_EQ(table.Find({1, 1}), nullptr);
+  table.ForgetConnection(7);
+  EXPECT_EQ(table.Find({1, 2}), nullptr);
   EXPECT_EQ(table.requests(), 0U);
+  wanted.wanted = false;
+  table.Sweep(wanted);
+  EXPECT_EQ(table.records(), 0U);
 }
 
 TEST_F(TaskTableTest, ChildrenGoWithTheirParent) {
@@ -145,6 +152,18 @@ TEST_F(TaskTableTest, RequestsExpireInOrderAndAnsweredOnesDoNot) {
   }
   EXPECT_EQ(expired, 750);
   EXPECT_EQ(table.requests(), 750U);
+}
+
+// Whose memory was that of one which was answered.
+TEST_F(TaskTableTest, ARequestDoesNotExpireByTheDeadlineOfAnother) {
+  Record& record = Accept(1);
+  Request& first = table.NewRequest(1, 1, Instant(milliseconds(5)));
+  table.Attach(first, record, 0);
+  table.Forget(first);
+  Request& second = table.NewRequest(1, 2, Instant(milliseconds(50)));
+  table.Attach(second, record, 0);
+  EXPECT_EQ(table.NextExpired(Instant(milliseconds(10))), nullptr);
+  EXPECT_EQ(table.NextExpired(Instant(milliseconds(50))), &second);
 }
 
 TEST_F(TaskTableTest, AnEndedSessionLeavesNothing) {

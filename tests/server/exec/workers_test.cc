@@ -1,8 +1,11 @@
 // Worker processes: what becomes of tasks, of the node and of the other tasks when one misbehaves.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -105,6 +108,19 @@ TEST(Workers, TreesSurviveTheDeathOfAnyWorker) {
   CheckLedger(node);
 }
 
+TEST(Workers, AllThatRunsOnOneStackEndsWithItsWorker) {
+  FakeNode::Options options = DefaultOptions();
+  options.slots = 1;
+  options.workers.max = 1;
+  FakeNode node(std::move(options));
+  const TaskId id = node.Submit("relay", {"crash", "9"});
+  const Ended ended = node.Await(id, 20s);
+  // Its child killed the worker, for there is no other: it was not told that the child failed.
+  EXPECT_EQ(ended.reason, Reason::kWorkerDied) << ended.message;
+  EXPECT_EQ(node.Call("greet", {"you"}).value, "hello you");
+  CheckLedger(node);
+}
+
 TEST(Workers, WhatWasSaidBeforeTheEndCounts) {
   FakeNode node(DefaultOptions());
   for (int number = 1; number <= 20; ++number) {
@@ -116,6 +132,32 @@ TEST(Workers, WhatWasSaidBeforeTheEndCounts) {
     // The next one shall not be sent to a worker that is about to end.
     ASSERT_TRUE(node.Until([&] { return node.ledger().gone >= number; }));
   }
+  CheckLedger(node);
+}
+
+// The node is busy with something else until it has died, so that both are there to be seen at
+// once.
+TEST(Workers, WhatWasSaidBeforeTheEndCountsThoughItIsReadAfterIt) {
+  FakeNode::Options options = DefaultOptions();
+  options.workers.max = 1;
+  FakeNode node(std::move(options));
+  const pid_t pid = PidOf(node);
+  const int ended = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
+  ASSERT_GE(ended, 0);
+  const std::vector<ByteView> values{AsBytes("my result")};
+  wire::OutBuffer done;
+  wire::Encode(wire::Done{.task = {7, 2}}, values, 0, done);
+  kill(pid, SIGSTOP);
+  const TaskId id = node.Submit("farewell", {std::string(AsText(done.view()))});
+  ASSERT_EQ(id, (TaskId{7, 2}));
+  node.OnLoop([&] {
+    kill(pid, SIGCONT);
+    pollfd end{.fd = ended, .events = POLLIN, .revents = 0};
+    EXPECT_EQ(poll(&end, 1, 60'000), 1);
+  });
+  close(ended);
+  const Ended result = node.Await(id, 20s);
+  EXPECT_EQ(result.value, "my result") << result.message;
   CheckLedger(node);
 }
 

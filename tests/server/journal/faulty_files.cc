@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "core/base/format.h"
 
@@ -66,7 +67,7 @@ class FaultyFile final : public File {
     const std::size_t begin = sector * FaultyFiles::kSector;
     const std::size_t end =
         std::min({begin + FaultyFiles::kSector, node.cache.size(), node.disk.size()});
-    for (std::size_t i = begin; i < end; ++i) node.disk[i] = node.cache[i];
+    if (begin < end) std::memcpy(&node.disk[begin], &node.cache[begin], end - begin);
   }
 
  private:

@@ -41,7 +41,6 @@ Status World::Start() {
   first_delivered = replay.first;
   last_delivered = replay.last;
   history.erase(history.upper_bound(replay.last), history.end());
-  live_ = LiveAt(replay.last);
   durable = {.written = replay.last, .synced = durable.synced};
   announced_.clear();
   died.reset();
@@ -65,7 +64,8 @@ Status World::See(Replay& replay, Lsn lsn, ByteView record) {
   return {};
 }
 
-// Nothing acknowledged is missing, and what was forgotten was not needed.
+// Nothing acknowledged is missing, and what was forgotten was not needed. The owner goes on from
+// what was found.
 void World::Compare(const Replay& replay, const Durable& before) {
   if (power_lost_) {
     EXPECT_GE(replay.last, before.synced) << "a synced record is lost";
@@ -78,7 +78,8 @@ void World::Compare(const Replay& replay, const Durable& before) {
   } else {
     EXPECT_GE(replay.last, before.written) << "a written record is lost";
   }
-  EXPECT_EQ(replay.live, LiveAt(replay.last)) << "replay from " << replay.first;
+  live_ = LiveAt(replay.last);
+  EXPECT_EQ(replay.live, live_) << "replay from " << replay.first;
 }
 
 void World::Crash() {

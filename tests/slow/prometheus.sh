@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# A real Prometheus scrapes a node and evaluates every expression of the dashboard.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+command -v prometheus promtool >/dev/null ||
+  { echo "prometheus.sh: no prometheus here; ops/deps all installs it" >&2 && exit 1; }
+SPILLGATE_PROMETHEUS=1 exec python3 tests/e2e/metrics_test.py "$@"

@@ -1,0 +1,220 @@
+// What waits for the disk: acknowledgements, results, and the first run of what may run once at
+// most.
+#include <cstdint>
+#include <vector>
+
+#include "stages/execution.h"
+#include "stages/publication.h"
+#include "tests/stages/submission_bench.h"
+
+namespace spillgate::testing {
+namespace {
+
+class DurableSubmissionTest : public SubmissionBench {
+ protected:
+  DurableSubmissionTest() { bench.journal.open = true; }
+
+  std::string SubmitAt(Level level, std::uint64_t seq, std::uint8_t attempt = 0) {
+    return Submit({.ask = {.level = level, .attempt = attempt, .first_seq = seq}});
+  }
+  std::string Tell(const Durable& durable) {
+    bench.answered.Clear();
+    Handle(durable);
+    return bench.answered.Verdicts();
+  }
+  [[nodiscard]] Lsn last() const { return bench.journal.last(); }
+};
+
+TEST_F(DurableSubmissionTest, AnAcknowledgementWaitsForWhatItsLevelPromises) {
+  EXPECT_EQ(SubmitAt(Level::kAsync, 1), "");
+  const Lsn first = last();
+  EXPECT_EQ(SubmitAt(Level::kSync, 2), "");
+  EXPECT_EQ(SubmitAt(Level::kNone, 3), "accepted 1") << "it promises nothing";
+  EXPECT_EQ(accepted.events.size(), 3U) << "they may run before";
+  EXPECT_EQ(Tell({.written = first - 1}), "");
+  EXPECT_EQ(Tell({.written = first}), "accepted 1");
+  EXPECT_EQ(bench.answered.verdicts[0].first_seq, 1U);
+  EXPECT_EQ(Tell({.written = last(), .synced = first}), "");
+  EXPECT_FALSE(stage.Idle());
+  EXPECT_EQ(Tell({.written = last(), .synced = last()}), "accepted 1");
+  EXPECT_EQ(bench.answered.verdicts[0].first_seq, 2U);
+  EXPECT_TRUE(stage.Idle());
+}
+
+TEST_F(DurableSubmissionTest, SoDoThoseOfPutsAndRoots) {
+  wire::OutBuffer out;
+  wire::Encode(wire::Put{.seq = 1, .level = Level::kAsync}, AsBytes("value"), 1, out);
+  Handle(From(Bench::kClient, Buffer::CopyOf(out.view())));
+  Handle(Other(wire::OpenRoot{.seq = 2, .level = Level::kSync}));
+  EXPECT_EQ(bench.answered.Verdicts(), "");
+  EXPECT_EQ(Tell({.written = last(), .synced = last() - 1}), "accepted 1");
+  EXPECT_EQ(Tell({.written = last(), .synced = last()}), "accepted 1");
+}
+
+TEST_F(DurableSubmissionTest, ARepeatPromisesNoMoreThanTheFirstAttempt) {
+  SubmitAt(Level::kAsync, 1);
+  EXPECT_EQ(SubmitAt(Level::kAsync, 1, 1), "") << "its record is not on the disk either";
+  EXPECT_EQ(Tell({.written = last()}), "accepted 1, earlier 1");
+  EXPECT_EQ(SubmitAt(Level::kAsync, 1, 2), "earlier 1");
+}
+
+TEST_F(DurableSubmissionTest, WhatAFailingDiskMayHaveLostIsUnknown) {
+  SubmitAt(Level::kAsync, 1);
+  const Lsn first = last();
+  SubmitAt(Level::kAsync, 2);
+  EXPECT_EQ(Tell({.written = first, .unknown = last()}), "accepted 1, unknown 1");
+}
+
+TEST_F(DurableSubmissionTest, WhatTheJournalHasNoRoomForIsRefusedAndLeavesNothing) {
+  for (const std::uint64_t seq : {1, 2}) {  // with the first, the session is to be noted as well
+    bench.journal.full = true;
+    EXPECT_EQ(SubmitAt(Level::kAsync, seq), "journal 1");
+    EXPECT_EQ(bench.in_flight.count(), static_cast<std::int64_t>(seq) - 1);
+    EXPECT_EQ(accepted.events.size(), seq - 1);
+    bench.journal.full = false;
+    SubmitAt(Level::kAsync, seq, 1);
+    EXPECT_EQ(Tell({.written = last()}), "accepted 1") << "that number was never accepted";
+  }
+}
+
+class DurablePublicationTest : public ::testing::Test {
+ protected:
+  DurablePublicationTest()
+      : inbox("publication", 0, {}, flow::MakeController("none")),
+        stage(bench.shared, bench.tally.publication[0],
+              {.object_ready = ready.back(),
+               .cancel = {},
+               .room_freed = {},
+               .done = flow::Departure(&inbox)}) {}
+
+  template <class... Events>
+  void Handle(Events&&... events) {
+    std::vector<Publication::In> batch = BatchOf<Publication::In>(std::forward<Events>(events)...);
+    stage.Handle(batch, bench.now());
+  }
+  // A task that somebody waits for and another one needs, and that has ended.
+  [[nodiscard]] Finished End(std::uint64_t seq, Level level) {
+    TaskPtr task = bench.Accept(seq, function);
+    task->level = task->record->level = level;
+    task->record->wanted = true;
+    const wire::ObjectName name{.task = task->id};
+    wire::OutBuffer out;
+    wire::Encode(wire::Get{.ids = {&name, 1}, .timeout_us = wire::kMostTime}, 1, out);
+    EXPECT_TRUE(bench.requests.Reserve(1, static_cast<std::int64_t>(out.view().size())));
+    Handle(Asked{Bench::kClient, Bench::kSession, Buffer::CopyOf(out.view())});
+    task->outcome = Bench::Done("done");
+    EXPECT_TRUE(bench.in_flight.Reserve(1, 0));
+    EXPECT_TRUE(inbox.Reserve(1, 0));
+    return {std::move(task)};
+  }
+  // How many results were told, and to how many dependants.
+  [[nodiscard]] std::vector<std::size_t> Told() const {
+    return {bench.answered.results.size(), ready.events.size()};
+  }
+  using Counts = std::vector<std::size_t>;
+
+  Bench bench;
+  const FunctionId function = bench.AddFunction("f", 1000);
+  flow::Inbox<Publication::In> inbox;
+  Probe<ObjectReady> ready;
+  Publication stage;
+};
+
+TEST_F(DurablePublicationTest, AResultIsHiddenUntilItIsAsDurableAsItsTask) {
+  Handle(End(1, Level::kAsync));
+  const Lsn first = bench.journal.last();
+  Handle(End(2, Level::kSync), End(3, Level::kNone));
+  EXPECT_EQ(Told(), (Counts{1, 1})) << "that of level none";
+  ASSERT_NE(bench.Find({Bench::kSession, 1})->coming, nullptr) << "a snapshot may write it";
+  Handle(Durable{.written = first});
+  EXPECT_EQ(Told(), (Counts{2, 2}));
+  EXPECT_EQ(bench.Find({Bench::kSession, 1})->coming, nullptr);
+  Handle(Durable{.written = bench.journal.last(), .synced = first});
+  EXPECT_EQ(Told(), (Counts{2, 2}));
+  EXPECT_EQ(bench.in_flight.count(), 1) << "it is in flight until then";
+  Handle(Durable{.written = bench.journal.last(), .synced = bench.journal.last()});
+  EXPECT_EQ(Told(), (Counts{3, 3}));
+  EXPECT_EQ(bench.in_flight.count(), 0);
+}
+
+TEST_F(DurablePublicationTest, AResultForWhichTheJournalHasNoRoomIsHeldUntilItHas) {
+  bench.journal.full = true;
+  Handle(End(1, Level::kAsync));
+  Handle(End(2, Level::kAsync));
+  EXPECT_TRUE(bench.journal.records.empty());
+  bench.journal.full = false;
+  stage.Tick(bench.now());
+  EXPECT_EQ(bench.journal.records.size(), 2U);
+  EXPECT_EQ(Told(), (Counts{0, 0}));
+  Handle(Durable{.written = bench.journal.last()});
+  EXPECT_EQ(Told(), (Counts{2, 2}));
+}
+
+class CountedStarts final : public Executor {
+ public:
+  void RunHere(Task&, Instant) override {}
+  void Start(TaskPtr task, TaskId, Instant) override { started.push_back(std::move(task)); }
+  void Interrupt(TaskId, Reason, Instant) override {}
+  void Tick(Instant) override {}
+  void Stop() override {}
+
+  std::vector<TaskPtr> started;
+};
+
+class DurableExecutionTest : public ::testing::Test {
+ protected:
+  DurableExecutionTest()
+      : stage(bench.shared, bench.tally.execution[0], runs, {}, 1,
+              {.finished = finished.emit(), .slot_freed = freed.back(), .slot_lent = lent.back()}) {
+  }
+
+  template <class... Events>
+  void Handle(Events&&... events) {
+    std::vector<Execution::In> batch = BatchOf<Execution::In>(std::forward<Events>(events)...);
+    stage.Handle(batch, bench.now());
+  }
+  [[nodiscard]] Placed Once(std::uint64_t seq) {
+    TaskPtr task = bench.Accept(seq, function);
+    task->level = Level::kAsync;
+    task->max_retries = 0;
+    return {std::move(task), {}};
+  }
+
+  Bench bench;
+  const FunctionId function = bench.AddFunction("f", 1000);
+  CountedStarts runs;
+  Probe<Finished> finished;
+  Probe<SlotFreed> freed;
+  Probe<SlotLent> lent;
+  Execution stage;
+};
+
+TEST_F(DurableExecutionTest, WhatMayRunOnceBeginsWhenTheDiskKnowsThatItDoes) {
+  Handle(Once(1));
+  EXPECT_TRUE(runs.started.empty());
+  EXPECT_TRUE(bench.Find({Bench::kSession, 1})->begun) << "a snapshot has to say so too";
+  Handle(Durable{.written = bench.journal.last()});
+  EXPECT_TRUE(runs.started.empty()) << "a power failure could still make it run again";
+  Handle(Durable{.written = bench.journal.last(), .synced = bench.journal.last()});
+  EXPECT_EQ(runs.started.size(), 1U);
+}
+
+TEST_F(DurableExecutionTest, WhatMayRunAgainBeginsAtOnce) {
+  Placed placed = Once(1);
+  placed.task->max_retries = 1;
+  Handle(std::move(placed));
+  EXPECT_EQ(runs.started.size(), 1U);
+  EXPECT_TRUE(bench.journal.records.empty());
+}
+
+TEST_F(DurableExecutionTest, WhatCannotBeNotedFailsAndGivesItsLeaseBack) {
+  bench.journal.full = true;
+  Handle(Once(1));
+  ASSERT_EQ(finished.events.size(), 1U);
+  EXPECT_EQ(finished.events[0].task->outcome.reason, Reason::kJournal);
+  EXPECT_EQ(freed.events.size(), 1U);
+  EXPECT_TRUE(runs.started.empty());
+}
+
+}  // namespace
+}  // namespace spillgate::testing
