@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "core/base/log.h"
-#include "core/tables/waiters.h"
+#include "core/tables/record.h"
 #include "server/exec/function_library.h"
 #include "server/exec/run_context.h"
 

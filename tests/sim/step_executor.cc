@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "core/base/check.h"
-#include "core/tables/waiters.h"
+#include "core/tables/record.h"
 #include "schema/messages.h"
 
 namespace spillgate::sim {
