@@ -226,9 +226,6 @@ struct TenantConfig {
 struct SchedulingConfig {
   // So long smaller tasks may pass one that does not fit. Then room is kept for it.
   Nanos reserve_after = std::chrono::milliseconds(100);
-  // Tasks that are expected to take less are handed on while all slots are taken, one for each
-  // slot, so that a slot need not wait for its next task. "0s": none.
-  Nanos ahead_below = std::chrono::milliseconds(1);
 
   friend bool operator==(const SchedulingConfig&, const SchedulingConfig&) = default;
 };

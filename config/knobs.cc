@@ -132,8 +132,6 @@ constexpr Knob kFlowKnobs[] = {
     {"tenant", "in_flight", Count{0, kMostTasks}, kLive, kTenant<&TenantConfig::in_flight>},
     {"scheduling", "reserve_after", Time{Nanos(0), minutes(1)}, kLive,
      kScheduling<&SchedulingConfig::reserve_after>},
-    {"scheduling", "ahead_below", Time{Nanos(0), milliseconds(100)}, kLive,
-     kScheduling<&SchedulingConfig::ahead_below>},
 };
 
 constexpr Knob kExecutionKnobs[] = {

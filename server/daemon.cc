@@ -11,7 +11,6 @@
 #include "config/tokens.h"
 #include "core/base/format.h"
 #include "core/base/log.h"
-#include "core/base/slices.h"
 #include "server/admin/json.h"
 #include "server/admin/pages.h"
 #include "server/figures.h"
@@ -257,7 +256,6 @@ void Daemon::Run() {
   }
   node_->flow().StartThreads();
   log::Info("node", Format("serving at {}", ListenerSettings().unix_path));
-  AskForShortSlices();
   loop_->Run();
   Stop();
 }

@@ -235,7 +235,6 @@ std::unique_ptr<Scheduling> Node::MakeScheduling(std::size_t shard) {
                                           config_.stages.spillover.capacity};
   for (std::size_t i = 0; i < kClasses; ++i) options.ready.shares[i] = config_.classes[i].share;
   options.ready.reserve_after = config_.scheduling.reserve_after;
-  options.ahead_below = config_.scheduling.ahead_below;
   return std::make_unique<Scheduling>(
       shared_, *peers_, std::move(options),
       Scheduling::Out{

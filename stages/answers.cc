@@ -21,8 +21,8 @@ Answers::Batch& Answers::For(ConnectionId to) {
   return batch;
 }
 
-void Answers::Result(ConnectionId to, const Record& record, std::uint32_t index,
-                     std::uint32_t correlation) {
+std::size_t Answers::Result(ConnectionId to, const Record& record, std::uint32_t index,
+                            std::uint32_t correlation) {
   Batch& batch = For(to);
   const Outcome& outcome = record.outcome;
   wire::ResultHead head{.task = record.id,
@@ -35,17 +35,18 @@ void Answers::Result(ConnectionId to, const Record& record, std::uint32_t index,
     const bool told = outcome.failure != nullptr;
     batch.results.AddFailure(head, told ? outcome.failure->root_cause : TaskId{},
                              told ? std::string_view(outcome.failure->message) : "", batch.frames);
-    return;
+    return batch.bytes();
   }
   const std::size_t further = outcome.further == nullptr ? 0 : outcome.further->size();
   if (index > further) {
     head.fate = Fate::kOpen;
     head.reason = Reason::kNotFound;
     batch.results.Add(head, {}, batch.frames);
-    return;
+    return batch.bytes();
   }
   const Value& value = index == 0 ? outcome.value : (*outcome.further)[index - 1];
   batch.results.Add(head, value.view(), batch.frames);
+  return batch.bytes();
 }
 
 void Answers::NoResult(ConnectionId to, ObjectId id, Reason reason, std::uint32_t correlation) {
@@ -69,11 +70,6 @@ wire::OutBuffer& Answers::Raw(ConnectionId to) {
   Batch& batch = For(to);
   batch.Close();
   return batch.frames;
-}
-
-std::size_t Answers::BytesFor(ConnectionId to) {
-  const Batch& batch = For(to);
-  return batch.frames.size() + batch.results.payload_bytes();
 }
 
 void Answers::Flush() {

@@ -20,9 +20,10 @@ class Answers {
  public:
   explicit Answers(ReplySink& sink) : sink_(sink) {}
 
-  // The result of a settled record, one of its returns.
-  void Result(ConnectionId to, const Record& record, std::uint32_t index,
-              std::uint32_t correlation);
+  // The result of a settled record, one of its returns. Answers with the bytes gathered for the
+  // connection in this pass, without the heads of results.
+  std::size_t Result(ConnectionId to, const Record& record, std::uint32_t index,
+                     std::uint32_t correlation);
   // No result: why, for an id that has none or will not have one in time.
   void NoResult(ConnectionId to, ObjectId id, Reason reason, std::uint32_t correlation);
   void Verdict(ConnectionId to, const wire::Verdict& verdict);
@@ -30,8 +31,8 @@ class Answers {
   // For whole frames of other types, in order behind what was added before.
   [[nodiscard]] wire::OutBuffer& Raw(ConnectionId to);
 
-  // What has been gathered for it in this pass, in bytes; without the heads of results.
-  [[nodiscard]] std::size_t BytesFor(ConnectionId to);
+  // The bytes gathered for it so far, likewise.
+  [[nodiscard]] std::size_t BytesFor(ConnectionId to) { return For(to).bytes(); }
 
   void Flush();
 
@@ -41,6 +42,7 @@ class Answers {
     std::vector<wire::Verdict> verdicts;
     wire::ResultsWriter results;
     wire::OutBuffer frames;
+    [[nodiscard]] std::size_t bytes() const { return frames.size() + results.payload_bytes(); }
     void Close();  // verdicts and results so far become frames
   };
 

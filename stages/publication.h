@@ -52,7 +52,6 @@ class Publication {
   void AnswerOrDelay(ConnectionId to, const Record& record, std::uint32_t index,
                      std::uint32_t correlation, Instant deadline) REQUIRES(shared_.table.mutex());
   void AnswerDelayed(Instant now) REQUIRES(shared_.table.mutex());
-  [[nodiscard]] bool HasRoom(ConnectionId to);
   void Push(Record& record) REQUIRES(shared_.table.mutex());
   void WriteDown(TaskPtr task) REQUIRES(shared_.table.mutex());
   void WriteDownHeld() REQUIRES(shared_.table.mutex());

@@ -51,27 +51,27 @@ bool Publication::IsFewIds(const Asked& asked, const wire::FrameView& frame, std
   return false;
 }
 
-bool Publication::HasRoom(ConnectionId to) {
-  if ((to & kTaskConnection) != 0) return true;
-  return shared_.replies.TakesPushes(to) && answers_.BytesFor(to) < kMostResultsAPass;
-}
-
-// A frame of a few bytes can ask for the same large value two thousand times.
+// A frame of a few bytes can ask for the same large value two thousand times: what is beyond a
+// pass's share waits in a queue, which also is what tells that there is one.
 void Publication::AnswerOrDelay(ConnectionId to, const Record& record, std::uint32_t index,
                                 std::uint32_t correlation, Instant deadline) {
   auto queue = std::find_if(delayed_.begin(), delayed_.end(),
                             [&](const Queue& each) { return each.to == to; });
-  if (queue == delayed_.end()) {
-    if (HasRoom(to)) return answers_.Result(to, record, index, correlation);
-    queue = delayed_.insert(delayed_.end(), {.to = to, .results = {}});
+  if (queue == delayed_.end() && shared_.replies.TakesPushes(to)) {
+    const std::size_t bytes = answers_.Result(to, record, index, correlation);
+    const bool full = bytes >= kMostResultsAPass && (to & kTaskConnection) == 0;
+    if (full) delayed_.push_back({.to = to, .results = {}});
+    return;
   }
+  if (queue == delayed_.end()) queue = delayed_.insert(queue, {.to = to, .results = {}});
   queue->results.push_back({{record.id, index}, correlation, deadline});
   queue->earliest = std::min(queue->earliest, deadline);
 }
 
 void Publication::AnswerDelayed(Instant now) {
   for (Queue& queue : delayed_) {
-    while (!queue.results.empty() && HasRoom(queue.to)) {
+    while (!queue.results.empty() && shared_.replies.TakesPushes(queue.to) &&
+           answers_.BytesFor(queue.to) < kMostResultsAPass) {
       const Delayed& next = queue.results.front();
       const TaskId id = next.object.task;
       if (const Record* record = shared_.table.Find(id); record != nullptr) {

@@ -87,20 +87,6 @@ void Scheduling::Dispatch(Instant now) {
     held_.erase(task->id);
     Place(std::move(task), {}, now);
   }
-  if (options_.ahead_below > Nanos(0) && !ready_.empty()) PlaceAhead(now);
-}
-
-// One short task for each slot waits at the executor, where a thread that has ended one takes the
-// next at once; the way back here takes longer than such a task runs. What comes first is never
-// passed for this, so the price is that something more urgent waits for one short task.
-void Scheduling::PlaceAhead(Instant now) {
-  Resources lent = free_;
-  lent.amount[kCpu] += options_.total.amount[kCpu];
-  while (TaskPtr task = ready_.PopShort(lent, options_.ahead_below)) {
-    lent -= *task->shape;
-    held_.erase(task->id);
-    Place(std::move(task), {}, now);
-  }
 }
 
 void Scheduling::OnFreed(const SlotFreed& event, Instant) {

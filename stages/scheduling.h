@@ -31,7 +31,6 @@ class Scheduling {
     ResourceNames names;
     std::size_t capacity = 65536;
     ReadySet::Options ready;
-    Nanos ahead_below{0};  // tasks that take less are placed ahead of their slots; 0: none
   };
 
   Scheduling(Shared& shared, const PeerLink& peers, Options options, Out out);
@@ -65,7 +64,6 @@ class Scheduling {
   void Place(TaskPtr task, TaskId nested_in, Instant now);
   void TakeBack(const Task& task);
   void Dispatch(Instant now);
-  void PlaceAhead(Instant now);
   void ReadWeights();
   void EmitAll(Instant now);
 

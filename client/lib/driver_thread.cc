@@ -9,7 +9,6 @@
 
 #include "client/lib/driver.h"
 #include "core/base/format.h"
-#include "core/base/slices.h"
 #include "schema/auth.h"
 
 namespace spillgate::client {
@@ -132,7 +131,6 @@ Status Driver::Connect(Instant until) {
 }
 
 void Driver::Run() {
-  AskForShortSlices();
   MutexLock lock(mutex_);
   while (!stop_) {
     if (!session_.callbacks().empty()) {

@@ -7,7 +7,6 @@
 #include <bit>
 
 #include "core/base/check.h"
-#include "core/base/slices.h"
 
 namespace spillgate::flow {
 namespace {
@@ -127,7 +126,6 @@ void Pool::Stop() {
 }
 
 void Pool::ThreadMain(std::size_t index) {
-  AskForShortSlices();
   Wake& wake = *wakes_[index];
   Instant poll_until = clock_.Now();
   while (!stop_.load(std::memory_order_relaxed)) {

@@ -72,9 +72,6 @@ class ReadySet {
   // The next task of those that fit into what is free, with its estimate read anew; null when there
   // is none. Follow it by Started if it will run: nobody has paid for it yet.
   [[nodiscard]] TaskPtr Pop(const Resources& free, Instant now);
-  // The next task of all, if it fits, is known to take less than `below` and runs on a thread of
-  // the node; null otherwise, and while room is kept for another.
-  [[nodiscard]] TaskPtr PopShort(const Resources& free, Nanos below);
 
   // A task runs, also one that never was here: its tenant and root pay its estimate, its function
   // has one slot less.

@@ -119,17 +119,6 @@ TaskPtr ReadySet::Pop(const Resources& free, Instant now) {
   return Take(found);
 }
 
-TaskPtr ReadySet::PopShort(const Resources& free, Nanos below) {
-  if (size_ == 0 || kept_for_ != nullptr) return {};
-  const Found found = First(TurnsNow(), nullptr);
-  if (found.group == nullptr || !found.group->lane->kind->name.shape.Fits(free)) return {};
-  const Task& task = FirstTask(*found.group);
-  const FunctionId function = task.function->id;
-  if (task.function->host != Host::kThread || costs_.Runs(function) == 0) return {};
-  if (costs_.Estimate(function) >= below) return {};
-  return Take(found);
-}
-
 ReadySet::Turns ReadySet::TurnsNow() const {
   Turns turns;
   std::size_t top = 0;

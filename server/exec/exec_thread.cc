@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "core/base/log.h"
-#include "core/tables/record.h"
 #include "server/exec/function_library.h"
 #include "server/exec/run_context.h"
 
@@ -105,11 +104,7 @@ void ExecThread::Execute(Run& run) {
                  .depth = task.depth,
                  .returns = task.returns};
   const TaskId outer = std::exchange(innermost_, task.id);
-  Reason stop = state.Stopping(begin);
-  // It may have waited for this thread, and the interrupt be under way.
-  if (task.record != nullptr && task.record->cancelled.load(std::memory_order_relaxed)) {
-    stop = Reason::kCancelled;
-  }
+  const Reason stop = state.Stopping(begin);
   if (stop != Reason::kNone) {
     EndStopped(task.outcome, stop, "before it ran");
   } else {

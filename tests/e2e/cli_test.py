@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The command against a real node: every verb, every exit code, and what a signal does.
+"""The command's verbs against a real node: what they print, each exit code, what a signal does.
 
 The programs are those in the folder $SPILLGATE_BIN, by default build/bin.
 """
@@ -7,92 +7,15 @@ The programs are those in the folder $SPILLGATE_BIN, by default build/bin.
 import base64
 import json
 import os
-import pathlib
 import re
 import signal
-import subprocess
-import sys
-import tempfile
-import time
 import unittest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from node import BIN, Node  # noqa: E402  pylint: disable=wrong-import-position
+from command import LONG, PATIENCE, Case, CommandNode
+from node import settle
 
-COMMAND = str(BIN / "spillgate")
-PATIENCE = 60.0  # seconds: for what takes milliseconds on a machine with nothing else to do
 ID = re.compile(r"[0-9a-f]{16}-[0-9]+")
-LONG = "600000000"  # microseconds that a task sleeps whose end nobody waits for
 UNKNOWN = "00c5a1e2b7d94f36-17"
-
-
-def environment(folder: str, **more: str) -> dict[str, str]:
-    clean = {k: v for k, v in os.environ.items() if not k.startswith("SPILLGATE_")}
-    return {**clean, "XDG_RUNTIME_DIR": folder, "XDG_STATE_HOME": folder, "TMPDIR": folder, **more}
-
-
-def until(condition, what: str, patience: float = PATIENCE):
-    """Waits for something outside of this process that tells nobody when it happens."""
-    end = time.monotonic() + patience
-    while time.monotonic() < end:
-        if result := condition():
-            return result
-        time.sleep(0.02)
-    raise AssertionError(f"not within {patience} s: {what}")
-
-
-class CommandNode(Node):
-    """With the command beside it, which finds it by $SPILLGATE_ADDRESS and speaks in bytes."""
-
-    def __init__(self, *settings: str):
-        super().__init__(*settings)
-        self.environment = environment(str(self.dir), SPILLGATE_ADDRESS=self.address)
-
-    def spillgate(
-        self, *words: str, data: bytes = b"", **variables: str
-    ) -> subprocess.CompletedProcess:
-        return subprocess.run(
-            [COMMAND, *words],
-            env={**self.environment, **variables},
-            input=data,
-            capture_output=True,
-            timeout=PATIENCE,
-            check=False,
-        )
-
-    def begin(self, *words: str) -> subprocess.Popen:
-        return subprocess.Popen(
-            [COMMAND, *words],
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-
-    def told(self, *words: str) -> dict:
-        """In JSON, whatever the exit code."""
-        return json.loads(self.spillgate("-o", "json", *words).stdout)
-
-    def state(self, task: str) -> str:
-        [status] = self.told("status", task)["statuses"]
-        return status.get("fate", status["state"])
-
-
-class Case(unittest.TestCase):
-    node: CommandNode
-
-    def run_ok(self, *words: str, data: bytes = b"") -> bytes:
-        done = self.node.spillgate(*words, data=data)
-        self.assertEqual((done.returncode, done.stderr), (0, b""), words)
-        return done.stdout
-
-    def fails(self, code: int, says: str, *words: str, data: bytes = b"", **variables: str) -> str:
-        done = self.node.spillgate(*words, data=data, **variables)
-        err = done.stderr.decode()
-        self.assertEqual(done.returncode, code, (words, err))
-        self.assertIn(says, err, words)
-        self.assertTrue(all(line.startswith("spillgate: ") for line in err.splitlines()), err)
-        return err
 
 
 class Verbs(Case):
@@ -178,7 +101,7 @@ class Verbs(Case):
         )
         self.assertEqual(done.returncode, 124, done.stderr)
         task = json.loads(done.stdout)["id"]
-        until(lambda: self.node.state(task) != "unfinished", "the task is cancelled, and let go of")
+        settle(lambda: self.node.state(task) != "unfinished", "it is cancelled, and let go of")
 
     def test_detached_tasks_run_on(self) -> None:
         words = ("submit", "sleep", "--arg", LONG, "--wait", "--detach", "--timeout", "2s")
@@ -186,7 +109,7 @@ class Verbs(Case):
         task = ID.search(err)[0]
         self.assertEqual(self.node.state(task), "unfinished")
         self.run_ok("cancel", task)
-        until(lambda: self.node.state(task) == "cancelled", "the task is cancelled")
+        settle(lambda: self.node.state(task) == "cancelled", "the task is cancelled")
 
     def test_a_deadline_that_passes_is_124(self) -> None:
         self.fails(124, "deadline", "run", "sleep", "--arg", LONG, "--deadline", "200ms")
@@ -320,7 +243,7 @@ class Verbs(Case):
             before = self.node.told("status")["tasks"]
             run = self.node.begin("submit", "sleep", "--arg", LONG, "--wait", "-n", "3")
             try:
-                until(lambda: self.node.told("status")["tasks"]["accepted"]
+                settle(lambda: self.node.told("status")["tasks"]["accepted"]
                       >= before["accepted"] + 3, "the tasks are accepted")
                 run.send_signal(number)
                 out, err = run.communicate(timeout=PATIENCE)
@@ -329,157 +252,8 @@ class Verbs(Case):
                 run.communicate()
             self.assertEqual((run.returncode, out), (128 + number, b""), err)
             self.assertIn(b"3 of this command's tasks were asked to stop", err)
-            until(lambda: self.node.told("status")["tasks"]["ended"]["cancelled"]
+            settle(lambda: self.node.told("status")["tasks"]["ended"]["cancelled"]
                   >= before["ended"]["cancelled"] + 3, "the tasks are cancelled")
-
-
-class Shedding(Case):
-    """A node with room for four tasks, and two threads that run some of them."""
-
-    @classmethod
-    def setUpClass(cls) -> None:
-        cls.node = cls.enterClassContext(CommandNode("limits.in_flight=4"))
-
-    def setUp(self) -> None:
-        """Nothing runs when a test begins."""
-        until(lambda: self.node.told("status")["in_flight"]["count"] == 0, "the node is empty")
-
-    def refused(self) -> int:
-        stages = self.node.told("stages")["stages"]
-        return next(stage["refused"] for stage in stages if stage["stage"] == "submission")
-
-    def fill(self) -> list[str]:
-        """Tasks that take all the room there is; their ids."""
-        done = self.node.spillgate("submit", "sleep", "--arg", LONG, "-n", "20")
-        self.assertEqual(done.returncode, 75, done.stderr)
-        tasks = done.stdout.decode().split()
-        self.addCleanup(self.node.spillgate, "cancel", *tasks)
-        return tasks
-
-    def test_shed_is_75_and_said_at_once(self) -> None:
-        begun = time.monotonic()
-        words = ("submit", "sleep", "--arg", LONG, "-n", "5000", "--timeout", "50s")
-        done = self.node.spillgate("-o", "json", *words)
-        self.assertLess(time.monotonic() - begun, 20, "without waiting for room")
-        self.assertEqual(done.returncode, 75, done.stderr)
-        self.assertIn(b"spillgate: shed: ", done.stderr)
-        told = json.loads(done.stdout)
-        accepted = [task["id"] for task in told["tasks"] if task["verdict"] == "accepted"]
-        rejected = [task for task in told["tasks"] if task["verdict"] == "rejected"]
-        self.addCleanup(self.run_ok, "cancel", *accepted)
-        self.assertEqual(len(accepted) + len(rejected) + told["not_submitted"], 5000)
-        self.assertTrue(1 <= len(accepted) <= 4, accepted)
-        for task in rejected:
-            self.assertEqual(task["failure"]["kind"], "shed")
-            self.assertEqual(task["failure"]["stage"], "submission")
-            self.assertIn("retry_after_us", task["failure"])
-        held = self.node.told("status")["in_flight"]["count"]
-        self.assertEqual(held, len(accepted), "what was rejected is not there")
-
-    def test_a_full_node_refuses_and_answers(self) -> None:
-        self.fill()
-        self.fails(75, "shed", "run", "noop")
-        self.fails(75, "shed", "submit", "noop", "--wait")
-        self.fails(75, "shed", "submit", "noop", "--wait", "-n", "300")
-        self.assertEqual(self.node.spillgate("status").returncode, 0)
-
-    def test_what_is_running_is_waited_for_when_others_are_shed(self) -> None:
-        words = ("submit", "sleep", "--arg", "300000", "--arg", "x", "--wait", "-n", "20")
-        done = self.node.spillgate(*words)
-        self.assertEqual(done.returncode, 75, done.stderr)
-        values = done.stdout.decode().split()
-        self.assertTrue(1 <= len(values) <= 4, values)
-        self.assertEqual(set(values), {"x"})
-
-    def test_retries_wait_for_room(self) -> None:
-        tasks = self.fill()
-        before = self.refused()
-        run = self.node.begin("run", "echo", "--arg", "x", "--retries", "100")
-        try:
-            until(lambda: self.refused() > before, "it was refused")
-            self.run_ok("cancel", *tasks)
-            out, err = run.communicate(timeout=PATIENCE)
-        finally:
-            run.kill()
-            run.communicate()
-        self.assertEqual((run.returncode, out), (0, b"x\n"), err)
-
-
-class Up(Case):
-    def setUp(self) -> None:
-        self.folder = tempfile.TemporaryDirectory(prefix="sg-up-")
-        self.addCleanup(self.folder.cleanup)
-        self.environment = environment(self.folder.name)
-
-    def spillgate(self, *words: str) -> subprocess.CompletedProcess:
-        return subprocess.run(
-            [COMMAND, *words], env=self.environment, capture_output=True, text=True,
-            timeout=PATIENCE, check=False, stdin=subprocess.DEVNULL,
-        )
-
-    def private_dirs(self) -> list[pathlib.Path]:
-        return list(pathlib.Path(self.folder.name).glob("spillgate-*"))
-
-    def end(self, address: str) -> None:
-        self.assertEqual(self.spillgate("-a", address, "drain").returncode, 0)
-        until(lambda: self.spillgate("-a", address, "--timeout", "1s", "status").returncode == 69,
-              "the node is gone")
-
-    def test_a_private_node_in_the_background(self) -> None:
-        up = self.spillgate("-o", "json", "up", "--background", "--private")
-        self.assertEqual(up.returncode, 0, up.stderr)
-        told = json.loads(up.stdout)
-        self.assertEqual(told["schema"], "spillgate.up/1")
-        self.assertTrue(pathlib.Path(told["log"]).exists())
-        run = self.spillgate("-a", told["address"], "run", "echo", "--arg", "hello")
-        self.assertEqual(run.stdout, "hello\n", run.stderr)
-        self.end(told["address"])
-        until(lambda: not self.private_dirs(), "its folder is gone")
-
-    def test_the_users_own_node_in_the_background(self) -> None:
-        up = self.spillgate("up", "--background", "--set", "listen.admin=")
-        self.assertEqual(up.returncode, 0, up.stderr)
-        address = up.stdout.strip()
-        self.assertEqual(address, f"unix://{self.folder.name}/spillgate/default.sock")
-        try:
-            found = self.spillgate("run", "noop")
-            self.assertEqual(found.returncode, 0, "found without an address")
-            again = self.spillgate("up", "--background", "--set", "listen.admin=")
-            self.assertEqual(again.returncode, 1)
-            self.assertIn("serving", again.stderr)
-        finally:
-            self.end(address)
-
-    def test_a_private_node_in_the_foreground(self) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            up = subprocess.Popen(
-                [COMMAND, "up", "--private"], env=self.environment, stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            )
-            try:
-                [folder] = until(self.private_dirs, "the folder is there")
-                address = f"unix://{folder}/node.sock"
-                until(lambda: self.spillgate("-a", address, "--timeout", "1s", "status").returncode
-                      == 0, "the node is ready")
-                up.send_signal(number)
-                self.assertEqual(up.wait(PATIENCE), 0)
-                self.assertEqual(self.private_dirs(), [])
-            finally:
-                up.kill()
-                up.wait()
-
-    def test_a_node_that_cannot_start_says_why(self) -> None:
-        up = self.spillgate("up", "--background", "--private", "--set",
-                            "library.x.path=/nonexistent/x.so")
-        self.assertEqual(up.returncode, 1, up.stderr)
-        self.assertIn("/nonexistent/x.so", up.stderr)
-        self.assertEqual((up.stdout, self.private_dirs()), ("", []))
-
-    def test_the_address_says_where_to_listen(self) -> None:
-        address = f"unix://{self.folder.name}/here.sock"
-        up = self.spillgate("-a", address, "up", "--background", "--private")
-        self.assertEqual((up.returncode, up.stdout.strip()), (0, address), up.stderr)
-        self.end(address)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,16 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("SPILLGATE_BIN", ROOT / "build" / "bin"))
 
 
+def settle(condition, what: str, within_s: float = 60.0):
+    """Waits for something in another process that tells nobody when it happens."""
+    until = time.monotonic() + within_s
+    while time.monotonic() < until:
+        if found := condition():
+            return found
+        time.sleep(0.02)
+    raise AssertionError(f"not within {within_s:g} s: {what}")
+
+
 class Node:
     """Start it, use it as a context, kill it and start it again: its state outlives the process."""
 

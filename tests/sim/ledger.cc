@@ -120,14 +120,6 @@ void Ledger::OnStart(const Task& task, bool in_place, Instant now) {
   }
 }
 
-bool Ledger::HasRoomFor(const Task& task) const {
-  const Entry* entry = Find(task.id);
-  if (entry != nullptr && entry->exempt) return true;
-  Resources with = committed_;
-  with += *task.shape;
-  return with.Fits(total_);
-}
-
 // A task runs when, and only when, its arguments exist, and gets their values.
 void Ledger::CheckArguments(const Task& task) {
   for (std::size_t i = 0; i < task.args.size(); ++i) {
@@ -175,12 +167,7 @@ void Ledger::OnEnd(const Task& task, RunEnd end) {
   entry.running = false;
   running_.erase(task.id);
   if (entry.counted) Count(entry, -1);
-  if (end == RunEnd::kEnded) OnUnbegun(task);
-}
-
-void Ledger::OnUnbegun(const Task& task) {
-  Entry& entry = entries_[task.id];
-  if (entry.reported) Breach(Format("{} ended twice", ToString(task.id)));
+  if (end != RunEnd::kEnded) return;
   entry.reported = true;
   entry.fate = task.outcome.fate;
   entry.reason = task.outcome.reason;

@@ -68,14 +68,10 @@ class Ledger {
   // ---- runs
   // `in_place`: of a blocked task, whose slot it has or, after a while, does without.
   void OnStart(const Task& task, bool in_place, Instant now);
-  // Whether it may begin without more resources in use than there are.
-  [[nodiscard]] bool HasRoomFor(const Task& task) const;
   void OnBlocked(TaskId id);
   void OnInterrupted(TaskId id);
   // The run is over; the outcome is set, unless its host died or it was turned away.
   void OnEnd(const Task& task, RunEnd end);
-  // It was handed over, and will not run; the outcome is set.
-  void OnUnbegun(const Task& task);
 
   // ---- time
   // The node has nothing left to do at this moment: what was asked is in its tables, and running

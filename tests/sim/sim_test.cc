@@ -59,7 +59,6 @@ TEST_P(SimPart, KeepsItsPromises) {
   ExpectOften("cancelled", sum.cancelled);
   ExpectOften("retried", sum.retried);
   ExpectOften("killed", sum.killed);
-  ExpectOften("placed ahead of their slots", sum.ahead);
   RecordProperty("accepted", std::to_string(sum.accepted));
 }
 
@@ -74,10 +73,10 @@ TEST(Sim, OneSeed) {
   for (std::uint64_t seed = first; seed <= last && !HasFailure(); ++seed) RunSeed(seed, sum);
   std::puts(Format("accepted {}, repeated {}, refused {}, parked {}, spawns waited {}, from the "
                    "reserve {}, expired {}, cancelled {}, retried {}, killed {}, forwarded {}, "
-                   "nested {}, ahead {}, fuses {}",
+                   "nested {}, fuses {}",
                    sum.accepted, sum.repeated, sum.refused, sum.parked, sum.spawns_waited,
                    sum.from_reserve, sum.expired, sum.cancelled, sum.retried, sum.killed,
-                   sum.forwarded, sum.nested, sum.ahead, sum.fuses)
+                   sum.forwarded, sum.nested, sum.fuses)
                 .c_str());
 }
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "core/base/check.h"
-#include "core/tables/record.h"
 #include "schema/messages.h"
 
 namespace spillgate::sim {
@@ -31,12 +30,6 @@ std::string ValueOf(const Task& task, std::uint32_t index, std::uint32_t size) {
     value[i] = static_cast<char>(mixed >> (8 * i));
   }
   return value;
-}
-
-void SetStopped(Outcome& outcome, Reason why) {
-  outcome.fate = why == Reason::kDeadline ? Fate::kExpired : Fate::kCancelled;
-  outcome.reason = why == Reason::kDeadline ? why : Reason::kCancelled;
-  outcome.failure = std::make_unique<Failure>(Failure{.message = "stopped", .root_cause = {}});
 }
 
 }  // namespace
@@ -70,32 +63,8 @@ void StepExecutor::RunHere(Task& task, Instant now) {
 }
 
 void StepExecutor::Start(TaskPtr task, TaskId nested_in, Instant now) {
-  const bool nested = !nested_in.is_none();
-  if (nested || (waiting_.empty() && ledger_.HasRoomFor(*task))) {
-    return Begin(std::move(task), nested, now);
-  }
-  ++ahead_;
-  waiting_.push_back(std::move(task));
-}
-
-// Each passes by what no longer may run, as a thread does when it takes one.
-void StepExecutor::BeginWaiting(Instant now) {
-  while (!waiting_.empty() && ledger_.HasRoomFor(*waiting_.front())) {
-    TaskPtr task = std::move(waiting_.front());
-    waiting_.pop_front();
-    if (task->record->cancelled.load()) {
-      EndUnbegun(std::move(task), Reason::kCancelled);
-    } else if (now > task->deadline) {
-      EndUnbegun(std::move(task), Reason::kDeadline);
-    } else {
-      Begin(std::move(task), false, now);
-    }
-  }
-}
-
-void StepExecutor::Begin(TaskPtr task, bool nested, Instant now) {
-  ledger_.OnStart(*task, nested, now);
-  if (nested) ++nested_;
+  ledger_.OnStart(*task, !nested_in.is_none(), now);
+  if (!nested_in.is_none()) ++nested_;
   auto run = std::make_unique<Run>();
   run->id = task->id;
   run->session = task->root->session;
@@ -113,14 +82,6 @@ void StepExecutor::Begin(TaskPtr task, bool nested, Instant now) {
 }
 
 void StepExecutor::Interrupt(TaskId task, Reason why, Instant now) {
-  const auto waits = std::find_if(waiting_.begin(), waiting_.end(),
-                                  [&](const TaskPtr& each) { return each->id == task; });
-  if (waits != waiting_.end()) {
-    TaskPtr taken = std::move(*waits);
-    waiting_.erase(waits);
-    EndUnbegun(std::move(taken), why);
-    return BeginWaiting(now);
-  }
   const auto found = by_task_.find(task);
   if (found == by_task_.end()) return;
   ledger_.OnInterrupted(task);
@@ -132,7 +93,6 @@ void StepExecutor::Interrupt(TaskId task, Reason why, Instant now) {
 
 void StepExecutor::Stop() {
   const Instant now = clock_.Now();
-  for (TaskPtr& task : std::exchange(waiting_, {})) EndUnbegun(std::move(task), Reason::kDrained);
   while (!runs_.empty()) EndStopped(*runs_.begin()->second, Reason::kDrained, now);
 }
 
@@ -153,7 +113,6 @@ bool StepExecutor::RunDue(Instant now) {
 }
 
 void StepExecutor::Happen(const Event& event, Instant now) {
-  if (event.what == What::kRoom) return BeginWaiting(now);
   Run& run = *runs_.at(event.run);
   switch (event.what) {
     case What::kGoOn: return GoOn(run, now);
@@ -163,7 +122,6 @@ void StepExecutor::Happen(const Event& event, Instant now) {
     case What::kDeadline: return EndStopped(run, Reason::kDeadline, now);
     case What::kStop: return EndStopped(run, run.stop, now);
     case What::kTurnAway: return End(run, RunEnd::kTurnedAway, now);
-    case What::kRoom: return;
     case What::kDie:
       if (run.blocked && run.program.dies_blocked) End(run, RunEnd::kHostDied, now);
       return;
@@ -332,10 +290,7 @@ void StepExecutor::Block(Run& run) {
   if (run.pending.exact && !run.pending.of.empty()) {
     awaited = run.children[run.pending.of.back()].id;
   }
-  if (!run.blocked) {
-    ledger_.OnBlocked(run.id);
-    At(clock_.Now(), {run.connection, What::kRoom});
-  }
+  if (!run.blocked) ledger_.OnBlocked(run.id);
   run.blocked = true;
   if (run.program.dies_blocked) At(After(clock_.Now(), Micros(200)), {run.connection, What::kDie});
   ports_.notice({.kind = RunNotice::Kind::kBlocked, .task = run.id, .awaited = awaited});
@@ -351,15 +306,12 @@ void StepExecutor::Resume(Run& run) {
   ports_.notice({.kind = RunNotice::Kind::kResumed, .task = run.id, .awaited = {}});
 }
 
-void StepExecutor::EndUnbegun(TaskPtr task, Reason why) {
-  SetStopped(task->outcome, why);
-  ledger_.OnUnbegun(*task);
-  ports_.report({.task = std::move(task), .end = RunEnd::kEnded, .wall = Nanos(0), .detail = {}});
-}
-
 void StepExecutor::EndStopped(Run& run, Reason why, Instant now) {
   run.pending = {};
-  SetStopped(run.task->outcome, why);
+  Outcome& outcome = run.task->outcome;
+  outcome.fate = why == Reason::kDeadline ? Fate::kExpired : Fate::kCancelled;
+  outcome.reason = why == Reason::kDeadline ? why : Reason::kCancelled;
+  outcome.failure = std::make_unique<Failure>(Failure{.message = "stopped", .root_cause = {}});
   End(run, RunEnd::kEnded, now);
 }
 
@@ -375,7 +327,6 @@ void StepExecutor::End(Run& run, RunEnd end, Instant now) {
   ports_.gone(connection);
   by_task_.erase(run.id);
   runs_.erase(connection);
-  BeginWaiting(now);
 }
 
 void StepExecutor::Heal(Instant now) {

@@ -1,11 +1,9 @@
-// StepExecutor: runs tasks in simulated time, no more at once than there are resources: what was
-// handed over ahead of its slot waits here. Each does what its program says, as frames to the node,
-// and tells of blocked gets as a thread or worker does; a run can die, hang until it is
+// StepExecutor: runs tasks in simulated time. Each does what its program says, as frames to the
+// node, and tells of blocked gets as a thread or worker does; a run can die, hang until it is
 // interrupted, or be turned away. Nothing happens but in RunDue and Deliver, which the world calls
 // between two steps of the node; so all is decided by the seed. One thread.
 #pragma once
 
-#include <deque>
 #include <map>
 #include <memory>
 #include <random>
@@ -37,9 +35,8 @@ class StepExecutor final : public Executor {
   // From now on nothing dies, hangs or is turned away; what hangs goes on.
   void Heal(Instant now);
 
-  [[nodiscard]] std::size_t running() const { return runs_.size() + waiting_.size(); }
+  [[nodiscard]] std::size_t running() const { return runs_.size(); }
   [[nodiscard]] std::uint64_t nested() const { return nested_; }
-  [[nodiscard]] std::uint64_t ahead() const { return ahead_; }
 
  private:
   struct Child {
@@ -71,7 +68,7 @@ class StepExecutor final : public Executor {
     Pending pending;
     std::uint32_t next_correlation = 1;
   };
-  enum class What : std::uint8_t { kGoOn, kPatience, kDeadline, kStop, kTurnAway, kDie, kRoom };
+  enum class What : std::uint8_t { kGoOn, kPatience, kDeadline, kStop, kTurnAway, kDie };
   struct Event {
     ConnectionId run = 0;
     What what = What::kGoOn;
@@ -79,9 +76,7 @@ class StepExecutor final : public Executor {
   };
 
   void At(Instant when, Event event) { due_.emplace(when, event); }
-  void Begin(TaskPtr task, bool nested, Instant now);
-  void BeginWaiting(Instant now);
-  void EndUnbegun(TaskPtr task, Reason why);
+  void GoOnAfter(const Run& run, std::uint64_t most_us);
   void Happen(const Event& event, Instant now);
   void GoOn(Run& run, Instant now);
   [[nodiscard]] bool DoStep(Run& run, const Step& step, Instant now);  // true: go on at once
@@ -107,10 +102,8 @@ class StepExecutor final : public Executor {
   std::multimap<Instant, Event> due_;  // equal times in the order of insertion
   std::map<ConnectionId, std::unique_ptr<Run>> runs_;
   std::map<TaskId, ConnectionId> by_task_;
-  std::deque<TaskPtr> waiting_;  // for resources, in the order in which they came
   ConnectionId next_connection_ = kTaskConnection | 1;
   std::uint64_t nested_ = 0;
-  std::uint64_t ahead_ = 0;
   wire::SubmitWriter writer_;
 };
 

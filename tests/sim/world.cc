@@ -52,7 +52,6 @@ config::Config World::MakeConfig(bool peer) {
   config.stages.execution.capacity = limits.in_flight + limits.spawn_reserve;
   config.stages.publication.capacity = limits.in_flight;
   config.scheduling.reserve_after = std::chrono::milliseconds(among(1, 5));
-  config.scheduling.ahead_below = std::chrono::milliseconds(among(0, 1));
   config.workers.retry_backoff = std::chrono::milliseconds(1);
   config.workers.retry_backoff_max = std::chrono::milliseconds(20);
   return config;

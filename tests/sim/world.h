@@ -37,7 +37,6 @@ struct Happened {
   std::uint64_t repeated = 0;
   std::uint64_t forwarded = 0;
   std::uint64_t nested = 0;
-  std::uint64_t ahead = 0;
   std::uint64_t fuses = 0;
 
   void Add(const Happened& other);

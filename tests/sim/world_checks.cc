@@ -30,7 +30,6 @@ void Happened::Add(const Happened& other) {
   repeated += other.repeated;
   forwarded += other.forwarded;
   nested += other.nested;
-  ahead += other.ahead;
   fuses += other.fuses;
 }
 
@@ -155,7 +154,6 @@ Happened World::happened() const {
       sum.forwarded += each.ended[static_cast<std::size_t>(Fate::kForwarded)].get();
     }
     sum.nested += side->executor->nested();
-    sum.ahead += side->executor->ahead();
     for (const auto& inbox : side->node->flow().inboxes()) sum.fuses += inbox->stats().fuses.load();
   }
   return sum;

@@ -19,8 +19,8 @@ import attackers
 import hostile
 import wire
 from attackers import Crew
-from node import BIN, Node
-from wire import Process, Talker, mini, settle
+from node import BIN, Node, settle
+from wire import Process, Talker, mini
 
 MIB = 1 << 20
 OPTIONS = argparse.Namespace(seed=1, seconds=120.0)

@@ -18,8 +18,8 @@ import unittest
 
 import wire
 from attackers import Crew
-from node import BIN, Node
-from wire import Process, Talker, mini, settle
+from node import BIN, Node, settle
+from wire import Process, Talker, mini
 
 SECONDS = float(os.environ.get("SPILLGATE_SOAK_SECONDS", "600"))
 SEED = int(os.environ.get("SPILLGATE_SEED", "1"))

@@ -9,7 +9,6 @@ import pathlib
 import socket
 import struct
 import sys
-import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests" / "e2e"), str(ROOT / "client" / "examples")]
@@ -223,16 +222,6 @@ def submit(function: int, first: int, count: int, argument: bytes = b"", **fixed
     heads = [(0, 0, i if size else 0, 1 if size else 0, 1, 0) for i in range(count)]
     args = [(0, 0, 0, 0, i * size, size) for i in range(count)] if size else []
     return head + mini.table(("IIIHBB", heads), ("QQIIII", args)), argument * count
-
-
-def settle(condition, what: str, within_s: float = SECONDS):
-    """Waits for something in another process that tells nobody when it happens."""
-    until = time.monotonic() + within_s
-    while time.monotonic() < until:
-        if found := condition():
-            return found
-        time.sleep(0.02)
-    raise AssertionError(f"not within {within_s:g} s: {what}")
 
 
 class Process:

@@ -7,6 +7,7 @@
 
 #include <filesystem>
 
+#include "client/sdk/spillgate/function.h"
 #include "server/functions/builtins.h"
 #include "tests/server/exec/fake_node.h"
 
@@ -41,6 +42,16 @@ TEST(FunctionLibrary, TablesAreTakenOver) {
     EXPECT_NE(EntryOf(function).native, nullptr);
     EXPECT_EQ(function.shape.amount[kCpu], function.host == Host::kInline ? 0 : 1000);
   }
+}
+
+void Idle(sdk::Context& /*context*/) {}
+
+TEST(FunctionLibrary, WhatIsLoadedHereRunsHereUnlessItAsksForAWorker) {
+  const Result<FunctionLibrary> library =
+      From({sdk::Export<Idle>("default"), sdk::Export<Idle>("apart", SG_HOST_WORKER)});
+  ASSERT_TRUE(library.ok()) << ErrorOf(library);
+  EXPECT_EQ(library.value().functions[0].host, Host::kThread);
+  EXPECT_EQ(library.value().functions[1].host, Host::kWorker);
 }
 
 TEST(FunctionLibrary, TablesThatAreNoGoodAreRefused) {
