@@ -151,6 +151,7 @@ void World::Advance(Nanos by) {
   for (const auto& side : sides_) {
     side->node->flow().TickAll(now);
     side->ledger->OnTick([&side](ConnectionId to) { return !side->mail->IsFull(to); }, now);
+    CheckWindows(*side);
   }
 }
 

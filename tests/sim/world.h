@@ -80,6 +80,7 @@ class World {
   // Until nothing is left to do; a breach if that takes too long.
   void Drain(const std::string& what);
   void CheckCancels(Side& side);
+  static void CheckWindows(Side& side);
   void CheckEmpty(Side& side);
   void CheckRecords(Side& side, std::size_t expected, const std::string& when);
   void CheckForwarded();

@@ -64,6 +64,18 @@ void World::CheckCancels(Side& side) {
 }
 
 // Everything that was taken has come home.
+// A root has its window of unfinished tasks, and the reserve besides if it is the oldest that
+// waits.
+void World::CheckWindows(Side& side) {
+  TaskTable& table = side.node->shared().table;
+  MutexLock lock(table.mutex());
+  for (const auto& [id, root] : table.roots()) {
+    if (root->unfinished <= root->window + side.config.limits.spawn_reserve) continue;
+    side.ledger->Breach(Format("root {} has {} unfinished tasks, and a window of {}", ToString(id),
+                               root->unfinished, root->window));
+  }
+}
+
 void World::CheckEmpty(Side& side) {
   Shared& shared = side.node->shared();
   Ledger& ledger = *side.ledger;
