@@ -40,31 +40,50 @@ void CheckShards(const Loaded& loaded, const StageName& stage, Problems& problem
                       stage.name, shards, stage.name));
 }
 
-// Publication may never refuse: what was accepted has its place there from the start.
-void CheckPublication(const Loaded& loaded, Problems& problems) {
-  const StageConfig& publication = loaded.config.stages.publication;
+// A stage where tasks wait that others have to get past, or that may never refuse.
+struct Roomy {
+  const char* name;
+  StageConfig StagesConfig::* field;
+  const char* why;
+};
+constexpr Roomy kRoomy[] = {
+    {"resolution", &StagesConfig::resolution,
+     "what waits for room in the park must not stand before what makes its arguments"},
+    {"execution", &StagesConfig::execution,
+     "tasks that wait for their children must not take the room that these need"},
+    {"publication", &StagesConfig::publication, "what was accepted is always answered"},
+};
+
+// They have room for every accepted task: for those in flight, and for the spawn reserve.
+void CheckRoom(const Loaded& loaded, const Roomy& stage, Problems& problems) {
+  const StageConfig& settings = loaded.config.stages.*stage.field;
   const LimitsConfig& limits = loaded.config.limits;
-  const auto check = [&](const char* key, const char* limit, const std::string& have,
-                         const std::string& need) {
-    const std::string path = Format("stage.publication.{}", key);
-    problems.Add(FirstSet(loaded.origins, path, limit),
-                 Format("{} = {}: less than {} = {}; publication must have room for every task in "
-                        "flight",
-                        path, have, limit, need));
+  const auto report = [&](const char* key, const std::string& have, const char* flight,
+                          const char* reserve, const std::string& need) {
+    const std::string path = Format("stage.{}.{}", stage.name, key);
+    const Origin& first = FirstSet(loaded.origins, path, flight);
+    const bool set = first.source != Source::kDefault;
+    problems.Add(set ? first : OriginOf(loaded.origins, reserve),
+                 Format("{} = {}: less than {} + {} = {}; {}", path, have, flight, reserve, need,
+                        stage.why));
   };
-  if (publication.capacity < limits.in_flight) {
-    check("capacity", "limits.in_flight", Format("{}", publication.capacity),
-          Format("{}", limits.in_flight));
+  const std::uint64_t tasks = std::uint64_t{limits.in_flight} + limits.spawn_reserve;
+  if (settings.capacity < tasks) {
+    report("capacity", Format("{}", settings.capacity), "limits.in_flight", "limits.spawn_reserve",
+           Format("{}", tasks));
   }
-  if (publication.bytes < limits.in_flight_bytes) {
-    check("bytes", "limits.in_flight_bytes", Quote(FormatBytes(publication.bytes)),
-          Quote(FormatBytes(limits.in_flight_bytes)));
+  const Bytes bytes{limits.in_flight_bytes + limits.spawn_reserve_bytes};
+  if (settings.bytes < bytes) {
+    report("bytes", Quote(FormatBytes(settings.bytes)), "limits.in_flight_bytes",
+           "limits.spawn_reserve_bytes", Quote(FormatBytes(bytes)));
   }
-  if (publication.controller != ControllerKind::kNone) {
-    problems.Add(OriginOf(loaded.origins, "stage.publication.controller"),
-                 "stage.publication.controller: what was accepted is always answered, so only "
-                 "\"none\" will do");
-  }
+}
+
+void CheckPublication(const Loaded& loaded, Problems& problems) {
+  if (loaded.config.stages.publication.controller == ControllerKind::kNone) return;
+  problems.Add(OriginOf(loaded.origins, "stage.publication.controller"),
+               "stage.publication.controller: what was accepted is always answered, so only "
+               "\"none\" will do");
 }
 
 void CheckThreads(const Loaded& loaded, Problems& problems) {
@@ -98,6 +117,7 @@ void CheckStages(const Loaded& loaded, Problems& problems) {
     CheckPoolOf(loaded, stage, problems);
     CheckShards(loaded, stage, problems);
   }
+  for (const Roomy& stage : kRoomy) CheckRoom(loaded, stage, problems);
   CheckPublication(loaded, problems);
   CheckThreads(loaded, problems);
 }

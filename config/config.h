@@ -97,7 +97,8 @@ struct LimitsConfig {
   std::uint32_t connections = 1024;
   // Of those, for one user: a leak in one program must not shut out the others.
   std::uint32_t connections_per_uid = 512;
-  // Of those, for the node's own user only: the operator always gets in.
+  // Of those, for the node's own user and root to look and to make room (status, stats, cancel,
+  // drain): the operator always gets in.
   std::uint32_t connections_reserved = 4;
   // Tasks accepted and not yet published: 65 ms of work at a million a second.
   std::uint32_t in_flight = 65536;
@@ -177,12 +178,16 @@ struct StageConfig {
 };
 
 struct StagesConfig {
+  // Resolution, execution and publication have room for all that was accepted: for what is in
+  // flight, and for the spawn reserve.
   StageConfig submission{.controller = ControllerKind::kBound};  // it alone refuses
-  StageConfig resolution;
+  StageConfig resolution{.capacity = 66560, .bytes = MiB(257)};
   StageConfig scheduling;
   StageConfig spillover;
-  StageConfig execution;
-  StageConfig publication{.controller = ControllerKind::kNone};  // the accepted are answered
+  StageConfig execution{.capacity = 66560, .bytes = MiB(257)};
+  // The accepted are answered.
+  StageConfig publication{
+      .capacity = 66560, .bytes = MiB(257), .controller = ControllerKind::kNone};
 
   friend bool operator==(const StagesConfig&, const StagesConfig&) = default;
 };

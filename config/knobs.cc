@@ -136,7 +136,7 @@ constexpr Knob kFlowKnobs[] = {
 
 constexpr Knob kExecutionKnobs[] = {
     {"function", "host", Choice{kHosts}, kRestart, kFunction<&FunctionConfig::host>},
-    {"function", "slots", Count{0, 65536}, kLive, kFunction<&FunctionConfig::slots>},
+    {"function", "slots", Count{0, 65536}, kRestart, kFunction<&FunctionConfig::slots>},
     {"function", "cpu", Amount{0, kMostAmount}, kRestart, kFunction<&FunctionConfig::cpu>},
     {"function", "gpu", Amount{0, kMostAmount}, kRestart, kFunction<&FunctionConfig::gpu>},
     {"function", "memory", Size{Bytes{0}, kMostMemory}, kRestart,

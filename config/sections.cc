@@ -48,7 +48,7 @@ constexpr Section kSections[] = {
     {.name = "class", .named = true, .names = &ClassNames},
     UserNamed<&Config::tenants>("tenant", 1024, Change::kLive),
     {.name = "scheduling"},
-    UserNamed<&Config::functions>("function", 4096, Change::kLive),
+    UserNamed<&Config::functions>("function", 4096, Change::kRestart),
     UserNamed<&Config::libraries>("library", 256, Change::kRestart),
     {.name = "workers"},
     {.name = "journal"},

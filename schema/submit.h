@@ -99,6 +99,9 @@ class SubmitWriter {
   void AddInline(ByteView bytes);
   void AddObject(ObjectId object);
   [[nodiscard]] std::uint32_t count() const { return static_cast<std::uint32_t>(heads_.size()); }
+  // What was added so far, until the next change.
+  [[nodiscard]] SubmitView view() const { return {heads_, args_, child_}; }
+  [[nodiscard]] ByteView payload() const { return payload_.view(); }
   // Whether one more task with `args` arguments and `bytes` inline bytes still fits into this
   // frame.
   [[nodiscard]] bool Fits(std::size_t args, std::size_t bytes, std::size_t max_payload) const;

@@ -63,16 +63,11 @@ Status Daemon::OpenAll() {
   if (Status status = OpenJournal(); !status.ok()) return status;
   loop_ = std::make_unique<net::Loop>(
       clock_, *node_->flow().FindPool(config::kLoopPool),
-      net::Loop::Options{.poll = config.pools.at(std::string(config::kLoopPool)).poll,
-                         .others_busy = [this] { return hosts_->busy(); }});
+      net::Loop::Options{.others_busy = [this] { return hosts_->busy(); }});
   MakeHosts();
   node_->Wire(*hosts_, peers_, std::random_device()());  // tidy: random: the process's one seed
   node_->Resume(std::move(recovered_.tasks));
-  if (!config.auth.token_file.empty()) {
-    Result<std::vector<config::Token>> tokens = config::LoadTokens(config.auth.token_file);
-    if (!tokens.ok()) return tokens.error();
-    for (config::Token& token : tokens.value()) tokens_[token.name] = std::move(token.secret);
-  }
+  if (Status status = ReadTokens(config.auth.token_file); !status.ok()) return status;
   door_ = std::make_unique<net::Door>(node_->shared(), node_->submission(), node_->publication(),
                                       DoorSettings());
   listener_ = std::make_unique<net::Listener>(*loop_, clock_, *door_, ListenerSettings());
@@ -82,27 +77,35 @@ Status Daemon::OpenAll() {
   return OpenAdmin();
 }
 
-void Daemon::MakeHosts() {
+WorkerOptions Daemon::WorkerSettings() const {
   const config::Config& config = loaded_.config;
-  const std::string exec(config::kExecPool);
-  const Nanos poll = config.pools.at(exec).poll;
   WorkerOptions workers;
   workers.program = config::WorkerProgram(config.workers, around_);
   workers.prestart = config.workers.prestart;
   workers.max = config::MostWorkers(config, host_);
   workers.idle = config.workers.idle;
   workers.kill_grace = config.workers.kill_grace;
-  workers.poll = poll;
+  workers.poll = ExecPoll();
   workers.nested_stack = config.workers.nested_stack;
   workers.memory = config.workers.memory.count;
   workers.stderr_tail = config.workers.stderr_tail.count;
+  return workers;
+}
+
+Nanos Daemon::ExecPoll() const {
+  return loaded_.config.pools.at(std::string(config::kExecPool)).poll;
+}
+
+void Daemon::MakeHosts() {
+  const config::Config& config = loaded_.config;
   hosts_ = std::make_unique<Hosts>(
       clock_,
-      ThreadExecutorOptions{.threads = config::ThreadsOf(config, exec, host_),
-                            .extra_blocked = config::ExtraBlocked(config, host_),
-                            .nested_stack = config.workers.nested_stack,
-                            .poll = poll},
-      std::move(workers), *loop_, Ports());
+      ThreadExecutorOptions{
+          .threads = config::ThreadsOf(config, std::string(config::kExecPool), host_),
+          .extra_blocked = config::ExtraBlocked(config, host_),
+          .nested_stack = config.workers.nested_stack,
+          .poll = ExecPoll()},
+      WorkerSettings(), *loop_, Ports());
 }
 
 Status Daemon::OpenAdmin() {
@@ -114,7 +117,7 @@ Status Daemon::OpenAdmin() {
                           .epoch = epoch_,
                           .started = now},
       [this](Instant) {
-        return CollectFigures({*node_, *hosts_, *listener_, log_.get(), loaded_.config, host_,
+        return CollectFigures({*node_, *hosts_, *listener_, log_.get(), loaded_.config,
                                config_generation_, last_reload_ok_});
       });
   loop_->Every(kSampleEvery, [this](Instant at) { observer_->Sample(at); });
@@ -161,6 +164,15 @@ Status Daemon::OpenJournal() {
   return {};
 }
 
+Status Daemon::ReadTokens(const std::string& file) {
+  if (file.empty()) return {};
+  Result<std::vector<config::Token>> tokens = config::LoadTokens(file);
+  if (!tokens.ok()) return tokens.error();
+  tokens_.clear();
+  for (config::Token& token : tokens.value()) tokens_[token.name] = std::move(token.secret);
+  return {};
+}
+
 NodePorts Daemon::Ports() {
   return {.report = [this](RunReport&& report) { node_->OnReport(std::move(report)); },
           .notice = [this](const RunNotice& notice) { node_->OnNotice(notice); },
@@ -199,6 +211,8 @@ Status Daemon::AddLibrary(FunctionLibrary library) {
 net::DoorOptions Daemon::DoorSettings() {
   const config::Config& config = loaded_.config;
   const std::optional<config::Address> tcp = config::ParseAddress(config.listen.tcp);
+  std::unordered_map<std::string, std::vector<std::uint32_t>> tenant_uids;
+  for (const auto& [name, tenant] : config.tenants) tenant_uids[name] = tenant.uids;
   return {.node_name = config::NodeName(config.node, around_),
           .epoch = epoch_,
           .max_payload = static_cast<std::uint32_t>(config.limits.frame_payload.count),
@@ -209,6 +223,7 @@ net::DoorOptions Daemon::DoorSettings() {
           .tokens = tokens_,
           .allow_uids = config.auth.allow_uids,
           .tenants_by_name = config.auth.tenants_by_name,
+          .tenant_uids = std::move(tenant_uids),
           .handshake = config.limits.handshake,
           .sessions = std::size_t{4} * config.limits.connections,
           .stats =
@@ -239,6 +254,7 @@ net::ListenerOptions Daemon::ListenerSettings() const {
   options.connections = config.limits.connections;
   options.connections_per_uid = config.limits.connections_per_uid;
   options.connections_reserved = config.limits.connections_reserved;
+  options.incoming_bytes = config.limits.in_flight_bytes.count;
   options.session_ttl = config.limits.session_ttl;
   options.result_ttl = config.limits.result_ttl;
   return options;
@@ -272,13 +288,27 @@ void Daemon::Reload() {
   if (!next.ok()) return log::Failure("config", "not reloaded: " + next.error().message);
   const Result<config::ReloadPlan> plan = config::Compare(loaded_.config, next.value().config);
   if (!plan.ok()) return log::Failure("config", "not reloaded: " + plan.error().message);
+  if (const Status tokens = ReadTokens(next.value().config.auth.token_file); !tokens.ok()) {
+    return log::Failure("config", "not reloaded: " + tokens.error().message);
+  }
   for (const config::Difference& change : plan.value().changes) {
     log::Info("config", Format("{}: {} is now {}", change.path, change.from, change.to));
   }
   loaded_ = std::move(next).value();
-  node_->Apply(loaded_.config);
+  ApplyLive();
   last_reload_ok_ = true;
   ++config_generation_;
+}
+
+// Every live knob reaches its part here; the loop's thread.
+void Daemon::ApplyLive() {
+  const config::Config& config = loaded_.config;
+  log::SetLeast(config.node.log_level);
+  node_->Apply(config);
+  door_->Apply(DoorSettings());
+  listener_->Apply(ListenerSettings());
+  hosts_->Apply(ExecPoll(), WorkerSettings());
+  if (log_) log_->SetPace(journal::PaceOf(config.journal));
 }
 
 // A second time: now.

@@ -49,12 +49,17 @@ class Daemon {
   [[nodiscard]] Status OpenJournal();
   [[nodiscard]] Status AddLibrary(FunctionLibrary library);
   [[nodiscard]] NodePorts Ports();
+  [[nodiscard]] Nanos ExecPoll() const;
+  [[nodiscard]] WorkerOptions WorkerSettings() const;
   void MakeHosts();
+  // Secrets by name, from "auth.token_file"; those there were stay if it cannot be read.
+  [[nodiscard]] Status ReadTokens(const std::string& file);
   [[nodiscard]] Status OpenAdmin();
   [[nodiscard]] net::DoorOptions DoorSettings();
   [[nodiscard]] net::ListenerOptions ListenerSettings() const;
   void WriteStart();
   void Reload();
+  void ApplyLive();
   void BeginDrain();
   void CheckDrained(Instant now);
   void Stop();

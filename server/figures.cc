@@ -1,9 +1,5 @@
 #include "server/figures.h"
 
-#include <algorithm>
-
-#include "config/resolve.h"
-
 namespace spillgate {
 namespace {
 
@@ -22,6 +18,16 @@ admin::JournalFigures JournalOf(const journal::Log& log, const config::JournalCo
           .errors = stats.failures};
 }
 
+admin::HostFigures Of(const HostCounts& counts) {
+  return {.starting = counts.starting,
+          .idle = counts.idle,
+          .busy = counts.busy,
+          .blocked = counts.blocked,
+          .limit = counts.limit,
+          .started = counts.started,
+          .died = counts.died};
+}
+
 }  // namespace
 
 admin::NodeFigures CollectFigures(const FigureSources& sources) {
@@ -32,6 +38,7 @@ admin::NodeFigures CollectFigures(const FigureSources& sources) {
   if (figures.draining) figures.why_not = "it is draining: no new work is taken";
   figures.connections = static_cast<std::int64_t>(sources.listener.connections());
   figures.connections_limit = sources.config.limits.connections;
+  figures.connection_rests = sources.listener.rests();
   {
     MutexLock lock(shared.table.mutex());
     figures.sessions = static_cast<std::int64_t>(shared.table.sessions().size());
@@ -54,11 +61,8 @@ admin::NodeFigures CollectFigures(const FigureSources& sources) {
   }
   figures.resources =
       admin::ListResources(sources.node.offered().amounts, free, sources.node.offered().names);
-  figures.threads.busy = sources.hosts.active_threads();
-  figures.workers.busy = sources.hosts.active_workers();
-  figures.workers.idle =
-      std::max<std::int64_t>(0, std::int64_t{sources.hosts.processes()} - figures.workers.busy);
-  figures.workers.limit = config::MostWorkers(sources.config, sources.host);
+  figures.threads = Of(sources.hosts.thread_counts());
+  figures.workers = Of(sources.hosts.worker_counts());
   figures.config_generation = sources.config_generation;
   figures.last_reload_ok = sources.last_reload_ok;
   if (sources.log != nullptr) figures.journal = JournalOf(*sources.log, sources.config.journal);

@@ -16,7 +16,6 @@ struct FigureSources {
   const net::Listener& listener;
   const journal::Log* log;  // null: no journal
   const config::Config& config;
-  const config::HostLimits& host;
   std::uint64_t config_generation;
   bool last_reload_ok;
 };

@@ -14,6 +14,14 @@ constexpr std::uint32_t kMostFunctions = 20'000;
 constexpr std::uint32_t kMostShapes = 4096;
 constexpr std::string_view kControllers[] = {"none", "bound", "deadline"};
 
+void SetRetries(Limits& limits, const config::WorkersConfig& from) {
+  limits.max_retries = static_cast<std::uint8_t>(from.max_retries);
+  limits.poison_deaths = static_cast<std::uint8_t>(from.poison_deaths);
+  limits.retry_backoff = from.retry_backoff;
+  limits.retry_backoff_max = from.retry_backoff_max;
+  limits.retry_budget = from.retry_budget;
+}
+
 Limits& SetLimits(Limits& limits, const config::Config& config) {
   const config::LimitsConfig& from = config.limits;
   limits.deps_per_task = from.deps_per_task;
@@ -25,14 +33,25 @@ Limits& SetLimits(Limits& limits, const config::Config& config) {
   limits.unfetched_bytes_per_session = from.unfetched_bytes_per_session.count;
   limits.value_heap = from.value_heap.count;
   limits.level_max = static_cast<std::uint8_t>(config.journal.level_max);
+  limits.park = from.park;
+  limits.park_bytes = from.park_bytes.count;
+  limits.park_ttl = from.park_ttl;
   for (std::size_t cls = 0; cls < kClasses; ++cls) {
     limits.default_deadline_ns[cls] = config.classes[cls].default_deadline.count();
+    limits.shares[cls] = config.classes[cls].share;
   }
+  limits.reserve_after = config.scheduling.reserve_after;
+  SetRetries(limits, config.workers);
+  limits.changes.fetch_add(1, std::memory_order_release);
   return limits;
 }
 
 std::int64_t Count(config::Bytes bytes) {
   return static_cast<std::int64_t>(bytes.count);
+}
+
+std::unique_ptr<flow::Controller> ControllerOf(const config::StageConfig& options) {
+  return flow::MakeController(kControllers[static_cast<std::size_t>(options.controller)]);
 }
 
 }  // namespace
@@ -89,6 +108,7 @@ void Node::AddPools(const config::HostLimits& host) {
   }
 }
 
+// One that the config does not name any more is as if it never had.
 void Node::SetTenants() {
   tenants_.SetDefault(std::max(1U, config_.limits.in_flight / 2));
   for (const auto& [name, tenant] : config_.tenants) {
@@ -105,7 +125,7 @@ void Node::Open(Shards<S>& shards, const std::string& name, const config::StageC
          .capacity_bytes = Count(options.bytes),
          // At most one a task, slot or object in flight, and requests, which have a bound as well.
          .back_capacity = std::int64_t{8} * (config_.limits.in_flight + kMostRequests)},
-        flow::MakeController(kControllers[static_cast<std::size_t>(options.controller)])));
+        ControllerOf(options)));
   }
 }
 
@@ -126,7 +146,6 @@ Status Node::AddFunction(Function function) {
                         "one of the libraries out",
                         function.name)};
   }
-  function.max_retries = static_cast<std::uint8_t>(config_.workers.max_retries);
   const auto found = config_.functions.find(function.name);
   if (found != config_.functions.end()) {
     const config::FunctionConfig& own = found->second;
@@ -215,28 +234,18 @@ std::unique_ptr<Resolution> Node::MakeResolution(std::size_t shard) {
     };
   };
   return std::make_unique<Resolution>(
-      shared_,
-      Park::Options{.capacity = config_.limits.park,
-                    .bytes = config_.limits.park_bytes.count,
-                    .ttl = config_.limits.park_ttl},
-      Resolution::Out{.resolved = {self, scheduling_.inboxes, kept(false)},
-                      .unparked = {nullptr, scheduling_.inboxes, kept(true)},
-                      .finished = ToPublication(self, ended(false)),
-                      .finished_parked = ToPublication(nullptr, ended(true)),
-                      .parked = flow::Departure(self)});
+      shared_, Resolution::Out{.resolved = {self, scheduling_.inboxes, kept(false)},
+                               .unparked = {nullptr, scheduling_.inboxes, kept(true)},
+                               .finished = ToPublication(self, ended(false)),
+                               .finished_parked = ToPublication(nullptr, ended(true)),
+                               .parked = flow::Departure(self)});
 }
 
 std::unique_ptr<Scheduling> Node::MakeScheduling(std::size_t shard) {
   flow::AnyInbox* self = scheduling_.inboxes[shard];
   const auto stage = [this, shard]() -> Scheduling& { return *scheduling_.stages[shard]; };
-  Scheduling::Options options{.total = offered_.amounts,
-                              .names = offered_.names,
-                              .capacity = std::size_t{config_.stages.scheduling.capacity} +
-                                          config_.stages.spillover.capacity};
-  for (std::size_t i = 0; i < kClasses; ++i) options.ready.shares[i] = config_.classes[i].share;
-  options.ready.reserve_after = config_.scheduling.reserve_after;
   return std::make_unique<Scheduling>(
-      shared_, *peers_, std::move(options),
+      shared_, *peers_, Scheduling::Options{.total = offered_.amounts, .names = offered_.names},
       Scheduling::Out{
           .placed = {self, execution_.inboxes,
                      [stage](Placed&& event, flow::Verdict verdict, Instant now) {
@@ -271,12 +280,7 @@ std::unique_ptr<Execution> Node::MakeExecution(std::size_t shard) {
   flow::AnyInbox* self = execution_.inboxes[shard];
   const auto stage = [this, shard]() -> Execution& { return *execution_.stages[shard]; };
   return std::make_unique<Execution>(
-      shared_, tally_.execution[shard], *executor_,
-      RetryOptions{.backoff = config_.workers.retry_backoff,
-                   .backoff_max = config_.workers.retry_backoff_max,
-                   .poison_deaths = static_cast<std::uint8_t>(config_.workers.poison_deaths),
-                   .budget = config_.workers.retry_budget},
-      seed_ + shard,
+      shared_, tally_.execution[shard], *executor_, seed_ + shard,
       Execution::Out{
           .finished = ToPublication(self, [stage](Finished&& event, flow::Verdict,
                                                   Instant) { stage().Keep(std::move(event)); }),
@@ -359,6 +363,24 @@ void Node::Apply(const config::Config& config) {
   SetLimits(limits_, config);
   SetTenants();
   in_flight_.Resize(config.limits.in_flight, Count(config.limits.in_flight_bytes));
+  spawn_reserve_.Resize(config.limits.spawn_reserve, Count(config.limits.spawn_reserve_bytes));
+  for (const auto& pool : flow_.pools()) pool->SetPoll(config.pools.at(pool->name()).poll);
+  const config::StagesConfig& stages = config.stages;
+  Tune(submission_, stages.submission);
+  Tune(resolution_, stages.resolution);
+  Tune(scheduling_, stages.scheduling);
+  Tune(spillover_, stages.spillover);
+  Tune(execution_, stages.execution);
+  Tune(publication_, stages.publication);
+}
+
+template <class S>
+void Node::Tune(Shards<S>& shards, const config::StageConfig& options) {
+  for (flow::Inbox<typename S::In>* inbox : shards.inboxes) {
+    inbox->credits().Resize(options.capacity, Count(options.bytes));
+    inbox->Use(ControllerOf(options));
+  }
+  for (flow::StageRunner<S>* runner : shards.runners) runner->set_batch(options.batch);
 }
 
 }  // namespace spillgate

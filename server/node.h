@@ -55,7 +55,7 @@ class Node {
   void Ask(ConnectionId connection, SessionId session, Buffer frame);
   void OnTaskConnectionGone(ConnectionId connection);
 
-  // Live parts of a new config that has been checked.
+  // Live parts of a new config that has been checked. One thread at a time, while the node runs.
   void Apply(const config::Config& config);
 
   [[nodiscard]] flow::Pipeline& flow() { return flow_; }
@@ -83,6 +83,8 @@ class Node {
   void SetTenants();
   template <class S>
   void Open(Shards<S>& shards, const std::string& name, const config::StageConfig& options);
+  template <class S>
+  void Tune(Shards<S>& shards, const config::StageConfig& options);
   template <class S, class Make>
   void Run(Shards<S>& shards, const config::StageConfig& options, Make make);
   [[nodiscard]] flow::Emit<Finished> ToPublication(flow::AnyInbox* from, flow::Kept<Finished> kept);

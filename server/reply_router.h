@@ -18,9 +18,9 @@ class ReplyRouter final : public ReplySink {
     tasks_ = std::move(tasks);
   }
 
-  void Send(ConnectionId to, ByteView frames) override {
+  void Send(ConnectionId to, ByteView frames, std::uint32_t refused) override {
     if ((to & kTaskConnection) != 0) return tasks_(to, frames);
-    clients_->Send(to, frames);
+    clients_->Send(to, frames, refused);
   }
   [[nodiscard]] bool TakesPushes(ConnectionId to) const override {
     return (to & kTaskConnection) != 0 || clients_->TakesPushes(to);

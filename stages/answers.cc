@@ -1,5 +1,7 @@
 #include "stages/answers.h"
 
+#include <utility>
+
 #include "schema/messages.h"
 
 namespace spillgate {
@@ -57,13 +59,16 @@ void Answers::NoResult(ConnectionId to, ObjectId id, Reason reason, std::uint32_
 }
 
 void Answers::Verdict(ConnectionId to, const wire::Verdict& verdict) {
-  For(to).verdicts.push_back(verdict);
+  Batch& batch = For(to);
+  if (verdict.status == wire::VerdictStatus::kRejected) ++batch.refused;
+  batch.verdicts.push_back(verdict);
 }
 
 void Answers::Error(ConnectionId to, std::uint32_t correlation, Reason reason,
                     std::string_view message) {
   wire::Encode(wire::Error{.reason = reason, .message = std::string(message)}, correlation,
                Raw(to));
+  ++For(to).refused;
 }
 
 wire::OutBuffer& Answers::Raw(ConnectionId to) {
@@ -76,7 +81,7 @@ void Answers::Flush() {
   for (std::size_t i = 0; i < used_; ++i) {
     Batch& batch = *batches_[i];
     batch.Close();
-    sink_.Send(batch.to, batch.frames.view());
+    sink_.Send(batch.to, batch.frames.view(), std::exchange(batch.refused, 0));
     batch.frames.Clear();
   }
   used_ = 0;

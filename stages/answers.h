@@ -42,6 +42,7 @@ class Answers {
     std::vector<wire::Verdict> verdicts;
     wire::ResultsWriter results;
     wire::OutBuffer frames;
+    std::uint32_t refused = 0;  // frames of that connection that were
     [[nodiscard]] std::size_t bytes() const { return frames.size() + results.payload_bytes(); }
     void Close();  // verdicts and results so far become frames
   };

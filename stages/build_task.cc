@@ -2,13 +2,35 @@
 
 #include <algorithm>
 
+#include "schema/child_spec.h"
+
 namespace spillgate {
+namespace {
+
+template <class T>
+std::string_view NameOf(const T* named) {
+  return named == nullptr ? std::string_view() : std::string_view(named->name);
+}
+
+}  // namespace
+
+TaskId IdOf(const Shared& shared, const TaskGroup& group, std::uint32_t i) {
+  if (!group.children()) return {group.session, group.ask.first_seq + i};
+  const bool mixed = (group.ask.flags & wire::kMixed) != 0;
+  const wire::TaskHead& head = group.view.heads[i];
+  const Function* function = shared.functions.At(mixed ? head.function : group.ask.function);
+  const Shape* shape = shared.shapes.At(mixed ? head.shape : group.ask.shape);
+  const std::uint64_t digest =
+      wire::DigestOf(NameOf(function), NameOf(shape), group.view, group.payload, i);
+  const wire::ChildPreamble& child = group.view.child;
+  return ChildId(child.parent, child.stream, child.first_index + i, digest);
+}
 
 TaskPtr BuildTask(const Shared& shared, const TaskGroup& group, std::uint32_t i, Reason& reason) {
   const wire::TaskHead& head = group.view.heads[i];
   TaskPtr task(shared.tasks.Make());
   task->home = &shared.tasks;
-  task->id = group.IdOf(i);
+  task->id = IdOf(shared, group, i);
   task->function = group.function;
   task->shape = group.shape;
   if (task->function == nullptr) {
@@ -30,7 +52,8 @@ TaskPtr BuildTask(const Shared& shared, const TaskGroup& group, std::uint32_t i,
   // What a task spawns is made again when the task is: it needs no record of its own.
   task->level = group.children() ? Level::kNone : group.ask.level;
   task->returns = std::max<std::uint8_t>(1, head.returns);
-  task->max_retries = task->function->max_retries;
+  const std::uint8_t usual = shared.limits.max_retries.load(std::memory_order_relaxed);
+  task->max_retries = task->function->max_retries.value_or(usual);
   return task;
 }
 

@@ -21,10 +21,6 @@ struct TaskGroup {
   std::uint32_t bytes_each = 0;
 
   [[nodiscard]] bool children() const { return (ask.flags & wire::kChild) != 0; }
-  [[nodiscard]] TaskId IdOf(std::uint32_t i) const {
-    if (!children()) return {session, ask.first_seq + i};
-    return ChildId(view.child.parent, view.child.stream, view.child.first_index + i);
-  }
 };
 
 inline constexpr std::uint32_t kTaskOverhead =
@@ -33,6 +29,9 @@ inline constexpr std::uint32_t kTaskOverhead =
 [[nodiscard]] inline std::uint32_t BytesEach(std::size_t frame, std::uint32_t count) {
   return kTaskOverhead + static_cast<std::uint32_t>(frame / count);
 }
+
+// The id of task number `i` of the frame, which was decoded if it is one of children.
+[[nodiscard]] TaskId IdOf(const Shared& shared, const TaskGroup& group, std::uint32_t i);
 
 // Task number `i` of the frame. `reason` says why it is none.
 [[nodiscard]] TaskPtr BuildTask(const Shared& shared, const TaskGroup& group, std::uint32_t i,

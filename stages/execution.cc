@@ -8,12 +8,11 @@
 
 namespace spillgate {
 
-Execution::Execution(Shared& shared, ExecutionTally& tally, Executor& executor, RetryOptions retry,
-                     std::uint64_t seed, Out out)
+Execution::Execution(Shared& shared, ExecutionTally& tally, Executor& executor, std::uint64_t seed,
+                     Out out)
     : shared_(shared),
       tally_(tally),
       executor_(executor),
-      retry_(retry),
       random_(seed),
       out_(std::move(out)),
       journal_(*shared.journal, Purpose::kCompletion) {}
@@ -76,6 +75,24 @@ void Execution::OnDurable(const Durable& durable, Instant now) {
   }
 }
 
+// What waits for the disk is let go of when it is doomed: the disk may take long.
+void Execution::EndDoomedNoted(Instant now) {
+  if (now <= noted_until_ && !noted_cancelled_) return;
+  noted_until_ = kNever;
+  noted_cancelled_ = false;
+  std::erase_if(unsynced_, [&](Noted& each) {
+    TaskPtr& task = each.placed.task;
+    if (!IsDoomed(*task, now)) {
+      noted_until_ = std::min(noted_until_, task->deadline);
+      return false;
+    }
+    EndDoomed(*task);
+    Free(task->id, Nanos(0), false);
+    Finish(std::move(task));
+    return true;
+  });
+}
+
 void Execution::Run(TaskPtr task, TaskId nested_in, Instant now) {
   if (IsDoomed(*task, now)) {
     EndDoomed(*task);
@@ -87,19 +104,22 @@ void Execution::Run(TaskPtr task, TaskId nested_in, Instant now) {
     Start(std::move(task), nested_in, now);
     return;
   }
-  task->started = true;
-  ++task->attempt;
-  tally_.started.Add(1);
+  CountRun(*task);
   executor_.RunHere(*task, now);
   if (task->leased()) Free(task->id, task->estimate, true);
   Finish(std::move(task));
 }
 
 void Execution::Start(TaskPtr task, TaskId nested_in, Instant now) {
-  task->started = true;
-  if (task->attempt++ > 0) tally_.retried.Add(1);
-  tally_.started.Add(1);
+  CountRun(*task);
   executor_.Start(std::move(task), nested_in, now);
+}
+
+void Execution::CountRun(Task& task) {
+  task.started = true;
+  if (task.attempt++ > 0) tally_.retried.Add(1);
+  task.record->attempt.store(task.attempt, std::memory_order_relaxed);
+  tally_.started.Add(1);
 }
 
 void Execution::OnRan(RunReport&& report, Instant now) {
@@ -109,11 +129,16 @@ void Execution::OnRan(RunReport&& report, Instant now) {
     return;
   }
   if (report.end == RunEnd::kTurnedAway) {
-    Fail(*task, Reason::kNestedLimit,
-         Format("no thread or worker could take it: {}", report.detail));
+    TurnAway(*task, report);
   }
   Free(task->id, report.wall, report.end == RunEnd::kEnded);
   Finish(std::move(task));
+}
+
+void Execution::TurnAway(Task& task, const RunReport& report) {
+  if (report.why == Reason::kDrained) return Abandon(task);
+  Fail(task, Reason::kNoWorker,
+       Format("it has not run, and may be submitted again when this is mended: {}", report.detail));
 }
 
 void Execution::OnDeath(TaskPtr task, const std::string& detail, Instant now) {
@@ -124,7 +149,7 @@ void Execution::OnDeath(TaskPtr task, const std::string& detail, Instant now) {
     End(*task, Fate::kCancelled, Reason::kCancelled, "cancelled while it ran; " + detail);
   } else if (now > task->deadline) {
     End(*task, Fate::kExpired, Reason::kDeadline, "its deadline passed while it ran; " + detail);
-  } else if (task->deaths >= retry_.poison_deaths) {
+  } else if (task->deaths >= shared_.limits.poison_deaths.load(std::memory_order_relaxed)) {
     Fail(*task, Reason::kPoison,
          Format("{} workers died running it, the last one {}", task->deaths, detail));
   } else if (!MayRetry()) {
@@ -143,17 +168,24 @@ void Execution::OnDeath(TaskPtr task, const std::string& detail, Instant now) {
   }
   // It keeps its lease while it rests; if it was blocked, it needs its slot again.
   SetBlocked(running_.find(task->id).value(), {RunNotice::Kind::kResumed, task->id, {}});
-  const std::int64_t doubled = retry_.backoff.count() << std::min<int>(task->deaths - 1, 20);
-  const std::int64_t most = std::min(doubled, retry_.backoff_max.count());
-  const Nanos pause(static_cast<std::int64_t>(random_() % static_cast<std::uint64_t>(most + 1)));
-  again_.push({After(now, pause), ++deaths_, task->id});
+  again_.push({After(now, PauseAfter(task->deaths)), ++deaths_, task->id});
   resting_.insert({task->id, std::move(task)});
+}
+
+Nanos Execution::PauseAfter(int deaths) {
+  const Limits& limits = shared_.limits;
+  const Nanos first = limits.retry_backoff.load(std::memory_order_relaxed);
+  const Nanos longest = limits.retry_backoff_max.load(std::memory_order_relaxed);
+  const std::int64_t doubled = first.count() << std::min(deaths - 1, 20);
+  const std::int64_t most = std::min(doubled, longest.count());
+  return Nanos(static_cast<std::int64_t>(random_() % static_cast<std::uint64_t>(most + 1)));
 }
 
 bool Execution::MayRetry() const {
   constexpr double kFree = 100;
   const auto runs = static_cast<double>(tally_.started.get());
-  return static_cast<double>(tally_.host_deaths.get()) <= kFree + retry_.budget * runs;
+  const double budget = shared_.limits.retry_budget.load(std::memory_order_relaxed);
+  return static_cast<double>(tally_.host_deaths.get()) <= kFree + budget * runs;
 }
 
 void Execution::OnNotice(const RunNotice& notice) {
@@ -186,6 +218,7 @@ void Execution::OnCancel(TaskId id, Instant now) {
     Finish(std::move(task));
     return;
   }
+  noted_cancelled_ = !unsynced_.empty() || !uncommitted_.empty();  // it may be among them
   if (running_.contains(id)) executor_.Interrupt(id, Reason::kCancelled, now);
 }
 
@@ -215,6 +248,7 @@ void Execution::Finish(TaskPtr task) {
 void Execution::Tick(Instant now) {
   if (!kept_.empty()) std::swap(kept_, finished_);
   executor_.Tick(now);
+  EndDoomedNoted(now);
   while (!again_.empty() && again_.top().at <= now) {
     const auto found = resting_.find(again_.top().task);
     again_.pop();
@@ -235,8 +269,10 @@ void Execution::Tick(Instant now) {
 void Execution::EmitAll(Instant now) {
   if (!journal_.empty()) {
     const Lsn first = journal_.Commit();
-    for (Noted& each : uncommitted_)
+    for (Noted& each : uncommitted_) {
+      noted_until_ = std::min(noted_until_, each.placed.task->deadline);
       unsynced_.push_back({each.lsn + first, std::move(each.placed)});
+    }
     uncommitted_.clear();
   }
   out_.slot_lent(lent_, now);

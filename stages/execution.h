@@ -35,13 +35,6 @@ inline void Arrive(Ran&, Instant) {}
   return std::hash<TaskId>()(event.notice.task);
 }
 
-struct RetryOptions {
-  Nanos backoff = std::chrono::milliseconds(50);  // doubles a death, with full jitter
-  Nanos backoff_max = std::chrono::seconds(10);
-  std::uint8_t poison_deaths = 3;
-  double budget = 0.10;  // retries as a part of all runs, beyond the first hundred
-};
-
 class Execution {
  public:
   using In = std::variant<Placed, Ran, Noticed, CancelAsked, Durable>;
@@ -51,8 +44,7 @@ class Execution {
     flow::EmitBack<SlotLent> slot_lent;
   };
 
-  Execution(Shared& shared, ExecutionTally& tally, Executor& executor, RetryOptions retry,
-            std::uint64_t seed, Out out);
+  Execution(Shared& shared, ExecutionTally& tally, Executor& executor, std::uint64_t seed, Out out);
 
   void Handle(std::span<In> batch, Instant now);
   void Tick(Instant now);
@@ -82,15 +74,19 @@ class Execution {
 
   void OnPlaced(Placed&& event, Instant now);
   void OnRan(RunReport&& report, Instant now);
+  static void TurnAway(Task& task, const RunReport& report);
   void OnDeath(TaskPtr task, const std::string& detail, Instant now);
   void OnNotice(const RunNotice& notice);
   void SetBlocked(Running& running, const RunNotice& notice);
   void OnCancel(TaskId id, Instant now);
   void Run(TaskPtr task, TaskId nested_in, Instant now);
   void Start(TaskPtr task, TaskId nested_in, Instant now);
+  void CountRun(Task& task);
   [[nodiscard]] bool MayRetry() const;
+  [[nodiscard]] Nanos PauseAfter(int deaths);
   [[nodiscard]] bool MustBeNoted(const Task& task) const;
   void OnDurable(const Durable& durable, Instant now);
+  void EndDoomedNoted(Instant now);
   void Free(TaskId id, Nanos wall, bool ran);
   void Finish(TaskPtr task);
   void EmitAll(Instant now);
@@ -98,7 +94,6 @@ class Execution {
   Shared& shared_;
   ExecutionTally& tally_;
   Executor& executor_;
-  const RetryOptions retry_;
   std::mt19937_64 random_;
   Out out_;
   HashMap<TaskId, Running> running_;
@@ -114,6 +109,8 @@ class Execution {
   JournalWriter journal_;
   std::vector<Noted> uncommitted_;  // of this pass; `lsn` is a position
   std::deque<Noted> unsynced_;
+  Instant noted_until_ = kNever;  // no deadline of those is before it
+  bool noted_cancelled_ = false;  // one of those may be
   std::vector<Finished> finished_;
   std::vector<Finished> kept_;
   std::vector<SlotFreed> freed_;

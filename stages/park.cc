@@ -5,8 +5,10 @@
 namespace spillgate {
 
 bool Park::Put(TaskPtr& task, Instant now) {
-  if (parked_.size() >= options_.capacity || bytes_ + task->bytes > options_.bytes) return false;
-  const Instant at = std::min(task->deadline, After(now, options_.ttl));
+  if (parked_.size() >= limits_.park.load(std::memory_order_relaxed)) return false;
+  if (bytes_ + task->bytes > limits_.park_bytes.load(std::memory_order_relaxed)) return false;
+  const Nanos ttl = limits_.park_ttl.load(std::memory_order_relaxed);
+  const Instant at = std::min(task->deadline, After(now, ttl));
   over_.push({at, task->id});
   arrivals_.push_back({now, task->id});
   bytes_ += task->bytes;

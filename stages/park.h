@@ -10,18 +10,14 @@
 
 #include "core/base/hash_map.h"
 #include "core/model/task.h"
+#include "core/tables/limits.h"
 
 namespace spillgate {
 
 class Park {
  public:
-  struct Options {
-    std::size_t capacity = 32768;
-    std::size_t bytes = 64 << 20;
-    Nanos ttl = std::chrono::hours(1);
-  };
-
-  explicit Park(Options options) : options_(options) {}
+  // Its bounds are limits.park, park_bytes and park_ttl.
+  explicit Park(const Limits& limits) : limits_(limits) {}
 
   // False, with the task still the caller's, when there is no room.
   [[nodiscard]] bool Put(TaskPtr& task, Instant now);
@@ -50,7 +46,7 @@ class Park {
     TaskId task;
   };
 
-  const Options options_;
+  const Limits& limits_;
   HashMap<TaskId, TaskPtr> parked_;
   std::priority_queue<Over> over_;  // entries of tasks that left are skipped when met
   std::deque<Arrival> arrivals_;    // in order; likewise

@@ -91,7 +91,9 @@ void Publication::Settle(TaskPtr task, Instant now) {
   if (task->outcome.reason != Reason::kNone) {
     tally_.unsuccessful[static_cast<std::size_t>(task->outcome.reason)].Add(1);
   }
+  CountLate(*task, now);
   if (!task->args.empty()) UnpinArguments(shared_.table, *task);
+  if (task->attempt > 1) CancelUnmatched(record, task->attempt);
   shared_.table.Settle(record, std::move(task->outcome), now);
   if (record.waiters != nullptr) AnswerWaiters(record);
   if (record.push) Push(record);
@@ -103,6 +105,16 @@ void Publication::Settle(TaskPtr task, Instant now) {
   task->record = nullptr;
   shared_.table.Sweep(record);
   done_.push_back(std::move(task));
+}
+
+// Outcomes compete for one register until the first is published. A cancel that was asked for, or a
+// deadline that has passed, while the task's run came to another end, is too late: it is dropped.
+void Publication::CountLate(const Task& task, Instant now) {
+  const Fate fate = task.outcome.fate;
+  const bool cancel = task.record->cancelled.load(std::memory_order_relaxed);
+  if (cancel && fate != Fate::kCancelled) tally_.late.Add(1);
+  const bool ran_on = fate == Fate::kDone || fate == Fate::kFailed;
+  if (ran_on && now > task.deadline) tally_.late.Add(1);
 }
 
 // A large result needs room on the heap of values; without, the task has failed.

@@ -47,6 +47,7 @@ class Publication {
   // All under the table's lock.
   void OnFinished(TaskPtr task, Instant now) REQUIRES(shared_.table.mutex());
   void Settle(TaskPtr task, Instant now) REQUIRES(shared_.table.mutex());
+  void CountLate(const Task& task, Instant now) REQUIRES(shared_.table.mutex());
   void BoundValue(Task& task) REQUIRES(shared_.table.mutex());
   void AnswerWaiters(Record& record) REQUIRES(shared_.table.mutex());
   void AnswerOrDelay(ConnectionId to, const Record& record, std::uint32_t index,
@@ -73,6 +74,7 @@ class Publication {
   void OnStatus(const Asked& asked, const wire::FrameView& frame, Instant now)
       REQUIRES(shared_.table.mutex());
   void CancelTree(TaskId id) REQUIRES(shared_.table.mutex());
+  void CancelUnmatched(const Record& parent, std::uint32_t run) REQUIRES(shared_.table.mutex());
   void CancelRoot(Root& root) REQUIRES(shared_.table.mutex());
   void CancelAll(Session& session) REQUIRES(shared_.table.mutex());
   void ExpireRequests(Instant now) REQUIRES(shared_.table.mutex());

@@ -238,6 +238,16 @@ void Publication::CancelTree(TaskId id) {
   if (!shared_.table.Cancel(*record, most, cancelled_)) cancelling_.push_back(id);
 }
 
+// What earlier runs of a task have spawned and its last one has not: nobody knows these children.
+void Publication::CancelUnmatched(const Record& parent, std::uint32_t run) {
+  for (Record* child = parent.first_child; child != nullptr; child = child->next_sibling) {
+    const Record& own = child->via == nullptr ? *child : *child->via;
+    if (own.spawned_in >= run) continue;
+    if (child == &own) tally_.unmatched.Add(1);
+    CancelTree(child->id);
+  }
+}
+
 // All tasks of a root that was opened: the tops of its trees are among the session's own tasks.
 void Publication::CancelRoot(Root& root) {
   root.cancelled.store(true, std::memory_order_relaxed);
@@ -329,6 +339,7 @@ void Publication::OnStatus(const Asked& asked, const wire::FrameView& frame, Ins
     task.state = record->open() ? wire::TaskState::kUnfinished : wire::TaskState::kEnded;
     task.fate = static_cast<std::uint8_t>(record->outcome.fate);
     task.reason = record->outcome.reason;
+    task.attempt = record->attempt.load(std::memory_order_relaxed);
   }
   wire::Encode(wire::Statuses{tasks}, frame.header.correlation, answers_.Raw(asked.connection));
 }

@@ -115,7 +115,7 @@ void Recovery::On(const record::Tasks& record) {
       Lineage{.frame = group.frame, .deadline_us = record.deadline_us, .shape = shape_id});
   for (const record::Run& run : record.indexes) {
     for (std::uint64_t i = run.first; i < run.first + run.count && i < group.ask.count; ++i) {
-      const TaskId id = group.IdOf(static_cast<std::uint32_t>(i));
+      const TaskId id = IdOf(shared_, group, static_cast<std::uint32_t>(i));
       session->seen.Mark(id.seq);
       if (shared_.table.Find(id) != nullptr) continue;  // a snapshot says again what is known
       Enter(group, static_cast<std::uint32_t>(i), lineage, *session);

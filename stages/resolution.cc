@@ -15,8 +15,8 @@ constexpr std::size_t kMostLooksAPass = 1024;
 
 }  // namespace
 
-Resolution::Resolution(Shared& shared, Park::Options park, Out out)
-    : shared_(shared), park_(park), out_(std::move(out)) {}
+Resolution::Resolution(Shared& shared, Out out)
+    : shared_(shared), park_(shared.limits), out_(std::move(out)) {}
 
 void Resolution::Handle(std::span<In> batch, Instant now) {
   HandOnKept(now);

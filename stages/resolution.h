@@ -28,7 +28,7 @@ class Resolution {
     flow::Departure parked;                // gives the place back when a task is parked
   };
 
-  Resolution(Shared& shared, Park::Options park, Out out);
+  Resolution(Shared& shared, Out out);
 
   void Handle(std::span<In> batch, Instant now);
   void Tick(Instant now);

@@ -11,6 +11,15 @@ constexpr std::size_t kMostExpiriesAPass = 1024;
 // A child that a blocked task waits for gets a slot by then, free or not.
 constexpr Nanos kInPlaceAfter = std::chrono::milliseconds(1);
 
+ReadySet::Options ReadyOptions(const Limits& limits) {
+  ReadySet::Options options;
+  for (std::size_t cls = 0; cls < kClasses; ++cls) {
+    options.shares[cls] = limits.shares[cls].load(std::memory_order_relaxed);
+  }
+  options.reserve_after = limits.reserve_after.load(std::memory_order_relaxed);
+  return options;
+}
+
 }  // namespace
 
 Scheduling::Scheduling(Shared& shared, const PeerLink& peers, Options options, Out out)
@@ -19,7 +28,8 @@ Scheduling::Scheduling(Shared& shared, const PeerLink& peers, Options options, O
       options_(std::move(options)),
       out_(std::move(out)),
       free_(options_.total),
-      ready_(options_.capacity, costs_, options_.ready) {}
+      limits_read_(shared.limits.changes.load(std::memory_order_acquire)),
+      ready_(costs_, ReadyOptions(shared.limits)) {}
 
 void Scheduling::Handle(std::span<In> batch, Instant now) {
   if (!kept_.empty()) std::swap(kept_, finished_);
@@ -188,6 +198,7 @@ void Scheduling::Tick(Instant now) {
   for (std::size_t kind = 0; kind < kResourceKinds; ++kind) {
     shared_.gauges.free[kind].store(free_.amount[kind], std::memory_order_relaxed);
   }
+  if (shared_.limits.changes.load(std::memory_order_acquire) != limits_read_) ReadLimits();
   if (shared_.tenants.changes() != weights_read_) ReadWeights();
   if (!kept_.empty()) std::swap(kept_, finished_);
   if (!kept_spilled_.empty()) SpillKept(now);
@@ -200,6 +211,11 @@ void Scheduling::Tick(Instant now) {
   }
   Dispatch(now);
   EmitAll(now);
+}
+
+void Scheduling::ReadLimits() {
+  limits_read_ = shared_.limits.changes.load(std::memory_order_acquire);
+  ready_.Apply(ReadyOptions(shared_.limits));
 }
 
 void Scheduling::ReadWeights() {

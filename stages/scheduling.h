@@ -29,8 +29,6 @@ class Scheduling {
   struct Options {
     Resources total;
     ResourceNames names;
-    std::size_t capacity = 65536;
-    ReadySet::Options ready;
   };
 
   Scheduling(Shared& shared, const PeerLink& peers, Options options, Out out);
@@ -64,6 +62,7 @@ class Scheduling {
   void Place(TaskPtr task, TaskId nested_in, Instant now);
   void TakeBack(const Task& task);
   void Dispatch(Instant now);
+  void ReadLimits();
   void ReadWeights();
   void EmitAll(Instant now);
 
@@ -79,6 +78,7 @@ class Scheduling {
   HashMap<TaskId, InPlace> in_place_;  // by the blocked task
   CostModel costs_;
   std::uint32_t weights_read_ = 0;  // changes of the tenants that are in effect here
+  std::uint32_t limits_read_;       // and of the limits
   ReadySet ready_;
   HashMap<TaskId, Task*> held_;  // what is in the ready set, for cancel and for running in place
   std::vector<Placed> placed_;

@@ -96,8 +96,8 @@ void Submission::OnSubmit(Received&& received, const wire::FrameView& frame, Ins
   group.exceeds_credit = received.exceeds_credit;
   group.arrived = received.arrived;
   group.frame = std::move(received.frame);
-  if (again) AnswerRepeats(group);
-  if (group.left() > 0) Admit(group, now);
+  if (again && MayRepeat(group)) AnswerRepeats(group);
+  if (group.left() > 0 && group.refusal == Reason::kNone) Admit(group, now);
 }
 
 // Judges the group, takes places for what load allows, and decodes that much.
@@ -145,13 +145,22 @@ Reason Submission::Judge(Group& group, Instant now) const {
   return Reason::kNone;
 }
 
+// The ids of children follow from what they are, so their frame has to be whole.
+bool Submission::MayRepeat(Group& group) {
+  return !group.children() || ((group.connection & kTaskConnection) != 0 && Verify(group));
+}
+
 // What was accepted before is not judged again: a refusal would say that it did not run. Of a frame
 // that was taken in part, these are the first.
 void Submission::AnswerRepeats(Group& group) {
   MutexLock lock(shared_.table.mutex());
   const Session* session = shared_.table.FindSession(group.session);
-  if (session == nullptr) return;
-  for (; group.left() > 0 && IsKnown(group, group.IdOf(group.next), *session); ++group.next) {
+  if (session != nullptr) SkipRepeats(group, *session);
+}
+
+void Submission::SkipRepeats(Group& group, const Session& session) {
+  for (; group.left() > 0; ++group.next) {
+    if (!IsKnown(group, IdOf(shared_, group, group.next), session)) break;
     tally_.repeated.Add(1);
     RepeatVerdict(group, 0);
   }
@@ -201,21 +210,24 @@ void Submission::GivePlacesBack(Group& group, std::uint32_t keep, Reason reason)
   group.refusal = reason;
 }
 
-// Verifies the frame and builds the admitted tasks. What is malformed is refused whole.
-void Submission::Decode(Group& group) {
+// What is malformed is refused whole.
+bool Submission::Verify(Group& group) {
+  if (group.decoded) return true;
   const Limits& bounds = shared_.limits;
   const wire::SubmitLimits limits{
       .deps_per_task = bounds.deps_per_task.load(std::memory_order_relaxed),
       .inline_value = bounds.inline_value.load(std::memory_order_relaxed)};
-  if (!group.decoded) {
-    const wire::SubmitError error = wire::DecodeSubmit(group.parts, limits, group.view);
-    if (error.reason != Reason::kNone) {
-      answers_.Error(group.connection, group.parts.header.correlation, error.reason, error.message);
-      GivePlacesBack(group, 0, error.reason);
-      return;
-    }
-    group.decoded = true;
-  }
+  const wire::SubmitError error = wire::DecodeSubmit(group.parts, limits, group.view);
+  group.decoded = error.reason == Reason::kNone;
+  if (group.decoded) return true;
+  answers_.Error(group.connection, group.parts.header.correlation, error.reason, error.message);
+  GivePlacesBack(group, 0, error.reason);
+  return false;
+}
+
+// Verifies the frame and builds the admitted tasks.
+void Submission::Decode(Group& group) {
+  if (!Verify(group)) return;
   group.tasks.reserve(group.admitted);
   for (std::uint32_t i = 0; i < group.admitted; ++i) {
     Reason reason = Reason::kNone;

@@ -114,9 +114,12 @@ class Submission {
   // The verdict, from the fixed part (submission.cc).
   void Admit(Group& group, Instant now);
   [[nodiscard]] Reason Judge(Group& group, Instant now) const;
+  [[nodiscard]] bool MayRepeat(Group& group);
   void AnswerRepeats(Group& group);
+  void SkipRepeats(Group& group, const Session& session) REQUIRES(shared_.table.mutex());
   void TakePlaces(Group& group, Instant now);
   void GivePlacesBack(Group& group, std::uint32_t keep, Reason reason);
+  [[nodiscard]] bool Verify(Group& group);
   void Decode(Group& group);
 
   // The recording, under the table's lock (submission_accept.cc).
@@ -138,6 +141,7 @@ class Submission {
              Record* parent, Instant now) REQUIRES(shared_.table.mutex());
   void Conclude(Group& group, Instant now);
   void RetryWaiting(Instant now);
+  [[nodiscard]] static bool GoesOn(const Group& group, const Record* parent);
   [[nodiscard]] bool MayWaitOn(const Group& group, Instant now, Reason& refusal);
   void TakeReserve(Group& group, Instant now);
 

@@ -67,7 +67,7 @@ void Submission::Drop(Accepted&& event) {
 
 void Submission::Accept(Group& group, Instant now) {
   Session* session = shared_.table.FindSession(group.session);
-  if (session == nullptr || session->ended) return GivePlacesBack(group, 0, Reason::kBadRequest);
+  if (session == nullptr || session->ended) return GivePlacesBack(group, 0, Reason::kSessionEnded);
   const Limits& limits = shared_.limits;
   if (!group.children() &&
       (session->unfetched >= limits.unfetched_per_session.load(std::memory_order_relaxed) ||
@@ -112,6 +112,8 @@ void Submission::Accept(Group& group, Instant now) {
     }
   }
   group.next += group.admitted;
+  // Among what a parent spawns again there may be something new; what follows it needs no room.
+  if (group.children() && group.view.child.attempt > 1) SkipRepeats(group, *session);
 }
 
 // The record of those of the group that are new; false if the journal has no room for it.
@@ -145,12 +147,19 @@ std::string_view Submission::ShapeName(const Group& group) const {
   return shape == nullptr ? std::string_view() : std::string_view(shape->name);
 }
 
+// Whether the run that spawns is not over. What an earlier run would still spawn has nobody, and
+// would take the room of what the parent spawns now.
+bool Submission::GoesOn(const Group& group, const Record* parent) {
+  return parent != nullptr && parent->open() &&
+         parent->attempt.load(std::memory_order_relaxed) <= group.view.child.attempt;
+}
+
 // The root that the group's tasks join; none when each is a root of its own.
 Reason Submission::FindRoot(Group& group, Record*& parent, RootPtr& root) {
   if (group.children()) {
     if (!group.decoded) return group.refusal;
     parent = shared_.table.Find(group.view.child.parent);
-    if (parent == nullptr || !parent->open()) return Reason::kUnknownRoot;
+    if (!GoesOn(group, parent)) return Reason::kUnknownRoot;
     if (parent->depth >= shared_.limits.nesting_depth.load(std::memory_order_relaxed)) {
       return Reason::kNestingDepth;
     }
@@ -184,7 +193,11 @@ bool Submission::IsRepeat(Group& group, const Task& task, const Session& session
 }
 
 void Submission::RepeatVerdict(Group& group, std::uint32_t i) {
-  const bool kept = shared_.table.Find(group.IdOf(group.next + i)) != nullptr;
+  Record* record = shared_.table.Find(IdOf(shared_, group, group.next + i));
+  const bool kept = record != nullptr;
+  if (kept && group.children()) {
+    record->spawned_in = std::max(record->spawned_in, group.view.child.attempt);
+  }
   group.AddVerdict(kept ? wire::VerdictStatus::kAcceptedEarlier : wire::VerdictStatus::kSettled,
                    kept ? Reason::kNone : Reason::kSettled, 1);
 }
@@ -219,6 +232,7 @@ void Submission::Enter(Group& group, std::uint32_t i, TaskPtr task, Session& ses
   if (parent != nullptr) {
     task->parent = parent->id;
     record.depth = task->depth = static_cast<std::uint8_t>(parent->depth + 1);
+    record.spawned_in = group.view.child.attempt;
   } else {
     session.seen.Mark(task->id.seq);
   }
@@ -294,9 +308,8 @@ void Submission::RetryWaiting(Instant now) {
 bool Submission::MayWaitOn(const Group& group, Instant now, Reason& refusal) {
   MutexLock lock(shared_.table.mutex());
   const Record* parent = shared_.table.Find(group.view.child.parent);
-  const bool goes_on = parent != nullptr && parent->open();
-  refusal =
-      !goes_on ? Reason::kUnknownRoot : (now < group.deadline ? Reason::kNone : Reason::kExpired);
+  refusal = !GoesOn(group, parent) ? Reason::kUnknownRoot
+                                   : (now < group.deadline ? Reason::kNone : Reason::kExpired);
   return refusal == Reason::kNone;
 }
 

@@ -21,7 +21,7 @@ wire::Verdict Refused(wire::Verdict verdict, Reason reason) {
 
 // What neither a put nor a new root may come past.
 Reason Submission::MayAdd(const Session* session, Level level) {
-  if (session == nullptr || session->ended) return Reason::kBadRequest;
+  if (session == nullptr || session->ended) return Reason::kSessionEnded;
   if (shared_.signals.draining.load(std::memory_order_relaxed)) return Reason::kDraining;
   const Limits& limits = shared_.limits;
   const bool too_durable =

@@ -40,8 +40,9 @@ struct ExecutionTally {
 
 struct PublicationTally {
   std::array<flow::Counter, kFates> ended;
-  ByReason unsuccessful;  // why, of those that were not done or forwarded
-  flow::Counter late;     // a different outcome after the first, dropped
+  ByReason unsuccessful;    // why, of those that were not done or forwarded
+  flow::Counter late;       // cancels and expiries that another outcome was before, dropped
+  flow::Counter unmatched;  // children of earlier runs that their parent's last run did not spawn
 };
 
 struct TallyShards {

@@ -89,7 +89,10 @@ std::string Tasks(const Json& figures) {
   std::string text = Counts(*tasks, {"accepted", "parked", "retried"});
   const Json* ended = Find(*tasks, {"ended"});
   if (ended == nullptr) return text;
-  return text + "; " + Counts(*ended, {"done", "failed", "cancelled", "expired", "forwarded"});
+  text += "; " + Counts(*ended, {"done", "failed", "cancelled", "expired", "forwarded"});
+  const double late = NumberAt(*tasks, {"late_outcomes"}).value_or(0);
+  if (late > 0) text += Format("; {} cancels or expiries too late", FormatAmount(late));
+  return text;
 }
 
 std::string Process(const Json& figures) {

@@ -71,42 +71,50 @@ std::vector<Ticket> Submitter::Next() {
 }
 
 std::vector<std::size_t> Submitter::Open(std::span<const client::Future> futures,
-                                         std::vector<Ticket>& tickets) const {
+                                         std::vector<Ticket>& tickets) {
   std::vector<std::size_t> open;
   for (std::size_t i = 0; i < futures.size(); ++i) {
     Ticket& ticket = tickets[i];
     if (ticket.failure.has_value() || (ticket.accepted && !plan_.wait)) continue;
     ticket.id = futures[i].id();  // a retry has changed it
-    const bool ready = futures[i].ready();
-    if (ready && futures[i].failure() != nullptr) ticket.failure = *futures[i].failure();
-    if (!ready) open.push_back(i);
+    if (futures[i].failure() != nullptr) {
+      ticket.failure = *futures[i].failure();
+    } else if (!plan_.wait && futures[i].accepted()) {
+      ticket.accepted = true;
+      accepted_.push_back(ticket.id);
+    } else if (!futures[i].ready()) {
+      open.push_back(i);
+    }
   }
   return open;
 }
 
-// The library tells of a refusal, and of nothing else before the end: whether a task was accepted,
-// the node is asked.
 void Submitter::AwaitVerdicts(std::span<const client::Future> futures,
                               std::vector<Ticket>& tickets) {
-  for (;;) {
-    std::vector<std::size_t> open = Open(futures, tickets);
-    const client::Status asked = patience_.over() ? client::Status() : LookUp(open, tickets);
+  std::vector<std::size_t> open;
+  std::optional<Failure> problem;
+  for (std::size_t before = futures.size();; before = open.size()) {
+    const auto most = static_cast<std::uint32_t>(futures.size() - given_up_);
+    const auto told =
+        client_.WaitAccepted(futures, most, std::min(Interrupt::kLook, patience_.left()));
+    if (!told.ok()) problem = told.error();
     GiveUp(futures, tickets);
     open = Open(futures, tickets);
     if (open.empty()) return;
-    if (asked.ok() && !patience_.over() && !interrupt_.Pause(kLookAgain)) continue;
-    for (const std::size_t i : open) {
-      tickets[i].failure = asked.ok() ? OutOfTime(tickets[i]) : asked.error();
-      abandoned_.push_back(tickets[i].id);
-    }
-    return;
+    if (problem.has_value() || patience_.over() || interrupt_.requested()) break;
+    // Those that were given up count, too, if the node hears of them after all.
+    if (open.size() == before && !told.value().timed_out) interrupt_.Pause(kLookAgain);
+  }
+  for (const std::size_t i : open) {
+    tickets[i].failure = problem.has_value() ? *problem : OutOfTime(tickets[i]);
+    abandoned_.push_back(tickets[i].id);
   }
 }
 
 // What the node does not have by now was refused, or waits here for leave to be sent.
 void Submitter::GiveUp(std::span<const client::Future> futures, std::vector<Ticket>& tickets) {
   if (plan_.retries > 0 || gave_up_) return;
-  const std::vector<std::size_t> open = Open(futures, tickets);
+  std::vector<std::size_t> open = Open(futures, tickets);
   const auto shed = std::find_if(tickets.begin(), tickets.end(), [](const Ticket& ticket) {
     return ticket.failure.has_value() && ticket.failure->kind == FailureKind::kShed;
   });
@@ -115,9 +123,10 @@ void Submitter::GiveUp(std::span<const client::Future> futures, std::vector<Tick
   Failure failure = *shed->failure;
   failure.message = Format("not sent, because the node refused others of these tasks for now ({})",
                            ToString(failure.reason));
-  if (!LookUp(open, tickets).ok()) return;
+  if (!AwaitWhatWasSent()) return;
+  open = Open(futures, tickets);
   for (const std::size_t i : open) {
-    if (tickets[i].accepted) continue;
+    if (futures[i].accepted()) continue;
     // It may be sent in this very moment: then it is cancelled as soon as it is accepted.
     if (!client_.Cancel(futures[i]).ok()) continue;
     tickets[i].failure = failure;
@@ -125,38 +134,11 @@ void Submitter::GiveUp(std::span<const client::Future> futures, std::vector<Tick
   }
 }
 
-// Marks those that the node has.
-client::Status Submitter::LookUp(const std::vector<std::size_t>& open,
-                                 std::vector<Ticket>& tickets) {
-  if (open.empty()) return {};
-  std::vector<TaskId> ids;
-  for (const std::size_t i : open) ids.push_back(tickets[i].id);
-  const auto statuses = client_.StatusOf(ids);
-  if (!statuses.ok()) return statuses.error();
-  std::vector<std::size_t> found;
-  for (std::size_t i = 0; i < std::min(open.size(), statuses.value().size()); ++i) {
-    if (statuses.value()[i].state != wire::TaskState::kUnknown) found.push_back(open[i]);
-  }
-  if (!found.empty() && plan_.options.level != Level::kNone) {
-    if (client::Status durable = AwaitDurable(); !durable.ok()) return durable;
-  }
-  for (const std::size_t i : found) {
-    tickets[i].accepted = true;
-    if (!plan_.wait) accepted_.push_back(tickets[i].id);
-  }
-  return {};
-}
-
-// The node knows a task before it is on disk. The journal is written in order: when a value that
-// was put after it is durable, so is the task.
-client::Status Submitter::AwaitDurable() {
+// The node gives its verdicts in the order in which it was asked: once it has one on a value that
+// was put now, it has one on each task that was sent before. True: it has.
+bool Submitter::AwaitWhatWasSent() {
   const client::Future mark = client_.Put({}, {.level = plan_.options.level});
-  const auto ready = client_.Wait({&mark, 1}, 1, patience_.left());
-  if (!ready.ok()) return ready.error();
-  if (mark.ready() && mark.failure() == nullptr) return {};
-  const std::string why = mark.ready() ? mark.failure()->message : "there was not enough time";
-  return Failure{.kind = FailureKind::kOutcomeUnknown,
-                 .message = "the node has the task, but did not say that it is durable: " + why};
+  return client_.WaitAccepted({&mark, 1}, 1, patience_.left()).ok() && mark.ready();
 }
 
 void Submitter::AwaitResults(std::span<const client::Future> futures,

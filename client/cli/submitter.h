@@ -58,13 +58,12 @@ class Submitter {
  private:
   void AwaitVerdicts(std::span<const client::Future> futures, std::vector<Ticket>& tickets);
   void AwaitResults(std::span<const client::Future> futures, std::vector<Ticket>& tickets);
-  // The tasks whose fate is not known yet; those that were refused get their failure.
+  // The tasks whose fate is not known yet; those that were refused get their failure, and those
+  // that are not waited for are done with when they were accepted.
   [[nodiscard]] std::vector<std::size_t> Open(std::span<const client::Future> futures,
-                                              std::vector<Ticket>& tickets) const;
+                                              std::vector<Ticket>& tickets);
   void GiveUp(std::span<const client::Future> futures, std::vector<Ticket>& tickets);
-  [[nodiscard]] client::Status LookUp(const std::vector<std::size_t>& open,
-                                      std::vector<Ticket>& tickets);
-  [[nodiscard]] client::Status AwaitDurable();
+  [[nodiscard]] bool AwaitWhatWasSent();
   [[nodiscard]] client::Failure OutOfTime(const Ticket& ticket) const;
   std::uint64_t Cancel(std::vector<TaskId>& tasks);
   void Collect(const client::Future& future, Ticket& ticket);

@@ -188,6 +188,18 @@ Result<Ready> Client::Wait(std::span<const Future> futures, std::uint32_t needed
   return AwaitReady(*driver_, states, static_cast<std::uint32_t>(wanted), until);
 }
 
+Result<Ready> Client::WaitAccepted(std::span<const Future> futures, std::uint32_t needed,
+                                   Nanos timeout) {
+  const Instant until = After(driver_->Now(), std::max(Nanos(0), timeout));
+  std::vector<TaskState*> states;
+  for (const Future& future : futures) {
+    if (!future.valid()) return NoFuture();
+    states.push_back(future.state_);
+  }
+  const std::size_t wanted = std::min<std::size_t>(needed, futures.size());
+  return AwaitVerdicts(*driver_, states, static_cast<std::uint32_t>(wanted), until);
+}
+
 Result<wire::Cancelled> Client::Cancel(const Future& future) {
   if (!future.valid()) return NoFuture();
   {

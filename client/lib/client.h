@@ -103,6 +103,12 @@ class Client {
   // Until `needed` are ready (as many as there are at most), or the time is over.
   [[nodiscard]] Result<Ready> Wait(std::span<const Future> futures, std::uint32_t needed,
                                    Nanos timeout);
+  // Until `needed` of them have been accepted by the node, at the level that they asked for, or
+  // have failed; or the time is over. From then on an accepted task ends exactly once, whatever
+  // becomes of this client. `ready`: which have a verdict; accepted() and failure() of the future
+  // tell which one.
+  [[nodiscard]] Result<Ready> WaitAccepted(std::span<const Future> futures, std::uint32_t needed,
+                                           Nanos timeout);
   // Down to all that the task has spawned. `count` were asked to stop.
   Result<wire::Cancelled> Cancel(const Future& future);
 

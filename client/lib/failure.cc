@@ -60,7 +60,8 @@ FailureKind KindOf(Reason reason) {
     case Reason::kQuotaExceeded:
     case Reason::kOutOfStore:
     case Reason::kDrained:
-    case Reason::kParkTimeout: return FailureKind::kTaskFailed;
+    case Reason::kParkTimeout:
+    case Reason::kNoWorker: return FailureKind::kTaskFailed;
     default: return FailureKind::kRefused;  // also those that this build does not know
   }
 }

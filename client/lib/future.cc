@@ -9,6 +9,13 @@ TaskId Future::id() const {
   return {state_->session_id.load(std::memory_order_relaxed), SeqOf(*state_)};
 }
 
+bool Future::accepted() const {
+  if (state_ == nullptr) return false;
+  MutexLock lock(state_->session->driver()->mutex());
+  const Phase phase = state_->Look();
+  return state_->accepted || phase == Phase::kAtNode || phase == Phase::kHere;
+}
+
 bool Future::ready() const {
   return state_ != nullptr && state_->Look() != Phase::kPending;
 }

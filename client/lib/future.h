@@ -38,6 +38,10 @@ class Future {
   [[nodiscard]] TaskId id() const;
   [[nodiscard]] ObjectId object(std::uint32_t index = 0) const { return {id(), index}; }
 
+  // The node has accepted it, at the level that it was submitted with (at `sync` it is on the disk
+  // by then), as far as this client has heard; Client::WaitAccepted waits for it. A task whose
+  // argument is refused after that, and tried again, is submitted again as well.
+  [[nodiscard]] bool accepted() const;
   // It has ended, well or badly, as far as this client has heard. One atomic load.
   [[nodiscard]] bool ready() const;
   // After ready(): it ended well and its value is here. One without push, or with a value that

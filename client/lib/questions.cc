@@ -88,8 +88,9 @@ Failure NoCredit() {
           .reason = Reason::kInFlight,
           .retry_after = kSoon,
           .message =
-              "the node gives this client no credit for more tasks of this class now; they "
-              "were not sent"};
+              Format("the node gives this client no credit for more tasks of this class now; they "
+                     "were not sent, try again after {} ms",
+                     std::chrono::ceil<std::chrono::milliseconds>(kSoon).count())};
 }
 
 Result<Value> AskForValue(Driver& driver, ObjectId object, Instant until) {
@@ -99,6 +100,13 @@ Result<Value> AskForValue(Driver& driver, ObjectId object, Instant until) {
   const Status asked = AskNode(driver, request, get, After(until, kAnswerGrace));
   if (!asked.ok()) return asked.error();
   return std::move(request.value);
+}
+
+// Those of this session that have ended as far as this client has heard.
+static void MarkKnown(Driver& driver, std::span<const ObjectId> objects, std::vector<bool>& ready) {
+  MutexLock lock(driver.mutex());
+  const Session& session = driver.session();
+  for (std::size_t i = 0; i < objects.size(); ++i) ready[i] = session.HasEnded(objects[i].task);
 }
 
 Result<Ready> AskWhichAreReady(Driver& driver, std::span<const ObjectId> objects,
@@ -112,11 +120,13 @@ Result<Ready> AskWhichAreReady(Driver& driver, std::span<const ObjectId> objects
   const wire::Wait wait{
       .ids = names, .needed = wanted, .timeout_us = MicrosLeft(until, driver.Now())};
   const Status asked = AskNode(driver, request, wait, After(until, kAnswerGrace));
-  if (!asked.ok()) return asked.error();
+  if (!asked.ok() && asked.error().kind != FailureKind::kTimeout) return asked.error();
   Ready ready{.ready = std::move(request.wait_done.ready),
               .count = 0,
-              .timed_out = request.wait_done.timed_out};
+              .timed_out = !asked.ok() || request.wait_done.timed_out};
   ready.ready.resize(objects.size());
+  // A node that did not answer in time has not said that none is ready: some we know ourselves.
+  if (!asked.ok()) MarkKnown(driver, objects, ready.ready);
   ready.count =
       static_cast<std::uint32_t>(std::count(ready.ready.begin(), ready.ready.end(), true));
   return ready;
@@ -133,6 +143,28 @@ static void AwaitHere(Driver& driver, std::span<TaskState* const> states, std::i
   if (driver.Now() >= until) driver.Turn();
   (void)driver.Await(waiter, until);
   for (TaskState* state : states) Session::Unwatch(*state);
+}
+
+Ready AwaitVerdicts(Driver& driver, std::span<TaskState* const> states, std::uint32_t needed,
+                    Instant until) {
+  Ready ready;
+  const auto count = [&] {
+    ready.ready.clear();
+    for (const TaskState* state : states) ready.ready.push_back(Session::IsDecided(*state));
+    ready.count =
+        static_cast<std::uint32_t>(std::count(ready.ready.begin(), ready.ready.end(), true));
+    return ready.count >= needed;
+  };
+  MutexLock lock(driver.mutex());
+  if (count()) return ready;
+  Waiter waiter(std::int64_t{needed} - ready.count);
+  for (TaskState* state : states) (void)driver.session().WatchVerdict(*state, waiter);
+  driver.Kick(true);
+  if (driver.Now() >= until) driver.Turn();
+  (void)driver.Await(waiter, until);
+  for (TaskState* state : states) Session::Unwatch(*state);
+  ready.timed_out = !count();
+  return ready;
 }
 
 // Results that are pushed are counted here. Of others the node knows more, and is asked about those

@@ -18,6 +18,9 @@ namespace spillgate::client {
 [[nodiscard]] Result<Value> AskForValue(Driver& driver, ObjectId object, Instant until);
 [[nodiscard]] Result<Ready> AskWhichAreReady(Driver& driver, std::span<const ObjectId> objects,
                                              std::uint32_t needed, Instant until);
+// Until so many have been accepted or have failed.
+[[nodiscard]] Ready AwaitVerdicts(Driver& driver, std::span<TaskState* const> states,
+                                  std::uint32_t needed, Instant until);
 [[nodiscard]] Result<Ready> AwaitReady(Driver& driver, std::span<TaskState* const> states,
                                        std::uint32_t needed, Instant until);
 

@@ -229,7 +229,22 @@ bool Session::Watch(TaskState& state, Waiter& waiter, bool wants_value) {
   if (there) return false;
   state.waiter = &waiter;
   state.wants_value = wants_value;
+  state.wants_verdict = false;
   return true;
+}
+
+bool Session::WatchVerdict(TaskState& state, Waiter& waiter) {
+  if (IsDecided(state)) return false;
+  state.waiter = &waiter;
+  state.wants_value = false;
+  state.wants_verdict = true;
+  return true;
+}
+
+bool Session::HasEnded(TaskId task) const {
+  if (task.session != welcome_.session) return false;
+  const TaskState* state = outbox_.FindTask(task.seq);
+  return state != nullptr && !state->pending();
 }
 
 void Session::Fetch(TaskState& state, Instant until) {

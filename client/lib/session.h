@@ -16,6 +16,7 @@
 #include "client/lib/client.h"
 #include "client/lib/outbox.h"
 #include "client/lib/request.h"
+#include "client/lib/unconfirmed.h"
 #include "core/base/hash_map.h"
 
 namespace spillgate::client {
@@ -50,6 +51,13 @@ class Session {
   void StopAwaitingRoom(Waiter& waiter) { std::erase(room_waiters_, &waiter); }
   // `wants_value`: kAtNode is not enough. False: it is so already.
   bool Watch(TaskState& state, Waiter& waiter, bool wants_value);
+  // Until it is accepted, or has failed.
+  bool WatchVerdict(TaskState& state, Waiter& waiter);
+  [[nodiscard]] static bool IsDecided(const TaskState& state) {
+    return state.accepted || !state.pending();
+  }
+  // As far as is known here, of a task of this session.
+  [[nodiscard]] bool HasEnded(TaskId task) const;
   static void Unwatch(TaskState& state) { state.waiter = nullptr; }
   void Fetch(TaskState& state, Instant until);
   void MarkAtNode(TaskState& state);
@@ -185,6 +193,7 @@ class Session {
   HashMap<std::uint32_t, FetchFrame> fetch_frames_;
   Instant fetch_not_before_{};
   std::vector<wire::Range> releases_;
+  Unconfirmed unconfirmed_;
   HashSet<std::uint64_t> detached_;     // dropped; their results are not ours to release
   std::vector<std::uint64_t> closing_;  // roots to close once their tasks have verdicts
 

@@ -28,6 +28,7 @@ void Session::Collect(Instant now, bool idle, wire::OutBuffer& out) {
   control_.Clear();
   const bool company = idle || !out.empty() || releases_.size() >= kManyReleases;
   if (!releases_.empty() && company) WriteReleases(out);
+  if (unconfirmed_.WantsAnswer()) wire::Encode(wire::Ping{}, outbox_.NextCorrelation(), out);
 }
 
 void Session::WriteFetches(Instant now) {
@@ -61,7 +62,9 @@ void Session::WriteReleases(wire::OutBuffer& out) {
       numbers += releases_[next++].count;
     }
     const auto some = std::span<const wire::Range>(releases_).subspan(first, next - first);
-    wire::Encode(wire::Release{.ranges = some}, outbox_.NextCorrelation(), out);
+    const std::uint32_t correlation = outbox_.NextCorrelation();
+    wire::Encode(wire::Release{.ranges = some}, correlation, out);
+    unconfirmed_.Released(correlation, some);
   }
   releases_.clear();
 }
@@ -75,7 +78,9 @@ void Session::WriteCloses() {
       return parcel->open > 0 && (opens || parcel->terms.root == root);
     });
     if (!needed) {
-      wire::Encode(wire::CloseRoot{.seq = root}, outbox_.NextCorrelation(), control_);
+      const std::uint32_t correlation = outbox_.NextCorrelation();
+      wire::Encode(wire::CloseRoot{.seq = root}, correlation, control_);
+      unconfirmed_.Closed(correlation, root);
     }
     return !needed;
   });
@@ -90,6 +95,8 @@ void Session::OnWelcome(const wire::Welcome& welcome, Instant now) {
     FailAll({.kind = FailureKind::kUnavailable,
              .message = "the node does not know this session any more; it did not run"});
     releases_.clear();
+    closing_.clear();
+    unconfirmed_.Clear();
     detached_.clear();
   }
   welcome_ = welcome;
@@ -101,7 +108,8 @@ void Session::OnWelcome(const wire::Welcome& welcome, Instant now) {
   connected_ = true;
 }
 
-// What the old connection was asked and has not answered is asked again.
+// What the old connection was asked and has not answered is asked again, and what it may not have
+// heard is said again.
 void Session::Reconnect(Instant) {
   ++stats_.reconnects;
   outbox_.Connected();
@@ -114,6 +122,7 @@ void Session::Reconnect(Instant) {
   for (const Request* request : requests) control_.Append(request->bytes.view());
   fetches_.clear();
   fetch_frames_.clear();
+  unconfirmed_.TakeAll(releases_, closing_);
   outbox_.tasks().ForEach([&](TaskState& state) {
     const bool cancels = state.cancel_wanted && state.accepted && state.pending();
     if (state.fetching) fetches_.push_back({.seq = SeqOf(state), .until = kNever});

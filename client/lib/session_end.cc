@@ -204,7 +204,6 @@ void Session::FailAll(const Failure& why) {
   control_.Clear();
   fetches_.clear();
   fetch_frames_.clear();
-  closing_.clear();
   LetGoAll();
 }
 

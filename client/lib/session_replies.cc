@@ -30,6 +30,8 @@ bool Session::Wrong(std::string_view what) {
 }
 
 bool Session::OnFrame(const wire::FrameView& frame, Instant now) {
+  const bool answers = frame.header.correlation != 0 && frame.header.type != wire::FrameType::kPing;
+  if (answers) unconfirmed_.Confirm(frame.header.correlation);
   switch (frame.header.type) {
     case wire::FrameType::kVerdicts: return OnVerdicts(frame, now);
     case wire::FrameType::kResults: return OnResults(frame, now);
@@ -114,6 +116,7 @@ bool Session::OnResults(const wire::FrameView& frame, Instant now) {
   for (const wire::ResultHead& head : *heads) {
     const ByteView bytes = wire::BytesOf(frame, head);
     if (head.correlation != 0) {
+      unconfirmed_.Confirm(head.correlation);
       const auto request = requests_.find(head.correlation);
       if (request != requests_.end()) {
         OnRequestResult(*request->second, head, bytes);
@@ -223,7 +226,13 @@ bool Session::OnError(const wire::FrameView& frame, Instant now) {
     problem_ = message;
     return false;
   }
-  const Failure failure{.kind = KindOf(error->reason), .reason = error->reason, .message = message};
+  Failure failure{.kind = KindOf(error->reason), .reason = error->reason, .message = message};
+  if (failure.kind == FailureKind::kShed) {
+    failure.retry_after = kWaiterPause;
+    failure.message +=
+        Format("; try again after {} ms",
+               std::chrono::ceil<std::chrono::milliseconds>(failure.retry_after).count());
+  }
   const auto request = requests_.find(correlation);
   if (request != requests_.end()) {
     Finish(*request->second, failure);

@@ -1,5 +1,6 @@
 // Session: what the node decided on what was submitted, and what is done about it.
 #include <algorithm>
+#include <utility>
 
 #include "client/lib/session.h"
 #include "core/base/format.h"
@@ -17,12 +18,11 @@ bool Passes(Reason reason) {
 }
 
 Failure FailureOf(const wire::Verdict& verdict) {
-  const Nanos after = std::chrono::microseconds(verdict.retry_after_us);
-  Failure failure{.kind = KindOf(verdict.reason),
-                  .reason = verdict.reason,
-                  .stage = verdict.stage,
-                  .retry_after = after};
+  Failure failure{.kind = KindOf(verdict.reason), .reason = verdict.reason, .stage = verdict.stage};
   if (failure.kind == FailureKind::kShed) {
+    // A node that names no time leaves it to us: as long as our own first retry would wait.
+    const Nanos told = std::chrono::microseconds(verdict.retry_after_us);
+    const Nanos after = failure.retry_after = std::max(kLeastPause, told);
     failure.message = Format(
         "the node refused this for now ({}), try again after {} ms; it did "
         "not run",
@@ -51,6 +51,7 @@ bool Session::OnVerdicts(const wire::FrameView& frame, Instant now) {
 }
 
 bool Session::OnVerdict(const wire::Verdict& verdict, Instant now) {
+  unconfirmed_.Confirm(verdict.correlation);
   Parcel* parcel = outbox_.Find(verdict.correlation);
   if (parcel == nullptr) return true;  // given up by now
   const std::uint64_t first = verdict.first_seq - parcel->first_seq;
@@ -87,6 +88,9 @@ bool Session::OnVerdict(const wire::Verdict& verdict, Instant now) {
 
 void Session::OnAccepted(TaskState& state) {
   if (!state.is_task && state.pending()) Succeed(state, Phase::kAtNode);
+  if (state.waiter != nullptr && state.wants_verdict) {
+    Tell(*std::exchange(state.waiter, nullptr));
+  }
   if (state.cancel_wanted && state.pending()) {
     const TaskId id{state.session_id.load(std::memory_order_relaxed), SeqOf(state)};
     wire::Encode(wire::Cancel{.ids = {&id, 1}}, outbox_.NextCorrelation(), control_);

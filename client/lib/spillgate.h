@@ -8,6 +8,9 @@
 //   client::Result<Value> six = g.Get(1s);
 //   if (!six.ok()) std::cerr << six.error().message;
 //
+// A task is the node's, and will end once whatever becomes of us, when it has accepted it:
+// WaitAccepted waits for that, Future::accepted tells. At level `sync` it is on the disk by then.
+//
 // Errors are values: Result<T> is a T or a Failure, whose `kind` says whether it ran (kTaskFailed),
 // did not run (kShed, kRefused), or cannot be known (kOutcomeUnknown). A task runs at least once
 // and has one result: after a lost worker or node it may run again. Units are in the types.

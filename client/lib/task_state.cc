@@ -19,7 +19,7 @@ void StatePool::Free(TaskState* state) {
   state->is_task = state->pushed = true;
   state->keep = state->detached = state->accepted = state->joined = false;
   state->dropped = state->released = state->fetching = state->fetch_wanted = false;
-  state->cancel_wanted = state->wants_value = state->counted = false;
+  state->cancel_wanted = state->wants_value = state->wants_verdict = state->counted = false;
   state->next = free_;
   free_ = state;
   --live_;

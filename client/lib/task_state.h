@@ -58,6 +58,7 @@ struct TaskState {
   bool fetch_wanted = false;   // as soon as it has been accepted
   bool cancel_wanted = false;  // the same
   bool wants_value = false;    // the waiter is not content with kAtNode
+  bool wants_verdict = false;  // the waiter is content with `accepted`
   bool counted = false;        // among the tasks without a result
 
   [[nodiscard]] Phase Look() const { return phase.load(std::memory_order_acquire); }

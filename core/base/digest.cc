@@ -1,23 +1,34 @@
 #include "core/base/digest.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <cstring>
 
 #include "core/base/format.h"
+#include "core/base/hash_bytes.h"
 
 namespace spillgate {
+namespace {
+
+TaskId Step(TaskId state, std::uint64_t size, std::uint64_t word) {
+  const std::array<std::uint64_t, 4> words{state.session, state.seq, size, word};
+  const Hash128 hash = HashWords(words);
+  return {hash.high | kChildBit, hash.low};  // the bit stays: the results of old replays hold it
+}
+
+}  // namespace
 
 // Each step hashes the state so far together with up to eight bytes and their number: 9 to a whole
 // length, which comes first, so that "ab", "c" and "a", "bc" differ.
 void Digest::Add(std::string_view bytes) {
-  constexpr std::uint32_t kLength = 9;
-  state_ = ChildId(state_, kLength, bytes.size());
+  constexpr std::uint64_t kLength = 9;
+  state_ = Step(state_, kLength, bytes.size());
   while (!bytes.empty()) {
     std::uint64_t word = 0;
     const std::size_t some = std::min(bytes.size(), sizeof(word));
     std::memcpy(&word, bytes.data(), some);
-    state_ = ChildId(state_, static_cast<std::uint32_t>(some), word);
+    state_ = Step(state_, some, word);
     bytes.remove_prefix(some);
   }
 }

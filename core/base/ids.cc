@@ -1,18 +1,17 @@
 #include "core/base/ids.h"
 
-#include <xxhash.h>
-
 #include <array>
 #include <charconv>
 
 #include "core/base/format.h"
+#include "core/base/hash_bytes.h"
 
 namespace spillgate {
 
-TaskId ChildId(TaskId parent, std::uint32_t stream, std::uint64_t index) {
-  const std::array<std::uint64_t, 4> words{parent.session, parent.seq, stream, index};
-  const XXH128_hash_t hash = XXH3_128bits(words.data(), sizeof(words));
-  return TaskId{hash.high64 | kChildBit, hash.low64};
+TaskId ChildId(TaskId parent, std::uint32_t stream, std::uint64_t index, std::uint64_t digest) {
+  const std::array<std::uint64_t, 5> words{parent.session, parent.seq, stream, index, digest};
+  const Hash128 hash = HashWords(words);
+  return TaskId{hash.high | kChildBit, hash.low};
 }
 
 std::string ToString(TaskId id) {

@@ -1,9 +1,9 @@
 // Names of things. All are values: copied, compared, hashed, printed.
 //
 // A client numbers what it submits, so a TaskId never depends on a node or on time: {session, seq}.
-// A child's id is derived from its parent, the thread of the parent that spawned it and its
-// position there; a parent that runs again therefore makes the same children. The top bit of
-// `session` tells the two kinds apart.
+// A child's id is derived from its parent, the thread of the parent that spawned it, its position
+// there and what it is; a parent that runs again therefore makes the same children, and where it
+// spawns something else it makes others. The top bit of `session` tells the two kinds apart.
 #pragma once
 
 #include <compare>
@@ -43,8 +43,10 @@ struct ObjectId {
   friend auto operator<=>(const ObjectId&, const ObjectId&) = default;
 };
 
-// H(parent, stream, index): XXH3-128 of the three, with kChildBit set.
-[[nodiscard]] TaskId ChildId(TaskId parent, std::uint32_t stream, std::uint64_t index);
+// H(parent, stream, index, digest): XXH3-128 of the four, with kChildBit set. The digest is of what
+// the child is (schema/child_spec.h).
+[[nodiscard]] TaskId ChildId(TaskId parent, std::uint32_t stream, std::uint64_t index,
+                             std::uint64_t digest);
 
 // As people see it: "4f2a…-17" in hexadecimal session and decimal seq, children in hexadecimal
 // throughout; ParseTaskId is the inverse and answers nothing for what ToString never prints.

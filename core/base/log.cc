@@ -18,7 +18,7 @@ struct Sink {
 };
 
 // The one process-wide object here: a log that had to be passed to every constructor would be one
-// that nobody writes to. Its state is set once, before threads start.
+// that nobody writes to. All but its level is set once, before threads start.
 Sink& TheSink() {
   static Sink sink;
   return sink;
@@ -39,10 +39,14 @@ spdlog::level::level_enum ToSpdlog(Level level) {
 void Configure(Level least, std::string_view format) {
   Sink& sink = TheSink();
   sink.json = format == "json" || (format == "auto" && isatty(STDERR_FILENO) == 0);
-  sink.logger->set_level(ToSpdlog(least));
+  SetLeast(least);
   sink.logger->set_pattern(
       sink.json ? R"({"ts":"%Y-%m-%dT%H:%M:%S.%fZ","level":"%l",%v})" : "%H:%M:%S.%e %^%-5l%$ %v",
       sink.json ? spdlog::pattern_time_type::utc : spdlog::pattern_time_type::local);
+}
+
+void SetLeast(Level least) {
+  TheSink().logger->set_level(ToSpdlog(least));
 }
 
 void Write(Level level, std::string_view area, std::string_view message) {

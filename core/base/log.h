@@ -11,6 +11,8 @@ enum class Level { kDebug, kInfo, kWarn, kError };
 
 // `format` is "auto", "text" or "json". Call once, before the first line.
 void Configure(Level least, std::string_view format);
+// At any time, from any thread.
+void SetLeast(Level least);
 
 void Write(Level level, std::string_view area, std::string_view message);
 

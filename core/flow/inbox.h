@@ -91,12 +91,9 @@ class AnyInbox {
            std::unique_ptr<Controller> controller)
       : credits_(options.capacity, options.capacity_bytes),
         back_capacity_(options.back_capacity),
-        controller_(std::move(controller)),
         name_(std::move(name)),
         shard_(shard) {
-    ControllerState state;
-    controller_->Snapshot(state);
-    controller_name_ = state.name;
+    Use(std::move(controller));
   }
   virtual ~AnyInbox() = default;
   AnyInbox(const AnyInbox&) = delete;
@@ -105,8 +102,22 @@ class AnyInbox {
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] std::uint32_t shard() const { return shard_; }
   [[nodiscard]] Credits& credits() { return credits_; }
-  [[nodiscard]] Controller& controller() { return *controller_; }
-  [[nodiscard]] std::string_view controller_name() const { return controller_name_; }
+  // Whoever asks for it again later may get another one; each that was in use lives on.
+  [[nodiscard]] Controller& controller() const {
+    return *controller_.load(std::memory_order_acquire);
+  }
+  [[nodiscard]] std::string_view controller_name() const { return NameOf(controller()); }
+  // From the next event on, while the stage runs; one thread at a time. One of that name that was
+  // in use before is taken up again.
+  void Use(std::unique_ptr<Controller> controller) {
+    const auto same = [&](const auto& each) { return NameOf(*each) == NameOf(*controller); };
+    auto found = std::find_if(controllers_.begin(), controllers_.end(), same);
+    if (found == controllers_.end()) {
+      controllers_.push_back(std::move(controller));
+      found = controllers_.end() - 1;
+    }
+    controller_.store(found->get(), std::memory_order_release);
+  }
   [[nodiscard]] StageStats& stats() { return stats_; }
   [[nodiscard]] const StageStats& stats() const { return stats_; }
   [[nodiscard]] virtual std::size_t queued() const = 0;   // forward events not yet taken
@@ -160,15 +171,20 @@ class AnyInbox {
   Runnable* runnable_ = nullptr;
 
  private:
+  static std::string_view NameOf(const Controller& controller) {
+    ControllerState state;
+    controller.Snapshot(state);
+    return state.name;
+  }
   void PublishController() {
     ControllerState state;
-    controller_->Snapshot(state);
+    controller().Snapshot(state);
     stats_.admits_up_to.store(state.limit, std::memory_order_relaxed);
     stats_.retry_after_ns.store(state.retry_after.count(), std::memory_order_relaxed);
   }
 
-  std::unique_ptr<Controller> controller_;
-  std::string_view controller_name_;
+  std::vector<std::unique_ptr<Controller>> controllers_;  // each name once, so there are few
+  std::atomic<Controller*> controller_{nullptr};
   StageStats stats_;
   ArrivalMarks marks_;
   std::atomic<Runnable*> short_of_room_{nullptr};

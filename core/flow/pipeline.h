@@ -71,6 +71,7 @@ class StageRunner final : public Runnable {
 
   [[nodiscard]] S& stage() { return *stage_; }
   void set_batch(std::size_t batch) { batch_limit_.store(batch, std::memory_order_relaxed); }
+  [[nodiscard]] std::size_t batch() const { return batch_limit_.load(std::memory_order_relaxed); }
 
  private:
   void Account(const std::array<std::uint64_t, kMaxClasses>& before, Nanos busy, Instant now) {

@@ -28,7 +28,7 @@ bool Runnable::OnOwnThread() const {
 }
 
 Pool::Pool(std::string name, const Clock& clock, PoolOptions options)
-    : name_(std::move(name)), clock_(clock), options_(options) {
+    : name_(std::move(name)), clock_(clock), options_(options), poll_ns_(options.poll.count()) {
   for (std::uint32_t i = 0; i < std::max(1U, options_.threads); ++i) {
     wakes_.push_back(std::make_unique<Wake>());
   }
@@ -130,10 +130,10 @@ void Pool::ThreadMain(std::size_t index) {
   Instant poll_until = clock_.Now();
   while (!stop_.load(std::memory_order_relaxed)) {
     if (Turn(kThreadBudget) > 0) {
-      if (options_.poll > Nanos(0)) poll_until = clock_.Now() + options_.poll;
+      if (poll() > Nanos(0)) poll_until = clock_.Now() + poll();
       continue;
     }
-    if (options_.poll > Nanos(0) && clock_.Now() < poll_until) {
+    if (poll() > Nanos(0) && clock_.Now() < poll_until) {
       sched_yield();
       continue;
     }

@@ -40,6 +40,10 @@ class Pool {
   // run, ticking stages when a tick is due. Answers the number of batches run.
   std::size_t Turn(std::size_t budget);
 
+  // Any thread, at any time.
+  void SetPoll(Nanos poll) { poll_ns_.store(poll.count(), std::memory_order_relaxed); }
+  [[nodiscard]] Nanos poll() const { return Nanos(poll_ns_.load(std::memory_order_relaxed)); }
+
   // How long the driving loop may block now: 0 if there is work, a tick if anything is occupied,
   // else kNever.
   [[nodiscard]] Nanos MayBlock() const;
@@ -81,6 +85,7 @@ class Pool {
   std::atomic<bool> stop_{false};
   std::atomic<std::int64_t> next_tick_ns_{0};
   std::atomic<std::uint64_t> busy_ns_{0};
+  std::atomic<std::int64_t> poll_ns_;
   bool step_only_ = false;
 };
 

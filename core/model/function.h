@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "core/base/ids.h"
@@ -23,9 +24,10 @@ struct Function {
   Host host = Host::kInline;
   Resources shape;               // what one run holds unless the submission names a shape
   std::uint32_t slot_limit = 0;  // runs at the same time; 0 is "as many as fit"
-  std::uint8_t max_retries = 3;  // after the death of its worker
-  const void* entry = nullptr;   // the host's own handle; no stage looks inside
-  std::uint32_t library = 0;     // index of the library it came from
+  // After the death of its worker; nothing: as often as the node's config says.
+  std::optional<std::uint8_t> max_retries;
+  const void* entry = nullptr;  // the host's own handle; no stage looks inside
+  std::uint32_t library = 0;    // index of the library it came from
 };
 
 }  // namespace spillgate

@@ -27,8 +27,7 @@ std::uint8_t DueQueue(Instant deadline, Instant now) {
 
 }  // namespace
 
-ReadySet::ReadySet(std::size_t capacity, const CostModel& costs, const Options& options)
-    : capacity_(capacity), costs_(costs) {
+ReadySet::ReadySet(const CostModel& costs, const Options& options) : costs_(costs) {
   Apply(options);
   groups_.reserve(1024);
   further_bundles_.reserve(1024);
@@ -55,7 +54,7 @@ void ReadySet::SetWeight(TenantId tenant, std::uint32_t weight) {
 }
 
 void ReadySet::Push(TaskPtr owned, Instant now) {
-  SG_CHECK(size_ < capacity_ && !Holds(*owned));
+  SG_CHECK(!Holds(*owned));
   Task& task = *owned.release();
   Root& root = *task.root;
   Flow& flow = FlowOf(root);

@@ -55,8 +55,8 @@ class ReadySet {
     bool room_kept = false;  // nothing that it needs is given to others behind it
   };
 
-  // Holds `capacity` tasks: whoever pushes has reserved the place. `costs` outlives the set.
-  ReadySet(std::size_t capacity, const CostModel& costs, const Options& options);
+  // Has no bound of its own: whoever pushes has reserved the place. `costs` outlives the set.
+  ReadySet(const CostModel& costs, const Options& options);
   ~ReadySet();
   ReadySet(const ReadySet&) = delete;
   ReadySet& operator=(const ReadySet&) = delete;
@@ -148,7 +148,6 @@ class ReadySet {
   void Pass(Task& task, Instant now);
   [[nodiscard]] TaskPtr Take(const Found& found);
 
-  const std::size_t capacity_;
   const CostModel& costs_;
   Options options_;
   ready::ClassShares shares_;

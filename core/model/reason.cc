@@ -24,6 +24,7 @@ std::string_view ToString(Reason reason) {
     case Reason::kNestingDepth: return "nesting_depth";
     case Reason::kFunctionBroken: return "function_broken";
     case Reason::kSettled: return "settled";
+    case Reason::kSessionEnded: return "session_ended";
     case Reason::kTaskError: return "task_error";
     case Reason::kWorkerDied: return "worker_died";
     case Reason::kPoison: return "poison";
@@ -40,6 +41,7 @@ std::string_view ToString(Reason reason) {
     case Reason::kLost: return "lost";
     case Reason::kDrained: return "drained";
     case Reason::kParkTimeout: return "park_timeout";
+    case Reason::kNoWorker: return "no_worker";
     case Reason::kBadRequest: return "bad_request";
     case Reason::kUnsupported: return "unsupported";
     case Reason::kUnauthenticated: return "unauthenticated";

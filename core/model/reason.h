@@ -29,6 +29,7 @@ enum class Reason : std::uint16_t {
   kNestingDepth = 16,
   kFunctionBroken = 17,  // its breaker is open: it killed too many workers
   kSettled = 18,         // the id ran, ended and was let go of
+  kSessionEnded = 19,    // its session has ended, or is not known any more
   // An accepted task did not succeed.
   kTaskError = 32,   // the function itself reported a failure
   kWorkerDied = 33,  // retries are used up
@@ -46,6 +47,7 @@ enum class Reason : std::uint16_t {
   kLost = 45,           // accepted, but beyond the loss bound of its level
   kDrained = 46,        // the node stopped before it could run
   kParkTimeout = 47,    // waited in the park for longer than its time to live
+  kNoWorker = 48,       // no worker process could be started to run it
   // A request other than a submission could not be served.
   kBadRequest = 64,
   kUnsupported = 65,

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "core/base/clock.h"
+#include "core/model/reason.h"
 #include "core/model/task.h"
 
 namespace spillgate {
@@ -15,14 +16,15 @@ namespace spillgate {
 enum class RunEnd : std::uint8_t {
   kEnded,       // the task's outcome is set
   kHostDied,    // the worker died under it: it may be run again; `detail` says how it died
-  kTurnedAway,  // no thread or worker could take it; it has not run
+  kTurnedAway,  // no thread or worker could take it; it has not run; `why` and `detail` tell more
 };
 
 struct RunReport {
   TaskPtr task;
   RunEnd end = RunEnd::kEnded;
-  Nanos wall{0};       // from start to end
-  std::string detail;  // cause of death and the last lines of stderr; empty if it ended
+  Nanos wall{0};               // from start to end
+  std::string detail;          // cause of death and the last lines of stderr; empty if it ended
+  Reason why = Reason::kNone;  // kTurnedAway: kDrained or kNoWorker
 };
 
 // What a running task tells the node about itself.

@@ -1,11 +1,13 @@
-// Bounds that a config reload may change under load. Any thread; each is read when it is needed, so
-// a change takes effect with the next task.
+// Bounds and paces that a config reload may change under load. Any thread; each is read when it is
+// needed, so a change takes effect with the next task. Who keeps a copy looks at `changes` first.
 #pragma once
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 
+#include "core/base/clock.h"
 #include "core/model/class.h"
 
 namespace spillgate {
@@ -23,6 +25,25 @@ struct Limits {
   std::atomic<std::uint64_t> open_roots{65536};
   std::atomic<std::uint8_t> level_max{2};  // the most durable Level that may be asked for
   std::array<std::atomic<std::int64_t>, kClasses> default_deadline_ns{};  // by class; 0: none
+
+  // The park.
+  std::atomic<std::uint64_t> park{32768};
+  std::atomic<std::uint64_t> park_bytes{64 << 20};
+  std::atomic<Nanos> park_ttl{std::chrono::hours(1)};
+
+  // The ready set: percent of the slot time, by class, and when room is kept for what does not fit.
+  std::array<std::atomic<std::uint32_t>, kClasses> shares{};
+  std::atomic<Nanos> reserve_after{std::chrono::milliseconds(100)};
+
+  // After the death of a worker. Pauses double a death, with full jitter; the budget is retries as
+  // a part of all runs, beyond the first hundred.
+  std::atomic<std::uint8_t> max_retries{3};
+  std::atomic<std::uint8_t> poison_deaths{3};
+  std::atomic<Nanos> retry_backoff{std::chrono::milliseconds(50)};
+  std::atomic<Nanos> retry_backoff_max{std::chrono::seconds(10)};
+  std::atomic<double> retry_budget{0.10};
+
+  std::atomic<std::uint32_t> changes{0};  // counts up when any of them was set
 };
 
 }  // namespace spillgate

@@ -1,7 +1,7 @@
 // What the node remembers of a task: whether it has ended and how, who waits for it, who its
 // children are. Made when the task is accepted; kept until its session has let go of the result and
-// nothing here needs it. All of it belongs to the task table's lock, but for `cancelled`, which
-// every stage reads.
+// nothing here needs it. All of it belongs to the task table's lock, but for the atomics, which
+// stages read and write as they go.
 #pragma once
 
 #include <atomic>
@@ -31,6 +31,7 @@ struct Record {
   TaskId id;
   std::atomic<bool> cancelled{false};
   std::atomic<bool> begun{false};  // it may run once at most, and the journal notes that it does
+  std::atomic<std::uint8_t> attempt{0};  // runs begun
 
   bool push = false;       // its results go to the session without being asked for
   bool delivered = false;  // they were handed to the session's connection
@@ -42,13 +43,16 @@ struct Record {
   Level level = Level::kNone;
   TaskClass cls = TaskClass::kNormal;
   std::uint32_t function = 0;
-  std::uint32_t pins = 0;  // unfinished tasks that have it as an argument
-  std::uint64_t lsn = 0;   // of its outcome; 0 at level none
-  RootPtr root;            // until it ends
+  std::uint32_t spawned_in = 0;  // the latest run of its parent that has spawned it
+  std::uint32_t pins = 0;        // unfinished tasks that have it as an argument
+  std::uint64_t lsn = 0;         // of its outcome; 0 at level none
+  RootPtr root;                  // until it ends
 
   Session* session = nullptr;
   Record* parent = nullptr;  // while the parent is unfinished; after that, its parent's
-  bool adopted = false;      // `parent` is that of its parent: it stays only while it is unfinished
+  // The child of `parent` that it is below, if its own parent has ended: then it stays only while
+  // it is unfinished.
+  Record* via = nullptr;
   Record* first_child = nullptr;
   Record* next_sibling = nullptr;
   Record* prev_sibling = nullptr;

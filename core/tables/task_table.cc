@@ -152,11 +152,11 @@ void TaskTable::OrphanChildren(Record& record) {
     Record* next = child->next_sibling;
     Siblings::Remove(record.first_child, child);
     child->parent = nullptr;
-    child->adopted = false;
+    child->via = nullptr;
     Release(*child);
     if (above != nullptr && child->open()) {
       child->parent = above;
-      child->adopted = true;
+      child->via = record.via == nullptr ? &record : record.via;
       Siblings::PushFront(above->first_child, child);
     } else {
       Sweep(*child);
@@ -186,10 +186,10 @@ void TaskTable::Settle(Record& record, Outcome&& outcome, Instant now) {
   }
   record.root = RootPtr();
   OrphanChildren(record);
-  if (!record.adopted) return;
+  if (record.via == nullptr) return;
   Siblings::Remove(record.parent->first_child, &record);
   record.parent = nullptr;
-  record.adopted = false;
+  record.via = nullptr;
 }
 
 bool TaskTable::Release(Record& record) {

@@ -142,7 +142,8 @@ Json ToJson(const TaskFigures& tasks) {
           {"retried", tasks.retried},
           {"ended", ended},
           {"unsuccessful_by_reason", ToJson(tasks.unsuccessful)},
-          {"late_outcomes", tasks.late}};
+          {"late_outcomes", tasks.late},
+          {"spawns_unmatched", tasks.unmatched}};
 }
 
 Json Heading(const Snapshot& snapshot, const char* schema) {
@@ -176,6 +177,7 @@ std::string StatusJson(const Snapshot& snapshot) {
   json["draining"] = node.draining;
   json["connections"] = node.connections;
   json["connections_limit"] = node.connections_limit;
+  json["connection_rests"] = node.connection_rests;
   json["sessions"] = node.sessions;
   json["records"] = node.records;
   json["requests"] = node.requests;

@@ -61,7 +61,7 @@ void StageGauges(Families& f, const Snapshot& s) {
 }
 
 void StageCounters(Families& f, const Snapshot& s) {
-  f.Counter("stage_events_arrived_total", "Events that took a place in the stage");
+  f.Counter("stage_events_arrived_total", "Tasks that came to the stage");
   EachStage(f, s, [](const StageFigures& x) { return x.arrived; });
   f.Counter("stage_events_handled_total", "Tasks that left the stage");
   for (const Stage& stage : s.stages) {
@@ -131,10 +131,13 @@ void Tasks(Families& f, const Snapshot& s) {
   for (const Reason reason : Listed(FailureReasons(), t.unsuccessful)) {
     f.Add({{"reason", ToString(reason)}}, t.unsuccessful[static_cast<std::size_t>(reason)]);
   }
-  f.Counter("task_outcomes_late_total", "Outcomes that came after another and were dropped",
+  f.Counter("task_outcomes_late_total", "Cancels and expiries that came after another outcome",
             t.late);
   f.Counter("spawns_waited_total", "Times that spawns had to wait for room", t.spawns_waited);
   f.Counter("spawns_from_reserve_total", "Spawns that the reserve took in", t.from_reserve);
+  f.Counter("spawns_unmatched_total",
+            "Children of earlier runs that their task's last run did not spawn: cancelled",
+            t.unmatched);
 }
 
 // NAME, NAME_limit, NAME_bytes and NAME_limit_bytes.
@@ -155,6 +158,8 @@ void Bounds(Families& f, const Snapshot& s) {
   Bound(f, "values", "values too large for a frame", n.values);
   f.Gauge("connections", "Open connections", n.connections);
   f.Gauge("connections_limit", "Most open connections", n.connections_limit);
+  f.Counter("connection_rests_total", "Times that one was not read, as it was refused too much",
+            n.connection_rests);
   f.Gauge("sessions", "Sessions that are known", n.sessions);
   f.Gauge("records", "Tasks whose outcome is kept or awaited", n.records);
   f.Gauge("requests", "Gets and waits that are not answered yet", n.requests);

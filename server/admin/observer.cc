@@ -101,10 +101,20 @@ StageFigures Observer::Read(const flow::AnyInbox& inbox, Instant now) const {
   }
   figures.admits_up_to = stats.admits_up_to.load(std::memory_order_relaxed);
   figures.retry_after = Nanos(stats.retry_after_ns.load(std::memory_order_relaxed));
+  const auto here = static_cast<std::uint64_t>(std::max<std::int64_t>(0, figures.occupied()));
+  figures.left = Rise(here, figures.arrived);
   if (inbox.name() == kRefusingStage && inbox.shard() < tally_.submission.size()) {
-    AddCounters(figures.refused, tally_.submission[inbox.shard()].refused);
+    CountTasks(tally_.submission[inbox.shard()], figures);
   }
   return figures;
+}
+
+// Its events are frames; what people compare with the other stages is the tasks in them.
+void Observer::CountTasks(const SubmissionTally& tally, StageFigures& figures) {
+  AddCounters(figures.refused, tally.refused);
+  figures.left = tally.repeated.get();
+  for (const flow::Counter& accepted : tally.accepted) figures.left += accepted.get();
+  figures.arrived = figures.left + figures.refused_in_all();
 }
 
 TaskFigures Observer::ReadTasks() const {
@@ -125,14 +135,14 @@ TaskFigures Observer::ReadTasks() const {
     AddCounters(tasks.ended, shard.ended);
     AddCounters(tasks.unsuccessful, shard.unsuccessful);
     tasks.late += shard.late.get();
+    tasks.unmatched += shard.unmatched.get();
   }
   return tasks;
 }
 
 Observer::Counts Observer::CountsOf(const StageFigures& figures) {
-  const auto here = static_cast<std::uint64_t>(std::max<std::int64_t>(0, figures.occupied()));
   return {.arrived = figures.arrived,
-          .left = Rise(here, figures.arrived),
+          .left = figures.left,
           .shed = figures.shed(),
           .busy_ns = figures.busy_ns};
 }

@@ -45,6 +45,7 @@ class Observer {
   };
 
   [[nodiscard]] StageFigures Read(const flow::AnyInbox& inbox, Instant now) const;
+  static void CountTasks(const SubmissionTally& tally, StageFigures& figures);
   [[nodiscard]] TaskFigures ReadTasks() const;
   static Counts CountsOf(const StageFigures& figures);
   static StageRates RatesSince(const Counts& before, const Counts& now, Nanos window);

@@ -73,6 +73,7 @@ void StageFigures::Add(const StageFigures& shard) {
   capacity_bytes += shard.capacity_bytes;
   oldest_age = std::max(oldest_age, shard.oldest_age);
   arrived += shard.arrived;
+  left += shard.left;
   AddEach(handled, shard.handled);
   kept += shard.kept;
   dropped += shard.dropped;
@@ -134,7 +135,6 @@ std::string_view ToString(Fate fate) {
 std::vector<Reason> RefusalReasons() {
   std::vector<Reason> reasons = ReasonsIn(kFirstRefusal, kFirstFailure);
   reasons.push_back(Reason::kQuotaExceeded);  // a spawn, when the reserve is spent
-  reasons.push_back(Reason::kBadRequest);     // its session has ended
   return reasons;
 }
 

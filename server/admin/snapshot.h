@@ -55,7 +55,10 @@ struct StageFigures {
   std::int64_t capacity_bytes = 0;
   Nanos oldest_age{0};
 
+  // Tasks that came to the stage, and that went from it; of submission, as far as they have a
+  // verdict.
   std::uint64_t arrived = 0;
+  std::uint64_t left = 0;
   CountByClass handled{};
   std::uint64_t kept = 0;     // told to stay upstream
   std::uint64_t dropped = 0;  // doomed on the way in
@@ -104,6 +107,7 @@ struct TaskFigures {
   std::array<std::uint64_t, kFates> ended{};
   CountByReason unsuccessful{};
   std::uint64_t late = 0;
+  std::uint64_t unmatched = 0;
 };
 
 // Of the process; zero where the system does not say.

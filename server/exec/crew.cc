@@ -161,6 +161,18 @@ bool Crew::HasDepth(const Seat& seat) const {
   return seat.stack.size() < options_.nested_stack;
 }
 
+// A seat that is neither idle nor active is blocked.
+HostCounts Crew::Counts() const {
+  MutexLock lock(mutex_);
+  const std::uint32_t made = made_.load(std::memory_order_relaxed);
+  const auto idle = static_cast<std::uint32_t>(idle_.size());
+  return {.idle = idle,
+          .busy = active(),
+          .blocked = made - std::min(made, idle + active()),
+          .limit = most_seats_,
+          .started = made};
+}
+
 std::string Crew::TakeGiveUp(Seat& seat) {
   MutexLock lock(mutex_);
   return std::exchange(seat.give_up, {});

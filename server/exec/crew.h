@@ -17,6 +17,7 @@
 #include "core/base/mutex.h"
 #include "core/flow/wake.h"
 #include "core/model/task.h"
+#include "server/exec/host_counts.h"
 #include "server/exec/run_state.h"
 
 namespace spillgate {
@@ -98,6 +99,7 @@ class Crew {
   [[nodiscard]] Seat* FindStuck(Instant now) EXCLUDES(mutex_);
 
   [[nodiscard]] std::uint32_t active() const { return active_.load(std::memory_order_relaxed); }
+  [[nodiscard]] HostCounts Counts() const EXCLUDES(mutex_);
   [[nodiscard]] bool HasWaiting() const { return waiting_.load(std::memory_order_relaxed) > 0; }
   [[nodiscard]] bool stopped() const { return stopped_.load(std::memory_order_relaxed); }
   // Seats made so far; numbers below that are good for SeatAt, from any thread.

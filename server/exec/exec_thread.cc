@@ -72,7 +72,7 @@ bool ExecThread::HasNews() const {
 // Until there is news or the time is over; it may also return early. While no task has the CPU, it
 // looks again for a while before it parks.
 void ExecThread::Park(Instant until) {
-  const Nanos poll = shared_.options.poll;
+  const Nanos poll = shared_.poll.load(std::memory_order_relaxed);
   if (poll > Nanos(0) && shared_.crew.active() == 0) {
     const Instant end = std::min(until, After(shared_.clock.Now(), poll));
     while (shared_.clock.Now() < end) {

@@ -26,6 +26,7 @@ struct ThreadShared {
   const NodePorts ports;
   Ancestry& ancestry;
   Crew crew;
+  std::atomic<Nanos> poll;                // as in the options, until it is changed
   std::function<void(Crew::Seat&)> wake;  // starts the seat's thread if it has none yet
 };
 

@@ -53,6 +53,11 @@ void Hosts::Stop() {
   workers_.Stop();
 }
 
+void Hosts::Apply(Nanos poll, WorkerOptions workers) {
+  threads_.SetPoll(poll);
+  workers_.Apply(std::move(workers));
+}
+
 void Hosts::Deliver(ConnectionId to, ByteView frames) {
   if ((to & kWorkerConnection) == kWorkerConnection) {
     workers_.Deliver(to, frames);

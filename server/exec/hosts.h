@@ -27,13 +27,16 @@ class Hosts final : public Executor {
   void Tick(Instant now) override;
   void Stop() override;
 
+  // What a reload changes: how long threads look again before they park, and how workers are kept.
+  // The loop's thread.
+  void Apply(Nanos poll, WorkerOptions workers);
   // Answers to running tasks: for connections that have kTaskConnection.
   void Deliver(ConnectionId to, ByteView frames);
   // Whether tasks have the CPU: who waits for events should not keep it from them.
   [[nodiscard]] bool busy() const { return threads_.active() > 0 || workers_.active() > 0; }
-  // Tasks that run and are not blocked, on threads and in workers.
-  [[nodiscard]] std::uint32_t active_threads() const { return threads_.active(); }
-  [[nodiscard]] std::uint32_t active_workers() const { return workers_.active(); }
+  // For people; that of workers on the loop's thread only.
+  [[nodiscard]] HostCounts thread_counts() const { return threads_.Counts(); }
+  [[nodiscard]] HostCounts worker_counts() const { return workers_.Counts(); }
   // Worker processes that have not ended. After Stop, none are left when this is 0.
   [[nodiscard]] std::uint32_t processes() const { return workers_.processes(); }
 

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "core/base/format.h"
+#include "schema/child_spec.h"
 #include "schema/messages.h"
 
 namespace spillgate {
@@ -117,8 +118,10 @@ Answer TaskClient::SubmitSome(RunState& run, const sg_submission& group, Functio
                                       group.arg_counts[next])};
   }
   (void)run.TakeIndexes(group.stream, std::min(left, count));
+  const std::string_view name(static_cast<const char*>(group.function.data), group.function.size);
   for (std::uint32_t i = 0; i < count; ++i) {
-    const TaskId id = ChildId(run.task, group.stream, child.first_index + i);
+    const std::uint64_t digest = wire::DigestOf(name, {}, writer_.view(), writer_.payload(), i);
+    const TaskId id = ChildId(run.task, group.stream, child.first_index + i, digest);
     out[next + i] = {.session = id.session, .seq = id.seq, .index = 0, .reserved = 0};
   }
   run.spawned = true;

@@ -26,6 +26,7 @@ ThreadExecutor::ThreadExecutor(const Clock& clock, ThreadExecutorOptions options
               .ports = std::move(ports),
               .ancestry = ancestry,
               .crew = Crew(Bounded(options)),
+              .poll = options.poll,
               .wake = [this](Crew::Seat& seat) { Wake(seat); }},
       by_seat_(std::make_unique<std::atomic<ExecThread*>[]>(shared_.options.threads +
                                                             shared_.options.extra_blocked)) {}
@@ -58,7 +59,8 @@ void ThreadExecutor::Start(TaskPtr task, TaskId nested_in, Instant /*now*/) {
     shared_.ports.report({.task = std::move(task),
                           .end = RunEnd::kTurnedAway,
                           .wall = Nanos(0),
-                          .detail = "the node is stopping"});
+                          .detail = "the node is stopping",
+                          .why = Reason::kDrained});
   } else if (seat != nullptr) {
     Wake(*seat);
   }

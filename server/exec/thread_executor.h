@@ -33,9 +33,12 @@ class ThreadExecutor final : public Executor {
   // Reports what has not begun, raises the stop sign for what has, and does not wait for it.
   void Stop() override;
 
+  // How long threads look again before they park, from now on. Any thread.
+  void SetPoll(Nanos poll) { shared_.poll.store(poll, std::memory_order_relaxed); }
   // Answers to a running task. Any thread.
   void Deliver(ConnectionId to, ByteView frames);
   // Threads whose innermost task runs and is not blocked. Any thread.
+  [[nodiscard]] HostCounts Counts() const { return shared_.crew.Counts(); }
   [[nodiscard]] std::uint32_t active() const { return shared_.crew.active(); }
 
  private:

@@ -174,6 +174,7 @@ void Worker::Overflow() {
 void Worker::Leave(Instant now) {
   if (state_ != State::kServing) return;
   state_ = State::kLeaving;
+  asked_to_leave_ = true;
   GiveUntil(After(now, around_.options.kill_grace), "did not end when it was asked to");
   wire::Encode(wire::Stop{}, 0, socket_.out());
   Flush();

@@ -26,7 +26,7 @@ namespace spillgate {
 // What all workers of a node share; outlives them.
 struct WorkerSurroundings {
   const Clock& clock;
-  const WorkerOptions options;
+  WorkerOptions options;  // changed by WorkerPool::Apply
   Reactor& reactor;
   const NodePorts ports;
   Ancestry& ancestry;
@@ -82,7 +82,9 @@ class Worker {
   [[nodiscard]] bool starting() const { return state_ == State::kStarting; }
   [[nodiscard]] bool idle() const { return state_ == State::kServing && stack_.empty(); }
   [[nodiscard]] bool busy() const { return !stack_.empty() && stack_.back().wait == 0; }
+  [[nodiscard]] bool blocked() const { return !stack_.empty() && stack_.back().wait != 0; }
   [[nodiscard]] bool said_hello() const { return said_hello_; }
+  [[nodiscard]] bool was_asked_to_leave() const { return asked_to_leave_; }
   [[nodiscard]] Instant idle_since() const { return idle_since_; }
   [[nodiscard]] bool HasLoaded(FunctionId function) const { return loaded_.contains(function); }
   [[nodiscard]] const std::vector<WorkerRun>& stack() const { return stack_; }
@@ -142,6 +144,7 @@ class Worker {
   OutputTail tail_;
   State state_ = State::kStarting;
   bool said_hello_ = false;
+  bool asked_to_leave_ = false;
   bool paused_ = false;  // it is not read: too much is on its way to it
   std::vector<WorkerRun> stack_;
   HashSet<FunctionId> loaded_;

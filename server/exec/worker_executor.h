@@ -28,7 +28,11 @@ class WorkerExecutor {
   // Reports what has not begun, asks all else to stop; ticks see to it that it does.
   void Stop();
   void Deliver(ConnectionId to, ByteView frames);
+  // The loop's thread.
+  void Apply(WorkerOptions options) { pool_.Apply(std::move(options), clock_.Now()); }
 
+  // The loop's thread.
+  [[nodiscard]] HostCounts Counts() const { return pool_.Counts(); }
   [[nodiscard]] std::uint32_t active() const { return pool_.active(); }
   [[nodiscard]] std::uint32_t processes() const { return pool_.processes(); }
 

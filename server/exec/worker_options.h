@@ -1,5 +1,6 @@
 // How worker processes are kept and bounded. The node fills it from its config; these are not its
-// defaults.
+// defaults. A reload may change `prestart`, `max`, `idle`, `kill_grace` and, for workers that are
+// started from then on, `poll`.
 #pragma once
 
 #include <cstddef>

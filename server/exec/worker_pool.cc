@@ -49,14 +49,22 @@ WorkerPool::~WorkerPool() {
   while (!workers_.empty()) workers_.begin()->second->Kill("the node has ended");
 }
 
-void WorkerPool::Report(TaskPtr task, RunEnd end, std::string detail) {
+void WorkerPool::ReportEnded(TaskPtr task) {
   around_.ports.report(
-      {.task = std::move(task), .end = end, .wall = Nanos(0), .detail = std::move(detail)});
+      {.task = std::move(task), .end = RunEnd::kEnded, .wall = Nanos(0), .detail = {}});
+}
+
+void WorkerPool::TurnAway(TaskPtr task, Reason why, std::string detail) {
+  around_.ports.report({.task = std::move(task),
+                        .end = RunEnd::kTurnedAway,
+                        .wall = Nanos(0),
+                        .detail = std::move(detail),
+                        .why = why});
 }
 
 void WorkerPool::Start(TaskPtr task, TaskId nested_in, Instant now) {
-  if (stopping_) return Report(std::move(task), RunEnd::kTurnedAway, "the node is stopping");
-  if (Broken(now)) return Report(std::move(task), RunEnd::kTurnedAway, why_no_start_);
+  if (stopping_) return TurnAway(std::move(task), Reason::kDrained, "the node is stopping");
+  if (Broken(now)) return TurnAway(std::move(task), Reason::kNoWorker, why_no_start_);
   Worker* blocked = nested_in.is_none() ? nullptr : BlockedOn(nested_in);
   if (blocked != nullptr) {
     Begin(*blocked, std::move(task), now);
@@ -76,7 +84,7 @@ void WorkerPool::Begin(Worker& worker, TaskPtr task, Instant now) {
   } else if (too_large = WhyTooLarge(*task); !too_large.empty()) {
     EndFailed(task->outcome, Reason::kTooLarge, std::move(too_large));
   }
-  if (!task->outcome.open()) return Report(std::move(task), RunEnd::kEnded, {});
+  if (!task->outcome.open()) return ReportEnded(std::move(task));
   running_[task->id] = &worker;
   worker.Begin(std::move(task), now);
 }
@@ -160,7 +168,7 @@ void WorkerPool::Interrupt(TaskId id, Reason why, Instant now) {
     if (waiting_[i].id != id) continue;
     TaskPtr task = TakeWaiting(i);
     EndStopped(task->outcome, why, "before it ran");
-    Report(std::move(task), RunEnd::kEnded, {});
+    ReportEnded(std::move(task));
     return Settle(now);
   }
 }
@@ -192,12 +200,18 @@ void WorkerPool::Tick(Instant now) {
   if (stuck_since_ != kNever) OnTimer(After(stuck_since_, around_.options.nested_patience));
 }
 
+// More are started, or idle ones end, as they now have to.
+void WorkerPool::Apply(WorkerOptions options, Instant now) {
+  around_.options = Bounded(std::move(options));
+  Tick(now);
+}
+
 void WorkerPool::Stop(Instant now) {
   if (std::exchange(stopping_, true)) return;
   while (!waiting_.empty()) {
     TaskPtr task = TakeWaiting(0);
     EndStopped(task->outcome, Reason::kDrained, "before it ran");
-    Report(std::move(task), RunEnd::kEnded, {});
+    ReportEnded(std::move(task));
   }
   for (Worker* worker : Alive()) {
     if (worker->starting()) {
@@ -245,7 +259,7 @@ void WorkerPool::OnResumed(Worker& /*worker*/, TaskPtr unbegun, Reason stop) {
     if (stop == Reason::kNone && stopping_) stop = Reason::kDrained;
     if (stop != Reason::kNone) {
       EndStopped(unbegun->outcome, stop, "before it ran");
-      Report(std::move(unbegun), RunEnd::kEnded, {});
+      ReportEnded(std::move(unbegun));
     } else {
       Waiting first{.task = nullptr, .id = unbegun->id, .parent = unbegun->parent};
       first.task = std::move(unbegun);
@@ -258,6 +272,7 @@ void WorkerPool::OnResumed(Worker& /*worker*/, TaskPtr unbegun, Reason stop) {
 void WorkerPool::OnDeath(Worker& worker, std::vector<WorkerRun> runs, const std::string& how) {
   const Instant now = around_.clock.Now();
   const auto found = workers_.find(worker.connection());
+  if (!worker.was_asked_to_leave() && !stopping_) ++died_;
   dead_.push_back(std::move(found->second));
   workers_.erase(found);
   if (around_.ports.gone) around_.ports.gone(worker.connection());

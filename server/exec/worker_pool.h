@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/base/hash_map.h"
+#include "server/exec/host_counts.h"
 #include "server/exec/worker.h"
 
 namespace spillgate {
@@ -27,7 +28,10 @@ class WorkerPool final : public Worker::Owner {
   void Interrupt(TaskId id, Reason why, Instant now);
   void Deliver(ConnectionId to, ByteView frames);
   void Tick(Instant now);
+  // In the place of those it was made with; see there which may differ.
+  void Apply(WorkerOptions options, Instant now);
   void Stop(Instant now);
+  [[nodiscard]] HostCounts Counts() const;
 
   // Any thread. Workers whose task has the CPU; processes that have not been waited for; before
   // when Tick has nothing to do.
@@ -60,7 +64,8 @@ class WorkerPool final : public Worker::Owner {
   [[nodiscard]] Worker* IdleFor(FunctionId function);
   [[nodiscard]] Worker* BlockedOn(TaskId task);
   [[nodiscard]] TaskPtr TakeWaiting(std::size_t position);
-  void Report(TaskPtr task, RunEnd end, std::string detail);
+  void ReportEnded(TaskPtr task);
+  void TurnAway(TaskPtr task, Reason why, std::string detail);
 
   // worker_supply.cc: how many there are.
   void Grow(Instant now);
@@ -84,6 +89,8 @@ class WorkerPool final : public Worker::Owner {
   std::string why_no_start_;
   Instant stuck_since_ = kNever;
   bool stopping_ = false;
+  std::uint64_t started_ = 0;
+  std::uint64_t died_ = 0;  // other than as asked
   std::atomic<std::uint32_t> active_{0};
   std::atomic<std::uint32_t> processes_{0};
   std::atomic<std::int64_t> due_{0};

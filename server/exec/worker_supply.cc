@@ -25,6 +25,17 @@ std::uint32_t WorkerPool::Starting() const {
   return starting;
 }
 
+HostCounts WorkerPool::Counts() const {
+  HostCounts counts{.limit = around_.options.max, .started = started_, .died = died_};
+  for (const auto& [connection, worker] : workers_) {
+    counts.starting += worker->starting() ? 1 : 0;
+    counts.idle += worker->idle() ? 1 : 0;
+    counts.busy += worker->busy() ? 1 : 0;
+    counts.blocked += worker->blocked() ? 1 : 0;
+  }
+  return counts;
+}
+
 bool WorkerPool::Broken(Instant now) const {
   return failed_starts_ >= kBroken && workers_.empty() && now < no_start_before_;
 }
@@ -42,11 +53,11 @@ void WorkerPool::Grow(Instant now) {
 void WorkerPool::StartOne(Instant now) {
   Result<std::unique_ptr<WorkerProcess>> process = WorkerProcess::Start(around_.options);
   if (!process.ok()) {
-    OnFailedStart(Format("{}; workers.program says which program it is", process.error().message),
-                  now);
+    OnFailedStart(process.error().message, now);
     return;
   }
   processes_.fetch_add(1, std::memory_order_relaxed);
+  ++started_;
   auto made = std::make_unique<Worker>(around_, *this, ++last_number_, std::move(process).value());
   Worker& worker = *made;
   workers_.emplace(worker.connection(), std::move(made));
@@ -59,13 +70,15 @@ void WorkerPool::OnFailedStart(std::string why, Instant now) {
   const std::uint32_t doublings = std::min(failed_starts_++, kMostDoublings);
   no_start_before_ = After(now, std::min(kFirstPause * (1 << doublings), kLongestPause));
   OnTimer(no_start_before_);
-  why_no_start_ = Format("{}: {}", around_.options.program, why);
+  why_no_start_ =
+      Format("no worker process can be started from {} (workers.program in the node's config): {}",
+             around_.options.program, why);
   if (failed_starts_ == 1 || failed_starts_ == kBroken) log::Warn("workers", why_no_start_);
   if (Broken(now)) TurnAllAway(why_no_start_);
 }
 
 void WorkerPool::TurnAllAway(const std::string& why) {
-  while (!waiting_.empty()) Report(TakeWaiting(0), RunEnd::kTurnedAway, why);
+  while (!waiting_.empty()) TurnAway(TakeWaiting(0), Reason::kNoWorker, why);
 }
 
 void WorkerPool::EndIdle(Instant now) {

@@ -98,6 +98,7 @@ void Connection::OnRead(ssize_t count) {
     if (large_filled_ == large_.size()) {
       const Buffer frame = std::exchange(large_, Buffer());
       owner_.OnFrame(*this, frame.view());
+      owner_.OnTaken(frame.size());
     }
   } else {
     end_ += static_cast<std::size_t>(count);
@@ -136,6 +137,7 @@ bool Connection::CutOne() {
     return true;
   }
   if (size > kReadBuffer) {
+    if (!owner_.MayTake(*this, size)) return false;
     large_ = Buffer::Allocate(size);
     std::memcpy(large_.data(), bytes.data(), held);
     large_filled_ = held;
@@ -189,6 +191,7 @@ void Connection::Close(std::string_view why) {
   closing_ = true;
   reading_ = false;
   const std::string reason(why);
+  if (!large_.empty()) owner_.OnTaken(large_.size());
   uv_close(reinterpret_cast<uv_handle_t*>(&handle_), [](uv_handle_t* handle) {
     delete static_cast<Connection*>(handle->data);  // NOLINT: it belongs to libuv until here
   });

@@ -26,6 +26,11 @@ class ConnectionOwner {
   virtual ~ConnectionOwner() = default;
   // `frame` is valid during the call. What came behind it is kept if the owner pauses reading here.
   virtual void OnFrame(Connection& connection, ByteView frame) = 0;
+  // A frame too large for one read has begun. False: not now; reading is paused, and it is asked
+  // again when it goes on. What was taken is given back by OnTaken, when the frame is whole or the
+  // connection is gone.
+  [[nodiscard]] virtual bool MayTake(Connection& connection, std::size_t bytes) = 0;
+  virtual void OnTaken(std::size_t bytes) = 0;
   // All that one read brought was handed over.
   virtual void OnReadEnd(Connection& connection) = 0;
   // The stream has ended or was closed; the connection is destroyed soon after the call.

@@ -15,6 +15,13 @@ namespace {
 // Beyond the bound while the sessions that made room are being ended.
 constexpr std::size_t kSessionsInPassing = 64;
 
+// What gets in when nothing else does: looking, and making room.
+bool IsForOperators(wire::FrameType type) {
+  return type == wire::FrameType::kStats || type == wire::FrameType::kStatus ||
+         type == wire::FrameType::kCancel || type == wire::FrameType::kDrain ||
+         type == wire::FrameType::kPing;
+}
+
 bool SameToken(const wire::Token& a, const std::array<std::byte, 16>& b) {
   return wire::EqualInConstantTime(ByteView(a), ByteView(b));
 }
@@ -45,6 +52,7 @@ void Door::Greet(Visitor& visitor, Instant now) {
 }
 
 void Door::Refuse(Visitor& visitor, std::uint32_t correlation, Reason reason, std::string message) {
+  ++visitor.refused;
   wire::Encode(wire::Error{reason, std::move(message)}, correlation, visitor.connection->out());
 }
 
@@ -56,6 +64,13 @@ void Door::OnFrame(Visitor& visitor, ByteView bytes, Instant now) {
     Refuse(visitor, frame.header.correlation, Reason::kUnauthenticated, "say Hello first");
     visitor.connection->Flush();
     return visitor.connection->Close("it did not say Hello first");
+  }
+  if (visitor.reserved && !IsForOperators(type)) {
+    Refuse(visitor, frame.header.correlation, Reason::kTooManyConnections,
+           "this node or this user has as many connections as it may; the few beyond are for "
+           "status, stats, cancel and drain alone");
+    visitor.connection->Flush();
+    return visitor.connection->Close("it took an operator's place for work");
   }
   switch (type) {
     case wire::FrameType::kSubmit: {
@@ -225,9 +240,16 @@ std::string_view Door::WhyNot(const Visitor& visitor, const wire::Hello& hello,
   const bool allowed = own || std::find(options_.allow_uids.begin(), options_.allow_uids.end(),
                                         visitor.uid) != options_.allow_uids.end();
   if (!allowed) return "this user may not use this node; see auth.allow_uids";
-  tenant = !hello.name.empty() && options_.tenants_by_name ? hello.name
-                                                           : "uid-" + std::to_string(visitor.uid);
+  tenant = MayName(visitor.uid, hello.name) ? hello.name : "uid-" + std::to_string(visitor.uid);
   return {};
+}
+
+bool Door::MayName(std::uint32_t uid, const std::string& tenant) const {
+  if (tenant.empty()) return false;
+  if (options_.tenants_by_name) return true;
+  const auto found = options_.tenant_uids.find(tenant);
+  return found != options_.tenant_uids.end() &&
+         std::find(found->second.begin(), found->second.end(), uid) != found->second.end();
 }
 
 bool Door::Welcome(Visitor& visitor, const wire::Hello& hello, const std::string& tenant,

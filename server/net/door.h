@@ -12,6 +12,7 @@
 #include "schema/messages.h"
 #include "server/net/connection.h"
 #include "server/net/credits.h"
+#include "server/net/refusal_share.h"
 #include "stages/publication.h"
 #include "stages/shared.h"
 #include "stages/submission.h"
@@ -27,6 +28,8 @@ struct DoorOptions {
   std::unordered_map<std::string, std::string> tokens;  // by name
   std::vector<std::uint32_t> allow_uids;                // besides our own
   bool tenants_by_name = false;
+  std::unordered_map<std::string, std::vector<std::uint32_t>>
+      tenant_uids;  // users who may name that tenant, besides
   Nanos handshake = std::chrono::seconds(2);
   std::size_t sessions = 4096;                              // with and without a connection
   std::function<std::string(std::string_view what)> stats;  // JSON
@@ -43,10 +46,13 @@ struct Visitor {
   Instant hello_by = kNever;
   std::uint32_t uid = 0;
   bool welcome = false;
-  bool paused = false;           // submission's inbox was full
+  bool reserved = false;         // in a place that is kept for the operator
   std::int64_t best_lag_us = 0;  // least (received − sent) of late; the clocks' difference
   bool lag_known = false;
   CreditWindow credits;
+  std::uint32_t refused = 0;  // of its frames, by the door, since the listener looked
+  RefusalShare::Part refusals;
+  std::uint32_t frames = 0;       // in the read under way
   Instant last_read;              // when something of a frame last came
   Instant behind_since = kNever;  // it does not read its replies
 };
@@ -55,6 +61,10 @@ class Door {
  public:
   Door(Shared& shared, std::vector<flow::Inbox<Submission::In>*> submission,
        std::vector<flow::Inbox<Publication::In>*> publication, DoorOptions options);
+
+  // In the place of those it was made with; who is in stays in.
+  void Apply(DoorOptions options) { options_ = std::move(options); }
+  [[nodiscard]] const ConnectionLimits& connection_limits() const { return options_.limits; }
 
   void Greet(Visitor& visitor, Instant now);
   void OnFrame(Visitor& visitor, ByteView frame, Instant now);
@@ -77,6 +87,7 @@ class Door {
   void OnHello(Visitor& visitor, const wire::FrameView& frame, Instant now);
   [[nodiscard]] std::string_view WhyNot(const Visitor& visitor, const wire::Hello& hello,
                                         std::string& tenant) const;
+  [[nodiscard]] bool MayName(std::uint32_t uid, const std::string& tenant) const;
   [[nodiscard]] bool Welcome(Visitor& visitor, const wire::Hello& hello, const std::string& tenant,
                              std::uint32_t correlation);
   [[nodiscard]] bool MakeRoomForSession() REQUIRES(shared_.table.mutex());
@@ -92,7 +103,7 @@ class Door {
   Shared& shared_;
   std::vector<flow::Inbox<Submission::In>*> submission_;
   std::vector<flow::Inbox<Publication::In>*> publication_;
-  const DoorOptions options_;
+  DoorOptions options_;
   std::vector<std::vector<Submission::In>> received_;  // by shard
   std::vector<std::int64_t> received_bytes_;
 };

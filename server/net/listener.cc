@@ -20,16 +20,11 @@ constexpr Nanos kCheckPeriod = std::chrono::milliseconds(250);
 constexpr Nanos kCreditPeriod = std::chrono::milliseconds(5);
 constexpr Nanos kFrameWithin = std::chrono::seconds(5);
 constexpr Nanos kReadWithin = std::chrono::seconds(10);
-constexpr std::size_t kSlotBits = 16;
-constexpr std::size_t kSpareSlots = 64;  // for those who are told that there is no room
+constexpr std::uint32_t kNoisyFrames = 64;  // that are read in one turn
+constexpr std::size_t kSpareSlots = 64;     // for those who are told that there is no room
 
 // Before its Hello a connection may send little, and no payload.
 constexpr ConnectionLimits kStranger{.body = 4096, .payload = 0, .egress = 64 << 10};
-
-// The low bits of a connection's id: unique among those that are open.
-std::size_t SlotOf(ConnectionId id) {
-  return id & ((std::size_t{1} << kSlotBits) - 1);
-}
 
 std::uint32_t PeerUid(int fd) {
   ucred credentials{};
@@ -134,6 +129,13 @@ Status Listener::OpenTcp() {
                       options_.tcp_port, uv_strerror(status))};
 }
 
+void Listener::Apply(ListenerOptions options) {
+  options_ = std::move(options);
+  for (auto& [id, visitor] : visitors_) {
+    if (visitor.welcome) visitor.connection->SetLimits(door_.connection_limits());
+  }
+}
+
 void Listener::StopAccepting() {
   if (std::exchange(unix_open_, false)) {
     unlink(options_.unix_path.c_str());
@@ -151,10 +153,11 @@ void Listener::Accept(uv_stream_t* server, bool is_unix) {
   Visitor& visitor = visitors_[id];
   visitor.connection = connection;
   visitor.uid = is_unix && status == 0 ? PeerUid(connection->fd()) : static_cast<std::uint32_t>(-1);
-  ++per_uid_[visitor.uid];
+  visitor.last_read = clock_.Now();
   count_.store(visitors_.size(), std::memory_order_relaxed);
+  const std::string_view why = WhyFull(visitor);
   if (status != 0) return connection->Close(uv_strerror(status));
-  if (const std::string_view why = WhyFull(visitor); !why.empty()) {
+  if (!why.empty()) {
     wire::Encode(wire::Error{Reason::kTooManyConnections, std::string(why)}, 0, connection->out());
     connection->Flush();
     return connection->Close(why);
@@ -174,17 +177,29 @@ void Listener::TurnAway(uv_stream_t* server, bool is_unix) {
   connection->Close("this node has as many connections as it can");
 }
 
-std::string_view Listener::WhyFull(const Visitor& visitor) const {
-  const bool own = visitor.uid == getuid();
-  const std::size_t most = options_.connections - (own ? 0 : options_.connections_reserved);
-  if (visitors_.size() > most)
-    return "this node has as many connections as limits.connections allows";
-  const bool reserved =
-      own && visitors_.size() > options_.connections - options_.connections_reserved;
-  if (!reserved && per_uid_.at(visitor.uid) > options_.connections_per_uid) {
-    return "this user has as many connections as limits.connections_per_uid allows";
+// Takes a place for it, a reserved one if no other is left; says why there is none.
+std::string_view Listener::WhyFull(Visitor& visitor) {
+  const std::size_t of_user = ++per_uid_[visitor.uid];
+  const std::size_t most = options_.connections - options_.connections_reserved;
+  const bool full = visitors_.size() - reserved_ > most;
+  if (!full && of_user <= options_.connections_per_uid) return {};
+  const bool own = visitor.uid == getuid() || visitor.uid == 0;
+  if (own && reserved_ < options_.connections_reserved) {
+    LeavePlace(visitor);
+    visitor.reserved = true;
+    ++reserved_;
+    return {};
   }
-  return {};
+  return full ? "this node has as many connections as limits.connections allows"
+              : "this user has as many connections as limits.connections_per_uid allows";
+}
+
+void Listener::LeavePlace(const Visitor& visitor) {
+  if (visitor.reserved) {
+    --reserved_;
+  } else if (--per_uid_[visitor.uid] == 0) {
+    per_uid_.erase(visitor.uid);
+  }
 }
 
 void Listener::OnFrame(Connection& connection, ByteView frame) {
@@ -194,15 +209,21 @@ void Listener::OnFrame(Connection& connection, ByteView frame) {
     // later ones of its connection look as if they had waited (Door::Transit).
     now_ = clock_.Now();
     reading_ = true;
+    busy_since_ = std::min(busy_since_, now_);
   }
   const auto found = visitors_.find(connection.id());
   if (found == visitors_.end()) return;
-  door_.OnFrame(found->second, frame, now_);
+  Visitor& visitor = found->second;
+  refusals_.NoteFrame();
+  door_.OnFrame(visitor, frame, now_);
   if (connection.closing()) return;
-  HoldBack(found->second);
-  if (wire::View(frame).header.type != wire::FrameType::kStats) return;
-  // Its answer takes a hundred times as long as the reading of others, so that one read could hold
-  // a thousand of them up the loop: the others have their turn first.
+  HoldBack(visitor);
+  // The answer to stats takes a hundred times as long as the reading of others, and to say no takes
+  // ten times as long as it takes to ask for it, so that one read could hold a thousand of them up
+  // the loop: the others have their turn first.
+  const bool noisy = visitor.refused > 0 || visitor.refusals.noisy_until > now_;
+  const bool portion = noisy && ++visitor.frames >= kNoisyFrames;
+  if (!portion && wire::View(frame).header.type != wire::FrameType::kStats) return;
   connection.PauseReading();
   paused_.push_back(connection.id());
   yielded_ = true;
@@ -210,7 +231,13 @@ void Listener::OnFrame(Connection& connection, ByteView frame) {
 
 void Listener::OnReadEnd(Connection& connection) {
   const auto found = visitors_.find(connection.id());
-  if (found != visitors_.end()) found->second.last_read = reading_ ? now_ : clock_.Now();
+  if (found != visitors_.end()) {
+    Visitor& visitor = found->second;
+    visitor.last_read = reading_ ? now_ : clock_.Now();
+    visitor.frames = 0;
+    if (visitor.refused > 0) refusals_.NoteRefused(visitor.refusals, visitor.refused, now_);
+    visitor.refused = 0;
+  }
   reading_ = false;
   loop_.NoteActivity();
   dirty_.push_back(connection.id());
@@ -226,7 +253,7 @@ void Listener::OnClosed(Connection& connection, std::string_view why) {
   door_.OnGone(found->second, now_);
   behind_[SlotOf(connection.id())].store(false, std::memory_order_relaxed);
   free_slots_.push_back(SlotOf(connection.id()));
-  if (--per_uid_[found->second.uid] == 0) per_uid_.erase(found->second.uid);
+  LeavePlace(found->second);
   visitors_.erase(found);
   count_.store(visitors_.size(), std::memory_order_relaxed);
 }
@@ -236,35 +263,11 @@ void Listener::OnWritten(Connection& connection) {
   if (found != visitors_.end()) CatchUp(found->second);
 }
 
-// Takes up a connection that was held back, once it has read enough. It may be closed by what it
-// had sent meanwhile, and the visitor gone with it.
-void Listener::CatchUp(Visitor& visitor) {
-  if (visitor.behind_since == kNever || !visitor.connection->caught_up()) return;
-  behind_[SlotOf(visitor.connection->id())].store(false, std::memory_order_relaxed);
-  visitor.behind_since = kNever;
-  door_.OnDrained(visitor);
-  Resume(visitor);
-}
-
-// It had no chance to go on with what it had begun: its time for that begins now.
-void Listener::Resume(Visitor& visitor) {
-  visitor.last_read = clock_.Now();
-  visitor.connection->ResumeReading();
-}
-
-// Who does not read its replies is not read either, and not pushed to.
-void Listener::HoldBack(Visitor& visitor) {
-  if (!visitor.connection->behind() || visitor.behind_since != kNever) return;
-  behind_[SlotOf(visitor.connection->id())].store(true, std::memory_order_relaxed);
-  visitor.behind_since = now_;
-  visitor.connection->PauseReading();
-}
-
-void Listener::Send(ConnectionId to, ByteView frames) {
+void Listener::Send(ConnectionId to, ByteView frames, std::uint32_t refused) {
   if (!loop_.OnThread()) {
     {
       MutexLock lock(mutex_);
-      posted_.push_back({to, Buffer::CopyOf(frames)});
+      posted_.push_back({to, Buffer::CopyOf(frames), refused});
       has_posted_.store(true, std::memory_order_release);
     }
     loop_.Wake();
@@ -273,6 +276,7 @@ void Listener::Send(ConnectionId to, ByteView frames) {
   const auto found = visitors_.find(to);
   if (found == visitors_.end()) return;
   found->second.connection->out().Append(frames);
+  if (refused > 0) refusals_.NoteRefused(found->second.refusals, refused, now_);
   HoldBack(found->second);
   dirty_.push_back(to);
 }
@@ -288,13 +292,15 @@ void Listener::DeliverPosted() {
     posted.swap(posted_);
     has_posted_.store(false, std::memory_order_relaxed);
   }
-  for (const Outgoing& outgoing : posted) Send(outgoing.to, outgoing.frames.view());
+  for (const Outgoing& outgoing : posted)
+    Send(outgoing.to, outgoing.frames.view(), outgoing.refused);
 }
 
 void Listener::EndTurn(Instant now) {
   now_ = now;
   reading_ = false;
   if (has_posted_.load(std::memory_order_acquire)) DeliverPosted();
+  ShareRefusals(now);
   ResumePaused();
   if (!dirty_.empty()) loop_.NoteActivity();
   for (std::size_t i = 0; i < dirty_.size(); ++i) {  // it grows when one of them catches up
@@ -307,16 +313,6 @@ void Listener::EndTurn(Instant now) {
     CatchUp(found->second);
   }
   dirty_.clear();
-}
-
-void Listener::ResumePaused() {
-  if (paused_.empty() || !door_.HasRoom()) return;
-  yielded_ = false;
-  for (const ConnectionId id : std::exchange(paused_, {})) {
-    const auto found = visitors_.find(id);
-    if (found != visitors_.end() && found->second.behind_since == kNever) Resume(found->second);
-  }
-  if (yielded_) loop_.Post([] {});  // or the loop would wait for bytes while it has some
 }
 
 void Listener::RenewCredits(Instant now) {
@@ -340,6 +336,9 @@ void Listener::CheckVisitors(Instant now) {
       late.emplace_back(visitor.connection, "no Hello within limits.handshake");
     } else if (waits && now - visitor.last_read > kFrameWithin) {
       late.emplace_back(visitor.connection, "it began a frame and did not go on with it for 5 s");
+    } else if (visitor.reserved && now - visitor.last_read > kFrameWithin) {
+      late.emplace_back(visitor.connection,
+                        "it kept an operator's place for 5 s and asked nothing");
     } else if (visitor.behind_since != kNever && now - visitor.behind_since > kReadWithin) {
       late.emplace_back(visitor.connection, "it did not read its replies for 10 s");
     }

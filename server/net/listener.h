@@ -26,7 +26,8 @@ struct ListenerOptions {
   std::uint16_t tcp_port = 0;
   std::size_t connections = 1024;
   std::size_t connections_per_uid = 512;
-  std::size_t connections_reserved = 4;  // of all, for the node's own user
+  std::size_t connections_reserved = 4;    // of all, for the node's own user to look and make room
+  std::size_t incoming_bytes = 256 << 20;  // of all large frames that are on their way in
   Nanos session_ttl = std::chrono::minutes(10);
   Nanos result_ttl = std::chrono::minutes(10);
   ConnectionLimits connection;
@@ -39,30 +40,46 @@ class Listener final : public ReplySink, private ConnectionOwner {
 
   // Binds and listens; the error names the address and what is in its way.
   [[nodiscard]] Status Open();
+  // In the place of the options it was made with, after the door has got its own. The sockets stay
+  // as they are, and so do connections beyond a bound that is smaller now.
+  void Apply(ListenerOptions options);
   // No new connections; those there are stay.
   void StopAccepting();
   void CloseAll(std::string_view why);
 
-  void Send(ConnectionId to, ByteView frames) override EXCLUDES(mutex_);
+  void Send(ConnectionId to, ByteView frames, std::uint32_t refused) override EXCLUDES(mutex_);
   [[nodiscard]] bool TakesPushes(ConnectionId to) const override;
 
   [[nodiscard]] std::size_t connections() const { return count_.load(std::memory_order_relaxed); }
+  // How often one of them was not read for a while, as it was refused too much.
+  [[nodiscard]] std::uint64_t rests() const { return rests_.load(std::memory_order_relaxed); }
 
  private:
   struct Outgoing {
     ConnectionId to;
     Buffer frames;
+    std::uint32_t refused;
   };
+
+  static constexpr std::size_t kSlotBits = 16;
+  // The low bits of a connection's id: unique among those that are open.
+  [[nodiscard]] static std::size_t SlotOf(ConnectionId id) {
+    return id & ((std::size_t{1} << kSlotBits) - 1);
+  }
 
   [[nodiscard]] Status OpenUnix();
   [[nodiscard]] Status OpenTcp();
   void Accept(uv_stream_t* server, bool is_unix);
-  [[nodiscard]] std::string_view WhyFull(const Visitor& visitor) const;
+  [[nodiscard]] std::string_view WhyFull(Visitor& visitor);
+  void LeavePlace(const Visitor& visitor);
   void DeliverPosted() EXCLUDES(mutex_);
   void EndTurn(Instant now);
   void CheckVisitors(Instant now);
   void RenewCredits(Instant now);
   void ResumePaused();
+  void ShareRefusals(Instant now);
+  void LetRest(Visitor& visitor, Instant now);
+  void ResumeRested(Instant now);
   void Resume(Visitor& visitor);
   void HoldBack(Visitor& visitor);
   void CatchUp(Visitor& visitor);
@@ -70,19 +87,23 @@ class Listener final : public ReplySink, private ConnectionOwner {
 
   void OnFrame(Connection& connection, ByteView frame) override;
   void OnReadEnd(Connection& connection) override;
+  [[nodiscard]] bool MayTake(Connection& connection, std::size_t bytes) override;
+  void OnTaken(std::size_t bytes) override { large_bytes_ -= bytes; }
   void OnClosed(Connection& connection, std::string_view why) override;
   void OnWritten(Connection& connection) override;
 
   Loop& loop_;
   const Clock& clock_;
   Door& door_;
-  const ListenerOptions options_;
+  ListenerOptions options_;
   uv_pipe_t unix_{};
   uv_tcp_t tcp_{};
   bool unix_open_ = false;
   bool tcp_open_ = false;
   std::unordered_map<ConnectionId, Visitor> visitors_;
-  std::unordered_map<std::uint32_t, std::size_t> per_uid_;
+  std::unordered_map<std::uint32_t, std::size_t> per_uid_;  // without those in reserved places
+  std::size_t reserved_ = 0;
+  std::size_t large_bytes_ = 0;       // of frames that are coming in and too large for a read
   std::vector<ConnectionId> dirty_;   // have something to send at the end of the turn
   std::vector<ConnectionId> paused_;  // until submission has room, or it is their turn again
   bool yielded_ = false;              // one of them need not wait for anything else
@@ -90,7 +111,11 @@ class Listener final : public ReplySink, private ConnectionOwner {
   std::vector<std::size_t> free_slots_;
   std::vector<std::atomic<bool>> behind_;  // by slot: does not read its replies
   Instant now_;
-  bool reading_ = false;  // now_ is that of the read under way
+  bool reading_ = false;         // now_ is that of the read under way
+  Instant busy_since_ = kNever;  // when the first frame of this turn came
+  RefusalShare refusals_;
+  std::vector<ConnectionId> resting_;
+  std::atomic<std::uint64_t> rests_{0};
   std::atomic<std::size_t> count_{0};
   Mutex mutex_;
   std::vector<Outgoing> posted_ GUARDED_BY(mutex_);

@@ -89,10 +89,11 @@ void Loop::Run() {
     if (pool_.Turn(kBatchesATurn) > 0) active_ = true;
     const Instant now = clock_.Now();
     RunPeriodic(now);
+    if (wake_by_ <= now) wake_by_ = kNever;
     for (const auto& job : turn_end_) job(now);
-    const bool may_poll =
-        options_.poll > Nanos(0) && !(options_.others_busy && options_.others_busy());
-    if (active_) poll_until = now + options_.poll;
+    const Nanos poll = pool_.poll();
+    const bool may_poll = poll > Nanos(0) && !(options_.others_busy && options_.others_busy());
+    if (active_) poll_until = now + poll;
     if (may_poll && now < poll_until) {
       if (!active_) sched_yield();
       continue;
@@ -123,6 +124,7 @@ void Loop::Block() {
 Nanos Loop::MayBlock(Instant now) const {
   if (stop_.load() || has_posted_.load(std::memory_order_acquire)) return Nanos(0);
   Nanos least = std::min(pool_.MayBlock(), kLongestBlock);
+  if (wake_by_ != kNever) least = std::min(least, std::max(Nanos(0), wake_by_ - now));
   for (const Periodic& job : periodic_) {
     if (job.wakes) least = std::min(least, std::max(Nanos(0), job.due - now));
   }

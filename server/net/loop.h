@@ -6,6 +6,7 @@
 
 #include <uv.h>
 
+#include <algorithm>
 #include <atomic>
 #include <functional>
 #include <memory>
@@ -22,12 +23,11 @@ namespace spillgate::net {
 class Loop final : public Reactor {
  public:
   struct Options {
-    Nanos poll = std::chrono::microseconds(20);
-    std::function<bool()>
-        others_busy;  // whether slots or workers of this node are at work; may be empty
+    // Whether slots or workers of this node are at work; may be empty.
+    std::function<bool()> others_busy;
   };
 
-  // `pool` is driven by this loop; it was made with no threads of its own.
+  // `pool` is driven by this loop; it was made with no threads of its own. Its poll is the loop's.
   Loop(const Clock& clock, flow::Pool& pool, Options options);
   ~Loop() override;
 
@@ -49,6 +49,8 @@ class Loop final : public Reactor {
   void FinishClosing() { uv_run(&uv_, UV_RUN_NOWAIT); }
   // Wakes the loop if it sleeps; any thread.
   void Wake() { pool_.wake().Notify(); }
+  // It does not sleep past `at`, once. Loop's thread.
+  void WakeBy(Instant at) { wake_by_ = std::min(wake_by_, at); }
   // Something arrived or was sent: keep looking for a while before blocking. Loop's thread.
   void NoteActivity() { active_ = true; }
   [[nodiscard]] bool OnThread() const;
@@ -86,6 +88,7 @@ class Loop final : public Reactor {
   std::unordered_map<WatchId, Watched*> watched_;
   WatchId next_watch_ = 1;
   bool active_ = false;
+  Instant wake_by_ = kNever;
   std::atomic<bool> stop_{false};
   Mutex mutex_;
   std::vector<std::function<void()>> posted_ GUARDED_BY(mutex_);

@@ -82,7 +82,7 @@ class Load {
   CostModel costs_;
   Slab<Task> tasks_;
   Slab<Root> roots_;
-  ReadySet set_{1U << 20, costs_, ReadySet::Options{}};
+  ReadySet set_{costs_, ReadySet::Options{}};
   std::deque<TaskPtr> spare_;
   std::uint64_t count_ = 0;
 };

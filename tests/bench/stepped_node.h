@@ -39,7 +39,7 @@ class SteppedNode {
   // Where the daemon appends to a connection's buffer, this does.
   class Replies final : public ReplySink {
    public:
-    void Send(ConnectionId, ByteView frames) override { out.Append(frames); }
+    void Send(ConnectionId, ByteView frames, std::uint32_t) override { out.Append(frames); }
     [[nodiscard]] bool TakesPushes(ConnectionId) const override { return true; }
     wire::OutBuffer out;
   };

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "config/check_stages.h"
+#include "core/base/format.h"
 #include "tests/config/parsing.h"
 
 namespace spillgate::config {
@@ -23,12 +24,20 @@ struct Contradiction {
 TEST(Check, SettingsThatContradictEachOtherAreReportedWhereOneIsSet) {
   const std::vector<Contradiction> cases = {
       {"[limits]\nin_flight = 65537",
-       "f.toml:2:1: error: stage.publication.capacity = 65536: less than limits.in_flight = 65537"},
-      {"[stage.publication]\ncapacity = 65535",
-       "f.toml:2:1: error: stage.publication.capacity = 65535: less than limits.in_flight = 65536"},
+       "f.toml:2:1: error: stage.resolution.capacity = 66560: less than limits.in_flight + "
+       "limits.spawn_reserve = 66561; what waits for room in the park must not stand before"},
+      {"limits.spawn_reserve = 1025",
+       "f.toml:1:8: error: stage.resolution.capacity = 66560: less than limits.in_flight + "
+       "limits.spawn_reserve = 66561"},
+      {"[stage.execution]\ncapacity = 66559",
+       "f.toml:2:1: error: stage.execution.capacity = 66559: less than limits.in_flight + "
+       "limits.spawn_reserve = 66560; tasks that wait for their children must not take the room"},
+      {"[stage.publication]\ncapacity = 65536",
+       "f.toml:2:1: error: stage.publication.capacity = 65536: less than limits.in_flight + "
+       "limits.spawn_reserve = 66560; what was accepted is always answered"},
       {"limits.in_flight_bytes = \"1GiB\"",
-       "f.toml:1:8: error: stage.publication.bytes = \"256MiB\": less than limits.in_flight_bytes "
-       "= \"1GiB\""},
+       "f.toml:1:8: error: stage.resolution.bytes = \"257MiB\": less than limits.in_flight_bytes + "
+       "limits.spawn_reserve_bytes = \"1025MiB\""},
       {"[stage.publication]\ncontroller = \"bound\"",
        "f.toml:2:1: error: stage.publication.controller: what was accepted is always answered"},
       {"[stage.execution]\npool = \"lop\"",
@@ -83,7 +92,10 @@ TEST(Check, SettingsThatContradictEachOtherAreReportedWhereOneIsSet) {
 
 TEST(Check, NeighboursOfTheseAreFine) {
   for (const char* text : {
-           "limits.in_flight = 65537\nstage.publication.capacity = 65537",
+           "limits.in_flight = 65537\nlimits.spawn_reserve = 1023",
+           "limits.in_flight = 5\nlimits.spawn_reserve = 2\nstage.resolution.capacity = 7\n"
+           "stage.execution.capacity = 7\nstage.publication.capacity = 7",
+           "stage.scheduling.capacity = 1\nstage.spillover.capacity = 1",
            "stage.submission.shards = 4\npool.loop.threads = 9",
            "stage.publication.shards = 2\nstage.execution.shards = 3",
            "pool.exec.threads = 256",
@@ -108,6 +120,17 @@ TEST(Check, ASocketsPathHasTheSystemsBound) {
             "path of a socket");
 }
 
+TEST(Check, EveryStageWithoutRoomForWhatIsInFlightIsNamed) {
+  const std::string errors = ErrorsOf("limits.in_flight = 70000");
+  for (const char* stage : {"resolution", "execution", "publication"}) {
+    EXPECT_THAT(errors, HasSubstr(Format("stage.{}.capacity = 66560: less than", stage)));
+  }
+  EXPECT_THAT(errors, testing::Not(HasSubstr("stage.scheduling")));
+  EXPECT_THAT(ErrorsOf("stage.execution.bytes = \"256MiB\""),
+              StartsWith("f.toml:1:17: error: stage.execution.bytes = \"256MiB\": less than "
+                         "limits.in_flight_bytes + limits.spawn_reserve_bytes = \"257MiB\""));
+}
+
 TEST(Check, ContradictionsComeBesideOtherErrors) {
   const std::string errors = ErrorsOf("[stage.scheduling]\nshards = 2\nbtach = 1\n");
   EXPECT_THAT(errors, HasSubstr("f.toml:2:1: error: stage.scheduling.shards = 2"));
@@ -116,7 +139,7 @@ TEST(Check, ContradictionsComeBesideOtherErrors) {
 
 TEST(Check, TheOverrideIsBlamedIfItIsWhatContradicts) {
   EXPECT_THAT(ErrorsOf("", {{}, {"limits.in_flight=100000"}}),
-              StartsWith("--set limits.in_flight=100000: error: stage.publication.capacity"));
+              StartsWith("--set limits.in_flight=100000: error: stage.resolution.capacity"));
 }
 
 TEST(Check, UsableThreadsAreTheShardsOfThePoolsStages) {

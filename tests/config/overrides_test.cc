@@ -132,9 +132,9 @@ TEST(Overrides, AnOverrideCanMendTheFileOnlyIfTheFileIsValid) {
   EXPECT_EQ(ErrorsOf("limits.park = 0", Flags({"limits.park=1"})),
             "f.toml:1:15: error: limits.park = 0: expected 1 to 16777216");
   // What contradicts something else is judged at the end, when all are in.
-  EXPECT_EQ(Good("limits.in_flight = 100_000", Flags({"stage.publication.capacity=100000"}))
+  EXPECT_EQ(Good("stage.execution.capacity = 60_000", Flags({"limits.in_flight=50000"}))
                 .config.limits.in_flight,
-            100'000U);
+            50'000U);
 }
 
 TEST(Overrides, OnlyVariablesWithThePrefixAreTaken) {

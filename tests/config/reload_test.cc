@@ -30,7 +30,7 @@ TEST(Reload, NothingToDoIsAnEmptyPlan) {
 TEST(Reload, LiveChangesAreListedWithOldAndNew) {
   const Config next = Good(
                           "stage.scheduling.batch = 128\nlimits.park_ttl = \"5s\"\n"
-                          "tenant.ada.weight = 3\nfunction.f.slots = 2\nclass.high.share = 6\n"
+                          "tenant.ada.weight = 3\nclass.high.share = 6\n"
                           "node.log_level = \"debug\"\npool.loop.poll = \"0us\"\n")
                           .config;
   const Result<ReloadPlan> plan = Compare(Config{}, next);
@@ -38,7 +38,7 @@ TEST(Reload, LiveChangesAreListedWithOldAndNew) {
   EXPECT_EQ(PathsOf(plan),
             (std::vector<std::string>{"node.log_level", "limits.park_ttl", "pool.loop.poll",
                                       "stage.scheduling.batch", "class.high.share", "tenant.ada",
-                                      "tenant.ada.weight", "function.f", "function.f.slots"}));
+                                      "tenant.ada.weight"}));
   const Difference& ttl = plan.value().changes[1];
   EXPECT_EQ(ttl.from, "\"1min\"");
   EXPECT_EQ(ttl.to, "\"5s\"");
@@ -119,7 +119,7 @@ TEST(Reload, WhatTheNodeWasBuiltWithNeedsARestart) {
   }
   for (const char* path :
        {"stage.capacity", "stage.bytes", "stage.batch", "stage.controller", "class.share",
-        "tenant.weight", "function.slots", "pool.poll", "node.log_level", "limits.park"}) {
+        "tenant.weight", "pool.poll", "node.log_level", "limits.park"}) {
     const std::string_view full(path);
     const std::size_t dot = full.find('.');
     const Knob* knob = FindKnob(full.substr(0, dot), full.substr(dot + 1));

@@ -111,6 +111,14 @@ class Verbs(Case):
         self.run_ok("cancel", task)
         settle(lambda: self.node.state(task) == "cancelled", "the task is cancelled")
 
+    def test_submit_ends_when_the_node_has_accepted_at_the_level_asked_for(self) -> None:
+        for level in ("none", "async", "sync"):
+            words = ("submit", "sleep", "--arg", LONG, "--level", level, "-n", "3")
+            tasks = self.run_ok(*words).decode().split()
+            self.assertEqual(len(set(tasks)), 3, level)
+            self.assertEqual([self.node.state(task) for task in tasks], ["unfinished"] * 3)
+            self.run_ok("cancel", *tasks)
+
     def test_a_deadline_that_passes_is_124(self) -> None:
         self.fails(124, "deadline", "run", "sleep", "--arg", LONG, "--deadline", "200ms")
 
@@ -175,6 +183,7 @@ class Verbs(Case):
         self.assertEqual(done.returncode, 1, "one of them is not known")
         known, unknown = json.loads(done.stdout)["statuses"]
         self.assertEqual((known["fate"], unknown["state"]), ("failed", "unknown"))
+        self.assertEqual((known["runs"], unknown["runs"]), (1, 0))
 
     # ---- the node
 
@@ -184,6 +193,13 @@ class Verbs(Case):
         figures = self.node.told("status")
         self.assertEqual(figures["schema"], "spillgate.status/1")
         self.assertTrue(figures["ready"])
+        self.run_ok("run", "sleep", "--arg", "1")  # on a thread
+        figures = self.node.told("status")
+        threads, workers = figures["threads"], figures["workers"]
+        self.assertGreaterEqual(threads["started"], 1)
+        self.assertLessEqual(threads["started"], threads["limit"])
+        self.assertGreaterEqual(workers["started"], 1, "one is kept warm")
+        self.assertEqual((threads["died"], workers["died"]), (0, 0))
 
     def test_stages(self) -> None:
         self.run_ok("run", "noop")

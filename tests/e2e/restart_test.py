@@ -16,7 +16,7 @@ import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from node import BIN, Node  # noqa: E402  pylint: disable=wrong-import-position
+from node import BIN, Node, settle  # noqa: E402  pylint: disable=wrong-import-position
 
 KILLS = int(os.environ.get("SPILLGATE_KILLS", "4"))
 SEED = int(os.environ.get("SPILLGATE_SEED", "1"))
@@ -119,6 +119,23 @@ class Restarts(unittest.TestCase):
             report = self.finish(replay, node)
             self.assertEqual(report["verified"], 600)
             self.assertGreaterEqual(kills, 1)
+
+    def test_a_task_that_spawns_something_else_when_it_runs_again(self):
+        library = f"library.greeter.path={BIN.resolve() / 'libtest_greeter.so'}"
+        with Node(library, "workers.retry_backoff=5ms") as node:
+            got = node.run("submit", "stray", "--arg", "2", "--wait")
+            said = "hello you.hello 3.hello you."
+            self.assertEqual((got.returncode, got.stdout.strip()), (0, said), got.stderr)
+            # What only earlier runs have spawned ends with the task: "1", "2", and what both have
+            # spawned, which sleeps for an hour.
+            tasks = settle(lambda: self.cancelled(node, 1), "the child that sleeps is cancelled")
+            self.assertEqual(tasks["spawns_unmatched"], 3)
+            self.assertEqual(tasks["retried"], 2)
+
+    @staticmethod
+    def cancelled(node: Node, count: int) -> dict | None:
+        tasks = node.json("status")["tasks"]
+        return tasks if tasks["ended"]["cancelled"] == count else None
 
     def test_results_outlive_the_node(self):
         with Node() as node:

@@ -43,6 +43,7 @@ void Ledger::OnSent(Sending sending) {
     for (std::size_t i = 0; i < sending.ids.size(); ++i) {
       Entry& entry = entries_[sending.ids[i]];
       entry.parent = sending.parent;
+      entry.spawned_in = sending.run;
       entry.root = sending.root;
       entry.is_root = sending.is_root;
       entry.is_put = sending.put.has_value();
@@ -101,6 +102,11 @@ void Ledger::OnStart(const Task& task, bool in_place, Instant now) {
   if (now > task.deadline) Breach(Format("{} began after its deadline", ToString(task.id)));
   if (ReachedByCancel(entry)) {
     Breach(Format("{} began after its cancel was acknowledged", ToString(task.id)));
+  }
+  const Entry* parent = Find(entry.parent);
+  if (parent != nullptr && parent->told != Fate::kOpen && entry.spawned_in < parent->runs) {
+    Breach(Format("{} began after its parent's end, whose last run has not spawned it",
+                  ToString(task.id)));
   }
   CheckArguments(task);
   entry.running = true;

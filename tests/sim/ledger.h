@@ -34,6 +34,7 @@ struct Sending {
   std::vector<TaskId> ids;
   std::vector<std::vector<ObjectId>> args;  // of each
   TaskId parent;                            // of a task's children
+  std::uint32_t run = 0;                    // of that task
   TaskId root;                              // that they were to join; none: each its own
   bool is_root = false;                     // an OpenRoot
   std::optional<std::string> put;           // the value of a put
@@ -109,6 +110,7 @@ class Ledger {
     bool reported = false;
     bool forwarded = false;
     std::uint32_t runs = 0;
+    std::uint32_t spawned_in = 0;  // the last run of its parent that has sent it
     TaskId parent;
     TaskId root;
     std::vector<ObjectId> args;

@@ -27,7 +27,7 @@ bool MayEndUnrun(Reason reason) {
 // What may become of a task whose runs never came to their own end.
 bool MayEndRun(Reason reason) {
   return MayEndUnrun(reason) || reason == Reason::kWorkerDied || reason == Reason::kPoison ||
-         reason == Reason::kNestedLimit;
+         reason == Reason::kNoWorker;
 }
 
 }  // namespace

@@ -24,7 +24,7 @@ class Mailroom final : public ReplySink {
 
   explicit Mailroom(Watch watch) : watch_(std::move(watch)) {}
 
-  void Send(ConnectionId to, ByteView frames) override {
+  void Send(ConnectionId to, ByteView frames, std::uint32_t) override {
     const Packet packet = Buffer::CopyOf(frames);
     EachFrame(packet, [&](const wire::FrameView& frame) { watch_(to, frame); });
     if (!closed_.contains(to)) mail_[to].push_back(packet);

@@ -1,5 +1,6 @@
 #include "tests/sim/program.h"
 
+#include <array>
 #include <cstring>
 #include <random>
 #include <type_traits>
@@ -19,13 +20,16 @@ Nanos Micros(std::uint64_t us) {
   return std::chrono::microseconds(us);
 }
 
+constexpr Name kNamesOfChildren[] = {kInlineQuick, kThreadOne, kThreadHalf,
+                                     kThreadOne,   kLimited,   kUnleased};
+
+Name NameOfChild(Random& random) {
+  return kNamesOfChildren[random() % std::size(kNamesOfChildren)];
+}
+
 ChildPlan MakeChild(Random& random, const Seeded& parent, std::uint32_t earlier) {
-  static constexpr Name kNamesOfChildren[] = {kInlineQuick, kThreadOne, kThreadHalf,
-                                              kThreadOne,   kLimited,   kUnleased};
   ChildPlan child;
-  child.name = parent.flavour == kRecursion
-                   ? kThreadOne
-                   : kNamesOfChildren[random() % std::size(kNamesOfChildren)];
+  child.name = parent.flavour == kRecursion ? kThreadOne : NameOfChild(random);
   child.seeded = {.seed = random(),
                   .generations = parent.generations - 1,
                   .flavour = parent.flavour == kPoison ? kMixedWork : parent.flavour};
@@ -71,7 +75,30 @@ Step Look(Random& random, const Seeded& seeded, std::uint32_t children) {
   return step;
 }
 
+// As of a search that spawns by time: the same so far, and then something else.
+void Stray(Random& random, Program& program) {
+  for (Step& step : program.steps) {
+    for (ChildPlan& child : step.children) {
+      switch (random() % 7) {
+        case 0: child.seeded.seed = random(); break;
+        case 1: child.name = NameOfChild(random); break;
+        case 2: child.returns = static_cast<std::uint8_t>(3 - child.returns); break;
+        case 3: child.uses.clear(); break;
+        case 4: std::swap(child.seeded, step.children.front().seeded); break;
+        default: break;
+      }
+    }
+  }
+}
+
 }  // namespace
+
+std::string_view NameOf(Name name) {
+  static constexpr std::array<std::string_view, kNames> kAll{
+      "inline_quick", "thread_one", "thread_half", "thread_two",
+      "limited",      "unleased",   "needs_gpu"};
+  return kAll[name];
+}
 
 static_assert(std::is_trivially_copyable_v<Seeded> && sizeof(Seeded) == 16);
 
@@ -116,6 +143,7 @@ Program MakeProgram(const Seeded& seeded, std::uint8_t attempt, const Odds& odds
   if (Chance(luck, odds.hangs)) program.hangs_at = somewhere();
   program.dies_blocked = Chance(luck, odds.dies_blocked);
   program.turned_away = Chance(luck, odds.turned_away);
+  if (attempt > 1 && Chance(luck, odds.strays)) Stray(luck, program);
   return program;
 }
 

@@ -1,11 +1,12 @@
 // Programs: what a simulated function does, drawn from a few bytes that the task carries as its
 // first argument, so that a run that is repeated does the same again. A program works, spawns, gets
 // and waits; whether and where a run dies, hangs or is turned away is drawn from its attempt as
-// well. Pure.
+// well, and so is what a further run spawns that strays from the first. Pure.
 #pragma once
 
 #include <cstdint>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "core/base/buffer.h"
@@ -38,6 +39,8 @@ enum Name : std::uint32_t {
   kNames,
 };
 
+[[nodiscard]] std::string_view NameOf(Name name);
+
 struct ChildPlan {
   Name name = kThreadOne;
   Seeded seeded;
@@ -62,6 +65,7 @@ struct Odds {  // in a thousand
   std::uint32_t fails = 60;
   std::uint32_t turned_away = 8;
   std::uint32_t large_value = 100;
+  std::uint32_t strays = 700;  // of the runs after the first
 };
 
 struct Program {

@@ -58,6 +58,7 @@ TEST_P(SimPart, KeepsItsPromises) {
   ExpectOften("expired", sum.expired);
   ExpectOften("cancelled", sum.cancelled);
   ExpectOften("retried", sum.retried);
+  ExpectOften("left children of an earlier run", sum.unmatched);
   ExpectOften("killed", sum.killed);
   RecordProperty("accepted", std::to_string(sum.accepted));
 }
@@ -72,11 +73,11 @@ TEST(Sim, OneSeed) {
   Happened sum;
   for (std::uint64_t seed = first; seed <= last && !HasFailure(); ++seed) RunSeed(seed, sum);
   std::puts(Format("accepted {}, repeated {}, refused {}, parked {}, spawns waited {}, from the "
-                   "reserve {}, expired {}, cancelled {}, retried {}, killed {}, forwarded {}, "
-                   "nested {}, fuses {}",
+                   "reserve {}, expired {}, cancelled {}, retried {}, unmatched {}, killed {}, "
+                   "forwarded {}, nested {}, fuses {}",
                    sum.accepted, sum.repeated, sum.refused, sum.parked, sum.spawns_waited,
-                   sum.from_reserve, sum.expired, sum.cancelled, sum.retried, sum.killed,
-                   sum.forwarded, sum.nested, sum.fuses)
+                   sum.from_reserve, sum.expired, sum.cancelled, sum.retried, sum.unmatched,
+                   sum.killed, sum.forwarded, sum.nested, sum.fuses)
                 .c_str());
 }
 

@@ -1,8 +1,11 @@
 #include "tests/sim/step_executor.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "core/base/check.h"
+#include "core/base/format.h"
+#include "schema/child_spec.h"
 #include "schema/messages.h"
 
 namespace spillgate::sim {
@@ -16,6 +19,11 @@ Seeded SeededOf(const Task& task) {
       .value_or(kNothing);
 }
 
+// Of what a task is: who gets its value can tell whether it is that of another one.
+std::uint32_t MarkOf(const Seeded& seeded, FunctionId function, std::uint8_t returns) {
+  return static_cast<std::uint32_t>(Mix(seeded.seed ^ Mix(function) ^ Mix(returns << 8U)));
+}
+
 // A function of the task and its arguments alone, so that each attempt returns the same.
 std::string ValueOf(const Task& task, std::uint32_t index, std::uint32_t size) {
   std::uint64_t mixed = Mix(task.id.session ^ Mix(task.id.seq) ^ index);
@@ -26,9 +34,9 @@ std::string ValueOf(const Task& task, std::uint32_t index, std::uint32_t size) {
     }
   }
   std::string value(size, '.');
-  for (std::size_t i = 0; i < std::min<std::size_t>(8, size); ++i) {
-    value[i] = static_cast<char>(mixed >> (8 * i));
-  }
+  const std::uint32_t mark = MarkOf(SeededOf(task), task.function->id, task.returns);
+  std::memcpy(value.data(), &mark, sizeof(mark));
+  std::memcpy(value.data() + sizeof(mark), &mixed, sizeof(mark));
   return value;
 }
 
@@ -160,7 +168,8 @@ void StepExecutor::Spawn(Run& run, const Step& step) {
   Sending sending{.connection = run.connection,
                   .correlation = run.next_correlation++,
                   .first_seq = 1,
-                  .parent = run.id};
+                  .parent = run.id,
+                  .run = run.attempt};
   const bool mixed = std::any_of(step.children.begin(), step.children.end(), [&](const auto& each) {
     return each.name != step.children.front().name;
   });
@@ -172,24 +181,28 @@ void StepExecutor::Spawn(Run& run, const Step& step) {
   const wire::ChildPreamble child{
       .parent = run.id, .stream = 0, .attempt = run.attempt, .first_index = run.children.size()};
   writer_.Begin(preamble, &child);
-  for (const ChildPlan& plan : step.children) {
-    const TaskId id = ChildId(run.id, 0, run.children.size());
-    writer_.BeginTask(mixed ? plan.name + 1 : 0, 0, plan.returns);
-    writer_.AddInline(BytesOf(plan.seeded));
-    std::vector<ObjectId> args;
-    for (const std::uint32_t use : plan.uses) {
-      args.push_back({run.children[use].id, 0});
-      writer_.AddObject(args.back());
-    }
-    sending.ids.push_back(id);
-    sending.args.push_back(std::move(args));
-    run.children.push_back({id});
-  }
+  for (const ChildPlan& plan : step.children) AddChild(run, plan, mixed, sending);
   wire::OutBuffer frame;
   writer_.Finish(sending.correlation, 0, frame);
   run.pending = {.correlation = sending.correlation, .verdicts = sending.ids.size()};
   ledger_.OnSent(std::move(sending));
   Send(run, frame);
+}
+
+void StepExecutor::AddChild(Run& run, const ChildPlan& plan, bool mixed, Sending& sending) {
+  writer_.BeginTask(mixed ? plan.name + 1 : 0, 0, plan.returns);
+  writer_.AddInline(BytesOf(plan.seeded));
+  std::vector<ObjectId> args;
+  for (const std::uint32_t use : plan.uses) {
+    args.push_back({run.children[use].id, 0});
+    writer_.AddObject(args.back());
+  }
+  const std::uint64_t digest =
+      wire::DigestOf(NameOf(plan.name), {}, writer_.view(), writer_.payload(), writer_.count() - 1);
+  const TaskId id = ChildId(run.id, 0, run.children.size(), digest);
+  sending.ids.push_back(id);
+  sending.args.push_back(std::move(args));
+  run.children.push_back({id, MarkOf(plan.seeded, plan.name + 1, plan.returns)});
 }
 
 void StepExecutor::Ask(Run& run, const Step& step, Instant now) {
@@ -258,9 +271,9 @@ void StepExecutor::Deliver(ConnectionId to, const wire::FrameView& frame, Instan
   } else if (frame.header.type == wire::FrameType::kResults) {
     for (const wire::ResultHead& head :
          wire::ReadResults(frame).value_or(std::span<const wire::ResultHead>())) {
-      if (head.correlation != run.pending.correlation) continue;
-      std::erase_if(run.pending.of,
-                    [&](std::uint32_t child) { return run.children[child].id == head.task; });
+      if (head.correlation == run.pending.correlation) {
+        OnResult(run, head, wire::BytesOf(frame, head));
+      }
     }
   } else if (frame.header.correlation == run.pending.correlation) {
     run.pending = {};  // a WaitDone, or an Error
@@ -283,6 +296,20 @@ void StepExecutor::OnVerdict(Run& run, const wire::Verdict& verdict) {
     --run.pending.verdicts;
   }
   run.refused |= !accepted;
+}
+
+void StepExecutor::OnResult(Run& run, const wire::ResultHead& head, ByteView bytes) {
+  std::erase_if(run.pending.of, [&](std::uint32_t child) {
+    const Child& its = run.children[child];
+    if (its.id != head.task) return false;
+    const bool own = bytes.size() >= sizeof(its.mark) &&
+                     std::memcmp(bytes.data(), &its.mark, sizeof(its.mark)) == 0;
+    if (head.fate == Fate::kDone && !own) {
+      ledger_.Breach(Format("{} got the value of other work for its child {}", ToString(run.id),
+                            ToString(its.id)));
+    }
+    return true;
+  });
 }
 
 void StepExecutor::Block(Run& run) {
@@ -323,7 +350,8 @@ void StepExecutor::End(Run& run, RunEnd end, Instant now) {
   ports_.report({.task = std::move(run.task),
                  .end = end,
                  .wall = now - run.began,
-                 .detail = end == RunEnd::kEnded ? "" : "as the program says"});
+                 .detail = end == RunEnd::kEnded ? "" : "as the program says",
+                 .why = end == RunEnd::kTurnedAway ? Reason::kNoWorker : Reason::kNone});
   ports_.gone(connection);
   by_task_.erase(run.id);
   runs_.erase(connection);

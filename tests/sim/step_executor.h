@@ -41,6 +41,7 @@ class StepExecutor final : public Executor {
  private:
   struct Child {
     TaskId id;
+    std::uint32_t mark = 0;  // what its value begins with
     bool accepted = false;
   };
   struct Pending {  // an answer that is waited for
@@ -81,9 +82,11 @@ class StepExecutor final : public Executor {
   void GoOn(Run& run, Instant now);
   [[nodiscard]] bool DoStep(Run& run, const Step& step, Instant now);  // true: go on at once
   void Spawn(Run& run, const Step& step);
+  void AddChild(Run& run, const ChildPlan& plan, bool mixed, Sending& sending);
   void Ask(Run& run, const Step& step, Instant now);
   void Send(const Run& run, const wire::OutBuffer& frame);
   void OnVerdict(Run& run, const wire::Verdict& verdict);
+  void OnResult(Run& run, const wire::ResultHead& head, ByteView bytes);
   void Block(Run& run);
   void Resume(Run& run);
   void Answered(Run& run);

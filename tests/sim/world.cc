@@ -86,21 +86,21 @@ World::Side::Side(World& world, const std::string& name, config::Config from)
 }
 
 void World::Side::MakeFunctions() {
-  const auto add = [this](const char* name, Host hosted, std::int64_t cpu, std::int64_t gpu = 0,
+  const auto add = [this](Name name, Host hosted, std::int64_t cpu, std::int64_t gpu = 0,
                           std::uint32_t slots = 0) {
-    Function function{.name = name, .host = hosted, .slot_limit = slots};
+    Function function{.name = std::string(NameOf(name)), .host = hosted, .slot_limit = slots};
     function.shape.amount[kCpu] = cpu;
     function.shape.amount[kGpu] = gpu;
     const Status status = node->AddFunction(function);
     if (!status.ok()) ledger->Breach(status.error().message);
   };
-  add("inline_quick", Host::kInline, 0);
-  add("thread_one", Host::kThread, 1000);
-  add("thread_half", Host::kThread, 500);
-  add("thread_two", Host::kWorker, 2000);
-  add("limited", Host::kThread, 1000, 0, 1);
-  add("unleased", Host::kThread, 0);
-  add("needs_gpu", Host::kWorker, 500, 1000);
+  add(kInlineQuick, Host::kInline, 0);
+  add(kThreadOne, Host::kThread, 1000);
+  add(kThreadHalf, Host::kThread, 500);
+  add(kThreadTwo, Host::kWorker, 2000);
+  add(kLimited, Host::kThread, 1000, 0, 1);
+  add(kUnleased, Host::kThread, 0);
+  add(kNeedsGpu, Host::kWorker, 500, 1000);
 }
 
 World::World(std::uint64_t seed)

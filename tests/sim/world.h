@@ -32,6 +32,7 @@ struct Happened {
   std::uint64_t expired = 0;
   std::uint64_t cancelled = 0;
   std::uint64_t retried = 0;
+  std::uint64_t unmatched = 0;
   std::uint64_t killed = 0;
   std::uint64_t accepted = 0;
   std::uint64_t repeated = 0;

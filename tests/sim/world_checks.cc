@@ -25,6 +25,7 @@ void Happened::Add(const Happened& other) {
   expired += other.expired;
   cancelled += other.cancelled;
   retried += other.retried;
+  unmatched += other.unmatched;
   killed += other.killed;
   accepted += other.accepted;
   repeated += other.repeated;
@@ -163,6 +164,7 @@ Happened World::happened() const {
     for (const PublicationTally& each : tally.publication) {
       sum.expired += each.ended[static_cast<std::size_t>(Fate::kExpired)].get();
       sum.cancelled += each.ended[static_cast<std::size_t>(Fate::kCancelled)].get();
+      sum.unmatched += each.unmatched.get();
       sum.forwarded += each.ended[static_cast<std::size_t>(Fate::kForwarded)].get();
     }
     sum.nested += side->executor->nested();

@@ -28,7 +28,8 @@ OPTIONS = argparse.Namespace(seed=1, seconds=120.0)
 QUICK = ("limits.session_ttl=1s", "limits.result_ttl=1s")
 NOBODY = 65534
 COST_US = 100.0  # of the node's time for 64 KiB, as the issue has it
-FRAME_US = 2.0  # for one frame; of frames so small that 64 KiB hold hundreds of answers
+SMALL = 512  # bytes of a frame; of smaller ones 64 KiB hold hundreds, each with its answer,
+SHARE = 0.1  # and what counts is the part of a core that a flood of them gets (the node's is 3 %)
 
 
 class Floods(unittest.TestCase):
@@ -86,8 +87,9 @@ class Floods(unittest.TestCase):
         self.assertLess(late, 512 * MIB)
         self.check(node)
 
-    def cost(self, talker: Talker, data: bytes, seconds: float) -> float:
-        """Microseconds of the node for 64 KiB of it: sent over and over, until it has taken all."""
+    def cost(self, talker: Talker, data: bytes, seconds: float) -> tuple[float, float]:
+        """Sent over and over, until the node has taken all: its microseconds for 64 KiB, and the
+        part of a core that it had for it."""
         drained = threading.Event()
 
         def drain():
@@ -95,15 +97,16 @@ class Floods(unittest.TestCase):
                 pass  # large replies are few; the small ones are cut by attackers.swallow
             drained.set()
 
-        used, sent, until = self.process.cpu_us(), 0, time.monotonic() + seconds
+        used, sent, began = self.process.cpu_us(), 0, time.monotonic()
         thread = threading.Thread(target=drain, daemon=True)
         thread.start()
-        while time.monotonic() < until:
+        while time.monotonic() < began + seconds:
             talker.socket.sendall(data)
             sent += len(data)
         talker.send(wire.PING)
         self.assertTrue(drained.wait(wire.SECONDS), "the node takes no more")
-        return (self.process.cpu_us() - used) / sent * 65536
+        used = self.process.cpu_us() - used
+        return used / sent * 65536, used / 1e6 / (time.monotonic() - began)
 
     def test_cost_of_hostile_frames(self):
         """The least of some rounds: the machine does other things meanwhile."""
@@ -115,14 +118,14 @@ class Floods(unittest.TestCase):
             kinds = {kind.name: [kind] for kind in hostile.LASTING}
             for name, some in {"all": hostile.LASTING, **kinds}.items():
                 data, frames = hostile.stream(random.Random(OPTIONS.seed), some, who, MIB)
-                least = min(self.cost(talker, data, seconds) for _ in range(rounds))
-                each = least * len(data) / 65536 / frames
-                print(f"  {name:14} {least:7.1f} us for 64 KiB, {each:7.2f} us a frame")
+                costs = [self.cost(talker, data, seconds) for _ in range(rounds)]
+                least, share = (min(column) for column in zip(*costs))
+                print(f"  {name:14} {least:7.1f} us for 64 KiB, {share * 100:5.1f} % of a core")
                 with self.subTest(name):
-                    if len(data) / frames >= 512:
+                    if len(data) / frames >= SMALL:
                         self.assertLess(least, COST_US)
                     else:
-                        self.assertLess(each, FRAME_US)
+                        self.assertLess(share, SHARE)
         self.check(node)
 
     def test_cost_of_what_is_not_frames(self):
@@ -242,6 +245,43 @@ class Floods(unittest.TestCase):
             self.assertLess(max(took), most)
         self.assertLess(self.process.resident() - before, 32 * MIB)
         self.check_trips(self.crew.reports()["witness"][0], 10)
+        self.check(node)
+
+    def test_large_frames_at_once(self):
+        """Those on their way in have a bound together; who is past it waits, and nobody is lost."""
+        node = self.start(*QUICK, "limits.in_flight_bytes=64MiB", "limits.value_heap=1MiB")
+        self.crew.add(attackers.witness, node.socket, OPTIONS.seed)
+        before, size, enough = self.process.resident(), 16 * MIB, threading.Semaphore(0)
+        go_on, verdicts = threading.Event(), []
+
+        def put(talker: Talker):
+            body = mini.table(("Q", 1), ("B", 0), ("H", 0))
+            whole = wire.frame(wire.PUT, body, 1, bytes(size))
+            talker.socket.sendall(whole[: 15 * MIB])
+            enough.release()
+            go_on.wait(wire.SECONDS)
+            talker.socket.sendall(whole[15 * MIB :])
+            verdicts.append(talker.next()[0])
+
+        talkers = [self.enterContext(Talker(node.socket)) for _ in range(12)]
+        threads = [threading.Thread(target=put, args=(each,), daemon=True) for each in talkers]
+        for thread in threads:
+            thread.start()
+        for _ in range(3):
+            self.assertTrue(enough.acquire(timeout=wire.SECONDS), "not even these are read")
+        held = self.process.resident() - before
+        go_on.set()
+        most = held
+        for thread in threads:
+            while thread.is_alive():
+                thread.join(0.02)
+                most = max(most, self.process.resident() - before)
+        print(f"  {held / MIB:.0f} MiB held for 12 that began, {most / MIB:.0f} MiB at most")
+        self.assertEqual(len(verdicts), 12, "each is answered")
+        self.assertLess(most, (64 + 64) * MIB)  # and what is handed on is copied
+        for talker in talkers:
+            talker.socket.close()
+        self.check_trips(self.crew.reports()["witness"][0], 0.5)
         self.check(node)
 
     @staticmethod

@@ -18,7 +18,7 @@ const char* InWords(const wire::Verdict& verdict) {
 
 }  // namespace
 
-void Answered::Send(ConnectionId to, ByteView frames) {
+void Answered::Send(ConnectionId to, ByteView frames, std::uint32_t) {
   ++sends;
   while (!frames.empty()) {
     wire::FrameHeader header;
@@ -116,7 +116,7 @@ TaskPtr Bench::Accept(TaskId id, FunctionId function, const std::vector<ObjectId
   task->id = id;
   task->function = functions.At(function);
   task->shape = &task->function->shape;
-  task->max_retries = task->function->max_retries;
+  task->max_retries = task->function->max_retries.value_or(limits.max_retries);
   std::vector<ArgRef>& refs = args_.emplace_back();
   for (const ObjectId& arg : args) {
     refs.push_back({arg.task.session, arg.task.seq, arg.index, ArgRef::kObject, 0, 0});

@@ -74,7 +74,7 @@ class Answered final : public ReplySink {
     std::uint32_t already_done = 0;
   };
 
-  void Send(ConnectionId to, ByteView frames) override;
+  void Send(ConnectionId to, ByteView frames, std::uint32_t) override;
   [[nodiscard]] bool TakesPushes(ConnectionId) const override { return takes_pushes; }
 
   // "accepted 3, in_flight 2": the verdicts so far, in words.

@@ -164,7 +164,7 @@ class CountedStarts final : public Executor {
 class DurableExecutionTest : public ::testing::Test {
  protected:
   DurableExecutionTest()
-      : stage(bench.shared, bench.tally.execution[0], runs, {}, 1,
+      : stage(bench.shared, bench.tally.execution[0], runs, 1,
               {.finished = finished.emit(), .slot_freed = freed.back(), .slot_lent = lent.back()}) {
   }
 
@@ -197,6 +197,30 @@ TEST_F(DurableExecutionTest, WhatMayRunOnceBeginsWhenTheDiskKnowsThatItDoes) {
   EXPECT_TRUE(runs.started.empty()) << "a power failure could still make it run again";
   Handle(Durable{.written = bench.journal.last(), .synced = bench.journal.last()});
   EXPECT_EQ(runs.started.size(), 1U);
+}
+
+TEST_F(DurableExecutionTest, WhatWaitsForTheDiskExpiresOrIsCancelledWithoutIt) {
+  Placed due = Once(1);
+  due.task->deadline = bench.now() + std::chrono::milliseconds(5);
+  Handle(std::move(due), Once(2), Once(3));
+  stage.Tick(bench.now());
+  EXPECT_TRUE(finished.events.empty());
+  bench.clock.Advance(std::chrono::milliseconds(6));
+  stage.Tick(bench.now());
+  ASSERT_EQ(finished.events.size(), 1U);
+  EXPECT_EQ(finished.events[0].task->id.seq, 1U);
+  EXPECT_EQ(finished.events[0].task->outcome.fate, Fate::kExpired);
+  EXPECT_EQ(freed.events.size(), 1U) << "its lease is for others now";
+
+  bench.MarkCancelled({Bench::kSession, 2});
+  Handle(CancelAsked{{Bench::kSession, 2}});
+  stage.Tick(bench.now());
+  ASSERT_EQ(finished.events.size(), 2U);
+  EXPECT_EQ(finished.events[1].task->outcome.fate, Fate::kCancelled);
+
+  Handle(Durable{.written = bench.journal.last(), .synced = bench.journal.last()});
+  ASSERT_EQ(runs.started.size(), 1U) << "the one that is left";
+  EXPECT_EQ(runs.started[0]->id.seq, 3U);
 }
 
 TEST_F(DurableExecutionTest, WhatMayRunAgainBeginsAtOnce) {

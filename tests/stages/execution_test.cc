@@ -37,11 +37,13 @@ class HeldRuns final : public Executor {
 class ExecutionTest : public ::testing::Test {
  protected:
   ExecutionTest()
-      : stage(bench.shared, bench.tally.execution[0], runs,
-              {.backoff = milliseconds(4), .backoff_max = milliseconds(8), .poison_deaths = 3}, 1,
+      : stage(bench.shared, bench.tally.execution[0], runs, 1,
               {.finished = finished.emit([this](Finished&& e) { stage.Keep(std::move(e)); }),
                .slot_freed = freed.back(),
-               .slot_lent = lent.back()}) {}
+               .slot_lent = lent.back()}) {
+    bench.limits.retry_backoff = milliseconds(4);
+    bench.limits.retry_backoff_max = milliseconds(8);
+  }
 
   template <class... Events>
   void Handle(Events&&... events) {
@@ -77,6 +79,7 @@ class ExecutionTest : public ::testing::Test {
 TEST_F(ExecutionTest, AnInlineFunctionRunsHereAndNow) {
   Handle(Placed{bench.Accept(1, here), {}});
   EXPECT_EQ(runs.ran_here, 1);
+  EXPECT_EQ(bench.Find(Id(1))->attempt, 1);
   ASSERT_EQ(finished.events.size(), 1U);
   EXPECT_TRUE(freed.events.empty()) << "it held no lease";
 }
@@ -100,6 +103,7 @@ TEST_F(ExecutionTest, ATaskWhoseWorkerDiedKeepsItsLeaseRestsAndRunsAgain) {
   TickAfter(milliseconds(5));
   EXPECT_EQ(runs.starts, 2);
   EXPECT_EQ(runs.runs.at(Id(1))->attempt, 2);
+  EXPECT_EQ(bench.Find(Id(1))->attempt, 2) << "so that its status tells";
   EXPECT_EQ(bench.tally.execution[0].retried.get(), 1U);
   EXPECT_EQ(bench.tally.execution[0].host_deaths.get(), 1U);
   Handle(End(1, RunEnd::kEnded));
@@ -224,13 +228,30 @@ TEST_F(ExecutionTest, ADeathWhileBlockedTakesTheSlotBackForTheNextRun) {
   EXPECT_EQ(freed.events.size(), 1U);
 }
 
-TEST_F(ExecutionTest, WhomNoHostCouldTakeFailsByTheLimitOfNesting) {
+TEST_F(ExecutionTest, WhomNoWorkerCouldTakeFailsAndSaysWhy) {
   Place(1);
-  Handle(End(1, RunEnd::kTurnedAway));
+  Ran ran = End(1, RunEnd::kTurnedAway);
+  ran.report.why = Reason::kNoWorker;
+  ran.report.detail = "no worker process can be started from /bin/false: it ends at once";
+  Handle(std::move(ran));
   ASSERT_EQ(finished.events.size(), 1U);
-  EXPECT_EQ(finished.events[0].task->outcome.reason, Reason::kNestedLimit);
+  const Outcome& outcome = finished.events[0].task->outcome;
+  EXPECT_EQ(outcome.fate, Fate::kFailed);
+  EXPECT_EQ(outcome.reason, Reason::kNoWorker);
+  EXPECT_NE(outcome.failure->message.find("/bin/false"), std::string::npos);
+  EXPECT_NE(outcome.failure->message.find("submitted again when this is mended"),
+            std::string::npos);
   ASSERT_EQ(freed.events.size(), 1U);
   EXPECT_FALSE(freed.events[0].ran) << "nothing is learned from it";
+}
+
+TEST_F(ExecutionTest, WhoCameWhenTheNodeWasStoppingWasDrained) {
+  Place(1);
+  Ran ran = End(1, RunEnd::kTurnedAway);
+  ran.report.why = Reason::kDrained;
+  Handle(std::move(ran));
+  ASSERT_EQ(finished.events.size(), 1U);
+  EXPECT_EQ(finished.events[0].task->outcome.reason, Reason::kDrained);
 }
 
 TEST_F(ExecutionTest, AnEndThatCouldNotPassIsHandedOnAtTheNextTick) {

@@ -378,11 +378,14 @@ TEST_F(PublicationTest, TheAnswersOfAPassAreOneBatchForEachConnection) {
 
 TEST_F(PublicationTest, StatusTellsWhereTasksAre) {
   TaskPtr task = bench.Accept(1, function);
+  task->record->attempt = 2;
   Publish(bench.Accept(2, function), Bench::Failed(Reason::kTaskError));
   const std::vector<TaskId> ids{Id(1), Id(2), Id(99)};
   Ask(wire::Status{.ids = ids}, 5);
   ASSERT_EQ(answered.statuses.size(), 3U);
   EXPECT_EQ(answered.statuses[0].state, wire::TaskState::kUnfinished);
+  EXPECT_EQ(answered.statuses[0].attempt, 2U);
+  EXPECT_EQ(answered.statuses[1].attempt, 0U) << "it never ran";
   EXPECT_EQ(answered.statuses[1].state, wire::TaskState::kEnded);
   EXPECT_EQ(answered.statuses[1].reason, Reason::kTaskError);
   EXPECT_EQ(answered.statuses[2].reason, Reason::kNotFound);

@@ -10,15 +10,17 @@ using In = Resolution::In;
 
 class ResolutionTest : public ::testing::Test {
  protected:
-  explicit ResolutionTest(Park::Options park = {.capacity = 2,
-                                                .bytes = 1 << 20,
-                                                .ttl = milliseconds(50)})
-      : stage(bench.shared, park,
+  ResolutionTest()
+      : stage(bench.shared,
               {.resolved = resolved.emit([this](Resolved&& e) { stage.Keep(std::move(e), false); }),
                .unparked = unparked.emit([this](Resolved&& e) { stage.Keep(std::move(e), true); }),
                .finished = finished.emit(),
                .finished_parked = finished_parked.emit(),
-               .parked = flow::Departure(nullptr)}) {}
+               .parked = flow::Departure(nullptr)}) {
+    bench.limits.park = 2;
+    bench.limits.park_bytes = 1 << 20;
+    bench.limits.park_ttl = milliseconds(50);
+  }
 
   template <class... Events>
   void Handle(Events&&... events) {
@@ -149,8 +151,11 @@ TEST_F(ResolutionTest, WithoutRoomInTheParkATaskWaitsCountsAsStuckAndGoesOn) {
 
 class ResolutionBytesTest : public ResolutionTest {
  protected:
-  ResolutionBytesTest()
-      : ResolutionTest({.capacity = 100, .bytes = 1000, .ttl = std::chrono::hours(1)}) {}
+  ResolutionBytesTest() {
+    bench.limits.park = 100;
+    bench.limits.park_bytes = 1000;
+    bench.limits.park_ttl = std::chrono::hours(1);
+  }
   [[nodiscard]] Accepted Of600Bytes(std::uint64_t seq, std::uint64_t argument) {
     TaskPtr task = bench.Accept(seq, function, {Object(argument)});
     task->bytes = 600;

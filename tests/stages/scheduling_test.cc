@@ -24,12 +24,12 @@ Resources Cpu(std::int64_t amount) {
 
 class SchedulingTest : public ::testing::Test {
  protected:
+  static Shared& Limited(Bench& bench) {
+    bench.limits.reserve_after = milliseconds(10);
+    return bench.shared;
+  }
   SchedulingTest()
-      : stage(bench.shared, peers,
-              {.total = Cpu(2000),
-               .names = {},
-               .capacity = 64,
-               .ready = {.reserve_after = milliseconds(10)}},
+      : stage(Limited(bench), peers, {.total = Cpu(2000), .names = {}},
               {.placed =
                    placed.emit([this](Placed&& e) { stage.Unplace(std::move(e), bench.now()); }),
                .spilled = spilled.emit([this](Spilled&& e) { stage.KeepSpilled(std::move(e)); }),

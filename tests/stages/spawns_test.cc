@@ -24,7 +24,8 @@ TEST_F(SpawnsTest, ChildrenJoinTheirParentsRootAndInherit) {
   Got(parent).root->deadline = bench.now() + milliseconds(5);
   EXPECT_EQ(Spawn(Got(parent), 2), "accepted 2");
   const Task& child = Got(parent + 2);
-  EXPECT_EQ(child.id, ChildId(Got(parent).id, 0, 1));
+  EXPECT_TRUE(child.id.is_child());
+  EXPECT_NE(child.id, Got(parent + 1).id) << "although they are the same work";
   EXPECT_EQ(child.root.get(), Got(parent).root.get());
   EXPECT_EQ(child.parent, Got(parent).id);
   EXPECT_EQ(child.depth, 1);

@@ -36,8 +36,18 @@ TEST_F(SubmissionTest, WhatNamesNothingIsRefused) {
   EXPECT_EQ(Submit({.ask = {.root = 99}}), "unknown_root 1");
   bench.answered.Clear();
   Handle(From(Bench::kClient, Write({}), 12345));
-  EXPECT_EQ(bench.answered.Verdicts(), "bad_request 1") << "no such session";
+  EXPECT_EQ(bench.answered.Verdicts(), "session_ended 1") << "no such session";
   EXPECT_EQ(bench.in_flight.count(), 0);
+}
+
+TEST_F(SubmissionTest, ASessionThatHasEndedTakesNothingNewAndTheRefusalSaysSo) {
+  bench.session().ended = true;
+  EXPECT_EQ(Submit({}), "session_ended 1");
+  EXPECT_EQ(Put(2, "x"), "session_ended 1");
+  EXPECT_EQ(OpenRoot(3), "session_ended 1");
+  EXPECT_EQ(bench.answered.verdicts.back().retry_after_us, 0U) << "it does not pass by itself";
+  const auto& refused = bench.tally.submission[0].refused;
+  EXPECT_EQ(refused[static_cast<std::size_t>(Reason::kSessionEnded)].get(), 3U);
 }
 
 TEST_F(SubmissionTest, ChildrenComeFromTasksAndTasksSendNothingElse) {

@@ -71,9 +71,11 @@ typedef struct sg_arg {
   sg_future future;
 } sg_arg;
 
-// A group of children of one function. Their ids follow from this task's id, `stream` and how many
-// children that stream has had before, so that a task that is run again makes the same children if
-// it submits in the same order. A function whose threads take turns at submitting gives each its
+// A group of children of one function. Their ids follow from this task's id, `stream`, how many
+// children that stream has had before, and what they are: so a task that is run again, because its
+// worker died, gets the children that it submits as before in that order, with their results, and
+// others where it submits something else; what its last run has not submitted is cancelled when it
+// ends. A function whose threads take turns at submitting gives each its
 // own stream; one thread needs only stream 0.
 typedef struct sg_submission {
   uint32_t size;  // sizeof(sg_submission)

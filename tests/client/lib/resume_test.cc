@@ -69,6 +69,87 @@ TEST_F(ResumeTest, RequestsAndGetsAreMadeAgain) {
   EXPECT_FALSE(request.failure.has_value());
 }
 
+// A release is not answered: an answer to what was said after it shows that it has arrived.
+TEST_F(ResumeTest, ReleasesThatMayBeLostAreSaidAgainAndOthersAreNot) {
+  TaskState* first = Submit({}, {.push = false});
+  TaskState* second = Submit({}, {.push = false});
+  ASSERT_TRUE(Accept(CollectOne(FrameType::kSubmit)));
+  Drop(first);
+  EXPECT_EQ(Released().size(), 1U);
+  Reconnect(true);
+  std::vector<wire::Range> again = Released();
+  ASSERT_EQ(again.size(), 1U) << "nobody knows whether it came";
+  EXPECT_EQ(again[0].first, (TaskId{kSession, 1}));
+
+  session->Fetch(*second, kNever);
+  const Sent get = CollectOne(FrameType::kGet);
+  ASSERT_TRUE(Result(2, "v", get.correlation()));
+  again = Released();
+  ASSERT_EQ(again.size(), 1U);
+  EXPECT_EQ(again[0].first, (TaskId{kSession, 2}));
+  Reconnect(true);
+  again = Released();
+  ASSERT_EQ(again.size(), 1U) << "the answer confirmed the first, not the second";
+  EXPECT_EQ(again[0].first, (TaskId{kSession, 2}));
+
+  (void)Submit();
+  ASSERT_TRUE(Accept(CollectOne(FrameType::kSubmit)));
+  Reconnect(true);
+  EXPECT_TRUE(Released().empty());
+  Drop(second);
+}
+
+TEST_F(ResumeTest, APingOfTheNodeConfirmsNothing) {
+  TaskState* state = Submit({}, {.push = false});
+  ASSERT_TRUE(Accept(CollectOne(FrameType::kSubmit)));
+  Drop(state);
+  EXPECT_EQ(Released().size(), 1U);
+  ASSERT_TRUE(Deliver(wire::Ping{}, 1'000'000));  // its numbers are its own
+  (void)Collect();
+  Reconnect(true);
+  EXPECT_EQ(Released().size(), 1U);
+}
+
+TEST_F(ResumeTest, RootsThatMayBeOpenAreClosedAgain) {
+  TaskState* opened = session->OpenRoot({}, now);
+  const Sent open = CollectOne(FrameType::kOpenRoot);
+  ASSERT_TRUE(Verdict({.first_seq = Seq(opened), .count = 1, .correlation = open.correlation()}));
+  session->CloseRoot(kSession, Seq(opened));
+  EXPECT_EQ(Collect(FrameType::kCloseRoot).size(), 1U);
+  Reconnect(true);
+  const Sent again = CollectOne(FrameType::kCloseRoot);
+  EXPECT_EQ(wire::DecodeCloseRoot(again.view())->seq, Seq(opened));
+  session->OnLost(now);
+  session->FailAll({.kind = FailureKind::kUnavailable, .message = "no node for long"});
+  session->OnWelcome(WelcomeOf(kSession, true, 1), now);
+  EXPECT_EQ(Collect(FrameType::kCloseRoot).size(), 1U) << "the session is still there";
+  (void)Submit();
+  ASSERT_TRUE(Accept(CollectOne(FrameType::kSubmit)));
+  Reconnect(true);
+  EXPECT_TRUE(Collect(FrameType::kCloseRoot).empty());
+  session->CloseRoot(kSession, Seq(opened));
+  (void)Collect();
+  Reconnect(false, 1, kSession + 1);
+  EXPECT_TRUE(Collect(FrameType::kCloseRoot).empty()) << "that session has no such root";
+}
+
+// With nothing else to say, the node is asked now and then, so that little has to be said again.
+TEST_F(ResumeTest, WhatIsUnconfirmedIsBounded) {
+  std::size_t pings = 0;
+  for (std::uint64_t i = 0; i < 3000; ++i) {
+    const TaskId id{kSession, 1 + 2 * i};  // no two of them are neighbours
+    session->Release({&id, 1});
+    for (const Sent& sent : Collect(true)) {
+      if (sent.type() != FrameType::kPing) continue;
+      ++pings;
+      ASSERT_TRUE(Deliver(wire::Pong{}, sent.correlation()));
+    }
+  }
+  EXPECT_EQ(pings, 2U);
+  Reconnect(true);
+  EXPECT_EQ(Released().size(), 3000U - 2 * 1024U);
+}
+
 TEST_F(ResumeTest, CreditsAreCountedFromTheNewConnectionOn) {
   ASSERT_TRUE(Deliver(wire::Credits{.window = {9, 9, 2, 9}, .ttl_ms = 100'000}, 0));
   (void)Submit();

@@ -23,6 +23,29 @@ class VerdictTest : public SessionFixture {
   }
 };
 
+TEST_F(VerdictTest, WhoWaitsForVerdictsIsToldOfEachThatIsFinal) {
+  Start({.retry = {.most = 1}});
+  TaskState* accepted = Submit();
+  TaskState* refused = Submit();
+  TaskState* retried = Submit();
+  const Sent frame = CollectOne(FrameType::kSubmit);
+  Waiter waiter(3);
+  for (TaskState* state : {accepted, refused, retried}) {
+    EXPECT_TRUE(session->WatchVerdict(*state, waiter));
+  }
+  ASSERT_TRUE(Verdict(frame, VerdictStatus::kAccepted, Reason::kNone, 0, 1));
+  EXPECT_EQ(waiter.left.load(), 2);
+  ASSERT_TRUE(Verdict(frame, VerdictStatus::kRejected, Reason::kUnknownFunction, 1, 1));
+  EXPECT_EQ(waiter.left.load(), 1);
+  ASSERT_TRUE(Verdict(frame, VerdictStatus::kRejected, Reason::kInFlight, 2, 1));
+  EXPECT_EQ(waiter.left.load(), 1) << "it is tried again";
+  now += 1s;
+  ASSERT_TRUE(Accept(CollectOne(FrameType::kSubmit)));
+  EXPECT_TRUE(waiter.done());
+  EXPECT_FALSE(session->WatchVerdict(*retried, waiter)) << "it has its verdict";
+  EXPECT_EQ(accepted->waiter, nullptr);
+}
+
 TEST_F(VerdictTest, AcceptedTasksWaitForTheirResults) {
   TaskState* state = Submit();
   const Sent frame = CollectOne(FrameType::kSubmit);

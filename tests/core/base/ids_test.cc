@@ -8,7 +8,7 @@ namespace spillgate {
 namespace {
 
 TEST(Ids, PrintAndParseAreInverse) {
-  for (const TaskId id : {TaskId{1, 0}, TaskId{0x4f2a, 17}, ChildId({1, 2}, 3, 4)}) {
+  for (const TaskId id : {TaskId{1, 0}, TaskId{0x4f2a, 17}, ChildId({1, 2}, 3, 4, 5)}) {
     EXPECT_EQ(ParseTaskId(ToString(id)), id) << ToString(id);
   }
 }
@@ -22,13 +22,15 @@ TEST(Ids, ParseRefusesWhatIsNeverPrinted) {
 
 TEST(Ids, ChildrenAreTheSameInEveryRunAndDifferFromEachOther) {
   const TaskId parent{7, 9};
-  EXPECT_EQ(ChildId(parent, 0, 0), ChildId(parent, 0, 0));
+  EXPECT_EQ(ChildId(parent, 0, 0, 0), ChildId(parent, 0, 0, 0));
   std::set<TaskId> seen;
   for (std::uint32_t stream = 0; stream < 8; ++stream) {
     for (std::uint64_t index = 0; index < 64; ++index) {
-      const TaskId child = ChildId(parent, stream, index);
-      EXPECT_TRUE(child.is_child());
-      EXPECT_TRUE(seen.insert(child).second);
+      for (std::uint64_t digest = 0; digest < 3; ++digest) {
+        const TaskId child = ChildId(parent, stream, index, digest);
+        EXPECT_TRUE(child.is_child());
+        EXPECT_TRUE(seen.insert(child).second);
+      }
     }
   }
 }

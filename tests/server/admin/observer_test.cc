@@ -115,6 +115,26 @@ TEST(Observer, RatesAreOverTheLastSecondOrTwo) {
   EXPECT_DOUBLE_EQ(snapshot.stages[0].all.rates.shed_per_s, 10);
 }
 
+// A frame of submission can hold thousands of tasks; the other stages count tasks.
+TEST(Observer, SubmissionIsCountedInTasksToo) {
+  ToyNode node;
+  node.Arrive(0, 2);  // frames
+  node.observer.Sample(node.clock.Now());
+  node.Pass(seconds(1));
+  node.observer.Sample(node.clock.Now());
+  node.tally.submission[0].accepted[1].Add(60);
+  node.tally.submission[0].accepted[2].Add(4);
+  node.tally.submission[0].repeated.Add(6);
+  node.tally.submission[0].refused[std::size_t(Reason::kInFlight)].Add(30);
+  node.Pass(seconds(1));
+  const StageFigures& submission = node.Take().stages[0].all;
+  EXPECT_EQ(submission.arrived, 100U);
+  EXPECT_EQ(submission.left, 70U);
+  EXPECT_DOUBLE_EQ(submission.rates.in_per_s, 50);
+  EXPECT_DOUBLE_EQ(submission.rates.out_per_s, 35);
+  EXPECT_DOUBLE_EQ(submission.rates.shed_per_s, 15);
+}
+
 TEST(Observer, JudgesTheStateOfAStage) {
   ToyNode node;
   const auto state = [&](std::size_t stage) { return node.Take().stages[stage].all.state; };
@@ -153,11 +173,14 @@ TEST(Reasons, AreListedWhole) {
   const std::vector<Reason> refusals = RefusalReasons();
   EXPECT_THAT(refusals, Contains(Reason::kInFlight));
   EXPECT_THAT(refusals, Contains(Reason::kSettled));
+  EXPECT_THAT(refusals, Contains(Reason::kSessionEnded));
+  EXPECT_THAT(refusals, Not(Contains(Reason::kBadRequest))) << "it is for other requests";
   EXPECT_THAT(refusals, Contains(Reason::kQuotaExceeded));
   EXPECT_THAT(refusals, Not(Contains(Reason::kNone)));
   const std::vector<Reason> failures = FailureReasons();
   EXPECT_THAT(failures, Contains(Reason::kTaskError));
   EXPECT_THAT(failures, Contains(Reason::kParkTimeout));
+  EXPECT_THAT(failures, Contains(Reason::kNoWorker));
   EXPECT_THAT(failures, Not(Contains(Reason::kBadRequest)));
 }
 

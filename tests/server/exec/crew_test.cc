@@ -76,6 +76,29 @@ TEST_F(CrewRules, BlockedSeatsGiveTheirPlaceToOthers) {
   EXPECT_EQ(next->id.seq, 3u);
 }
 
+TEST_F(CrewRules, CountsTellWhatEachThreadDoes) {
+  Crew crew({.threads = 2, .extra_blocked = 1});
+  EXPECT_EQ(crew.Counts().limit, 3u);
+  EXPECT_EQ(crew.Counts().started, 0u);
+  Crew::Seat* first = Add(crew, Make(1));
+  Crew::Seat* second = Add(crew, Make(2));
+  (void)crew.Block(*first, true, now_);
+  EXPECT_EQ(crew.Finish(*second), nullptr);
+  Crew::Seat* third = Add(crew, Make(3));
+  EXPECT_EQ(third, second) << "the idle one";
+  (void)Add(crew, Make(4));
+  HostCounts counts = crew.Counts();
+  EXPECT_EQ(counts.blocked, 1u);
+  EXPECT_EQ(counts.busy, 2u);
+  EXPECT_EQ(counts.idle, 0u);
+  EXPECT_EQ(counts.started, 3u);
+  EXPECT_EQ(crew.Finish(*third), nullptr);
+  counts = crew.Counts();
+  EXPECT_EQ(counts.busy, 1u);
+  EXPECT_EQ(counts.idle, 1u);
+  EXPECT_EQ(counts.died, 0u);
+}
+
 TEST_F(CrewRules, TheTimeInWhichATaskWasBlockedIsKept) {
   Crew crew({.threads = 1, .extra_blocked = 0});
   Crew::Seat* seat = Add(crew, Make(1));

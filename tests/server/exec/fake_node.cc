@@ -7,6 +7,7 @@
 
 #include "core/base/check.h"
 #include "core/base/format.h"
+#include "schema/child_spec.h"
 #include "server/functions/builtins.h"
 
 namespace spillgate::testing {
@@ -220,9 +221,11 @@ std::vector<TaskPtr> FakeNode::TasksOf(const Buffer& frame, std::vector<TaskId>&
     const wire::TaskHead& head = submit.heads[i];
     TaskPtr task(tasks_.Make());
     task->home = &tasks_;
-    task->id = child
-                   ? ChildId(submit.child.parent, submit.child.stream, submit.child.first_index + i)
-                   : TaskId{kSession, preamble->first_seq + i};
+    const std::string& name = by_id_.at(preamble->function)->name;
+    const wire::ChildPreamble& by = submit.child;
+    task->id = child ? ChildId(by.parent, by.stream, by.first_index + i,
+                               wire::DigestOf(name, {}, submit, view.payload, i))
+                     : TaskId{kSession, preamble->first_seq + i};
     task->parent = submit.child.parent;
     task->root = root_;
     task->function = by_id_.at(preamble->function);
@@ -312,7 +315,7 @@ void FakeNode::OnReport(RunReport report) {
   entry.ended.wall = report.wall;
   if (report.end == RunEnd::kTurnedAway) {
     ++ledger_.turned_away;
-    EndWith(id, Fate::kFailed, Reason::kNestedLimit, report.detail);
+    EndWith(id, Fate::kFailed, report.why, report.detail);
   } else if (report.end == RunEnd::kEnded) {
     EXPECT_FALSE(report.task->outcome.open());
     End(id, std::move(report.task->outcome));

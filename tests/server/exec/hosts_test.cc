@@ -266,7 +266,7 @@ TEST_P(OnBothHosts, StopEndsEverything) {
   (void)node.Await(tree, 0ms);
   // What comes after that is turned away.
   const Ended late = node.Await(ids[5]);
-  EXPECT_EQ(late.reason, Reason::kNestedLimit);
+  EXPECT_EQ(late.reason, Reason::kDrained);
   EXPECT_THAT(late.message, HasSubstr("the node is stopping"));
 }
 

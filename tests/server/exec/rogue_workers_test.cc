@@ -189,6 +189,9 @@ class Programs : public ::testing::Test {
     FakeNode node(std::move(options));
     const Ended ended = node.Call("crash");
     EXPECT_EQ(ended.deaths.size(), 0u);
+    EXPECT_EQ(ended.reason, Reason::kNoWorker);
+    EXPECT_THAT(ended.message, HasSubstr(program));
+    EXPECT_THAT(ended.message, HasSubstr("workers.program"));
     EXPECT_EQ(node.ledger().turned_away, 1);
     // While it is known to be broken, nobody waits for it.
     EXPECT_EQ(node.Call("exit").message, ended.message);
@@ -204,7 +207,6 @@ TEST_F(Programs, MissingOnesAreNamed) {
   const Ended ended = CallWith(missing);
   EXPECT_EQ(ended.fate, Fate::kFailed);
   EXPECT_THAT(ended.message, HasSubstr(Format("cannot start {}: No such file", missing)));
-  EXPECT_THAT(ended.message, HasSubstr("workers.program"));
 }
 
 TEST_F(Programs, OnesThatEndAtOnceAreQuoted) {

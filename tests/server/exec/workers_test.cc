@@ -74,6 +74,20 @@ TEST(Workers, ACrashSaysHowAndWithWhichLastWords) {
   EXPECT_GE(node.ledger().gone, 3);
 }
 
+TEST(Workers, ARunGetsTheResultsOfWhatItHasSpawnedItself) {
+  FakeNode::Options options = DefaultOptions();
+  options.retries = 1;
+  FakeNode node(std::move(options));
+  const TaskId stray = node.Submit("stray", {"1"});
+  const Ended ended = node.Await(stray);
+  EXPECT_EQ(ended.value, "hello you.hello 2.hello you.") << ended.message;
+  EXPECT_EQ(ended.runs, 2);
+  node.OnLoop([&] {
+    EXPECT_EQ(node.Children(stray), 5U) << "two of the second run's are those of the first";
+  });
+  CheckLedger(node);
+}
+
 TEST(Workers, ATaskWhoseWorkerDiedRunsAgain) {
   FakeNode::Options options = DefaultOptions();
   options.retries = 3;
@@ -299,6 +313,31 @@ TEST(Workers, SomeAreKeptWarmAndTheOthersEndWhenIdle) {
   kill(kept, SIGKILL);  // a warm one that dies is replaced without being asked for
   EXPECT_TRUE(node.Until([&] { return IsGone(kept) && node.hosts().processes() == 1; }));
   EXPECT_NE(PidOf(node), kept);
+  CheckLedger(node);
+}
+
+TEST(Workers, CountsTellWhatThereIsAndHowManyDied) {
+  FakeNode::Options options = DefaultOptions();
+  options.slots = 2;
+  options.workers.prestart = 0;
+  options.workers.max = 3;
+  options.workers.idle = 50ms;
+  FakeNode node(std::move(options));
+  const auto counts = [&node] { return node.hosts().worker_counts(); };
+  const TaskId nap = node.Submit("nap", {});
+  EXPECT_TRUE(node.Until([&] { return counts().busy == 1 && counts().starting == 0; }));
+  EXPECT_EQ(node.Call("exit", {"3"}).reason, Reason::kWorkerDied);
+  EXPECT_TRUE(node.Until([&] { return counts().died == 1; }));
+  node.Cancel(nap);
+  EXPECT_EQ(node.Await(nap).fate, Fate::kCancelled);
+  EXPECT_TRUE(node.Until([&] { return counts().busy == 0; }));
+  node.OnLoop([&] {
+    EXPECT_EQ(counts().limit, 3U);
+    EXPECT_GE(counts().started, 2U);
+    EXPECT_EQ(counts().blocked, 0U);
+  });
+  EXPECT_TRUE(node.Until([&] { return node.hosts().processes() == 0; })) << "idle for too long";
+  node.OnLoop([&] { EXPECT_EQ(counts().died, 1U) << "who leaves when asked has not died"; });
   CheckLedger(node);
 }
 

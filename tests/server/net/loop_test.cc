@@ -18,7 +18,7 @@ TEST(LoopTest, AWaitThatIsShorterThanTheTurnBeforeItEnds) {
   constexpr int kTimes = 10;
   const SteadyClock clock;
   flow::Pool pool("loop", clock, {.threads = 0});
-  Loop loop(clock, pool, {.poll = Nanos(0)});
+  Loop loop(clock, pool, {});
   const int quiet = eventfd(0, EFD_CLOEXEC);  // as a node's socket, where nobody comes
   ASSERT_GE(quiet, 0);
   const Reactor::WatchId watch = loop.Watch(quiet, Reactor::kReadable, [](unsigned) {});

@@ -130,6 +130,22 @@ void Chain(Context& context) {
   context.Return(context.Get(context.Submit("greet", first)));
 }
 
+// stray(runs): as a search that spawns by time, it spawns something else in each run: the second of
+// three greetings. In the first `runs` runs it also leaves a child that sleeps for an hour, and
+// dies.
+void Stray(Context& context) {
+  const bool dies = context.attempt() <= std::stoul(std::string(context.Arg(0)));
+  const std::string run = std::to_string(context.attempt());
+  spillgate::sdk::Batch batch("greet");
+  for (const std::string_view whom : {"you", run.c_str(), "you"}) batch.Add({whom});
+  const std::vector<Future> greetings = context.Submit(batch);
+  if (dies) context.Submit("sleep", "3600000000");
+  std::string all;
+  for (const std::string& greeting : context.Get(greetings)) all += greeting + ".";
+  if (dies) raise(SIGKILL);
+  context.Return(all);
+}
+
 }  // namespace
 
 SPILLGATE_LIBRARY("greeter", spillgate::sdk::Export<Greet>("greet", SG_HOST_THREAD, 1, 3),
@@ -141,4 +157,5 @@ SPILLGATE_LIBRARY("greeter", spillgate::sdk::Export<Greet>("greet", SG_HOST_THRE
                   spillgate::sdk::Export<Nap>("nap"), spillgate::sdk::Export<Stubborn>("stubborn"),
                   spillgate::sdk::Export<Orphan>("orphan"),
                   spillgate::sdk::Export<Farewell>("farewell"),
-                  spillgate::sdk::Export<Relay>("relay"), spillgate::sdk::Export<Chain>("chain"))
+                  spillgate::sdk::Export<Relay>("relay"), spillgate::sdk::Export<Chain>("chain"),
+                  spillgate::sdk::Export<Stray>("stray"))

@@ -1,0 +1,95 @@
+// Listener, second half: who is read, and when. A connection is not read while submission is full,
+// while its peer does not read its replies, and while it rests for what it was refused.
+#include <algorithm>
+#include <utility>
+
+#include "server/net/listener.h"
+
+namespace spillgate::net {
+
+// Takes up a connection that was held back, once it has read enough. It may be closed by what it
+// had sent meanwhile, and the visitor gone with it.
+void Listener::CatchUp(Visitor& visitor) {
+  if (visitor.behind_since == kNever || !visitor.connection->caught_up()) return;
+  behind_[SlotOf(visitor.connection->id())].store(false, std::memory_order_relaxed);
+  visitor.behind_since = kNever;
+  door_.OnDrained(visitor);
+  Resume(visitor);
+}
+
+// It had no chance to go on with what it had begun: its time for that begins now.
+void Listener::Resume(Visitor& visitor) {
+  if (visitor.refusals.rests_until > now_) return;
+  visitor.last_read = clock_.Now();
+  visitor.connection->ResumeReading();
+}
+
+// Who does not read its replies is not read either, and not pushed to.
+void Listener::HoldBack(Visitor& visitor) {
+  if (!visitor.connection->behind() || visitor.behind_since != kNever) return;
+  behind_[SlotOf(visitor.connection->id())].store(true, std::memory_order_relaxed);
+  visitor.behind_since = now_;
+  visitor.connection->PauseReading();
+}
+
+// The frames that are coming in have a bound together; who began one past it waits for the others,
+// who have a time to go on with theirs. The first one always may.
+bool Listener::MayTake(Connection& connection, std::size_t bytes) {
+  if (large_bytes_ > 0 && large_bytes_ + bytes > options_.incoming_bytes) {
+    connection.PauseReading();
+    paused_.push_back(connection.id());
+    return false;
+  }
+  large_bytes_ += bytes;
+  return true;
+}
+
+void Listener::ResumePaused() {
+  if (paused_.empty() || !door_.HasRoom()) return;
+  yielded_ = false;
+  for (const ConnectionId id : std::exchange(paused_, {})) {
+    const auto found = visitors_.find(id);
+    if (found != visitors_.end() && found->second.behind_since == kNever) Resume(found->second);
+  }
+  if (yielded_) loop_.Post([] {});  // or the loop would wait for bytes while it has some
+}
+
+// Saying no has its part of the loop's time; beyond it the noisiest are not read for a while.
+void Listener::ShareRefusals(Instant now) {
+  refusals_.EndTurn(std::min(busy_since_, now), now);
+  busy_since_ = kNever;
+  if (!resting_.empty()) ResumeRested(now);
+  while (refusals_.Over()) {
+    Visitor* noisiest = nullptr;
+    std::uint32_t most = 0;
+    for (auto& [id, visitor] : visitors_) {
+      const std::uint32_t refused = refusals_.RefusedOf(visitor.refusals);
+      if (refused > most) noisiest = &visitor;
+      most = std::max(most, refused);
+    }
+    if (noisiest == nullptr) return refusals_.Forgive();
+    LetRest(*noisiest, now);
+  }
+}
+
+void Listener::LetRest(Visitor& visitor, Instant now) {
+  loop_.WakeBy(refusals_.Rest(visitor.refusals, now));
+  visitor.connection->PauseReading();
+  resting_.push_back(visitor.connection->id());
+  rests_.fetch_add(1, std::memory_order_relaxed);
+}
+
+void Listener::ResumeRested(Instant now) {
+  for (const ConnectionId id : std::exchange(resting_, {})) {
+    const auto found = visitors_.find(id);
+    if (found == visitors_.end()) continue;
+    if (found->second.refusals.rests_until > now) {
+      resting_.push_back(id);
+      loop_.WakeBy(found->second.refusals.rests_until);
+    } else {
+      paused_.push_back(id);  // if there is room for what it sends
+    }
+  }
+}
+
+}  // namespace spillgate::net
