@@ -35,8 +35,9 @@ class CostModel {
   // At least 1 ns. Of a function that never ran: the hint if there is one, else the prior.
   [[nodiscard]] Nanos Estimate(FunctionId function, Nanos hint = Nanos(0)) const {
     if (function < costs_.size() && costs_[function].runs != 0) {
-      return Nanos(
-          std::max<std::int64_t>(1, static_cast<std::int64_t>(costs_[function].mean + 0.5)));
+      // NOLINTNEXTLINE(bugprone-incorrect-roundings): a mean of times is never negative
+      const auto rounded = static_cast<std::int64_t>(costs_[function].mean + 0.5);
+      return Nanos(std::max<std::int64_t>(1, rounded));
     }
     return hint > Nanos(0) ? SlotTime(hint, kOneSlot) : kPrior;
   }

@@ -53,7 +53,7 @@ Result<OpenSpare> SegmentStore::Take() {
   }
   // Filled ones first. What cannot be opened is not taken, and not forgotten either: it may be
   // there again when the disk is.
-  std::stable_partition(spares_.begin(), spares_.end(), [](const Spare& s) { return s.filled; });
+  std::partition(spares_.begin(), spares_.end(), [](const Spare& s) { return s.filled; });
   for (std::size_t i = 0; i < spares_.size(); ++i) {
     const Spare spare = spares_[i];
     Result<std::unique_ptr<File>> file = files_.Open(PathOf(spare.number));

@@ -39,8 +39,8 @@ class Probe {
   class Into final : public flow::Sink<E> {
    public:
     Into(Probe& probe, Kept kept) : probe_(probe), kept_(std::move(kept)) {}
-    void Pass(std::span<E> events, Instant) override {
-      for (E& event : events) {
+    void Pass(std::span<E> passed, Instant) override {
+      for (E& event : passed) {
         if (probe_.full && kept_) {
           kept_(std::move(event));
         } else {
