@@ -130,6 +130,9 @@ struct LimitsConfig {
   Bytes inline_value = KiB(100);
   // All larger values together.
   Bytes value_heap = MiB(512);
+  // What ended tasks of all sessions keep in memory whose results nobody fetched. Beyond it those
+  // that leave most get no more credit; a quarter beyond, nobody does.
+  Bytes unfetched_bytes = GiB(1);
   // Ended tasks of one session whose results nobody fetched.
   std::uint32_t unfetched_per_session = 65536;
   // What those keep in memory. Beyond either, the session gets no more credit.

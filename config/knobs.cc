@@ -101,6 +101,8 @@ constexpr Knob kLimitKnobs[] = {
     {"limits", "inline_value", Size{Bytes{64}, MiB(1)}, kRestart,
      kLimits<&LimitsConfig::inline_value>},
     {"limits", "value_heap", Size{MiB(1), kMostMemory}, kLive, kLimits<&LimitsConfig::value_heap>},
+    {"limits", "unfetched_bytes", Size{KiB(64), kMostMemory}, kLive,
+     kLimits<&LimitsConfig::unfetched_bytes>},
     {"limits", "unfetched_per_session", Count{1, kMostTasks}, kLive,
      kLimits<&LimitsConfig::unfetched_per_session>},
     {"limits", "unfetched_bytes_per_session", Size{KiB(64), kMostMemory}, kLive,

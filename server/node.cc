@@ -29,6 +29,7 @@ Limits& SetLimits(Limits& limits, const config::Config& config) {
   limits.nesting_depth = from.nesting_depth;
   limits.root_window = from.root_window;
   limits.inline_value = static_cast<std::uint32_t>(from.inline_value.count);
+  limits.unfetched_bytes = from.unfetched_bytes.count;
   limits.unfetched_per_session = from.unfetched_per_session;
   limits.unfetched_bytes_per_session = from.unfetched_bytes_per_session.count;
   limits.value_heap = from.value_heap.count;

@@ -68,11 +68,7 @@ void Submission::Drop(Accepted&& event) {
 void Submission::Accept(Group& group, Instant now) {
   Session* session = shared_.table.FindSession(group.session);
   if (session == nullptr || session->ended) return GivePlacesBack(group, 0, Reason::kSessionEnded);
-  const Limits& limits = shared_.limits;
-  if (!group.children() &&
-      (session->unfetched >= limits.unfetched_per_session.load(std::memory_order_relaxed) ||
-       session->unfetched_bytes >=
-           limits.unfetched_bytes_per_session.load(std::memory_order_relaxed))) {
+  if (!group.children() && LeavesTooMuch(*session)) {
     return GivePlacesBack(group, 0, Reason::kUnfetched);
   }
   Record* parent = nullptr;

@@ -29,11 +29,23 @@ Reason Submission::MayAdd(const Session* session, Level level) {
   if (too_durable || (level != Level::kNone && !shared_.journal->Accepting())) {
     return Reason::kJournal;
   }
-  const bool leaves_too_much =
-      session->unfetched >= limits.unfetched_per_session.load(std::memory_order_relaxed) ||
-      session->unfetched_bytes >=
-          limits.unfetched_bytes_per_session.load(std::memory_order_relaxed);
-  return leaves_too_much ? Reason::kUnfetched : Reason::kNone;
+  return LeavesTooMuch(*session) ? Reason::kUnfetched : Reason::kNone;
+}
+
+// Results that nobody fetches have a bound for each session and one for the node. Past the node's,
+// those sessions are refused first that leave at least as much as sessions do on average, then all.
+bool Submission::LeavesTooMuch(const Session& session) {
+  const Limits& limits = shared_.limits;
+  if (session.unfetched >= limits.unfetched_per_session.load(std::memory_order_relaxed) ||
+      session.unfetched_bytes >=
+          limits.unfetched_bytes_per_session.load(std::memory_order_relaxed)) {
+    return true;
+  }
+  const std::uint64_t all = shared_.table.KeptBytes();
+  const std::uint64_t most = limits.unfetched_bytes.load(std::memory_order_relaxed);
+  if (all < most) return false;
+  return TaskTable::KeptBytes(session) * shared_.table.sessions().size() >= all ||
+         all >= most + most / 4;
 }
 
 // The journal has to know a session before its first durable task; false if it cannot be told.

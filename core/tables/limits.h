@@ -19,6 +19,7 @@ struct Limits {
   std::atomic<std::uint32_t> root_window{4096};
   std::atomic<std::uint32_t> inline_value{100 << 10};        // bytes of arguments, and of a result
   std::atomic<std::uint32_t> requests_per_connection{1024};  // gets and waits not yet answered
+  std::atomic<std::uint64_t> unfetched_bytes{1 << 30};
   std::atomic<std::uint64_t> unfetched_per_session{65536};
   std::atomic<std::uint64_t> unfetched_bytes_per_session{64 << 20};
   std::atomic<std::uint64_t> value_heap{512 << 20};  // bytes of all values over inline_value

@@ -55,6 +55,7 @@ void TaskTable::EndSession(Session& session) {
     Sweep(*record);
     record = next;
   }
+  CountUnfetched(session, -session.unfetched, -session.unfetched_bytes);
   while (session.roots != nullptr) CloseRoot(*session.roots);
   sessions_.erase(session.id);
 }
@@ -122,8 +123,7 @@ Record& TaskTable::AddObject(TaskId id, Session& session, Value value, Instant n
   record->outcome.fate = Fate::kDone;
   record->outcome.value = std::move(value);
   OfSession::PushFront(session.records, record);
-  ++session.unfetched;
-  session.unfetched_bytes += HeapBytes(record->outcome);
+  CountUnfetched(session, 1, HeapBytes(record->outcome));
   value_bytes_ += HeapBytes(record->outcome);
   const bool inserted = records_.insert({id, record}).second;
   SG_CHECK(inserted);
@@ -136,8 +136,9 @@ void TaskTable::Replace(Record& object, Outcome&& outcome) {
   object.outcome = std::move(outcome);
   const std::size_t after = HeapBytes(object.outcome);
   value_bytes_ += after - before;
-  if (object.session != nullptr && !object.released)
-    object.session->unfetched_bytes += after - before;
+  if (object.session != nullptr && !object.released) {
+    CountUnfetched(*object.session, 0, after - before);
+  }
 }
 
 Record* TaskTable::Find(TaskId id) {
@@ -173,10 +174,7 @@ void TaskTable::Settle(Record& record, Outcome&& outcome, Instant now) {
   if (record.session != nullptr) {
     --record.session->unfinished;
     --unfinished_[record.session->tenant];
-    if (!record.released) {
-      ++record.session->unfetched;
-      record.session->unfetched_bytes += HeapBytes(record.outcome);
-    }
+    if (!record.released) CountUnfetched(*record.session, 1, HeapBytes(record.outcome));
   }
   Root& root = *record.root;
   --root.unfinished;
@@ -196,10 +194,16 @@ bool TaskTable::Release(Record& record) {
   if (record.released) return false;
   record.released = true;
   if (!record.open() && record.session != nullptr) {
-    --record.session->unfetched;
-    record.session->unfetched_bytes -= HeapBytes(record.outcome);
+    CountUnfetched(*record.session, -std::uint64_t{1}, -HeapBytes(record.outcome));
   }
   return true;
+}
+
+void TaskTable::CountUnfetched(Session& session, std::uint64_t count, std::uint64_t bytes) {
+  session.unfetched += count;
+  session.unfetched_bytes += bytes;
+  unfetched_ += count;
+  unfetched_bytes_ += bytes;
 }
 
 void TaskTable::Sweep(Record& record) {

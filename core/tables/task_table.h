@@ -87,6 +87,14 @@ class TaskTable {
 
   [[nodiscard]] std::size_t records() REQUIRES(mutex_) { return records_.size(); }
   [[nodiscard]] std::size_t requests() REQUIRES(mutex_) { return request_count_; }
+  // What is kept of results that have ended and were not let go of, their records included: of a
+  // session, of all together.
+  [[nodiscard]] static std::uint64_t KeptBytes(const Session& session) {
+    return session.unfetched_bytes + session.unfetched * sizeof(Record);
+  }
+  [[nodiscard]] std::uint64_t KeptBytes() REQUIRES(mutex_) {
+    return unfetched_bytes_ + unfetched_ * sizeof(Record);
+  }
   // Bytes on the heap of all values that records hold.
   [[nodiscard]] std::uint64_t value_bytes() REQUIRES(mutex_) { return value_bytes_; }
   [[nodiscard]] std::uint64_t unfinished(TenantId tenant) REQUIRES(mutex_) {
@@ -117,6 +125,9 @@ class TaskTable {
   void DropRoot(Root& root) REQUIRES(mutex_);
   void Unlink(Record& record) REQUIRES(mutex_);
   void OrphanChildren(Record& record) REQUIRES(mutex_);
+  // Results that its session has not let go of become more; or less, by the same in two's
+  // complement.
+  void CountUnfetched(Session& session, std::uint64_t count, std::uint64_t bytes) REQUIRES(mutex_);
 
   Mutex mutex_;
   Slab<Root> root_slab_;  // first, so that it outlives every RootPtr below
@@ -133,6 +144,8 @@ class TaskTable {
   std::size_t request_count_ GUARDED_BY(mutex_) = 0;
   std::uint64_t next_root_order_ GUARDED_BY(mutex_) = 1;
   std::uint64_t value_bytes_ GUARDED_BY(mutex_) = 0;
+  std::uint64_t unfetched_ GUARDED_BY(mutex_) = 0;
+  std::uint64_t unfetched_bytes_ GUARDED_BY(mutex_) = 0;
   std::vector<std::uint64_t> unfinished_ GUARDED_BY(mutex_);  // by tenant
 };
 

@@ -81,6 +81,7 @@ const std::map<std::string, Probe>& NodeProbes() {
       {"limits.nesting_depth", limits(&Limits::nesting_depth)},
       {"limits.root_window", limits(&Limits::root_window)},
       {"limits.value_heap", limits(&Limits::value_heap)},
+      {"limits.unfetched_bytes", limits(&Limits::unfetched_bytes)},
       {"limits.unfetched_per_session", limits(&Limits::unfetched_per_session)},
       {"limits.unfetched_bytes_per_session", limits(&Limits::unfetched_bytes_per_session)},
       {"scheduling.reserve_after", limits(&Limits::reserve_after)},

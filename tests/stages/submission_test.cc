@@ -119,6 +119,35 @@ TEST_F(SubmissionTest, ATenantHasItsShareAndASessionMayNotLeaveTooMuch) {
   EXPECT_EQ(Put(11, "x"), "unfetched 1");
 }
 
+// Past the node's bound it is those who leave most that are refused first, then everybody.
+TEST_F(SubmissionTest, AllSessionsTogetherMayNotLeaveTooMuch) {
+  constexpr SessionId kOther = 77;
+  {
+    MutexLock lock(bench.table.mutex());
+    Session& other = bench.table.NewSession(kOther);
+    other.connection = Bench::kClient;
+  }
+  const auto submit_by_other = [&](std::uint64_t seq) {
+    bench.answered.Clear();
+    Handle(From(Bench::kClient, Write({.ask = {.first_seq = seq}}), kOther));
+    return bench.answered.Verdicts();
+  };
+  for (std::uint64_t seq = 1; seq <= 4; ++seq) EXPECT_EQ(Put(seq, "x"), "accepted 1");
+  bench.limits.unfetched_bytes = 4 * sizeof(Record);
+  EXPECT_EQ(Put(5, "x"), "unfetched 1");
+  EXPECT_EQ(submit_by_other(1), "accepted 1");
+  bench.limits.unfetched_bytes = 3 * sizeof(Record);
+  EXPECT_EQ(submit_by_other(2), "unfetched 1");
+  Session& own = bench.session();
+  MutexLock lock(bench.table.mutex());
+  const std::uint64_t kept = bench.table.KeptBytes();
+  EXPECT_EQ(kept, TaskTable::KeptBytes(own));
+  EXPECT_TRUE(bench.table.Release(*bench.table.Find({Bench::kSession, 1})));
+  EXPECT_EQ(bench.table.KeptBytes(), kept / 4 * 3);
+  bench.table.EndSession(own);
+  EXPECT_EQ(bench.table.KeptBytes(), 0U);
+}
+
 TEST_F(SubmissionTest, TheSameIdAgainIsTheSameTask) {
   Submit({.tasks = 2});
   EXPECT_EQ(Submit({.ask = {.attempt = 1}, .tasks = 2}), "earlier 2");
