@@ -109,7 +109,7 @@ struct LimitsConfig {
   // What those keep in memory.
   Bytes park_bytes = MiB(64);
   // Longest wait there. Then the task fails with park_timeout.
-  Nanos park_ttl = std::chrono::seconds(60);
+  Nanos park_ttl = std::chrono::hours(1);
   // Control part of a frame. It bounds what verifying one can cost.
   Bytes frame_body = KiB(64);
   // Raw tail of a frame: arguments and results.

@@ -84,7 +84,7 @@ struct OpenRoot {         // answered by a verdict on its number
   TaskClass cls = TaskClass::kNormal;
   Level level = Level::kNone;
   std::uint64_t remaining_us = 0;     // until its deadline; 0: none
-  std::uint32_t estimated_tasks = 0;  // 0: as this tenant's roots usually have
+  std::uint32_t estimated_tasks = 0;  // 0: not known
   ShapeId shape = 0;
   std::uint64_t slot_time_ns = 0;  // of one task; 0: no idea
 };

@@ -23,6 +23,7 @@ constexpr Nanos kSampleEvery = std::chrono::seconds(1);
 constexpr Nanos kDrainCheck = std::chrono::milliseconds(10);
 constexpr Nanos kDescribeWithin = std::chrono::seconds(10);
 constexpr Nanos kLastReports = std::chrono::seconds(2);
+constexpr Nanos kReportsCheck = std::chrono::milliseconds(1);
 constexpr Nanos kCompactEvery = std::chrono::milliseconds(5);
 
 // Microseconds that the wall clock is ahead of ours.
@@ -104,7 +105,8 @@ void Daemon::MakeHosts() {
           .threads = config::ThreadsOf(config, std::string(config::kExecPool), host_),
           .extra_blocked = config::ExtraBlocked(config, host_),
           .nested_stack = config.workers.nested_stack,
-          .poll = ExecPoll()},
+          .poll = ExecPoll(),
+          .page = page_.get()},
       WorkerSettings(), *loop_, Ports());
 }
 
@@ -139,6 +141,7 @@ Status Daemon::OpenJournal() {
   Result<std::string> dir = config::JournalDir(loaded_.config, around_);
   if (!dir.ok()) return dir.error();
   journal::LogOptions options = journal::OptionsOf(config, std::move(dir).value());
+  const std::string journal_dir = options.dir;
   options.salvage = salvage_;
   options.seed = std::random_device()();  // tidy: random: marks the segments of this process
   const auto shape_of = [this](std::string_view text) -> ShapeId {
@@ -152,6 +155,8 @@ Status Daemon::OpenJournal() {
       [this](const Durable& durable) { node_->OnDurable(durable); });
   if (!log.ok()) return log.error();
   log_ = std::move(log).value();
+  OpenRunningPage(journal_dir);
+  if (page_) recovery.CountDeaths(page_->deaths());
   recovered_ = recovery.Finish();
   epoch_ = recovered_.epoch + 1;
   node_->UseJournal(*log_);
@@ -161,7 +166,22 @@ Status Daemon::OpenJournal() {
             Format("recovered {} records: {} tasks go on, {} results are kept, {} sessions",
                    log_->recovered().records, recovered_.tasks.size(), recovered_.results,
                    recovered_.sessions));
+  if (recovered_.suspects > 0) {
+    log::Warn("exec", Format("{} of them ran on threads of a node that died: they go on in workers",
+                             recovered_.suspects));
+  }
   return {};
+}
+
+void Daemon::OpenRunningPage(const std::string& dir) {
+  Result<std::unique_ptr<RunningPage>> page = RunningPage::Open(dir + "/running");
+  if (page.ok()) {
+    page_ = std::move(page).value();
+  } else {
+    log::Warn("exec", Format("{}; a function that ends this process on one of its threads will do "
+                             "so again at the next start",
+                             page.error().message));
+  }
 }
 
 Status Daemon::ReadTokens(const std::string& file) {
@@ -326,20 +346,35 @@ void Daemon::CheckDrained(Instant now) {
 
 void Daemon::Stop() {
   node_->flow().StopThreads();
+  if (http_) http_->Close();
+  listener_->StopAccepting();
+  node_->BeginStop();
   hosts_->Stop();
-  const Instant until = After(clock_.Now(), kLastReports);
-  do {
-    node_->flow().Flush(clock_.Now());
-  } while (hosts_->busy() && clock_.Now() < until);
+  AwaitReports();
   if (log_) {
     if (const Status status = log_->Stop(); !status.ok()) {
       log::Failure("journal", status.error().message);
     }
   }
-  if (http_) http_->Close();
-  listener_->StopAccepting();
+  node_->flow().Flush(clock_.Now());  // tells what the disk has by now
+  if (page_ && node_->shared().in_flight.count() == 0) page_->KeepNone();
   listener_->CloseAll("the node stops");
   loop_->FinishClosing();
+}
+
+// Until all that ran has said how it ended, or has not in time. The loop does not run any more.
+void Daemon::AwaitReports() {
+  flow::Wake& wake = node_->flow().FindPool(config::kLoopPool)->wake();
+  const Instant until = After(clock_.Now(), kLastReports);
+  for (bool last = false; !last;) {
+    last = !hosts_->HasRuns() || clock_.Now() >= until;  // before the reports are taken
+    wake.Prepare();
+    loop_->RunOnce(kReportsCheck);  // reports of workers come this way, those of threads wake it
+    wake.Done();
+    const Instant now = clock_.Now();
+    hosts_->Tick(now);
+    node_->flow().Flush(now);
+  }
 }
 
 }  // namespace spillgate

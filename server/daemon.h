@@ -18,6 +18,7 @@
 #include "server/compaction.h"
 #include "server/exec/function_library.h"
 #include "server/exec/hosts.h"
+#include "server/exec/running_page.h"
 #include "server/journal/log.h"
 #include "server/journal/posix_files.h"
 #include "server/net/door.h"
@@ -47,6 +48,8 @@ class Daemon {
   [[nodiscard]] Status AddLibraries();
   // Opens the journal and gets back what an earlier process had accepted.
   [[nodiscard]] Status OpenJournal();
+  // For what that has of them; in a directory that is this process's by now.
+  void OpenRunningPage(const std::string& dir);
   [[nodiscard]] Status AddLibrary(FunctionLibrary library);
   [[nodiscard]] NodePorts Ports();
   [[nodiscard]] Nanos ExecPoll() const;
@@ -63,6 +66,7 @@ class Daemon {
   void BeginDrain();
   void CheckDrained(Instant now);
   void Stop();
+  void AwaitReports();
 
   const SteadyClock clock_;
   config::Loaded loaded_;
@@ -80,6 +84,7 @@ class Daemon {
   std::unique_ptr<Node> node_;
   std::unique_ptr<net::Loop> loop_;
   std::vector<FunctionLibrary> libraries_;
+  std::unique_ptr<RunningPage> page_;  // null: there is no journal, or it could not be made
   std::unique_ptr<Hosts> hosts_;
   std::unique_ptr<net::Door> door_;
   std::unique_ptr<net::Listener> listener_;

@@ -109,11 +109,16 @@ void Node::AddPools(const config::HostLimits& host) {
   }
 }
 
-// One that the config does not name any more is as if it never had.
 void Node::SetTenants() {
-  tenants_.SetDefault(std::max(1U, config_.limits.in_flight / 2));
+  const std::uint32_t usual = std::max(1U, config_.limits.in_flight / 2);
+  tenants_.SetDefault(usual);
   for (const auto& [name, tenant] : config_.tenants) {
     tenants_.Set(name, tenant.weight, config::InFlightOf(config_, name));
+  }
+  // One that the config does not name any more is as if it never had.
+  for (TenantId id = 1; id <= tenants_.size(); ++id) {
+    const std::string& name = tenants_.At(id).name;
+    if (!config_.tenants.contains(name)) tenants_.Set(name, 1, usual);
   }
 }
 
@@ -204,6 +209,8 @@ flow::Emit<Finished> Node::ToPublication(flow::AnyInbox* from, flow::Kept<Finish
 std::unique_ptr<Submission> Node::MakeSubmission(std::size_t shard) {
   flow::Inbox<Submission::In>& self = *submission_.inboxes[shard];
   const auto stage = [this, shard]() -> Submission& { return *submission_.stages[shard]; };
+  std::vector<flow::EmitBack<ConnectionGone>> gone;
+  for (flow::Inbox<Publication::In>* inbox : publication_.inboxes) gone.emplace_back(*inbox);
   return std::make_unique<Submission>(
       shared_, self, tally_.submission[shard],
       Submission::Out{.accepted = {nullptr, resolution_.inboxes,
@@ -217,6 +224,7 @@ std::unique_ptr<Submission> Node::MakeSubmission(std::size_t shard) {
                                                stage().KeepEnded(std::move(event));
                                              }),
                       .asked = flow::EmitBack<Asked>(publication_.inboxes),
+                      .gone = std::move(gone),
                       .done = flow::Departure(&self)});
 }
 
@@ -306,6 +314,10 @@ std::unique_ptr<Publication> Node::MakePublication() {
   return std::make_unique<Publication>(shared_, tally_.publication[shard], std::move(out));
 }
 
+void Node::BeginStop() {
+  for (Publication* stage : publication_.stages) stage->BeginStop();
+}
+
 void Node::OnReport(RunReport&& report) {
   Execution::In event = Ran{std::move(report)};
   const std::size_t shard = RouteOf(std::get<Ran>(event)) % execution_.inboxes.size();
@@ -353,9 +365,10 @@ void Node::Ask(ConnectionId connection, SessionId session, Buffer frame) {
 }
 
 void Node::OnTaskConnectionGone(ConnectionId connection) {
-  for (flow::Inbox<Publication::In>* inbox : publication_.inboxes) {
-    Publication::In event = ConnectionGone{.connection = connection};
-    inbox->CommitBack({&event, 1});
+  // What it asked for may still be on its way, on whichever shard serves its session.
+  for (flow::Inbox<Submission::In>* inbox : submission_.inboxes) {
+    Submission::In event = ConnectionGone{.connection = connection};
+    inbox->Commit({&event, 1});
   }
 }
 

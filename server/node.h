@@ -46,6 +46,10 @@ class Node {
   // Makes the stages. `seed` is for what they leave to chance.
   void Wire(Executor& executor, PeerLink& peers, std::uint64_t seed);
 
+  // The process is about to end: what durable tasks have not ended goes on in the next one. After
+  // its threads have stopped.
+  void BeginStop();
+
   // Ports report here; any thread.
   void OnReport(RunReport&& report);
   void OnNotice(const RunNotice& notice);

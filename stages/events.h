@@ -119,7 +119,8 @@ struct PushAgain {
   bool all = false;
 };
 
-// A connection is gone: nobody reads its replies.
+// A connection is gone: nobody reads its replies. Comes behind all that it sent, and takes no
+// place.
 struct ConnectionGone {
   ConnectionId connection = 0;
   SessionId session = 0;  // that it served; 0 for a running task's

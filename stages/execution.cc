@@ -35,10 +35,14 @@ void Execution::Handle(std::span<In> batch, Instant now) {
   EmitAll(now);
 }
 
+// What may have ended a process before does not run inline.
+bool Execution::RunsHere(const Task& task) {
+  return task.function->host == Host::kInline && task.deaths == 0;
+}
+
 void Execution::OnPlaced(Placed&& event, Instant now) {
   TaskPtr task = std::move(event.task);
-  const bool inline_host = task->function->host == Host::kInline;
-  if (task->leased() || !inline_host) {
+  if (task->leased() || !RunsHere(*task)) {
     running_.insert({task->id, Running{.held = *task->shape,
                                        .function = task->function,
                                        .root = task->root,
@@ -96,11 +100,15 @@ void Execution::EndDoomedNoted(Instant now) {
 void Execution::Run(TaskPtr task, TaskId nested_in, Instant now) {
   if (IsDoomed(*task, now)) {
     EndDoomed(*task);
+  } else if (task->deaths > 0) {
+    EndSpent(*task, "with the node");  // else it had been ended then
+  }
+  if (!task->outcome.open()) {
     Free(task->id, Nanos(0), false);
     Finish(std::move(task));
     return;
   }
-  if (task->function->host != Host::kInline) {
+  if (!RunsHere(*task)) {
     Start(std::move(task), nested_in, now);
     return;
   }
@@ -149,17 +157,11 @@ void Execution::OnDeath(TaskPtr task, const std::string& detail, Instant now) {
     End(*task, Fate::kCancelled, Reason::kCancelled, "cancelled while it ran; " + detail);
   } else if (now > task->deadline) {
     End(*task, Fate::kExpired, Reason::kDeadline, "its deadline passed while it ran; " + detail);
-  } else if (task->deaths >= shared_.limits.poison_deaths.load(std::memory_order_relaxed)) {
-    Fail(*task, Reason::kPoison,
-         Format("{} workers died running it, the last one {}", task->deaths, detail));
-  } else if (!MayRetry()) {
+  } else if (EndSpent(*task, detail); task->outcome.open() && !MayRetry()) {
     Fail(*task, Reason::kWorkerDied,
          Format("its worker died, and so many others have that it is not tried again "
                 "(workers.retry_budget): {}",
                 detail));
-  } else if (task->deaths > task->max_retries) {
-    Fail(*task, Reason::kWorkerDied,
-         Format("its worker died and it may not be retried: {}", detail));
   }
   if (!task->outcome.open()) {
     Free(task->id, Nanos(0), false);
@@ -170,6 +172,17 @@ void Execution::OnDeath(TaskPtr task, const std::string& detail, Instant now) {
   SetBlocked(running_.find(task->id).value(), {RunNotice::Kind::kResumed, task->id, {}});
   again_.push({After(now, PauseAfter(task->deaths)), ++deaths_, task->id});
   resting_.insert({task->id, std::move(task)});
+}
+
+// It has had as many deaths as it may.
+void Execution::EndSpent(Task& task, const std::string& detail) {
+  if (task.deaths >= shared_.limits.poison_deaths.load(std::memory_order_relaxed)) {
+    Fail(task, Reason::kPoison,
+         Format("{} workers died running it, the last one {}", task.deaths, detail));
+  } else if (task.deaths > task.max_retries) {
+    Fail(task, Reason::kWorkerDied,
+         Format("its worker died and it may not be retried: {}", detail));
+  }
 }
 
 Nanos Execution::PauseAfter(int deaths) {

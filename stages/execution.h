@@ -81,7 +81,9 @@ class Execution {
   void OnCancel(TaskId id, Instant now);
   void Run(TaskPtr task, TaskId nested_in, Instant now);
   void Start(TaskPtr task, TaskId nested_in, Instant now);
+  [[nodiscard]] static bool RunsHere(const Task& task);
   void CountRun(Task& task);
+  void EndSpent(Task& task, const std::string& detail);
   [[nodiscard]] bool MayRetry() const;
   [[nodiscard]] Nanos PauseAfter(int deaths);
   [[nodiscard]] bool MustBeNoted(const Task& task) const;

@@ -41,6 +41,7 @@ void Publication::Handle(std::span<In> batch, Instant now) {
 
 void Publication::OnFinished(TaskPtr task, Instant now) {
   SG_CHECK(!task->outcome.open());
+  if (GoesOn(*task)) return Leave(std::move(task), now);
   BoundValue(*task);
   if (task->level == Level::kNone) {
     Settle(std::move(task), now);
@@ -48,6 +49,20 @@ void Publication::OnFinished(TaskPtr task, Instant now) {
     task->record->coming = &task->outcome;
     WriteDown(std::move(task));
   }
+}
+
+// What a stop does to a durable task is no outcome of it: it runs again in the next process. Nor is
+// a failure that comes after the stop, which may be its work: a child that was stopped, a worker
+// that was killed.
+bool Publication::GoesOn(const Task& task) const {
+  if (task.level == Level::kNone || task.outcome.fate != Fate::kFailed) return false;
+  return stopping_ || task.outcome.reason == Reason::kDrained;
+}
+
+// Nobody is told anything of it, and nothing is written down: its record stays open.
+void Publication::Leave(TaskPtr task, Instant now) {
+  out_.done.Note(MetaOf(task), now);
+  done_.push_back(std::move(task));
 }
 
 // An outcome becomes visible when it is on the disk. Where the journal has no room, it waits here.
@@ -261,16 +276,13 @@ void Publication::EmitAll(Instant now) {
 }
 
 void Publication::Flush(Instant now) {
-  MutexLock lock(shared_.table.mutex());
-  // The node stops: what was ended is told, and what the disk lacks of it runs again after a
-  // restart.
-  const auto settle = [&](TaskPtr task)
-                          REQUIRES(shared_.table.mutex()) { Settle(std::move(task), now); };
-  for (Unsynced& each : std::exchange(uncommitted_, {})) settle(std::move(each.task));
-  for (std::deque<Unsynced>& waiting : unsynced_) {
-    for (Unsynced& each : std::exchange(waiting, {})) settle(std::move(each.task));
+  {
+    MutexLock lock(shared_.table.mutex());
+    // What the disk lacks of what has ended stays here: it is told when it is there, else never,
+    // and runs again after a restart.
+    WriteDownHeld();
   }
-  for (TaskPtr& task : std::exchange(held_, {})) settle(std::move(task));
+  EmitAll(now);
 }
 
 }  // namespace spillgate

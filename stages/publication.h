@@ -35,6 +35,9 @@ class Publication {
   void Handle(std::span<In> batch, Instant now);
   void Tick(Instant now);
   void Flush(Instant now);
+  // From now on durable tasks do not fail: see GoesOn. On the stage's thread, or before or after
+  // it.
+  void BeginStop() { stopping_ = true; }
   // Gets and waits end in time, and sessions and cancelled trees go, although nothing is held.
   [[nodiscard]] bool Idle() const;
 
@@ -46,6 +49,8 @@ class Publication {
 
   // All under the table's lock.
   void OnFinished(TaskPtr task, Instant now) REQUIRES(shared_.table.mutex());
+  [[nodiscard]] bool GoesOn(const Task& task) const;
+  void Leave(TaskPtr task, Instant now);
   void Settle(TaskPtr task, Instant now) REQUIRES(shared_.table.mutex());
   void CountLate(const Task& task, Instant now) REQUIRES(shared_.table.mutex());
   void BoundValue(Task& task) REQUIRES(shared_.table.mutex());
@@ -93,6 +98,7 @@ class Publication {
   Out out_;
   Answers answers_;
   JournalWriter journal_;
+  bool stopping_ = false;
   std::deque<TaskPtr> held_;                      // for which the journal had no room
   std::vector<Unsynced> uncommitted_;             // of this pass; `lsn` is a position
   std::array<std::deque<Unsynced>, 2> unsynced_;  // level async, level sync; in order of LSN

@@ -109,6 +109,17 @@ bool Publication::MayWait(const Asked& asked, const wire::FrameView& frame, std:
            Format("{} requests of this connection are waiting already; wait for some", waiting));
     return false;
   }
+  const std::size_t most = shared_.limits.waiters_per_connection.load(std::memory_order_relaxed);
+  const std::size_t most_of_all = shared_.limits.waiters.load(std::memory_order_relaxed);
+  if (shared_.table.waiters_of(asked.connection) + ids > most ||
+      shared_.table.waiters() + ids > most_of_all) {
+    Refuse(asked, frame, Reason::kTooManyWaiters,
+           Format("{} ids are waited for by this connection and {} by all, {} and {} at most; wait "
+                  "for some",
+                  shared_.table.waiters_of(asked.connection), shared_.table.waiters(), most,
+                  most_of_all));
+    return false;
+  }
   for (const Queue& queue : delayed_) {
     if (queue.to != asked.connection || queue.results.size() < kMostDelayed) continue;
     Refuse(asked, frame, Reason::kTooManyWaiters,

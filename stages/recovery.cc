@@ -253,6 +253,12 @@ void Recovery::On(const record::Released& record) {
   }
 }
 
+std::uint8_t Recovery::DeathsOf(TaskId id) const {
+  if (deaths_ == nullptr) return 0;
+  const auto found = deaths_->find(id);
+  return found == deaths_->end() ? std::uint8_t{0} : found->second;
+}
+
 Recovery::Recovered Recovery::Finish() {
   MutexLock lock(shared_.table.mutex());
   for (const TaskId id : order_) {
@@ -269,6 +275,9 @@ Recovery::Recovered Recovery::Finish() {
                   .root_cause = {}});
       End(pending, std::move(outcome));
     } else {
+      const std::uint8_t deaths = DeathsOf(id);
+      if (deaths > 0) ++recovered_.suspects;
+      pending.task->deaths = deaths;
       recovered_.tasks.push_back({std::move(pending.task)});
     }
     pending_.erase(found);

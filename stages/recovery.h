@@ -30,12 +30,17 @@ class Recovery {
   // Fails if the bytes are no record: the log is damaged, or of a later version.
   [[nodiscard]] Status Apply(ByteView bytes);
 
+  // Workers that died with these tasks, as far as that is known otherwise; for Finish.
+  using Deaths = HashMap<TaskId, std::uint8_t>;
+  void CountDeaths(const Deaths& deaths) { deaths_ = &deaths; }
+
   struct Recovered {
     std::vector<Accepted> tasks;  // in the order in which they were accepted
     std::uint64_t epoch = 0;      // of the last process that wrote here; 0: none did
     std::size_t sessions = 0;
     std::size_t results = 0;         // kept for whoever has not fetched them
     std::size_t lost_functions = 0;  // tasks whose function no library has any more
+    std::size_t suspects = 0;        // go on, and have had deaths
     std::size_t not_again = 0;       // that may run once at most, and had begun
   };
   [[nodiscard]] Recovered Finish();
@@ -65,11 +70,13 @@ class Recovery {
              Session& session) REQUIRES(shared_.table.mutex());
   [[nodiscard]] RootPtr RootOf(const TaskGroup& group, TaskId task, const Session& session)
       REQUIRES(shared_.table.mutex());
+  [[nodiscard]] std::uint8_t DeathsOf(TaskId id) const;
   void End(Pending& pending, Outcome&& outcome) REQUIRES(shared_.table.mutex());
 
   Shared& shared_;
   const ShapeOf shape_of_;
   const Instant now_;
+  const Deaths* deaths_ = nullptr;
   Recovered recovered_;
   std::vector<TaskId> order_;
   HashMap<TaskId, Pending> pending_;

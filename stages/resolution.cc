@@ -37,6 +37,7 @@ void Resolution::Handle(std::span<In> batch, Instant now) {
         OnCancel(std::get<CancelAsked>(event).task);
       }
     }
+    if (look_for_cancelled_) DropCancelledWaiting();
   }
   EmitAll(now);
 }
@@ -216,13 +217,19 @@ void Resolution::OnCancel(TaskId id) {
     failed_parked_.push_back({std::move(task)});
     return;
   }
-  const auto waiting = std::find_if(waiting_for_park_.begin(), waiting_for_park_.end(),
-                                    [&](const Accepted& event) { return event.task->id == id; });
-  if (waiting == waiting_for_park_.end()) return;
-  TaskPtr task = Unpark(std::move(waiting->task));
-  waiting_for_park_.erase(waiting);
-  Cancel(*task);
-  failed_.push_back({std::move(task)});
+  // One look for all that were cancelled in this pass: there may be thousands on both sides.
+  look_for_cancelled_ = !waiting_for_park_.empty();
+}
+
+void Resolution::DropCancelledWaiting() {
+  look_for_cancelled_ = false;
+  std::erase_if(waiting_for_park_, [&](Accepted& event) {
+    if (!event.task->record->cancelled.load(std::memory_order_relaxed)) return false;
+    TaskPtr task = Unpark(std::move(event.task));
+    Cancel(*task);
+    failed_.push_back({std::move(task)});
+    return true;
+  });
 }
 
 void Resolution::Tick(Instant now) {

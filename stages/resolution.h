@@ -57,6 +57,7 @@ class Resolution {
   void OnAccepted(TaskPtr task, Instant now) REQUIRES(shared_.table.mutex());
   void OnReady(TaskId object) REQUIRES(shared_.table.mutex());
   void OnCancel(TaskId id);
+  void DropCancelledWaiting();
   void Await(std::vector<TaskId>& dependants, TaskId id);
   Arguments Look(Task& task) REQUIRES(shared_.table.mutex());
   Arguments LookAgain(Task& task, TaskId object) REQUIRES(shared_.table.mutex());
@@ -68,6 +69,7 @@ class Resolution {
   Park park_;
   Out out_;
   HashMap<TaskId, std::vector<TaskId>> awaited_;  // object's task → parked tasks that wait for it
+  bool look_for_cancelled_ = false;               // among those
   std::deque<Accepted> waiting_for_park_;         // hold their place here: the park is full
   std::vector<Resolved> kept_;
   std::vector<Resolved> kept_unparked_;

@@ -46,6 +46,8 @@ void Submission::Handle(std::span<In> batch, Instant now) {
   for (In& event : batch) {
     if (auto* received = std::get_if<Received>(&event)) {
       OnReceived(std::move(*received), now);
+    } else if (const auto* gone = std::get_if<ConnectionGone>(&event)) {
+      asking_.push_back(*gone);
     } else if (const auto* durable = std::get_if<Durable>(&event)) {
       OnDurable(*durable);
     } else {
@@ -250,9 +252,10 @@ void Submission::Promise(ConnectionId to, const wire::Verdict& verdict,
     uncommitted_.push_back({uncommitted_.back().lsn, to, verdict});
   } else if (committed_ <= (sync ? durable_.synced : durable_.written)) {
     answers_.Verdict(to, verdict);
-  } else if (unsynced_[0].size() + unsynced_[1].size() < kMostUnsynced) {
+  } else if (committed_ > durable_.unknown &&
+             unsynced_[0].size() + unsynced_[1].size() < kMostUnsynced) {
     unsynced_[sync].push_back({committed_, to, verdict});
-  } else {
+  } else {  // the disk does not say, or too many wait for it
     wire::Verdict unknown = verdict;
     unknown.status = wire::VerdictStatus::kUnknown;
     answers_.Verdict(to, unknown);
@@ -260,6 +263,7 @@ void Submission::Promise(ConnectionId to, const wire::Verdict& verdict,
 }
 
 void Submission::Commit() {
+  WriteDownClosed();
   if (journal_.empty()) return;
   const Lsn first = journal_.Commit();
   for (Unsynced& each : uncommitted_) {

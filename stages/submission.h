@@ -28,12 +28,13 @@ namespace spillgate {
 
 class Submission {
  public:
-  using In = std::variant<Received, Durable, RoomFreed>;
+  using In = std::variant<Received, ConnectionGone, Durable, RoomFreed>;
   struct Out {
     flow::Emit<Accepted> accepted;
     flow::Emit<Finished> ended;  // accepted, and found doomed before resolution had it
     flow::EmitBack<Asked> asked;
-    flow::Departure done;  // frames leave here
+    std::vector<flow::EmitBack<ConnectionGone>> gone;  // to every shard of publication
+    flow::Departure done;                              // frames leave here
   };
 
   // `self` is this stage's own inbox: its controller gives the verdicts.
@@ -100,6 +101,7 @@ class Submission {
   void OnPut(const Received& received, const wire::FrameView& frame, Instant now);
   void OnOpenRoot(const Received& received, const wire::FrameView& frame, Instant now);
   void OnCloseRoot(const Received& received, const wire::FrameView& frame);
+  void WriteDownClosed();
   [[nodiscard]] wire::Verdict JudgePut(const Received& received, const wire::FrameView& frame,
                                        const wire::Put& put, Instant now,
                                        std::optional<std::uint32_t>& position);
@@ -155,8 +157,11 @@ class Submission {
   std::vector<Accepted> accepted_;
   std::vector<Accepted> kept_;
   std::vector<Finished> ended_;
-  std::deque<Received> asking_;  // requests on their way to publication, in order
-  std::vector<Asked> asked_;     // of those, what passes now
+  // Requests, and behind them the end of their connection: what it had asked before is dealt with.
+  std::deque<std::variant<Received, ConnectionGone>> asking_;
+  std::vector<Asked> asked_;  // of those, what passes now
+  std::vector<ConnectionGone> gone_;
+  std::deque<TaskId> closed_;  // roots of which the journal does not know that yet
   JournalWriter journal_;
   Lsn committed_ = 0;                             // last record of this stage
   Durable durable_;                               // as it was last told

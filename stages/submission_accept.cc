@@ -34,7 +34,11 @@ void Submission::EmitAll(Instant now) {
   Commit();  // before what others may complete
   // Requests keep their place here until publication has room for them.
   for (; !asking_.empty(); asking_.pop_front()) {
-    Received& first = asking_.front();
+    if (const auto* gone = std::get_if<ConnectionGone>(&asking_.front())) {
+      gone_.push_back(*gone);
+      continue;
+    }
+    Received& first = std::get<Received>(asking_.front());
     if (!shared_.requests.Reserve(1, static_cast<std::int64_t>(first.frame.size()))) break;
     out_.done.Note(MetaOf(first), now);
     asked_.push_back({first.connection, first.session, std::move(first.frame)});
@@ -57,6 +61,11 @@ void Submission::EmitAll(Instant now) {
     out_.ended(ended, now);
   }
   out_.asked(asked_, now);
+  for (flow::EmitBack<ConnectionGone>& shard : out_.gone) {
+    std::vector<ConnectionGone> gone = gone_;
+    shard(gone, now);
+  }
+  gone_.clear();
   asked_.clear();
 }
 
@@ -314,7 +323,10 @@ void Submission::TakeReserve(Group& group, Instant now) {
   bool window_is_full = false;
   {
     MutexLock lock(shared_.table.mutex());
-    const Root& root = *shared_.table.Find(group.view.child.parent)->root;
+    // It may have ended since it was asked for whom this waits.
+    const Record* parent = shared_.table.Find(group.view.child.parent);
+    if (parent == nullptr || !parent->open()) return;
+    const Root& root = *parent->root;
     const bool root_is_stuck =
         root.stuck.load(std::memory_order_relaxed) >= static_cast<std::int32_t>(root.unfinished);
     const bool node_is_stuck = shared_.signals.stuck.load(std::memory_order_relaxed) >=
@@ -359,7 +371,11 @@ void Submission::Flush(Instant now) {
     Abandon(*event.task);
     ended_.push_back({std::move(event.task)});
   }
-  for (Received& received : asking_) out_.done.Note(MetaOf(received), now);
+  for (const auto& asking : asking_) {
+    if (const auto* received = std::get_if<Received>(&asking)) {
+      out_.done.Note(MetaOf(*received), now);
+    }
+  }
   asking_.clear();
   EmitAll(now);
 }

@@ -158,17 +158,21 @@ wire::Verdict Submission::JudgeRoot(const Received& received, const wire::OpenRo
     return Refused(verdict, Reason::kQuota);
   }
   const flow::Credits& places = shared_.in_flight;
+  // No more of them than its window are here at a time.
+  const std::uint32_t estimate = std::clamp(
+      asked.estimated_tasks, 1U, shared_.limits.root_window.load(std::memory_order_relaxed));
   const flow::Ask question{.cls = static_cast<std::uint8_t>(asked.cls),
                            .flow = session->tenant,
-                           .count = 1,
+                           .count = estimate,
                            .remaining = remaining,
                            .cost_hint = Nanos(asked.slot_time_ns)};
   const flow::Load load{.held = places.count(),
                         .bytes = places.bytes(),
                         .capacity = places.count_limit(),
                         .capacity_bytes = places.bytes_limit()};
-  if (self_.controller().Admit(question, load, now) == 0)
+  if (self_.controller().Admit(question, load, now) < estimate) {
     return Refused(verdict, Reason::kInFlight);
+  }
   const Instant deadline = asked.remaining_us == 0 ? kNever : After(now, remaining);
   if (asked.level != Level::kNone) {
     if (IntroduceSession(*session, asked.level)) {
@@ -202,12 +206,16 @@ void Submission::OnCloseRoot(const Received& received, const wire::FrameView& fr
   MutexLock lock(shared_.table.mutex());
   const RootPtr root = shared_.table.FindRoot({received.session, asked->seq});
   if (!root || root->closed) return;
-  if (root->durable) {
-    // If there is no room, recovery closes it: nobody is left to add to it then.
-    [[maybe_unused]] const auto position =
-        journal_.Add(Level::kAsync, record::RootClosed{.id = root->id});
-  }
+  if (root->durable) closed_.push_back(root->id);
   shared_.table.CloseRoot(*root);
+}
+
+// What the journal has no room for waits: else the root would be open again after a restart. No
+// more can wait than were opened since there was room.
+void Submission::WriteDownClosed() {
+  for (; !closed_.empty(); closed_.pop_front()) {
+    if (!journal_.Add(Level::kAsync, record::RootClosed{.id = closed_.front()}).has_value()) return;
+  }
 }
 
 }  // namespace spillgate

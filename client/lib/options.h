@@ -104,7 +104,7 @@ struct RootOptions {
   TaskClass cls = TaskClass::kNormal;
   Level level = Level::kNone;
   Nanos deadline{0};                  // of the whole graph, from now; 0: none
-  std::uint32_t estimated_tasks = 0;  // 0: as this tenant's roots usually have
+  std::uint32_t estimated_tasks = 0;  // 0: not known
   const Shape* shape = nullptr;       // of one of them
   Nanos slot_time{0};                 // of one of them; 0: no idea
 };

@@ -50,7 +50,6 @@ struct Ask {
 enum class Verdict : std::uint8_t { kAdmit, kKeep, kDrop };
 
 struct ControllerState {
-  std::string_view name;
   std::int64_t limit = 0;  // what it admits up to at the moment, in its own unit; 0 is "no limit"
   Nanos retry_after{0};    // what a refused client should wait
 };
@@ -58,7 +57,14 @@ struct ControllerState {
 class Controller {
  public:
   virtual ~Controller() = default;
+  // As the config has it; any thread.
+  [[nodiscard]] virtual std::string_view name() const = 0;
   virtual std::uint32_t Admit(const Ask& ask, const Load& load, Instant now) = 0;
+  // How many more roots of that class it would let in as things stand, at most; clients are told.
+  // Any thread.
+  [[nodiscard]] virtual std::int64_t Room(std::uint8_t, const Load& load) const {
+    return load.capacity - load.queued - load.held;
+  }
   virtual Verdict Look(const Meta& meta, const Load& load, Instant now) = 0;
   // `count` events left the stage together, after `delay` from arrival (the longest of them) and
   // `service` of busy time in all.

@@ -106,11 +106,11 @@ class AnyInbox {
   [[nodiscard]] Controller& controller() const {
     return *controller_.load(std::memory_order_acquire);
   }
-  [[nodiscard]] std::string_view controller_name() const { return NameOf(controller()); }
+  [[nodiscard]] std::string_view controller_name() const { return controller().name(); }
   // From the next event on, while the stage runs; one thread at a time. One of that name that was
   // in use before is taken up again.
   void Use(std::unique_ptr<Controller> controller) {
-    const auto same = [&](const auto& each) { return NameOf(*each) == NameOf(*controller); };
+    const auto same = [&](const auto& each) { return each->name() == controller->name(); };
     auto found = std::find_if(controllers_.begin(), controllers_.end(), same);
     if (found == controllers_.end()) {
       controllers_.push_back(std::move(controller));
@@ -171,11 +171,6 @@ class AnyInbox {
   Runnable* runnable_ = nullptr;
 
  private:
-  static std::string_view NameOf(const Controller& controller) {
-    ControllerState state;
-    controller.Snapshot(state);
-    return state.name;
-  }
   void PublishController() {
     ControllerState state;
     controller().Snapshot(state);

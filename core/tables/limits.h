@@ -17,8 +17,11 @@ struct Limits {
   std::atomic<std::uint32_t> ids_per_get{2048};
   std::atomic<std::uint32_t> nesting_depth{64};
   std::atomic<std::uint32_t> root_window{4096};
-  std::atomic<std::uint32_t> inline_value{100 << 10};        // bytes of arguments, and of a result
-  std::atomic<std::uint32_t> requests_per_connection{1024};  // gets and waits not yet answered
+  std::atomic<std::uint32_t> inline_value{100 << 10};  // bytes of arguments, and of a result
+  // Gets and waits not yet answered, and what they wait for; of all connections together.
+  std::atomic<std::uint32_t> requests_per_connection{1024};
+  std::atomic<std::uint32_t> waiters_per_connection{1 << 16};
+  std::atomic<std::uint32_t> waiters{1 << 22};
   std::atomic<std::uint64_t> unfetched_bytes{1 << 30};
   std::atomic<std::uint64_t> unfetched_per_session{65536};
   std::atomic<std::uint64_t> unfetched_bytes_per_session{64 << 20};

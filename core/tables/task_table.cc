@@ -280,12 +280,16 @@ void TaskTable::Attach(Request& request, Record& record, std::uint32_t index) {
   OfRecord::PushFront(record.waiters, waiter);
   OfRequest::PushFront(request.waiters, waiter);
   ++request.left;
+  ++connections_.find(request.connection).value().waiters;
+  ++waiter_count_;
 }
 
 void TaskTable::Detach(Waiter& waiter) {
   OfRecord::Remove(waiter.record->waiters, &waiter);
   OfRequest::Remove(waiter.request->waiters, &waiter);
   --waiter.request->left;
+  --connections_.find(waiter.request->connection).value().waiters;
+  --waiter_count_;
   waiter_slab_.Destroy(&waiter);
 }
 
@@ -327,6 +331,11 @@ Request* TaskTable::NextExpired(Instant now) {
 std::size_t TaskTable::requests_of(ConnectionId connection) {
   const auto found = connections_.find(connection);
   return found == connections_.end() ? 0 : found->second.count;
+}
+
+std::size_t TaskTable::waiters_of(ConnectionId connection) {
+  const auto found = connections_.find(connection);
+  return found == connections_.end() ? 0 : found->second.waiters;
 }
 
 }  // namespace spillgate

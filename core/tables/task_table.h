@@ -84,6 +84,9 @@ class TaskTable {
   // Whether there is a request whose time can be over.
   [[nodiscard]] bool AnyMayExpire() REQUIRES(mutex_) { return !live_with_deadline_.empty(); }
   [[nodiscard]] std::size_t requests_of(ConnectionId connection) REQUIRES(mutex_);
+  // Ids that are waited for: by a connection, by all.
+  [[nodiscard]] std::size_t waiters_of(ConnectionId connection) REQUIRES(mutex_);
+  [[nodiscard]] std::size_t waiters() REQUIRES(mutex_) { return waiter_count_; }
 
   [[nodiscard]] std::size_t records() REQUIRES(mutex_) { return records_.size(); }
   [[nodiscard]] std::size_t requests() REQUIRES(mutex_) { return request_count_; }
@@ -105,6 +108,7 @@ class TaskTable {
   struct Connection {
     Request* requests = nullptr;
     std::size_t count = 0;
+    std::size_t waiters = 0;
   };
   struct Due {
     Instant deadline;
@@ -142,6 +146,7 @@ class TaskTable {
       GUARDED_BY(mutex_);  // a heap; entries of requests that ended are skipped when met
   HashSet<Request*> live_with_deadline_ GUARDED_BY(mutex_);
   std::size_t request_count_ GUARDED_BY(mutex_) = 0;
+  std::size_t waiter_count_ GUARDED_BY(mutex_) = 0;
   std::uint64_t next_root_order_ GUARDED_BY(mutex_) = 1;
   std::uint64_t value_bytes_ GUARDED_BY(mutex_) = 0;
   std::uint64_t unfetched_ GUARDED_BY(mutex_) = 0;

@@ -51,15 +51,10 @@ class Tenants {
     const Tenant* tenant = tenants_.At(id);
     return tenant == nullptr ? others_ : *tenant;
   }
-  // Of all, until they are Set.
+  // Of those that are not Set.
   void SetDefault(std::uint32_t in_flight) {
     default_in_flight_.store(in_flight, std::memory_order_relaxed);
     others_.in_flight.store(in_flight, std::memory_order_relaxed);
-    for (TenantId id = 1; id <= size(); ++id) {
-      At(id).weight.store(1, std::memory_order_relaxed);
-      At(id).in_flight.store(in_flight, std::memory_order_relaxed);
-    }
-    changes_.fetch_add(1, std::memory_order_release);
   }
 
   [[nodiscard]] std::uint32_t size() const { return tenants_.size(); }

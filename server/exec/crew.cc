@@ -194,7 +194,7 @@ Crew::Stopped Crew::Interrupt(TaskId id, Reason why) {
       Activate(-1);
       TaskPtr task = std::move(run.task);
       Free(run);
-      return {.task = std::move(task)};
+      return {.task = std::move(task), .next = DispatchLocked()};
     }
     for (const Seat::Frame& frame : seat.stack) {
       if (frame.run->id != id) continue;

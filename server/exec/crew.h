@@ -22,6 +22,8 @@
 
 namespace spillgate {
 
+class RunningPage;
+
 struct ThreadExecutorOptions {
   std::uint32_t threads = 1;        // that run tasks at the same time
   std::uint32_t extra_blocked = 8;  // further ones while others are blocked in a get
@@ -31,6 +33,7 @@ struct ThreadExecutorOptions {
       std::chrono::microseconds(20);  // a get may take so long without giving up its slot
   Nanos nested_patience =
       std::chrono::seconds(1);  // nothing can run for so long: the newest get fails
+  RunningPage* page = nullptr;  // where threads note what they run; null: nowhere
 };
 
 // One start of a task, from Add until it is freed. Its memory is used again.
@@ -91,6 +94,7 @@ class Crew {
   struct Stopped {
     TaskPtr task;          // it had not begun, and is the caller's now
     Seat* seat = nullptr;  // it runs here: wake it
+    Seat* next = nullptr;  // a waiting one may begin here in its place: as from Dispatch
   };
   [[nodiscard]] Stopped Interrupt(TaskId id, Reason why) EXCLUDES(mutex_);
   // All that waits, and a stop sign for all that runs. Nothing begins after that.

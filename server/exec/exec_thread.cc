@@ -9,6 +9,7 @@
 #include "core/base/log.h"
 #include "server/exec/function_library.h"
 #include "server/exec/run_context.h"
+#include "server/exec/running_page.h"
 
 namespace spillgate {
 
@@ -80,6 +81,7 @@ void ExecThread::Park(Instant until) {
       sched_yield();
     }
   }
+  place_.End();
   seat_.wake.Prepare();
   if (!HasNews()) {
     const Instant now = shared_.clock.Now();
@@ -90,6 +92,16 @@ void ExecThread::Park(Instant until) {
     }
   }
   seat_.wake.Done();
+  if (at_work_) place_.Begin();
+}
+
+void ExecThread::SetAtWork(bool at_work) {
+  at_work_ = at_work;
+  if (at_work) {
+    place_.Begin();
+  } else {
+    place_.End();
+  }
 }
 
 void ExecThread::Execute(Run& run) {
@@ -104,10 +116,13 @@ void ExecThread::Execute(Run& run) {
                  .depth = task.depth,
                  .returns = task.returns};
   const TaskId outer = std::exchange(innermost_, task.id);
+  SetAtWork(true);
   const Reason stop = state.Stopping(begin);
   if (stop != Reason::kNone) {
     EndStopped(task.outcome, stop, "before it ran");
   } else {
+    const RunningPage::Note note(shared_.options.page, task);
+    state.noted = note.noted();
     const Arguments arguments(task);
     RunContext context(state, arguments, task.outcome, shared_.clock, &client_);
     context.Call(*EntryOf(*task.function).native);
@@ -115,6 +130,7 @@ void ExecThread::Execute(Run& run) {
   innermost_ = outer;
   if (state.recorded) shared_.ancestry.End(task.id);
   const Nanos wall = shared_.clock.Now() - begin - run.blocked;
+  SetAtWork(false);
   shared_.ports.report(
       {.task = std::move(run.task), .end = RunEnd::kEnded, .wall = wall, .detail = {}});
 }
@@ -165,11 +181,16 @@ void ExecThread::Block(RunState& run, TaskId awaited, bool for_room) {
   if (newly || !awaited.is_none()) {
     shared_.ports.notice({.kind = RunNotice::Kind::kBlocked, .task = run.task, .awaited = awaited});
   }
-  if (newly) DispatchAll(shared_);
+  if (!newly) return;
+  SetAtWork(false);
+  if (run.noted) shared_.options.page->Unset();
+  DispatchAll(shared_);
 }
 
 void ExecThread::Resume(RunState& run) {
+  if (run.noted) shared_.options.page->Set(run.task, run.attempt);
   shared_.crew.Resume(seat_, shared_.clock.Now());
+  SetAtWork(true);
   shared_.ports.notice({.kind = RunNotice::Kind::kResumed, .task = run.task, .awaited = {}});
   DispatchAll(shared_);
 }

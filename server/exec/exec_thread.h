@@ -12,6 +12,7 @@
 #include "core/base/mutex.h"
 #include "schema/out_buffer.h"
 #include "server/exec/ancestry.h"
+#include "server/exec/cpu_spread.h"
 #include "server/exec/crew.h"
 #include "server/exec/node_ports.h"
 #include "server/exec/task_client.h"
@@ -42,6 +43,10 @@ class ExecThread final : public TaskLink {
 
   void Deliver(ByteView frames) EXCLUDES(mutex_);
 
+  // For whoever wakes it.
+  [[nodiscard]] CpuSpread::Place& place() { return place_; }
+  [[nodiscard]] pthread_t handle() { return thread_.native_handle(); }
+
   void Send(RunState& run, Buffer frame) override;
   [[nodiscard]] Pumped Pump(Instant until) override;
   void Look() override {}  // stop signs are raised from outside
@@ -56,12 +61,15 @@ class ExecThread final : public TaskLink {
   [[nodiscard]] bool TakeMail() EXCLUDES(mutex_);
   [[nodiscard]] bool HasNews() const;
   void Park(Instant until);
+  void SetAtWork(bool at_work);
 
   ThreadShared& shared_;
   Crew::Seat& seat_;
   const ConnectionId connection_;
   TaskClient client_;
   TaskId innermost_;
+  bool at_work_ = false;  // and neither idle nor blocked
+  CpuSpread::Place place_;
   wire::OutBuffer read_;  // mail that is being read
   Mutex mutex_;
   wire::OutBuffer mail_ GUARDED_BY(mutex_);

@@ -1,10 +1,12 @@
 #include "server/exec/hosts.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/base/format.h"
 #include "server/exec/function_library.h"
 #include "server/exec/run_context.h"
+#include "server/exec/running_page.h"
 
 namespace spillgate {
 namespace {
@@ -17,10 +19,20 @@ bool IsInThisProcess(const Task& task) {
 
 Hosts::Hosts(const Clock& clock, const ThreadExecutorOptions& threads, WorkerOptions workers,
              Reactor& reactor, const NodePorts& ports)
-    : threads_(clock, threads, ports, ancestry_),
+    : page_(threads.page),
+      threads_(clock, threads, ports, ancestry_),
       workers_(clock, std::move(workers), reactor, ports, ancestry_) {}
 
+std::uint8_t Hosts::DeathsOf(TaskId task) const {
+  return page_ == nullptr ? std::uint8_t{0} : page_->DeathsOf(task);
+}
+
 void Hosts::RunHere(Task& task, Instant now) {
+  if (DeathsOf(task.id) > 0) {
+    return EndFailed(task.outcome, Reason::kPoison,
+                     "the node died while it ran inline, on the loop's thread; host its function "
+                     "in a worker (functions.*.host)");
+  }
   if (IsInThisProcess(task)) return threads_.RunHere(task, now);
   EndFailed(task.outcome, Reason::kUnsupported,
             Format("{} is to run in the node's process, where its library is not loaded; give the "
@@ -28,9 +40,12 @@ void Hosts::RunHere(Task& task, Instant now) {
                    task.function->name));
 }
 
-// A function that only workers have loaded runs there, whatever else was asked for.
+// A function that only workers have loaded runs there, whatever else was asked for; and so does a
+// task that may have ended a process before.
 void Hosts::Start(TaskPtr task, TaskId nested_in, Instant now) {
-  const bool in_worker = task->function->host == Host::kWorker || !IsInThisProcess(*task);
+  task->deaths = std::max(task->deaths, DeathsOf(task->id));
+  const bool in_worker =
+      task->function->host == Host::kWorker || !IsInThisProcess(*task) || task->deaths > 0;
   if (in_worker) {
     workers_.Start(std::move(task), nested_in, now);
   } else {
@@ -51,6 +66,11 @@ void Hosts::Tick(Instant now) {
 void Hosts::Stop() {
   threads_.Stop();
   workers_.Stop();
+}
+
+bool Hosts::HasRuns() const {
+  const auto has_runs = [](const HostCounts& counts) { return counts.busy + counts.blocked > 0; };
+  return has_runs(thread_counts()) || has_runs(worker_counts());
 }
 
 void Hosts::Apply(Nanos poll, WorkerOptions workers) {

@@ -1,5 +1,6 @@
 // Hosts: the executor of a node. Runs each task where its function is hosted: inline ones on the
-// caller's thread, others on threads of this process or in worker processes. Made and destroyed on
+// caller's thread, others on threads of this process or in worker processes. What a thread of an
+// earlier process ran when that died runs in a worker. Made and destroyed on
 // the loop's thread; all else is for any thread. Reports come on the caller's thread, on the
 // threads that ran the tasks, or on the loop's.
 #pragma once
@@ -34,6 +35,8 @@ class Hosts final : public Executor {
   void Deliver(ConnectionId to, ByteView frames);
   // Whether tasks have the CPU: who waits for events should not keep it from them.
   [[nodiscard]] bool busy() const { return threads_.active() > 0 || workers_.active() > 0; }
+  // Whether there are tasks that have begun, blocked ones included. The loop's thread.
+  [[nodiscard]] bool HasRuns() const;
   // For people; that of workers on the loop's thread only.
   [[nodiscard]] HostCounts thread_counts() const { return threads_.Counts(); }
   [[nodiscard]] HostCounts worker_counts() const { return workers_.Counts(); }
@@ -41,7 +44,10 @@ class Hosts final : public Executor {
   [[nodiscard]] std::uint32_t processes() const { return workers_.processes(); }
 
  private:
+  [[nodiscard]] std::uint8_t DeathsOf(TaskId task) const;
+
   Ancestry ancestry_;
+  RunningPage* const page_;
   ThreadExecutor threads_;
   WorkerExecutor workers_;
 };

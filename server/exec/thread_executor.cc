@@ -5,6 +5,7 @@
 
 #include "server/exec/function_library.h"
 #include "server/exec/run_context.h"
+#include "server/exec/running_page.h"
 
 namespace spillgate {
 namespace {
@@ -48,6 +49,7 @@ void ThreadExecutor::RunHere(Task& task, Instant /*now*/) {
                  .attempt = task.attempt,
                  .depth = task.depth,
                  .returns = task.returns};
+  const RunningPage::Note note(shared_.options.page, task);
   const Arguments arguments(task);
   RunContext context(state, arguments, task.outcome, shared_.clock, nullptr);
   context.Call(*EntryOf(*task.function).native);
@@ -69,6 +71,7 @@ void ThreadExecutor::Start(TaskPtr task, TaskId nested_in, Instant /*now*/) {
 void ThreadExecutor::Interrupt(TaskId task, Reason why, Instant /*now*/) {
   Crew::Stopped stopped = shared_.crew.Interrupt(task, why);
   if (stopped.seat != nullptr) stopped.seat->wake.Notify();
+  if (stopped.next != nullptr) Wake(*stopped.next);
   if (stopped.task == nullptr) return;
   EndStopped(stopped.task->outcome, why, "before it ran");
   shared_.ports.report(
@@ -93,13 +96,37 @@ void ThreadExecutor::Deliver(ConnectionId to, ByteView frames) {
   const ConnectionId number = to & ~kTaskConnection;
   if (number == 0 || number > shared_.crew.seats()) return;
   ExecThread* thread = by_seat_[number - 1].load(std::memory_order_acquire);
-  if (thread != nullptr) thread->Deliver(frames);
+  if (thread != nullptr) Rouse(*thread, [&] { thread->Deliver(frames); });
+}
+
+// On a CPU of its own, if there is one.
+void ThreadExecutor::Rouse(ExecThread& thread, const std::function<void()>& wake) {
+  CpuSpread::Place& place = thread.place();
+  if (place.at_work.load(std::memory_order_relaxed) != CpuSpread::kNowhere) return wake();
+  const auto taken = [this](int cpu) {
+    for (std::uint32_t i = 0; i < shared_.crew.seats(); ++i) {
+      ExecThread* other = by_seat_[i].load(std::memory_order_acquire);
+      if (other != nullptr && other->place().at_work.load(std::memory_order_relaxed) == cpu) {
+        return true;
+      }
+    }
+    return false;
+  };
+  const int cpu = spread_.Choose(place, taken);
+  if (cpu == CpuSpread::kNowhere) {
+    place.at_work.store(place.last.load(std::memory_order_relaxed), std::memory_order_relaxed);
+    return wake();
+  }
+  place.at_work.store(cpu, std::memory_order_relaxed);
+  spread_.WakeOn(cpu, thread.handle(), wake);
 }
 
 // Only one caller has a seat whose thread was not started yet.
 void ThreadExecutor::Wake(Crew::Seat& seat) {
   if (seat.started) {
-    seat.wake.Notify();
+    if (ExecThread* thread = by_seat_[seat.index].load(std::memory_order_acquire)) {
+      Rouse(*thread, [&] { seat.wake.Notify(); });
+    }
     return;
   }
   seat.started = true;

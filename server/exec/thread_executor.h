@@ -1,6 +1,6 @@
 // ThreadExecutor: runs native functions in this process: inline ones on the caller's thread, the
-// others on threads of its own. A crash of such a function is a crash of the node, and one that
-// never returns keeps its thread.
+// others on threads of its own. A crash of such a function is a crash of the node, and is on its
+// running page (options.page) for the next one; one that never returns keeps its thread.
 //
 // Reports and notices come on the threads that run the tasks; nothing is called with a lock held.
 // Wall times in reports are without the time in which the task was blocked and its slot was
@@ -43,8 +43,10 @@ class ThreadExecutor final : public Executor {
 
  private:
   void Wake(Crew::Seat& seat) EXCLUDES(mutex_);
+  void Rouse(ExecThread& thread, const std::function<void()>& wake);
 
   ThreadShared shared_;
+  const CpuSpread spread_;
   const StopSign never_;  // for inline functions
   const std::unique_ptr<std::atomic<ExecThread*>[]> by_seat_;
   Mutex mutex_;

@@ -1,6 +1,8 @@
 #include "server/net/connection.h"
 
+#include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "core/base/check.h"
 #include "core/base/format.h"
@@ -66,6 +68,7 @@ void Connection::ResumeReading() {
     if (!closing_) owner_.OnReadEnd(*this);
     if (!reading_) return;
   }
+  may_read_ = kReadBuffer;
   uv_read_start(
       stream(),
       [](uv_handle_t* handle, std::size_t, uv_buf_t* buffer) {
@@ -76,18 +79,23 @@ void Connection::ResumeReading() {
       });
 }
 
+// libuv reads on, up to 32 times, as long as each read fills what it was given. One that is given
+// nothing ends that without a system call: the others have their turn first.
 void Connection::OnAlloc(uv_buf_t* buffer) {
+  std::byte* begin = buffer_.get() + end_;
+  room_ = kReadBuffer - end_;
   if (!large_.empty()) {
-    *buffer = uv_buf_init(reinterpret_cast<char*>(large_.data() + large_filled_),
-                          static_cast<unsigned>(large_.size() - large_filled_));
-    return;
+    begin = large_.data() + large_filled_;
+    room_ = large_.size() - large_filled_;
   }
-  *buffer = uv_buf_init(reinterpret_cast<char*>(buffer_.get() + end_),
-                        static_cast<unsigned>(kReadBuffer - end_));
+  room_ = std::min(room_, may_read_);
+  *buffer = uv_buf_init(reinterpret_cast<char*>(begin), static_cast<unsigned>(room_));
 }
 
 void Connection::OnRead(ssize_t count) {
-  if (count == 0) return;  // nothing after all
+  const bool reads_on = count > 0 && static_cast<std::size_t>(count) == room_;
+  may_read_ = reads_on ? may_read_ - room_ : kReadBuffer;
+  if (count == 0 || (count == UV_ENOBUFS && room_ == 0)) return;  // nothing after all
   if (count < 0) {
     Close(count == UV_EOF ? "the peer closed the connection"
                           : uv_strerror(static_cast<int>(count)));
@@ -149,9 +157,8 @@ bool Connection::CutOne() {
 void Connection::FailHeader(wire::HeaderError error) {
   if (error != wire::HeaderError::kHttp) {
     wire::Encode(wire::Error{wire::ReasonOf(error), std::string(wire::ToString(error))}, 0, out_);
-    Flush();
   }
-  Close(wire::ToString(error));
+  FlushAndClose(wire::ToString(error));
 }
 
 void Connection::Flush() {
@@ -184,6 +191,11 @@ void Connection::Flush() {
     if (!self->closing_) self->owner_.OnWritten(*self);
   });
   if (status < 0) Close(uv_strerror(status));
+}
+
+void Connection::FlushAndClose(std::string_view why) {
+  Flush();
+  Close(why);
 }
 
 void Connection::Close(std::string_view why) {

@@ -60,10 +60,14 @@ class Connection {
 
   // Appended bytes go out at the next Flush.
   [[nodiscard]] wire::OutBuffer& out() { return out_; }
+  // May close it, as Close does.
   void Flush();
   void PauseReading();
   void ResumeReading();
+  // The owner lets go of it before this returns: what it kept of the connection is gone then.
   void Close(std::string_view why);
+  // Sends what it can at once, and closes.
+  void FlushAndClose(std::string_view why);
 
   // From the next frame on.
   void SetLimits(const ConnectionLimits& limits) { limits_ = limits; }
@@ -108,6 +112,8 @@ class Connection {
   std::unique_ptr<std::byte[]> buffer_;
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
+  std::size_t room_ = 0;                // of the read that libuv has asked for
+  std::size_t may_read_ = kReadBuffer;  // in this turn
   Buffer large_;
   std::size_t large_filled_ = 0;
 

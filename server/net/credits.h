@@ -17,6 +17,7 @@ namespace spillgate::net {
 // The room there is for new roots, by class, and how many connections share it.
 struct Room {
   std::array<std::uint64_t, kClasses> tasks{};
+  std::array<std::uint64_t, kClasses> most{};  // with nothing in flight
   std::size_t senders = 1;
   std::uint8_t load_level = 0;  // 0 to 255
 };
@@ -33,6 +34,21 @@ class CreditWindow {
   }
   // It has sent something since it was last told.
   [[nodiscard]] bool sends() const { return sent_ != sent_when_told_; }
+
+  // It has sent all that it may of some class, and would perhaps send more.
+  [[nodiscard]] bool waits() const {
+    for (std::size_t cls = 0; cls < kClasses; ++cls) {
+      if (sent_[cls] > 0 && sent_[cls] >= window_[cls]) return true;
+    }
+    return false;
+  }
+  // It may send no more of some class, as far as it knows.
+  [[nodiscard]] bool at_zero() const {
+    for (std::size_t cls = 0; cls < kClasses; ++cls) {
+      if (sent_[cls] >= window_[cls]) return true;
+    }
+    return false;
+  }
 
   // What to tell the client now; nothing when that would be no news.
   [[nodiscard]] std::optional<wire::Credits> Renew(const Room& room, Instant now);

@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstring>
 
 #include "core/base/format.h"
 #include "schema/auth.h"
@@ -12,18 +11,11 @@
 namespace spillgate::net {
 namespace {
 
-// Beyond the bound while the sessions that made room are being ended.
-constexpr std::size_t kSessionsInPassing = 64;
-
 // What gets in when nothing else does: looking, and making room.
 bool IsForOperators(wire::FrameType type) {
   return type == wire::FrameType::kStats || type == wire::FrameType::kStatus ||
          type == wire::FrameType::kCancel || type == wire::FrameType::kDrain ||
          type == wire::FrameType::kPing;
-}
-
-bool SameToken(const wire::Token& a, const std::array<std::byte, 16>& b) {
-  return wire::EqualInConstantTime(ByteView(a), ByteView(b));
 }
 
 }  // namespace
@@ -36,12 +28,6 @@ Door::Door(Shared& shared, std::vector<flow::Inbox<Submission::In>*> submission,
       options_(std::move(options)),
       received_(submission_.size()),
       received_bytes_(submission_.size()) {}
-
-template <class E>
-void Door::Tell(E event, std::uint64_t route) {
-  Publication::In for_publication = event;
-  publication_[Mix(route) % publication_.size()]->CommitBack({&for_publication, 1});
-}
 
 void Door::Greet(Visitor& visitor, Instant now) {
   if (!wire::FillRandom(visitor.nonce)) return visitor.connection->Close("there is no randomness");
@@ -62,15 +48,13 @@ void Door::OnFrame(Visitor& visitor, ByteView bytes, Instant now) {
   if (!visitor.welcome) {
     if (type == wire::FrameType::kHello) return OnHello(visitor, frame, now);
     Refuse(visitor, frame.header.correlation, Reason::kUnauthenticated, "say Hello first");
-    visitor.connection->Flush();
-    return visitor.connection->Close("it did not say Hello first");
+    return visitor.connection->FlushAndClose("it did not say Hello first");
   }
   if (visitor.reserved && !IsForOperators(type)) {
     Refuse(visitor, frame.header.correlation, Reason::kTooManyConnections,
            "this node or this user has as many connections as it may; the few beyond are for "
            "status, stats, cancel and drain alone");
-    visitor.connection->Flush();
-    return visitor.connection->Close("it took an operator's place for work");
+    return visitor.connection->FlushAndClose("it took an operator's place for work");
   }
   switch (type) {
     case wire::FrameType::kSubmit: {
@@ -91,7 +75,7 @@ void Door::OnFrame(Visitor& visitor, ByteView bytes, Instant now) {
     case wire::FrameType::kRegister: return OnRegister(visitor, frame);
     case wire::FrameType::kShape: return OnShape(visitor, frame);
     case wire::FrameType::kStats: return OnStats(visitor, frame);
-    case wire::FrameType::kDrain: return OnDrain(visitor, frame);
+    case wire::FrameType::kDrain: return OnDrain(visitor, frame, now);
     case wire::FrameType::kPing:
       return wire::Encode(wire::Pong{}, frame.header.correlation, visitor.connection->out());
     default:
@@ -119,18 +103,28 @@ bool Door::IsTight() const {
          shared_.in_flight.bytes() * 2 > shared_.in_flight.bytes_limit();
 }
 
-Room Door::RoomFor(std::size_t senders) const {
-  // As the bound before submission shares it among the classes.
-  constexpr std::array<std::int64_t, kClasses> kShareTenths{10, 9, 8, 5};
+// As submission shows it to its controller.
+flow::Load Door::InFlight() const {
   const flow::Credits& places = shared_.in_flight;
+  return {.held = places.count(),
+          .bytes = places.bytes(),
+          .capacity = places.count_limit(),
+          .capacity_bytes = places.bytes_limit()};
+}
+
+Room Door::RoomFor(std::size_t senders) const {
+  const flow::Load load = InFlight();
+  const flow::Controller& controller = submission_.front()->controller();
   Room room{.senders = std::max<std::size_t>(1, senders)};
   for (std::size_t cls = 0; cls < kClasses; ++cls) {
-    const std::int64_t share = places.count_limit() * kShareTenths[cls] / 10;
-    room.tasks[cls] = static_cast<std::uint64_t>(std::max<std::int64_t>(0, share - places.count()));
+    const auto index = static_cast<std::uint8_t>(cls);
+    const std::int64_t places = controller.Room(index, load);
+    room.tasks[cls] = static_cast<std::uint64_t>(std::max<std::int64_t>(0, places));
+    room.most[cls] =
+        static_cast<std::uint64_t>(controller.Room(index, {.capacity = load.capacity}));
   }
-  const std::int64_t limit = std::max<std::int64_t>(1, places.count_limit());
-  room.load_level =
-      static_cast<std::uint8_t>(std::min<std::int64_t>(255, places.count() * 255 / limit));
+  const std::int64_t limit = std::max<std::int64_t>(1, load.capacity);
+  room.load_level = static_cast<std::uint8_t>(std::min<std::int64_t>(255, load.held * 255 / limit));
   return room;
 }
 
@@ -183,120 +177,6 @@ bool Door::HasRoom() const {
       });
 }
 
-void Door::OnHello(Visitor& visitor, const wire::FrameView& frame, Instant) {
-  const std::uint32_t correlation = frame.header.correlation;
-  const auto hello = wire::DecodeHello(frame);
-  std::string tenant;
-  const std::string_view why_not =
-      hello.has_value() ? WhyNot(visitor, *hello, tenant) : "malformed";
-  if (!why_not.empty()) {
-    Refuse(visitor, correlation, Reason::kUnauthenticated, "hello: " + std::string(why_not));
-    visitor.connection->Flush();
-    return visitor.connection->Close("its Hello was refused");
-  }
-  if (Welcome(visitor, *hello, tenant, correlation)) return;
-  Refuse(visitor, correlation, Reason::kTooManyConnections,
-         "hello: this node keeps as many sessions as it can; end some clients, or raise "
-         "limits.connections");
-  visitor.connection->Flush();
-  visitor.connection->Close("too many sessions");
-}
-
-// True when there is room for one more session. Of those that nobody is connected to and that wait
-// for nothing, the one left first has to go.
-bool Door::MakeRoomForSession() {
-  if (shared_.table.sessions().size() < options_.sessions) return true;
-  const Session* oldest = nullptr;
-  for (const auto& [id, session] : shared_.table.sessions()) {
-    const bool idle = session->connection == 0 && session->unfinished == 0 && !session->ended;
-    if (!idle) continue;
-    if (oldest == nullptr || session->disconnected < oldest->disconnected) oldest = session.get();
-  }
-  if (oldest == nullptr) return false;
-  Tell(SessionEnded{oldest->id}, oldest->id);
-  return shared_.table.sessions().size() < options_.sessions + kSessionsInPassing;
-}
-
-// Empty when the visitor may come in.
-std::string_view Door::WhyNot(const Visitor& visitor, const wire::Hello& hello,
-                              std::string& tenant) const {
-  if (hello.version_min > wire::kProtocolVersion || hello.version_max < wire::kProtocolVersion) {
-    return "this node speaks version 1 of the protocol only";
-  }
-  if (!visitor.connection->is_unix()) {
-    const auto token = options_.tokens.find(hello.name);
-    if (!options_.tcp_needs_token) {
-      tenant = hello.name;
-      return {};
-    }
-    const std::string_view secret = token == options_.tokens.end() ? "" : token->second;
-    const wire::Mac expected = wire::HelloMac(secret, visitor.nonce, hello.session, hello.name);
-    const bool same = wire::EqualInConstantTime(ByteView(expected), ByteView(hello.mac));
-    if (secret.empty() || !same) return "unknown name or wrong token; see auth.token_file";
-    tenant = hello.name;
-    return {};
-  }
-  const bool own = visitor.uid == getuid() || visitor.uid == 0;
-  const bool allowed = own || std::find(options_.allow_uids.begin(), options_.allow_uids.end(),
-                                        visitor.uid) != options_.allow_uids.end();
-  if (!allowed) return "this user may not use this node; see auth.allow_uids";
-  tenant = MayName(visitor.uid, hello.name) ? hello.name : "uid-" + std::to_string(visitor.uid);
-  return {};
-}
-
-bool Door::MayName(std::uint32_t uid, const std::string& tenant) const {
-  if (tenant.empty()) return false;
-  if (options_.tenants_by_name) return true;
-  const auto found = options_.tenant_uids.find(tenant);
-  return found != options_.tenant_uids.end() &&
-         std::find(found->second.begin(), found->second.end(), uid) != found->second.end();
-}
-
-bool Door::Welcome(Visitor& visitor, const wire::Hello& hello, const std::string& tenant,
-                   std::uint32_t correlation) {
-  wire::Welcome welcome{.node = options_.node_name,
-                        .epoch = options_.epoch,
-                        .max_payload = options_.max_payload,
-                        .ids_per_get = shared_.limits.ids_per_get.load(),
-                        .deps_per_task = shared_.limits.deps_per_task.load(),
-                        .inline_value = shared_.limits.inline_value.load()};
-  bool resumed = false;
-  {
-    MutexLock lock(shared_.table.mutex());
-    Session* session = hello.session == 0 ? nullptr : shared_.table.FindSession(hello.session);
-    resumed = session != nullptr && !session->ended &&
-              SameToken(hello.resume_token, session->resume_token);
-    if (!resumed) {
-      if (!MakeRoomForSession()) return false;
-      SessionId id = 0;
-      while (id == 0 || shared_.table.FindSession(id) != nullptr) {
-        if (!wire::FillRandom(std::as_writable_bytes(std::span(&id, 1)))) return false;
-        id &= ~kChildBit;
-      }
-      session = &shared_.table.NewSession(id);
-      if (!wire::FillRandom(session->resume_token)) {
-        shared_.table.EndSession(*session);
-        return false;
-      }
-      session->name = tenant;
-      session->tenant = options_.tenant ? options_.tenant(tenant) : 0;
-    }
-    session->connection = visitor.connection->id();
-    session->disconnected = kNever;
-    welcome.session = session->id;
-    welcome.resume_token = session->resume_token;
-    welcome.next_seq = std::max<std::uint64_t>(1, session->seen.end());
-  }
-  welcome.resumed = resumed;
-  visitor.session = welcome.session;
-  visitor.welcome = true;
-  visitor.hello_by = kNever;
-  visitor.connection->SetLimits(options_.limits);
-  wire::Encode(welcome, correlation, visitor.connection->out());
-  if (resumed) Tell(PushAgain{visitor.session, true}, visitor.session);
-  return true;
-}
-
 void Door::OnRegister(Visitor& visitor, const wire::FrameView& frame) {
   const auto request = wire::DecodeRegister(frame);
   wire::Registered answer;
@@ -338,24 +218,40 @@ void Door::OnStats(Visitor& visitor, const wire::FrameView& frame) {
                visitor.connection->out());
 }
 
-void Door::OnDrain(Visitor& visitor, const wire::FrameView& frame) {
+void Door::OnDrain(Visitor& visitor, const wire::FrameView& frame, Instant now) {
   const auto request = wire::DecodeDrain(frame);
   const bool own = visitor.connection->is_unix() && (visitor.uid == getuid() || visitor.uid == 0);
   if (!request.has_value() || !own) {
     return Refuse(visitor, frame.header.correlation, Reason::kUnauthenticated,
                   "drain: only the node's own user may ask for it, over its socket");
   }
-  std::uint64_t left = static_cast<std::uint64_t>(shared_.in_flight.count());
-  wire::Encode(wire::Drained{left}, frame.header.correlation, visitor.connection->out());
-  if (options_.drain) options_.drain(visitor.connection->id());
+  // Asking how far it is does not end it at once, as a second signal would.
+  const bool begins = !shared_.signals.draining.load(std::memory_order_relaxed);
+  if (begins && options_.drain) options_.drain(visitor.connection->id());
+  static_cast<void>(AnswerDrain(visitor, kNever));  // an earlier one, which this one replaces
+  visitor.drain = {.correlation = frame.header.correlation,
+                   .until = After(now, std::chrono::microseconds(request->timeout_us))};
+  ++drains_;
+  static_cast<void>(AnswerDrain(visitor, now));
 }
 
-void Door::OnGone(const Visitor& visitor, Instant) {
+bool Door::AnswerDrain(Visitor& visitor, Instant now) {
+  if (!visitor.drain.has_value()) return false;
+  const auto left = static_cast<std::uint64_t>(shared_.in_flight.count());
+  if (left > 0 && now < visitor.drain->until) return false;
+  wire::Encode(wire::Drained{left}, visitor.drain->correlation, visitor.connection->out());
+  visitor.drain.reset();
+  --drains_;
+  return true;
+}
+
+void Door::OnGone(const Visitor& visitor, Instant now) {
+  if (visitor.drain.has_value()) --drains_;
   if (!visitor.welcome) return;
-  for (flow::Inbox<Publication::In>* shard : publication_) {
-    Publication::In event = ConnectionGone{visitor.connection->id(), visitor.session};
-    shard->CommitBack({&event, 1});
-  }
+  (void)HandOn(now);
+  // Behind what it has sent, or requests of it would be answered for ever.
+  Submission::In event = ConnectionGone{visitor.connection->id(), visitor.session};
+  submission_[Mix(visitor.session) % submission_.size()]->Commit({&event, 1});
 }
 
 void Door::OnDrained(const Visitor& visitor) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -38,6 +39,12 @@ struct DoorOptions {
   std::function<void(ConnectionId)> drain;
 };
 
+// A Drain that is not answered yet.
+struct PendingDrain {
+  std::uint32_t correlation = 0;
+  Instant until{};
+};
+
 // What the door remembers of a connection.
 struct Visitor {
   Connection* connection = nullptr;
@@ -52,8 +59,9 @@ struct Visitor {
   CreditWindow credits;
   std::uint32_t refused = 0;  // of its frames, by the door, since the listener looked
   RefusalShare::Part refusals;
-  std::uint32_t frames = 0;       // in the read under way
-  Instant last_read;              // when something of a frame last came
+  std::uint32_t frames = 0;  // in the read under way
+  Instant last_read;         // when something of a frame last came
+  std::optional<PendingDrain> drain;
   Instant behind_since = kNever;  // it does not read its replies
 };
 
@@ -75,6 +83,10 @@ class Door {
   // What is left for new roots, shared by so many connections.
   [[nodiscard]] Room RoomFor(std::size_t senders) const;
   void Tell(Visitor& visitor, const wire::Credits& credits);
+  // Answers the visitor's Drain, if there is one and nothing is in flight any more or its time is
+  // over; true if there is something to send.
+  [[nodiscard]] bool AnswerDrain(Visitor& visitor, Instant now);
+  [[nodiscard]] bool awaits_drain() const { return drains_ > 0; }
   void OnGone(const Visitor& visitor, Instant now);
   void OnDrained(const Visitor& visitor);
   // Ends sessions that have been without a connection for too long.
@@ -94,7 +106,8 @@ class Door {
   void OnRegister(Visitor& visitor, const wire::FrameView& frame);
   void OnShape(Visitor& visitor, const wire::FrameView& frame);
   void OnStats(Visitor& visitor, const wire::FrameView& frame);
-  void OnDrain(Visitor& visitor, const wire::FrameView& frame);
+  void OnDrain(Visitor& visitor, const wire::FrameView& frame, Instant now);
+  [[nodiscard]] flow::Load InFlight() const;
   void Refuse(Visitor& visitor, std::uint32_t correlation, Reason reason, std::string message);
   [[nodiscard]] Nanos Transit(Visitor& visitor, std::uint64_t sent_us, Instant now) const;
   template <class E>
@@ -106,6 +119,13 @@ class Door {
   DoorOptions options_;
   std::vector<std::vector<Submission::In>> received_;  // by shard
   std::vector<std::int64_t> received_bytes_;
+  std::size_t drains_ = 0;  // not answered yet
 };
+
+template <class E>
+void Door::Tell(E event, std::uint64_t route) {
+  Publication::In for_publication = event;
+  publication_[Mix(route) % publication_.size()]->CommitBack({&for_publication, 1});
+}
 
 }  // namespace spillgate::net

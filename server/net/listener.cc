@@ -55,7 +55,10 @@ Listener::Listener(Loop& loop, const Clock& clock, Door& door, ListenerOptions o
       now_(clock.Now()) {
   loop_.AtTurnEnd([this](Instant now) { EndTurn(now); });
   loop_.Every(kCheckPeriod, [this](Instant now) { CheckVisitors(now); });
-  loop_.WhenAwakeEvery(kCreditPeriod, [this](Instant now) { RenewCredits(now); });
+  loop_.WhenAwakeEvery(kCreditPeriod, [this](Instant now) {
+    RenewCredits(now);
+    AnswerDrains(now);
+  });
   for (std::size_t slot = behind_.size(); slot > 0; --slot) free_slots_.push_back(slot - 1);
 }
 
@@ -159,8 +162,7 @@ void Listener::Accept(uv_stream_t* server, bool is_unix) {
   if (status != 0) return connection->Close(uv_strerror(status));
   if (!why.empty()) {
     wire::Encode(wire::Error{Reason::kTooManyConnections, std::string(why)}, 0, connection->out());
-    connection->Flush();
-    return connection->Close(why);
+    return connection->FlushAndClose(why);
   }
   door_.Greet(visitor, clock_.Now());
   connection->Flush();
@@ -250,6 +252,8 @@ void Listener::OnClosed(Connection& connection, std::string_view why) {
   const auto found = visitors_.find(connection.id());
   if (found == visitors_.end()) return;
   log::Debug("net", Format("connection {} closed: {}", connection.id(), why));
+  reading_ = false;
+  loop_.NoteActivity();
   door_.OnGone(found->second, now_);
   behind_[SlotOf(connection.id())].store(false, std::memory_order_relaxed);
   free_slots_.push_back(SlotOf(connection.id()));
@@ -273,6 +277,10 @@ void Listener::Send(ConnectionId to, ByteView frames, std::uint32_t refused) {
     loop_.Wake();
     return;
   }
+  Deliver(to, frames, refused);
+}
+
+void Listener::Deliver(ConnectionId to, ByteView frames, std::uint32_t refused) {
   const auto found = visitors_.find(to);
   if (found == visitors_.end()) return;
   found->second.connection->out().Append(frames);
@@ -293,7 +301,7 @@ void Listener::DeliverPosted() {
     has_posted_.store(false, std::memory_order_relaxed);
   }
   for (const Outgoing& outgoing : posted)
-    Send(outgoing.to, outgoing.frames.view(), outgoing.refused);
+    Deliver(outgoing.to, outgoing.frames.view(), outgoing.refused);
 }
 
 void Listener::EndTurn(Instant now) {
@@ -317,15 +325,28 @@ void Listener::EndTurn(Instant now) {
 
 void Listener::RenewCredits(Instant now) {
   std::size_t senders = 0;
-  for (const auto& [id, visitor] : visitors_) senders += visitor.credits.sends() ? 1 : 0;
+  for (const auto& [id, visitor] : visitors_) {
+    senders += visitor.credits.sends() || visitor.credits.waits() ? 1 : 0;
+  }
   const Room room = door_.RoomFor(senders);
+  bool one_waits = false;
   for (auto& [id, visitor] : visitors_) {
     if (!visitor.welcome || visitor.connection->closing()) continue;
     const std::optional<wire::Credits> credits = visitor.credits.Renew(room, now);
+    one_waits = one_waits || visitor.credits.at_zero();
     if (!credits.has_value()) continue;
     door_.Tell(visitor, *credits);
     dirty_.push_back(id);
   }
+  if (one_waits) loop_.WakeBy(now + kCreditPeriod);
+}
+
+void Listener::AnswerDrains(Instant now) {
+  if (!door_.awaits_drain()) return;
+  for (auto& [id, visitor] : visitors_) {
+    if (door_.AnswerDrain(visitor, now)) dirty_.push_back(id);
+  }
+  if (door_.awaits_drain()) loop_.WakeBy(now + kCreditPeriod);
 }
 
 void Listener::CheckVisitors(Instant now) {
@@ -336,7 +357,8 @@ void Listener::CheckVisitors(Instant now) {
       late.emplace_back(visitor.connection, "no Hello within limits.handshake");
     } else if (waits && now - visitor.last_read > kFrameWithin) {
       late.emplace_back(visitor.connection, "it began a frame and did not go on with it for 5 s");
-    } else if (visitor.reserved && now - visitor.last_read > kFrameWithin) {
+    } else if (visitor.reserved && !visitor.drain.has_value() &&
+               now - visitor.last_read > kFrameWithin) {
       late.emplace_back(visitor.connection,
                         "it kept an operator's place for 5 s and asked nothing");
     } else if (visitor.behind_since != kNever && now - visitor.behind_since > kReadWithin) {
@@ -345,15 +367,6 @@ void Listener::CheckVisitors(Instant now) {
   }
   for (const auto& [connection, why] : late) connection->Close(why);
   door_.ExpireSessions(now, options_.session_ttl, options_.result_ttl);
-}
-
-void Listener::CloseAll(std::string_view why) {
-  std::vector<Connection*> all;
-  for (const auto& [id, visitor] : visitors_) all.push_back(visitor.connection);
-  for (Connection* connection : all) {
-    connection->Flush();
-    connection->Close(why);
-  }
 }
 
 }  // namespace spillgate::net

@@ -45,6 +45,7 @@ class Listener final : public ReplySink, private ConnectionOwner {
   void Apply(ListenerOptions options);
   // No new connections; those there are stay.
   void StopAccepting();
+  // After the loop's run: sends what there is to send, for a bounded time, and closes all.
   void CloseAll(std::string_view why);
 
   void Send(ConnectionId to, ByteView frames, std::uint32_t refused) override EXCLUDES(mutex_);
@@ -72,10 +73,13 @@ class Listener final : public ReplySink, private ConnectionOwner {
   void Accept(uv_stream_t* server, bool is_unix);
   [[nodiscard]] std::string_view WhyFull(Visitor& visitor);
   void LeavePlace(const Visitor& visitor);
+  void Deliver(ConnectionId to, ByteView frames, std::uint32_t refused);
   void DeliverPosted() EXCLUDES(mutex_);
   void EndTurn(Instant now);
   void CheckVisitors(Instant now);
   void RenewCredits(Instant now);
+  void AnswerDrains(Instant now);
+  [[nodiscard]] std::size_t Unsent() const;
   void ResumePaused();
   void ShareRefusals(Instant now);
   void LetRest(Visitor& visitor, Instant now);
@@ -111,6 +115,7 @@ class Listener final : public ReplySink, private ConnectionOwner {
   std::vector<std::size_t> free_slots_;
   std::vector<std::atomic<bool>> behind_;  // by slot: does not read its replies
   Instant now_;
+  bool ending_ = false;          // nobody is read any more
   bool reading_ = false;         // now_ is that of the read under way
   Instant busy_since_ = kNever;  // when the first frame of this turn came
   RefusalShare refusals_;

@@ -19,7 +19,7 @@ void Listener::CatchUp(Visitor& visitor) {
 
 // It had no chance to go on with what it had begun: its time for that begins now.
 void Listener::Resume(Visitor& visitor) {
-  if (visitor.refusals.rests_until > now_) return;
+  if (ending_ || visitor.refusals.rests_until > now_) return;
   visitor.last_read = clock_.Now();
   visitor.connection->ResumeReading();
 }

@@ -106,19 +106,20 @@ void Loop::Run() {
 void Loop::Block() {
   pool_.wake().Prepare();
   const Nanos may_block = MayBlock(clock_.Now());
-  if (may_block > Nanos(0)) {
-    const auto ms = std::chrono::ceil<std::chrono::milliseconds>(may_block).count();
-    // uv_run runs timers before it waits. One that is due by then, as libuv's clock stands at the
-    // beginning of a turn and counts whole milliseconds, would be gone, and the wait without an
-    // end; so it repeats.
-    uv_update_time(&uv_);
-    uv_timer_start(
-        &timer_, [](uv_timer_t*) {}, static_cast<std::uint64_t>(ms),
-        static_cast<std::uint64_t>(ms));
-    uv_run(&uv_, UV_RUN_ONCE);
-    uv_timer_stop(&timer_);
-  }
+  if (may_block > Nanos(0)) RunOnce(may_block);
   pool_.wake().Done();
+}
+
+void Loop::RunOnce(Nanos at_most) {
+  const auto ms = std::chrono::ceil<std::chrono::milliseconds>(at_most).count();
+  // uv_run runs timers before it waits. One that is due by then, as libuv's clock stands at the
+  // beginning of a turn and counts whole milliseconds, would be gone, and the wait without an end;
+  // so it repeats.
+  uv_update_time(&uv_);
+  uv_timer_start(
+      &timer_, [](uv_timer_t*) {}, static_cast<std::uint64_t>(ms), static_cast<std::uint64_t>(ms));
+  uv_run(&uv_, UV_RUN_ONCE);
+  uv_timer_stop(&timer_);
 }
 
 Nanos Loop::MayBlock(Instant now) const {

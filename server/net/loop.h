@@ -45,6 +45,8 @@ class Loop final : public Reactor {
 
   void Run();
   void Stop();  // any thread
+  // After Run: one wait for the sockets, of at most that time, and what comes of it.
+  void RunOnce(Nanos at_most);
   // After Run: lets what was closed go, so that its memory may.
   void FinishClosing() { uv_run(&uv_, UV_RUN_NOWAIT); }
   // Wakes the loop if it sleeps; any thread.

@@ -40,7 +40,7 @@ TEST(Reload, LiveChangesAreListedWithOldAndNew) {
                                       "stage.scheduling.batch", "class.high.share", "tenant.ada",
                                       "tenant.ada.weight"}));
   const Difference& ttl = plan.value().changes[1];
-  EXPECT_EQ(ttl.from, "\"1min\"");
+  EXPECT_EQ(ttl.from, "\"1h\"");
   EXPECT_EQ(ttl.to, "\"5s\"");
 }
 

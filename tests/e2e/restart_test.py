@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """kill -9 of the node at random moments of a replay at level async, and of its workers.
 
-Nothing that was acknowledged is lost, nothing is published twice, and the results are right.
+Nothing that was acknowledged is lost, nothing is published twice, and the results are right. Stops,
+which lose nothing either, and functions that take the node with them.
 
 SPILLGATE_KILLS sets how often (default 4); ops/test all asks for 20.
 """
@@ -10,6 +11,7 @@ import json
 import os
 import pathlib
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -148,14 +150,88 @@ class Restarts(unittest.TestCase):
             got = node.run("get", task)
             self.assertEqual((got.returncode, got.stdout.strip()), (0, "42"), got.stderr)
 
+    def submitted(self, node: Node, *words: str) -> list[str]:
+        done = node.run("submit", *words)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout.split()
+
     def test_draining_ends_what_was_accepted(self):
         with Node() as node:
-            ids = node.run("submit", "sleep", "--arg", "300", "--count", "4", "--level", "async")
-            self.assertEqual(ids.returncode, 0, ids.stderr)
+            ids = self.submitted(node, "sleep", "--arg", "1000000", "--arg", "woke", "--count", "4",
+                                 "--level", "async")
+            self.assertGreater(node.json("status")["in_flight"]["count"], 0, "it shows nothing")
             self.assertEqual(node.stop(), 0)
             node.start()
-            got = node.run("get", *ids.stdout.split())
-            self.assertEqual(got.returncode, 0, got.stderr)
+            self.assertIn("0 tasks go on, 4 results are kept", node.log())
+            got = node.run("get", *ids)
+            self.assertEqual((got.returncode, got.stdout.split()), (0, ["woke"] * 4), got.stderr)
+
+    def goes_on_after(self, node: Node, stop) -> None:
+        sleep = ("sleep", "--arg", "3000000", "--arg", "woke")
+        ids = self.submitted(node, *sleep, "--count", "2", "--level", "sync")
+        ids += self.submitted(node, *sleep, "--level", "async")
+        stop()
+        self.assertEqual(node.process.wait(60), 0)
+        node.start()
+        self.assertIn("3 tasks go on, 0 results are kept", node.log())
+        got = node.run("get", *ids)
+        self.assertEqual((got.returncode, got.stdout.split()), (0, ["woke"] * 3), got.stderr)
+
+    def test_what_a_stop_cuts_short_goes_on_in_the_next_process(self):
+        for host in ("exec", "worker"):
+            with self.subTest(host=host), Node(f"function.sleep.host={host}") as node:
+
+                def twice(node=node):
+                    node.process.send_signal(signal.SIGTERM)
+                    settle(lambda: "draining" in node.log(), "the node drains")
+                    node.process.send_signal(signal.SIGTERM)
+
+                self.goes_on_after(node, twice)
+
+    def test_what_a_drain_has_no_time_for_goes_on_in_the_next_process(self):
+        with Node("limits.drain=100ms") as node:
+            self.goes_on_after(node, lambda: node.process.send_signal(signal.SIGTERM))
+
+    def test_who_waits_for_what_goes_on_nowhere_is_told(self):
+        with Node() as node:
+            waiting = subprocess.Popen(
+                node.command("submit", "sleep", "--arg", "600000000", "--level", "none", "--wait"),
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            )
+            settle(lambda: node.json("status")["threads"]["busy"] == 1, "it sleeps")
+            node.process.send_signal(signal.SIGTERM)
+            settle(lambda: "draining" in node.log(), "the node drains")
+            node.process.send_signal(signal.SIGTERM)
+            self.assertEqual(node.process.wait(60), 0)
+            _, said = waiting.communicate(timeout=60)
+            self.assertEqual(waiting.returncode, 1, said)
+            self.assertIn("the node stopped while it ran", said)
+
+    def crash_after(self, node: Node, word: str, *function: str) -> str:
+        """A function that is told `word`, and ends the node, once its task was acknowledged."""
+        before = self.submitted(node, "sleep", "--arg", "500000", "--arg", word, "--level", "async")
+        task = self.submitted(node, *function, "--future", before[0], "--level", "async")[0]
+        self.assertLess(node.process.wait(60), 0, "the node dies of a signal")
+        node.start()
+        got = node.run("get", task)
+        self.assertEqual(got.returncode, 1, got.stderr)
+        summed = node.run("submit", "sum", "--arg", "20", "--arg", "22", "--wait")
+        self.assertEqual(summed.stdout.strip(), "42", summed.stderr)
+        self.assertEqual(node.json("status")["tasks"]["runs_died"], 2, "with the first: poison")
+        self.assertEqual(node.stop(), 0)
+        return got.stderr
+
+    def test_a_crash_of_a_native_function_ends_the_node_once(self):
+        with Node("function.crash.host=exec", "workers.retry_backoff=5ms") as node:
+            said = self.crash_after(node, "11", "crash")
+            self.assertIn("3 workers died running it", said)
+            self.assertIn("1 of them ran on threads of a node that died", node.log())
+
+    def test_a_child_that_crashes_a_thread_ends_the_node_once(self):
+        library = f"library.greeter.path={BIN.resolve() / 'libtest_greeter.so'}"
+        with Node("function.crash.host=exec", "workers.retry_backoff=5ms", library,
+                  "library.greeter.host=in_process") as node:
+            self.crash_after(node, "crash", "relay")
 
 
 if __name__ == "__main__":

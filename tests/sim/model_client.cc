@@ -79,16 +79,15 @@ void ModelClient::Connect(Client& client) {
   TellPublication(PushAgain{client.id, true}, client.id);
 }
 
-// As the door does it: every shard hears of it.
+// As the door does it: behind what it has sent.
 void ModelClient::Break(Client& client) {
   const ConnectionId connection = std::exchange(client.connection, 0);
   mail_.Close(connection);
   by_connection_.erase(connection);
   ledger_.OnConnectionGone(connection);
-  for (flow::Inbox<Publication::In>* shard : node_.publication()) {
-    Publication::In event = ConnectionGone{connection, client.id};
-    shard->CommitBack({&event, 1});
-  }
+  const auto& shards = node_.submission();
+  Submission::In event = ConnectionGone{connection, client.id};
+  shards[Mix(client.id) % shards.size()]->Commit({&event, 1});
 }
 
 void ModelClient::End(Client& client) {

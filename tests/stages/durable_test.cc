@@ -63,6 +63,8 @@ TEST_F(DurableSubmissionTest, WhatAFailingDiskMayHaveLostIsUnknown) {
   const Lsn first = last();
   SubmitAt(Level::kAsync, 2);
   EXPECT_EQ(Tell({.written = first, .unknown = last()}), "accepted 1, unknown 1");
+  // Asked again while the disk still does not say, which nobody will be told a second time.
+  EXPECT_EQ(SubmitAt(Level::kAsync, 2, 1), "unknown 1");
 }
 
 TEST_F(DurableSubmissionTest, WhatTheJournalHasNoRoomForIsRefusedAndLeavesNothing) {
@@ -148,6 +150,49 @@ TEST_F(DurablePublicationTest, AResultForWhichTheJournalHasNoRoomIsHeldUntilItHa
   EXPECT_EQ(Told(), (Counts{0, 0}));
   Handle(Durable{.written = bench.journal.last()});
   EXPECT_EQ(Told(), (Counts{2, 2}));
+}
+
+TEST_F(DurablePublicationTest, WhatAStopEndsOfADurableTaskIsNoOutcome) {
+  const auto drained = [&](std::uint64_t seq, Level level) {
+    Finished event = End(seq, level);
+    event.task->outcome = Bench::Failed(Reason::kDrained);
+    return event;
+  };
+  Handle(drained(1, Level::kAsync), drained(2, Level::kSync), drained(3, Level::kNone));
+  EXPECT_TRUE(bench.journal.records.empty());
+  ASSERT_EQ(bench.answered.results.size(), 1U) << "nobody is told what may change";
+  EXPECT_EQ(bench.answered.results[0].head.reason, Reason::kDrained);
+  EXPECT_TRUE(bench.Find({Bench::kSession, 1})->open() && bench.Find({Bench::kSession, 2})->open());
+  EXPECT_EQ(inbox.load().held, 0) << "it has left the stage";
+}
+
+TEST_F(DurablePublicationTest, FailuresAfterTheStopAreNoneOfADurableTask) {
+  const auto failed = [&](std::uint64_t seq) {
+    Finished event = End(seq, Level::kAsync);
+    event.task->outcome = Bench::Failed(Reason::kTaskError);
+    return event;
+  };
+  Handle(failed(1));
+  EXPECT_EQ(bench.journal.records.size(), 1U);
+  stage.BeginStop();
+  Handle(failed(2));
+  EXPECT_EQ(bench.journal.records.size(), 1U) << "a child of it may have been stopped";
+  Handle(End(3, Level::kAsync));
+  EXPECT_EQ(bench.journal.records.size(), 2U) << "what is done is done";
+}
+
+TEST_F(DurablePublicationTest, AtTheStopAResultIsToldIfTheDiskHasIt) {
+  Handle(End(1, Level::kAsync));
+  const Lsn first = bench.journal.last();
+  bench.journal.full = true;
+  Handle(End(2, Level::kAsync));
+  bench.journal.full = false;
+  stage.Flush(bench.now());
+  EXPECT_EQ(bench.journal.records.size(), 2U);
+  EXPECT_EQ(Told(), (Counts{0, 0}));
+  Handle(Durable{.written = first});
+  EXPECT_EQ(Told(), (Counts{1, 1}));
+  EXPECT_TRUE(bench.Find({Bench::kSession, 2})->open()) << "it runs again after a restart";
 }
 
 class CountedStarts final : public Executor {

@@ -262,6 +262,36 @@ TEST_F(ExecutionTest, AnEndThatCouldNotPassIsHandedOnAtTheNextTick) {
   EXPECT_EQ(finished.events.size(), 1U);
 }
 
+TEST_F(ExecutionTest, WhatEndedANodeDoesNotRunInline) {
+  TaskPtr task = bench.Accept(1, here);
+  task->deaths = 1;
+  task->max_retries = 3;
+  Handle(Placed{std::move(task), {}});
+  EXPECT_EQ(runs.ran_here, 0);
+  ASSERT_EQ(runs.starts, 1);
+  Handle(End(1, RunEnd::kHostDied));
+  TickAfter(milliseconds(20));
+  EXPECT_EQ(runs.starts, 2) << "as any other whose worker died";
+  Handle(End(1, RunEnd::kHostDied));
+  ASSERT_EQ(finished.events.size(), 1U);
+  EXPECT_EQ(finished.events[0].task->outcome.reason, Reason::kPoison) << "three, with the first";
+}
+
+TEST_F(ExecutionTest, WhatHasHadItsDeathsBeforeDoesNotBegin) {
+  TaskPtr poison = bench.Accept(1, function);
+  poison->deaths = 3;
+  poison->max_retries = 9;
+  TaskPtr spent = bench.Accept(2, function);
+  spent->deaths = 2;
+  spent->max_retries = 1;
+  Handle(Placed{std::move(poison), {}}, Placed{std::move(spent), {}});
+  EXPECT_EQ(runs.starts, 0);
+  ASSERT_EQ(finished.events.size(), 2U);
+  EXPECT_EQ(finished.events[0].task->outcome.reason, Reason::kPoison);
+  EXPECT_EQ(finished.events[1].task->outcome.reason, Reason::kWorkerDied);
+  EXPECT_EQ(freed.events.size(), 2U);
+}
+
 TEST_F(ExecutionTest, FlushGivesUpWhatRests) {
   Place(1);
   Handle(End(1, RunEnd::kHostDied));

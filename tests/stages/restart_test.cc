@@ -15,13 +15,14 @@ constexpr std::uint64_t kEpoch = 7;
 // The node that starts again.
 class Restarted {
  public:
-  explicit Restarted(const MemoryJournal& journal) {
+  explicit Restarted(const MemoryJournal& journal, const Recovery::Deaths& deaths = {}) {
     bench.AddFunction("f", 1000);
     AddOnce(bench);
     Recovery recovery(bench.shared, [](std::string_view) { return ShapeId(0); }, bench.now());
     for (const MemoryJournal::Kept& each : journal.records) {
       EXPECT_TRUE(recovery.Apply(AsBytes(each.bytes)).ok()) << "record " << each.lsn;
     }
+    recovery.CountDeaths(deaths);
     recovered = recovery.Finish();
   }
   // A function whose tasks run once at most.
@@ -134,6 +135,15 @@ TEST_P(RestartTest, WhatMayRunOnceAndHadBegunDoesNotRunAgain) {
   EXPECT_EQ(restarted.recovered.not_again, 1U);
 }
 
+TEST_P(RestartTest, DeathsThatEndedANodeAreCountedBeforeTheTaskRunsAgain) {
+  Accept(1, 2);
+  const Restarted restarted(Log(), {{Got(1).id, 2}, {{Bench::kSession, 99}, 1}});
+  ASSERT_EQ(restarted.Unfinished(), (Seqs{1, 2}));
+  EXPECT_EQ(restarted.recovered.tasks[0].task->deaths, 0);
+  EXPECT_EQ(restarted.recovered.tasks[1].task->deaths, 2);
+  EXPECT_EQ(restarted.recovered.suspects, 1U);
+}
+
 TEST_P(RestartTest, PutsAndOpenRootsAreThereAgain) {
   wire::OutBuffer out;
   wire::Encode(wire::Put{.seq = 1, .level = Level::kAsync}, AsBytes("value"), 1, out);
@@ -146,6 +156,17 @@ TEST_P(RestartTest, PutsAndOpenRootsAreThereAgain) {
   ASSERT_EQ(restarted.Unfinished(), (Seqs{3}));
   EXPECT_EQ(restarted.recovered.tasks[0].task->root->id, (TaskId{Bench::kSession, 2}));
   EXPECT_EQ(restarted.bench.Find({Bench::kSession, 1})->pins, 1U) << "it still needs it";
+}
+
+TEST_P(RestartTest, ARootIsClosedAlthoughTheJournalHadNoRoomToSaySo) {
+  Handle(Other(wire::OpenRoot{.seq = 1, .level = Level::kAsync}));
+  bench.journal.full = true;
+  CloseRoot(1);
+  bench.journal.full = false;
+  Handle(Durable{.written = bench.journal.last()});
+  Restarted restarted(Log());
+  MutexLock lock(restarted.bench.table.mutex());
+  EXPECT_EQ(restarted.bench.table.open_roots(), 0U);
 }
 
 INSTANTIATE_TEST_SUITE_P(WithoutAndWithASnapshot, RestartTest, ::testing::Bool());

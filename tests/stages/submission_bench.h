@@ -16,12 +16,19 @@ class SubmissionBench : public ::testing::Test {
   using In = Submission::In;
   static constexpr ConnectionId kTask = kTaskConnection | 9;
 
+  static std::vector<flow::EmitBack<ConnectionGone>> ToOne(flow::EmitBack<ConnectionGone> edge) {
+    std::vector<flow::EmitBack<ConnectionGone>> edges;
+    edges.push_back(std::move(edge));
+    return edges;
+  }
+
   SubmissionBench()
       : inbox("submission", 0, {}, flow::MakeController("bound")),
         stage(bench.shared, inbox, bench.tally.submission[0],
               {.accepted = accepted.emit([this](Accepted&& e) { stage.Keep(std::move(e)); }),
                .ended = ended.emit([this](Finished&& e) { stage.KeepEnded(std::move(e)); }),
                .asked = asked.back(),
+               .gone = ToOne(gone.back()),
                .done = flow::Departure(&inbox)}) {}
 
   struct Frame {
@@ -117,6 +124,7 @@ class SubmissionBench : public ::testing::Test {
   Probe<Accepted> accepted;
   Probe<Finished> ended;
   Probe<Asked> asked;
+  Probe<ConnectionGone> gone;
   Submission stage;
 
  private:

@@ -209,6 +209,22 @@ TEST_F(SubmissionTest, AnAcceptedTaskPinsItsArguments) {
   EXPECT_EQ(bench.Find({Bench::kSession, 1})->pins, 1U) << "it will fail: it pins nothing";
 }
 
+TEST_F(SubmissionTest, ARootIsChargedWhatItIsEstimatedToBringUpToItsWindow) {
+  bench.in_flight.Resize(10, 1 << 20);
+  bench.limits.root_window = 8;
+  const auto open = [&](std::uint64_t seq, std::uint32_t tasks) {
+    bench.answered.Clear();
+    Handle(
+        Other(wire::OpenRoot{.seq = seq, .cls = TaskClass::kCritical, .estimated_tasks = tasks}));
+    return bench.answered.Verdicts();
+  };
+  EXPECT_EQ(open(100, 1'000'000), "accepted 1") << "no more than its window at a time";
+  Submit({.ask = {.cls = TaskClass::kCritical}, .tasks = 3});
+  EXPECT_EQ(open(101, 8), "in_flight 1");
+  EXPECT_EQ(open(102, 7), "accepted 1");
+  EXPECT_EQ(open(103, 0), "accepted 1");
+}
+
 TEST_F(SubmissionTest, AnOpenRootTakesTasksWithinItsWindowUntilItIsClosed) {
   bench.limits.root_window = 2;
   EXPECT_EQ(OpenRoot(1), "accepted 1");
@@ -253,6 +269,22 @@ TEST_F(SubmissionTest, ARequestWaitsForRoomInPublicationAndKeepsTheStageAwake) {
   bench.requests.Release(100, 0);
   stage.Tick(bench.now());
   EXPECT_EQ(asked.events.size(), 1U);
+  EXPECT_TRUE(stage.Idle());
+}
+
+// Or what it had asked for would be answered for ever, to nobody.
+TEST_F(SubmissionTest, TheEndOfAConnectionComesBehindWhatItAsked) {
+  ASSERT_TRUE(bench.requests.Reserve(100, 0));
+  const wire::ObjectName name{.task = {Bench::kSession, 1}};
+  Handle(Other(wire::Get{.ids = {&name, 1}, .timeout_us = 0}, 2),
+         ConnectionGone{Bench::kClient, Bench::kSession});
+  EXPECT_TRUE(gone.events.empty());
+  EXPECT_FALSE(stage.Idle());
+  bench.requests.Release(100, 0);
+  stage.Tick(bench.now());
+  EXPECT_EQ(asked.events.size(), 1U);
+  ASSERT_EQ(gone.events.size(), 1U);
+  EXPECT_EQ(gone.events[0].connection, Bench::kClient);
   EXPECT_TRUE(stage.Idle());
 }
 

@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "client/examples/mcts/cores.h"
 #include "client/examples/mcts/match.h"
 #include "client/examples/mcts/options.h"
 #include "client/examples/mcts/player.h"
@@ -14,6 +15,7 @@ namespace {
 
 constexpr int kFailed = 1;
 constexpr int kUsage = 2;
+constexpr std::uint32_t kGamesBetween = 5;  // measurements of the machine
 
 int Fail(const client::Failure& failure) {
   std::fprintf(stderr, "mcts: %s\n", failure.message.c_str());
@@ -55,11 +57,14 @@ int Main(int count, char** words) {
   const std::uint64_t seed = options.match.seed;
   OverTasks first(client.value(), expand.value(), clock, options.search, 2 * seed);
   OneThread second(clock, options.search, 2 * seed + 1);
-  const MatchReport report =
-      PlayMatch(first, second, options.match, [&](const MatchReport& so_far) {
-        std::fprintf(stderr, "\rmcts: %u won, %u lost, %u drawn", so_far.won, so_far.lost,
-                     so_far.drawn);
-      });
+  Cores cores(clock);
+  cores.Measure();
+  MatchReport report = PlayMatch(first, second, options.match, [&](const MatchReport& so_far) {
+    std::fprintf(stderr, "\rmcts: %u won, %u lost, %u drawn", so_far.won, so_far.lost,
+                 so_far.drawn);
+    if ((so_far.won + so_far.lost + so_far.drawn) % kGamesBetween == 0) cores.Measure();
+  });
+  report.cores = cores.ratio();
   std::fputc('\n', stderr);
   if (report.first.failed > 0) {
     std::fprintf(stderr, "mcts: %llu evaluations failed, the last one: %s\n",

@@ -37,6 +37,7 @@ struct MatchReport {
   std::uint32_t drawn = 0;
   PlayerReport first;
   PlayerReport second;
+  double cores = 0;  // what plain threads on all cores bring over one, in the same run; 0: unknown
 };
 
 // A position after `moves` random ones, in which the game is not over.

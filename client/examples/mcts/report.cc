@@ -73,9 +73,9 @@ std::string Complaint(const MatchReport& report, const Options& options) {
 std::string ToTable(const MatchReport& report, const Options& options) {
   return Line(
              "%u games, %.0f ms a move: %u won, %u lost, %u drawn; %.2f times the rollouts a "
-             "move\n",
+             "move, where plain threads bring %.2f times\n",
              report.won + report.lost + report.drawn, Millis(options.search.move_time), report.won,
-             report.lost, report.drawn, RolloutRatio(report)) +
+             report.lost, report.drawn, RolloutRatio(report), report.cores) +
          "player         moves  rollouts/move  p50 ms/move  max ms/move       late    answers    "
          " failed\n" +
          Row("over tasks", report.first, options) + Row("one thread", report.second, options);
@@ -85,6 +85,7 @@ std::string ToJson(const MatchReport& report, const Options& options) {
   return Line("{\"games\":%u,\"won\":%u,\"lost\":%u,\"drawn\":%u,\"rollout_ratio\":%.3f,",
               report.won + report.lost + report.drawn, report.won, report.lost, report.drawn,
               RolloutRatio(report)) +
+         Line("\"plain_threads_ratio\":%.3f,", report.cores) +
          Line("\"move_ms\":%.3f,\"slack_ms\":%.3f,", Millis(options.search.move_time),
               Millis(options.slack)) +
          "\"over_tasks\":" + Fields(report.first, options) +

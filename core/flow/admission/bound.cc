@@ -18,13 +18,17 @@ constexpr double kSmoothing = 0.2;
 class Bound final : public Controller {
  public:
   std::uint32_t Admit(const Ask& ask, const Load& load, Instant) override {
-    const std::int64_t tenths = kShareTenths[std::min<std::size_t>(ask.cls, kMaxClasses - 1)];
-    const std::int64_t used = load.queued + load.held;
-    // At least one place, or a class could never get in where the capacity is tiny.
-    const std::int64_t places = std::max<std::int64_t>(1, load.capacity * tenths / 10) - used;
-    const std::int64_t bytes = load.capacity_bytes * tenths / 10 - load.bytes;
+    const std::int64_t places = Room(ask.cls, load);
+    const std::int64_t bytes = load.capacity_bytes * Tenths(ask.cls) / 10 - load.bytes;
     if (places <= 0 || static_cast<std::int64_t>(ask.bytes) > bytes) return 0;
     return static_cast<std::uint32_t>(std::min<std::int64_t>(places, ask.count));
+  }
+
+  [[nodiscard]] std::int64_t Room(std::uint8_t cls, const Load& load) const override {
+    const std::int64_t tenths = Tenths(cls);
+    const std::int64_t used = load.queued + load.held;
+    // At least one place, or a class could never get in where the capacity is tiny.
+    return std::max<std::int64_t>(1, load.capacity * tenths / 10) - used;
   }
 
   Verdict Look(const Meta& meta, const Load& load, Instant) override {
@@ -39,14 +43,18 @@ class Bound final : public Controller {
 
   void Tick(Instant) override {}
 
+  [[nodiscard]] std::string_view name() const override { return "bound"; }
   void Snapshot(ControllerState& state) const override {
-    state.name = "bound";
     // A place comes free about half a delay from now.
     const Nanos half(static_cast<std::int64_t>(smoothed_delay_ns_ / 2));
     state.retry_after = std::clamp(half, kLeastRetry, kMostRetry);
   }
 
  private:
+  static std::int64_t Tenths(std::uint8_t cls) {
+    return kShareTenths[std::min<std::size_t>(cls, kMaxClasses - 1)];
+  }
+
   double smoothed_delay_ns_ = 0;
 };
 

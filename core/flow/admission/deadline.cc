@@ -15,7 +15,8 @@ class Deadline final : public Controller {
   }
   void Left(std::uint32_t, Nanos, Nanos, Instant) override {}
   void Tick(Instant) override {}
-  void Snapshot(ControllerState& state) const override { state.name = "deadline"; }
+  [[nodiscard]] std::string_view name() const override { return "deadline"; }
+  void Snapshot(ControllerState&) const override {}
 };
 
 }  // namespace

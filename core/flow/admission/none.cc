@@ -10,7 +10,8 @@ class None final : public Controller {
   Verdict Look(const Meta&, const Load&, Instant) override { return Verdict::kAdmit; }
   void Left(std::uint32_t, Nanos, Nanos, Instant) override {}
   void Tick(Instant) override {}
-  void Snapshot(ControllerState& state) const override { state.name = "none"; }
+  [[nodiscard]] std::string_view name() const override { return "none"; }
+  void Snapshot(ControllerState&) const override {}
 };
 
 }  // namespace

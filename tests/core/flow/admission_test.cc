@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+
 namespace spillgate::flow {
 namespace {
 
@@ -11,9 +13,7 @@ TEST(Controllers, AreFoundByNameOnly) {
   for (const char* name : {"none", "bound", "deadline"}) {
     const auto controller = MakeController(name);
     ASSERT_NE(controller, nullptr) << name;
-    ControllerState state;
-    controller->Snapshot(state);
-    EXPECT_EQ(state.name, name);
+    EXPECT_EQ(controller->name(), name);
   }
   EXPECT_EQ(MakeController("nonsense"), nullptr);
 }
@@ -42,6 +42,18 @@ TEST(Bound, AdmitsUpToTheShareOfTheClass) {
     const Ask ask{.cls = c.cls, .count = c.count, .bytes = c.bytes};
     EXPECT_EQ(bound->Admit(ask, c.load, Instant()), c.admitted)
         << int{c.cls} << " " << c.count << " " << c.bytes;
+  }
+}
+
+// Clients are told what they would be let in with, whichever controller that is.
+TEST(Controllers, HaveRoomForWhatTheyWouldAdmit) {
+  const Load load{.held = 20, .capacity = 100, .capacity_bytes = 1000};
+  for (const std::string_view name : {"none", "bound", "deadline"}) {
+    const auto controller = MakeController(name);
+    for (std::uint8_t cls = 0; cls < kMaxClasses; ++cls) {
+      const std::uint32_t bound = std::array{80U, 70U, 60U, 30U}[cls];
+      EXPECT_EQ(controller->Room(cls, load), name == "bound" ? bound : 80U) << name;
+    }
   }
 }
 

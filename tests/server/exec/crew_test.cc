@@ -168,6 +168,19 @@ TEST_F(CrewRules, InterruptFindsTasksWhereverTheyAre) {
   EXPECT_TRUE(unknown.task == nullptr && unknown.seat == nullptr);
 }
 
+TEST_F(CrewRules, InterruptOfWhatIsOfferedLetsAnotherBegin) {
+  Crew crew({.threads = 1, .extra_blocked = 1});
+  Crew::Seat* seat = Add(crew, Make(1));
+  (void)crew.Block(*seat, true, now_);
+  EXPECT_EQ(Add(crew, Make(2), {1, 1}), seat);
+  EXPECT_EQ(Add(crew, Make(3)), nullptr) << "the offered one has the place";
+  const Crew::Stopped offered = crew.Interrupt({1, 2}, Reason::kCancelled);
+  ASSERT_NE(offered.task, nullptr);
+  ASSERT_NE(offered.next, nullptr) << "nothing else would let it begin";
+  EXPECT_EQ(Assigned(offered.next)->id.seq, 3u);
+  EXPECT_FALSE(crew.HasWaiting());
+}
+
 TEST_F(CrewRules, TheNewestGetGivesUpWhenNothingCanRun) {
   Crew crew({.threads = 1, .extra_blocked = 1, .nested_stack = 1, .nested_patience = 1s});
   Crew::Seat* first = Add(crew, Make(1));

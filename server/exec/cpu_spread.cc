@@ -1,0 +1,34 @@
+#include "server/exec/cpu_spread.h"
+
+#include <pthread.h>
+
+namespace spillgate {
+
+CpuSpread::CpuSpread() {
+  CPU_ZERO(&all_);
+  if (sched_getaffinity(0, sizeof(all_), &all_) == 0) count_ = CPU_COUNT(&all_);
+}
+
+int CpuSpread::Choose(const Place& place, const std::function<bool(int)>& taken) const {
+  if (count_ < 2) return kNowhere;
+  const int last = place.last.load(std::memory_order_relaxed);
+  if (last == kNowhere || !taken(last)) return kNowhere;  // the kernel wakes it there
+  int left = count_;
+  for (int cpu = 0; left > 0; ++cpu) {
+    if (!CPU_ISSET(cpu, &all_)) continue;
+    --left;
+    if (!taken(cpu)) return cpu;
+  }
+  return kNowhere;
+}
+
+void CpuSpread::WakeOn(int cpu, pthread_t thread, const std::function<void()>& wake) const {
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET(cpu, &one);
+  const bool moved = pthread_setaffinity_np(thread, sizeof(one), &one) == 0;
+  wake();
+  if (moved) pthread_setaffinity_np(thread, sizeof(all_), &all_);
+}
+
+}  // namespace spillgate

@@ -1,0 +1,86 @@
+#include "server/exec/cpu_spread.h"
+
+#include <gtest/gtest.h>
+#include <pthread.h>
+
+#include <semaphore>
+#include <thread>
+#include <vector>
+
+namespace spillgate {
+namespace {
+
+std::vector<int> OwnCpus() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  std::vector<int> cpus;
+  if (sched_getaffinity(0, sizeof(set), &set) != 0) return cpus;
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (CPU_ISSET(cpu, &set)) cpus.push_back(cpu);
+  }
+  return cpus;
+}
+
+class CpuSpreadTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (cpus.size() < 2) GTEST_SKIP() << "with one CPU there is nothing to spread over";
+  }
+  const std::vector<int> cpus = OwnCpus();
+  const CpuSpread spread;
+};
+
+TEST_F(CpuSpreadTest, AThreadWhoseCpuIsFreeIsLeftToTheKernel) {
+  CpuSpread::Place place;
+  EXPECT_EQ(spread.Choose(place, [](int) { return true; }), CpuSpread::kNowhere) << "it never ran";
+  place.last = cpus[0];
+  EXPECT_EQ(spread.Choose(place, [&](int cpu) { return cpu != cpus[0]; }), CpuSpread::kNowhere);
+}
+
+TEST_F(CpuSpreadTest, AThreadWhoseCpuIsTakenGetsAFreeOne) {
+  CpuSpread::Place place;
+  place.last = cpus[0];
+  EXPECT_EQ(spread.Choose(place, [&](int cpu) { return cpu == cpus[0]; }), cpus[1]);
+  EXPECT_EQ(spread.Choose(place, [](int) { return true; }), CpuSpread::kNowhere) << "all are taken";
+}
+
+TEST_F(CpuSpreadTest, APlaceIsKnownWhileItsThreadIsAtWork) {
+  CpuSpread::Place place;
+  place.Begin();
+  EXPECT_GE(place.at_work.load(), 0);
+  place.End();
+  EXPECT_EQ(place.at_work.load(), CpuSpread::kNowhere);
+  EXPECT_GE(place.last.load(), 0);
+}
+
+// It wakes where it should and may run anywhere afterwards.
+TEST_F(CpuSpreadTest, ASleepingThreadWakesThereAndIsNotPinned) {
+  for (const int cpu : {cpus[1], cpus[0]}) {
+    std::binary_semaphore go(0);
+    std::binary_semaphore ran(0);
+    int woke_on = CpuSpread::kNowhere;
+    std::thread thread([&] {
+      go.acquire();
+      woke_on = sched_getcpu();
+      ran.release();
+      go.acquire();
+    });
+    int woken = 0;
+    spread.WakeOn(cpu, thread.native_handle(), [&] {
+      ++woken;
+      go.release();
+      ran.acquire();  // with its mask still narrow
+    });
+    EXPECT_EQ(woken, 1);
+    EXPECT_EQ(woke_on, cpu);
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    EXPECT_EQ(pthread_getaffinity_np(thread.native_handle(), sizeof(set), &set), 0);
+    EXPECT_EQ(static_cast<std::size_t>(CPU_COUNT(&set)), cpus.size());
+    go.release();
+    thread.join();
+  }
+}
+
+}  // namespace
+}  // namespace spillgate

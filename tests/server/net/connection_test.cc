@@ -1,0 +1,139 @@
+#include "server/net/connection.h"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <map>
+#include <utility>
+#include <vector>
+
+#include "schema/messages.h"
+
+namespace spillgate::net {
+namespace {
+
+constexpr std::size_t kATurn = 64 << 10;
+
+// Counts what it is handed, by connection.
+class CountingOwner final : public ConnectionOwner {
+ public:
+  void OnFrame(Connection& connection, ByteView frame) override {
+    bytes[connection.id()] += frame.size();
+  }
+  bool MayTake(Connection&, std::size_t) override { return true; }
+  void OnTaken(std::size_t) override {}
+  void OnReadEnd(Connection& connection) override {
+    if (std::exchange(pause, false)) connection.PauseReading();
+  }
+  void OnClosed(Connection& connection, std::string_view) override { closed = connection.id(); }
+  void OnWritten(Connection&) override {}
+
+  std::map<ConnectionId, std::size_t> bytes;
+  ConnectionId closed = 0;
+  bool pause = false;  // at the end of the next read
+};
+
+class ConnectionTest : public ::testing::Test {
+ protected:
+  ConnectionTest() { uv_loop_init(&loop_); }
+  ~ConnectionTest() override {
+    for (Connection* connection : connections_) connection->Close("the test is over");
+    uv_run(&loop_, UV_RUN_DEFAULT);
+    EXPECT_EQ(uv_loop_close(&loop_), 0);
+    for (const int fd : peers_) close(fd);
+  }
+
+  // The other end of a new connection.
+  int Connect() {
+    std::array<int, 2> ends{};
+    EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()), 0);
+    const int room = 1 << 20;
+    setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
+    // tidy: new: libuv's until it is closed
+    auto* connection = new Connection(connections_.size() + 1, owner_, ConnectionLimits{});
+    EXPECT_EQ(connection->AdoptPipe(&loop_, ends[0]), 0);
+    connection->Start();
+    connections_.push_back(connection);
+    peers_.push_back(ends[1]);
+    return ends[1];
+  }
+
+  void Say(int fd, ByteView bytes) {
+    ASSERT_EQ(send(fd, bytes.data(), bytes.size(), MSG_DONTWAIT),
+              static_cast<ssize_t>(bytes.size()));
+  }
+
+  uv_loop_t loop_{};
+  CountingOwner owner_;
+  std::vector<Connection*> connections_;
+  std::vector<int> peers_;
+};
+
+wire::OutBuffer Pings(std::size_t bytes) {
+  wire::OutBuffer out;
+  while (out.size() < bytes) wire::Encode(wire::Ping{}, 1, out);
+  return out;
+}
+
+TEST_F(ConnectionTest, EachIsReadItsPartATurn) {
+  constexpr std::size_t kTurns = 3;
+  const wire::OutBuffer pings = Pings(kTurns * kATurn);
+  Say(Connect(), pings.view());
+  Say(Connect(), pings.view());
+  for (std::size_t turn = 1; turn <= kTurns; ++turn) {
+    uv_run(&loop_, UV_RUN_NOWAIT);
+    EXPECT_LE(owner_.bytes[1], turn * kATurn);
+    EXPECT_GT(owner_.bytes[1], (turn - 1) * kATurn);
+    EXPECT_EQ(owner_.bytes[1], owner_.bytes[2]);
+  }
+  uv_run(&loop_, UV_RUN_NOWAIT);
+  EXPECT_EQ(owner_.bytes[1], pings.size());
+}
+
+TEST_F(ConnectionTest, ALargeFrameComesInPartsToo) {
+  std::vector<std::byte> value(3 * kATurn);
+  wire::OutBuffer frame;
+  wire::Encode(wire::Put{.seq = 1}, value, 1, frame);
+  Say(Connect(), frame.view());
+  const int other = Connect();
+  for (int turn = 0; turn < 3; ++turn) {
+    Say(other, Pings(1).view());
+    uv_run(&loop_, UV_RUN_NOWAIT);
+    EXPECT_EQ(owner_.bytes[1], 0U) << "not whole yet";
+  }
+  uv_run(&loop_, UV_RUN_NOWAIT);
+  EXPECT_EQ(owner_.bytes[1], frame.size());
+  EXPECT_EQ(owner_.bytes[2], 3 * Pings(1).size());
+}
+
+// That it had its turn before the pause does not cost it the one after.
+TEST_F(ConnectionTest, IsReadAtOnceAfterAPause) {
+  Say(Connect(), Pings(2 * kATurn).view());
+  owner_.pause = true;
+  uv_run(&loop_, UV_RUN_NOWAIT);
+  EXPECT_EQ(owner_.bytes[1], kATurn / Pings(1).size() * Pings(1).size());
+  uv_run(&loop_, UV_RUN_NOWAIT);
+  const std::size_t before = owner_.bytes[1];
+  connections_[0]->ResumeReading();
+  uv_run(&loop_, UV_RUN_NOWAIT);
+  EXPECT_GT(owner_.bytes[1], before);
+}
+
+TEST_F(ConnectionTest, ClosesAfterAnErrorForABadHeader) {
+  const int peer = Connect();
+  std::array<std::byte, wire::kHeaderSize> none{};
+  Say(peer, none);
+  uv_run(&loop_, UV_RUN_NOWAIT);
+  EXPECT_EQ(owner_.closed, 1U);
+  connections_.clear();
+  std::array<std::byte, 4096> answer{};
+  const ssize_t size = recv(peer, answer.data(), answer.size(), 0);
+  ASSERT_GT(size, 0);
+  const auto error = wire::View(ByteView(answer).first(static_cast<std::size_t>(size)));
+  EXPECT_EQ(error.header.type, wire::FrameType::kError);
+}
+
+}  // namespace
+}  // namespace spillgate::net
