@@ -103,7 +103,7 @@ class Mcts(unittest.TestCase):
 
     @unittest.skipUnless("SPILLGATE_MATCH" in os.environ, "SPILLGATE_MATCH is not set")
     def test_is_stronger_than_one_thread(self):
-        with Node(*LIBRARY) as node:
+        with Node(*LIBRARY, "library.mcts.host=in_process") as node:
             games = os.environ["SPILLGATE_MATCH"]
             done = run(
                 "--games", games, "--check", "-o", "json", address=node.address, seconds=3600

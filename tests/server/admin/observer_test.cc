@@ -127,7 +127,8 @@ TEST(Observer, SubmissionIsCountedInTasksToo) {
   node.tally.submission[0].repeated.Add(6);
   node.tally.submission[0].refused[std::size_t(Reason::kInFlight)].Add(30);
   node.Pass(seconds(1));
-  const StageFigures& submission = node.Take().stages[0].all;
+  const Snapshot snapshot = node.Take();
+  const StageFigures& submission = snapshot.stages[0].all;
   EXPECT_EQ(submission.arrived, 100U);
   EXPECT_EQ(submission.left, 70U);
   EXPECT_DOUBLE_EQ(submission.rates.in_per_s, 50);
