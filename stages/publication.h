@@ -83,6 +83,7 @@ class Publication {
   void CancelRoot(Root& root) REQUIRES(shared_.table.mutex());
   void CancelAll(Session& session) REQUIRES(shared_.table.mutex());
   void ExpireRequests(Instant now) REQUIRES(shared_.table.mutex());
+  [[nodiscard]] Record* FindNamed(const Session* asker, TaskId id) REQUIRES(shared_.table.mutex());
   [[nodiscard]] Reason WhyAbsent(TaskId id) REQUIRES(shared_.table.mutex());
   [[nodiscard]] bool IsFewIds(const Asked& asked, const wire::FrameView& frame, std::size_t ids);
   [[nodiscard]] bool MayWait(const Asked& asked, const wire::FrameView& frame, std::size_t ids)

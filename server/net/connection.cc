@@ -68,7 +68,7 @@ void Connection::ResumeReading() {
     if (!closing_) owner_.OnReadEnd(*this);
     if (!reading_) return;
   }
-  may_read_ = kReadBuffer;
+  may_read_ = kTurn;
   uv_read_start(
       stream(),
       [](uv_handle_t* handle, std::size_t, uv_buf_t* buffer) {
@@ -94,7 +94,7 @@ void Connection::OnAlloc(uv_buf_t* buffer) {
 
 void Connection::OnRead(ssize_t count) {
   const bool reads_on = count > 0 && static_cast<std::size_t>(count) == room_;
-  may_read_ = reads_on ? may_read_ - room_ : kReadBuffer;
+  may_read_ = reads_on ? may_read_ - room_ : kTurn;
   if (count == 0 || (count == UV_ENOBUFS && room_ == 0)) return;  // nothing after all
   if (count < 0) {
     Close(count == UV_EOF ? "the peer closed the connection"

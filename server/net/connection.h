@@ -1,6 +1,6 @@
 // Connection: one socket's frames. Cuts what arrives into frames and hands each to its owner; sends
-// what the owner appends, once a turn. Loop's thread only. Reads at most 64 KiB a turn; a peer that
-// sends no frame within its time, or does not read its replies, is closed by the owner. Header
+// what the owner appends, once a turn. Loop's thread only. Reads at most 192 KiB a turn; a peer
+// that sends no frame within its time, or does not read its replies, is closed by the owner. Header
 // errors close it after one Error frame.
 #pragma once
 
@@ -86,6 +86,7 @@ class Connection {
 
  private:
   static constexpr std::size_t kReadBuffer = 64 << 10;
+  static constexpr std::size_t kTurn = 3 * kReadBuffer;  // that are read before others have theirs
 
   void OnAlloc(uv_buf_t* buffer);
   void OnRead(ssize_t count);
@@ -112,8 +113,8 @@ class Connection {
   std::unique_ptr<std::byte[]> buffer_;
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
-  std::size_t room_ = 0;                // of the read that libuv has asked for
-  std::size_t may_read_ = kReadBuffer;  // in this turn
+  std::size_t room_ = 0;          // of the read that libuv has asked for
+  std::size_t may_read_ = kTurn;  // in this turn
   Buffer large_;
   std::size_t large_filled_ = 0;
 
