@@ -83,7 +83,8 @@ class Publication {
   void CancelRoot(Root& root) REQUIRES(shared_.table.mutex());
   void CancelAll(Session& session) REQUIRES(shared_.table.mutex());
   void ExpireRequests(Instant now) REQUIRES(shared_.table.mutex());
-  [[nodiscard]] Record* FindNamed(const Session* asker, TaskId id) REQUIRES(shared_.table.mutex());
+  template <class Id>
+  void FindNamed(const Asked& asked, std::span<const Id> ids) REQUIRES(shared_.table.mutex());
   [[nodiscard]] Reason WhyAbsent(TaskId id) REQUIRES(shared_.table.mutex());
   [[nodiscard]] bool IsFewIds(const Asked& asked, const wire::FrameView& frame, std::size_t ids);
   [[nodiscard]] bool MayWait(const Asked& asked, const wire::FrameView& frame, std::size_t ids)
@@ -108,6 +109,7 @@ class Publication {
   std::vector<TaskPtr> done_;
   std::vector<ObjectReady> announced_;
   std::vector<TaskId> cancelled_;
+  std::vector<Record*> named_;  // of the ids of the request under way
   // Results that a connection has asked for and has no room for: the values are not copied before
   // it has. Few connections at a time.
   struct Delayed {

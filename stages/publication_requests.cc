@@ -16,6 +16,13 @@ constexpr std::size_t kMostResultsAPass = 1 << 20;
 // Results that may be delayed for one connection before it has to wait with its gets.
 constexpr std::size_t kMostDelayed = 65536;
 
+TaskId TaskOf(TaskId id) {
+  return id;
+}
+TaskId TaskOf(const wire::ObjectName& name) {
+  return name.task;
+}
+
 // A deadline from a remaining time; 0 is now, and a time beyond the clock's range is never.
 Instant DeadlineOf(std::uint64_t timeout_us, Instant now) {
   constexpr std::uint64_t kMost = 1ULL << 53;
@@ -130,12 +137,19 @@ bool Publication::MayWait(const Asked& asked, const wire::FrameView& frame, std:
   return true;
 }
 
-// Null without a look into the table for numbers of the asker that it has never used: strangers'
-// ids, two thousand a frame, would each cost a cache miss.
-Record* Publication::FindNamed(const Session* asker, TaskId id) {
-  const bool never_used =
-      asker != nullptr && id.session == asker->id && id.seq >= asker->seen.end();
-  return never_used ? nullptr : shared_.table.Find(id);
+// The records of all ids of a request, null for those that there are not. First of all, in a loop
+// that does nothing else: each look is a cache miss, and so they overlap. Numbers that the asker
+// has never used cost none.
+template <class Id>
+void Publication::FindNamed(const Asked& asked, std::span<const Id> ids) {
+  const Session* asker = shared_.table.FindSession(asked.session);
+  named_.clear();
+  for (const Id& each : ids) {
+    const TaskId id = TaskOf(each);
+    const bool never_used =
+        asker != nullptr && id.session == asker->id && id.seq >= asker->seen.end();
+    named_.push_back(never_used ? nullptr : shared_.table.Find(id));
+  }
 }
 
 Reason Publication::WhyAbsent(TaskId id) {
@@ -150,10 +164,11 @@ void Publication::OnGet(const Asked& asked, const wire::FrameView& frame, Instan
   if (!get.has_value()) return Refuse(asked, frame, Reason::kMalformed, "get: malformed body");
   if (!MayWait(asked, frame, get->ids.size())) return;
   const std::uint32_t correlation = frame.header.correlation;
-  const Session* asker = shared_.table.FindSession(asked.session);
   Request* request = nullptr;
-  for (const wire::ObjectName& id : get->ids) {
-    Record* record = FindNamed(asker, id.task);
+  FindNamed(asked, std::span(get->ids));
+  for (std::size_t i = 0; i < get->ids.size(); ++i) {
+    const wire::ObjectName& id = get->ids[i];
+    Record* record = named_[i];
     if (record == nullptr) {
       answers_.NoResult(asked.connection, {id.task, id.index}, WhyAbsent(id.task), correlation);
     } else if (!record->open()) {
@@ -184,10 +199,10 @@ void Publication::OnWait(const Asked& asked, const wire::FrameView& frame, Insta
                                               DeadlineOf(wait->timeout_us, now));
   request.wait = true;
   request.total = static_cast<std::uint32_t>(wait->ids.size());
-  const Session* asker = shared_.table.FindSession(asked.session);
+  FindNamed(asked, std::span(wait->ids));
   std::uint32_t ready = 0;
   for (std::uint32_t i = 0; i < wait->ids.size(); ++i) {
-    Record* record = FindNamed(asker, wait->ids[i].task);
+    Record* record = named_[i];
     // What will never come is ready too: a get of it says why.
     if (record == nullptr || !record->open()) {
       ++ready;
@@ -236,9 +251,10 @@ void Publication::OnCancel(const Asked& asked, const wire::FrameView& frame) {
     return Refuse(asked, frame, Reason::kMalformed, "cancel: malformed body");
   if (!IsFewIds(asked, frame, cancel->ids.size())) return;
   wire::Cancelled answer;
-  const Session* asker = shared_.table.FindSession(asked.session);
-  for (const TaskId id : cancel->ids) {
-    const Record* record = FindNamed(asker, id);
+  FindNamed(asked, std::span(cancel->ids));
+  for (std::size_t i = 0; i < cancel->ids.size(); ++i) {
+    const TaskId id = cancel->ids[i];
+    const Record* record = named_[i];
     if (RootPtr root = shared_.table.FindRoot(id); root && root->session == asked.session) {
       CancelRoot(*root);
       ++answer.count;
@@ -347,10 +363,11 @@ void Publication::OnStatus(const Asked& asked, const wire::FrameView& frame, Ins
   if (!status.has_value())
     return Refuse(asked, frame, Reason::kMalformed, "status: malformed body");
   if (!IsFewIds(asked, frame, status->ids.size())) return;
-  const Session* asker = shared_.table.FindSession(asked.session);
+  FindNamed(asked, std::span(status->ids));
   std::vector<wire::TaskStatus> tasks;
-  for (const TaskId id : status->ids) {
-    const Record* record = FindNamed(asker, id);
+  for (std::size_t i = 0; i < status->ids.size(); ++i) {
+    const TaskId id = status->ids[i];
+    const Record* record = named_[i];
     wire::TaskStatus& task = tasks.emplace_back();
     task.task = id;
     if (record == nullptr) {
