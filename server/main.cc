@@ -20,7 +20,7 @@ constexpr int kUsage = 2;
 constexpr int kCannotStart = 1;
 constexpr int kBadConfig = 78;
 
-constexpr std::string_view kHelp =
+constexpr char kHelp[] =
     "usage: spillgated [-c FILE] [--set KEY=VALUE]... [--salvage] [--check-config | "
     "--print-config]\n"
     "\n"
@@ -63,10 +63,10 @@ int Parse(int count, char** words, Arguments& arguments) {
       std::puts("spillgated " SPILLGATE_VERSION);
       return 0;
     } else if (word == "-h" || word == "--help") {
-      std::fputs(kHelp.data(), stdout);
+      std::fputs(kHelp, stdout);
       return 0;
     } else {
-      std::fprintf(stderr, "spillgated: unknown argument %s\n%s", words[i], kHelp.data());
+      std::fprintf(stderr, "spillgated: unknown argument %s\n%s", words[i], kHelp);
       return kUsage;
     }
   }

@@ -269,7 +269,7 @@ void Submission::Commit() {
   for (Unsynced& each : uncommitted_) {
     each.lsn += first;
     committed_ = std::max(committed_, each.lsn);
-    unsynced_[each.verdict.level == Level::kSync].push_back(std::move(each));
+    unsynced_[each.verdict.level == Level::kSync].push_back(each);
   }
   uncommitted_.clear();
 }

@@ -30,6 +30,7 @@ void Cores::Measure() {
   std::atomic<std::uint64_t> games{0};
   const Instant end = clock_.Now() + kAWhile;
   std::vector<std::thread> threads;
+  threads.reserve(count);
   for (unsigned i = 0; i < count; ++i) {
     threads.emplace_back([&, i] { games += PlayUntil(clock_, end, seed * (i + 2)); });
   }

@@ -43,6 +43,7 @@ void Expand(sdk::Context& context) {
   const std::optional<Question> question = ReadQuestion(context);
   if (!question) return;
   std::vector<std::string> parts;
+  parts.reserve(question->parts);
   for (std::uint32_t part = 0; part < question->parts; ++part) {
     parts.push_back(
         Encode(Question{question->board, SeedOfPart(*question, part), question->moves, 1}));

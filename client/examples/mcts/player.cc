@@ -112,7 +112,7 @@ std::optional<Scores> OverTasks::Learn(Tree& tree, Tree::Leaf leaf, const client
     last_problem_ = value.error().message;
     return std::nullopt;
   }
-  const std::optional<Scores> scores = DecodeScores(AsText(value.value().view()));
+  std::optional<Scores> scores = DecodeScores(AsText(value.value().view()));
   if (scores && tree.Learn(leaf, *scores)) return scores;
   last_problem_ = "a task answered with scores of another position";
   return std::nullopt;

@@ -116,8 +116,7 @@ std::optional<Scores> DecodeScores(std::string_view bytes) {
   Scores scores(bytes.size() / sizeof(MoveScore));
   if (!bytes.empty()) std::memcpy(scores.data(), bytes.data(), bytes.size());
   for (const MoveScore& move : scores) {
-    if (move.square > kPass || move.games > std::uint64_t{kMostMoves} * kMostParts ||
-        move.points > std::uint64_t{2} * move.games) {
+    if (move.square > kPass || move.points > std::uint64_t{2} * move.games) {
       return std::nullopt;
     }
   }
