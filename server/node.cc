@@ -210,6 +210,7 @@ std::unique_ptr<Submission> Node::MakeSubmission(std::size_t shard) {
   flow::Inbox<Submission::In>& self = *submission_.inboxes[shard];
   const auto stage = [this, shard]() -> Submission& { return *submission_.stages[shard]; };
   std::vector<flow::EmitBack<ConnectionGone>> gone;
+  gone.reserve(publication_.inboxes.size());
   for (flow::Inbox<Publication::In>* inbox : publication_.inboxes) gone.emplace_back(*inbox);
   return std::make_unique<Submission>(
       shared_, self, tally_.submission[shard],
