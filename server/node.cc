@@ -5,7 +5,6 @@
 #include "config/shape_text.h"
 #include "core/base/format.h"
 #include "core/flow/admission.h"
-#include "stages/ending.h"
 
 namespace spillgate {
 namespace {

@@ -65,7 +65,7 @@ class Departure {
 template <class E, class In>
 class ForwardEdge final : public Sink<E> {
  public:
-  ForwardEdge(AnyInbox* from, std::vector<Inbox<In>*> to, Kept<E> kept)
+  ForwardEdge(AnyInbox* from, const std::vector<Inbox<In>*>& to, Kept<E> kept)
       : departure_(from), kept_(std::move(kept)) {
     for (Inbox<In>* inbox : to) targets_.push_back({inbox, {}});
   }
