@@ -177,7 +177,9 @@ std::vector<Result<Value>> Client::Get(std::span<const Future> futures, Nanos ti
   return results;
 }
 
-Result<Ready> Client::Wait(std::span<const Future> futures, std::uint32_t needed, Nanos timeout) {
+template <class Await>
+Result<Ready> Client::AwaitSome(std::span<const Future> futures, std::uint32_t needed,
+                                Nanos timeout, Await await) {
   const Instant until = After(driver_->Now(), std::max(Nanos(0), timeout));
   std::vector<TaskState*> states;
   for (const Future& future : futures) {
@@ -185,19 +187,16 @@ Result<Ready> Client::Wait(std::span<const Future> futures, std::uint32_t needed
     states.push_back(future.state_);
   }
   const std::size_t wanted = std::min<std::size_t>(needed, futures.size());
-  return AwaitReady(*driver_, states, static_cast<std::uint32_t>(wanted), until);
+  return await(*driver_, states, static_cast<std::uint32_t>(wanted), until);
+}
+
+Result<Ready> Client::Wait(std::span<const Future> futures, std::uint32_t needed, Nanos timeout) {
+  return AwaitSome(futures, needed, timeout, AwaitReady);
 }
 
 Result<Ready> Client::WaitAccepted(std::span<const Future> futures, std::uint32_t needed,
                                    Nanos timeout) {
-  const Instant until = After(driver_->Now(), std::max(Nanos(0), timeout));
-  std::vector<TaskState*> states;
-  for (const Future& future : futures) {
-    if (!future.valid()) return NoFuture();
-    states.push_back(future.state_);
-  }
-  const std::size_t wanted = std::min<std::size_t>(needed, futures.size());
-  return AwaitVerdicts(*driver_, states, static_cast<std::uint32_t>(wanted), until);
+  return AwaitSome(futures, needed, timeout, AwaitVerdicts);
 }
 
 Result<wire::Cancelled> Client::Cancel(const Future& future) {

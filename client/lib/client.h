@@ -130,6 +130,10 @@ class Client {
   [[nodiscard]] ClientStats stats() const;
 
  private:
+  template <class Await>
+  [[nodiscard]] Result<Ready> AwaitSome(std::span<const Future> futures, std::uint32_t needed,
+                                        Nanos timeout, Await await);
+
   explicit Client(std::shared_ptr<Driver> driver);
   std::shared_ptr<Driver> driver_;  // shared with roots, and with the thread's last turn
 };

@@ -1,6 +1,6 @@
 // Digest: 128 bits over a list of byte strings, such that any change of the bytes, of their order
-// or of where one ends gives another. Made of XXH3; the same on every
-// machine. Not for security. A value of one thread.
+// or of where one ends gives another. Made of XXH3; the same on every machine. Not for security. A
+// value of one thread.
 #pragma once
 
 #include <cstddef>

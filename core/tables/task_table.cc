@@ -23,7 +23,8 @@ TaskTable::TaskTable(std::size_t reserve)
     : root_slab_(reserve),
       record_slab_(reserve),
       request_slab_(kFewRequests),
-      waiter_slab_(kFewRequests) {
+      waiter_slab_(kFewRequests),
+      asker_slab_(kFewRequests) {
   records_.reserve(2 * reserve);
 }
 
@@ -247,9 +248,11 @@ Request& TaskTable::NewRequest(ConnectionId connection, std::uint32_t correlatio
   request->connection = connection;
   request->correlation = correlation;
   request->deadline = deadline;
-  Connection& owner = connections_[connection];
-  OfConnection::PushFront(owner.requests, request);
-  ++owner.count;
+  Asker*& asker = askers_[connection];
+  if (asker == nullptr) asker = asker_slab_.Make();
+  request->asker = asker;
+  OfConnection::PushFront(asker->requests, request);
+  ++asker->count;
   ++request_count_;
   if (deadline != kNever) {
     live_with_deadline_.insert(request);
@@ -280,7 +283,7 @@ void TaskTable::Attach(Request& request, Record& record, std::uint32_t index) {
   OfRecord::PushFront(record.waiters, waiter);
   OfRequest::PushFront(request.waiters, waiter);
   ++request.left;
-  ++connections_.find(request.connection).value().waiters;
+  ++request.asker->waiters;
   ++waiter_count_;
 }
 
@@ -288,7 +291,7 @@ void TaskTable::Detach(Waiter& waiter) {
   OfRecord::Remove(waiter.record->waiters, &waiter);
   OfRequest::Remove(waiter.request->waiters, &waiter);
   --waiter.request->left;
-  --connections_.find(waiter.request->connection).value().waiters;
+  --waiter.request->asker->waiters;
   --waiter_count_;
   waiter_slab_.Destroy(&waiter);
 }
@@ -299,18 +302,21 @@ void TaskTable::Forget(Request& request) {
     Detach(*request.waiters);
     Sweep(record);
   }
-  const auto owner = connections_.find(request.connection);
-  OfConnection::Remove(owner.value().requests, &request);
-  if (--owner.value().count == 0) connections_.erase(request.connection);
+  Asker* asker = request.asker;
+  OfConnection::Remove(asker->requests, &request);
+  if (--asker->count == 0) {
+    askers_.erase(request.connection);
+    asker_slab_.Destroy(asker);
+  }
   --request_count_;
   if (request.deadline != kNever) live_with_deadline_.erase(&request);
   request_slab_.Destroy(&request);
 }
 
 void TaskTable::ForgetConnection(ConnectionId connection) {
-  for (auto found = connections_.find(connection); found != connections_.end();
-       found = connections_.find(connection)) {
-    Forget(*found->second.requests);
+  for (auto found = askers_.find(connection); found != askers_.end();
+       found = askers_.find(connection)) {
+    Forget(*found->second->requests);
   }
 }
 
@@ -329,13 +335,13 @@ Request* TaskTable::NextExpired(Instant now) {
 }
 
 std::size_t TaskTable::requests_of(ConnectionId connection) {
-  const auto found = connections_.find(connection);
-  return found == connections_.end() ? 0 : found->second.count;
+  const auto found = askers_.find(connection);
+  return found == askers_.end() ? 0 : found->second->count;
 }
 
 std::size_t TaskTable::waiters_of(ConnectionId connection) {
-  const auto found = connections_.find(connection);
-  return found == connections_.end() ? 0 : found->second.waiters;
+  const auto found = askers_.find(connection);
+  return found == askers_.end() ? 0 : found->second->waiters;
 }
 
 }  // namespace spillgate

@@ -105,11 +105,6 @@ class TaskTable {
   }
 
  private:
-  struct Connection {
-    Request* requests = nullptr;
-    std::size_t count = 0;
-    std::size_t waiters = 0;
-  };
   struct Due {
     Instant deadline;
     ConnectionId connection;
@@ -138,10 +133,11 @@ class TaskTable {
   Slab<Record> record_slab_;
   Slab<Request> request_slab_;
   Slab<Waiter> waiter_slab_;
+  Slab<Asker> asker_slab_;
   HashMap<SessionId, std::unique_ptr<Session>> sessions_ GUARDED_BY(mutex_);
   HashMap<TaskId, RootPtr> roots_ GUARDED_BY(mutex_);
   HashMap<TaskId, Record*> records_ GUARDED_BY(mutex_);
-  HashMap<ConnectionId, Connection> connections_ GUARDED_BY(mutex_);
+  HashMap<ConnectionId, Asker*> askers_ GUARDED_BY(mutex_);
   std::vector<Due> due_
       GUARDED_BY(mutex_);  // a heap; entries of requests that ended are skipped when met
   HashSet<Request*> live_with_deadline_ GUARDED_BY(mutex_);

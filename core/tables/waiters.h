@@ -2,6 +2,7 @@
 // record. Belongs to the task table's lock.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "core/base/clock.h"
@@ -10,10 +11,19 @@
 namespace spillgate {
 
 struct Record;
+struct Request;
 struct Waiter;
+
+// A connection with requests that are not answered yet, and how much that is.
+struct Asker {
+  Request* requests = nullptr;
+  std::size_t count = 0;    // of them
+  std::size_t waiters = 0;  // attached to them
+};
 
 struct Request {
   ConnectionId connection = 0;
+  Asker* asker = nullptr;
   std::uint32_t correlation = 0;
   std::uint32_t total = 0;  // ids asked for
   bool wait = false;  // a wait (one answer when `needed` are ready), else a get (one answer an id)

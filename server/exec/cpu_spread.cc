@@ -1,7 +1,5 @@
 #include "server/exec/cpu_spread.h"
 
-#include <pthread.h>
-
 namespace spillgate {
 
 CpuSpread::CpuSpread() {
@@ -11,7 +9,7 @@ CpuSpread::CpuSpread() {
 
 int CpuSpread::Choose(const Place& place, const std::function<bool(int)>& taken) const {
   if (count_ < 2) return kNowhere;
-  const int last = place.last.load(std::memory_order_relaxed);
+  const int last = place.last.load(std::memory_order_acquire);
   if (last == kNowhere || !taken(last)) return kNowhere;  // the kernel wakes it there
   int left = count_;
   for (int cpu = 0; left > 0; ++cpu) {
@@ -22,7 +20,8 @@ int CpuSpread::Choose(const Place& place, const std::function<bool(int)>& taken)
   return kNowhere;
 }
 
-void CpuSpread::WakeOn(int cpu, pthread_t thread, const std::function<void()>& wake) const {
+void CpuSpread::WakeOn(int cpu, const Place& place, const std::function<void()>& wake) const {
+  const pthread_t thread = place.thread.load(std::memory_order_relaxed);
   cpu_set_t one;
   CPU_ZERO(&one);
   CPU_SET(cpu, &one);

@@ -45,7 +45,6 @@ class ExecThread final : public TaskLink {
 
   // For whoever wakes it.
   [[nodiscard]] CpuSpread::Place& place() { return place_; }
-  [[nodiscard]] pthread_t handle() { return thread_.native_handle(); }
 
   void Send(RunState& run, Buffer frame) override;
   [[nodiscard]] Pumped Pump(Instant until) override;

@@ -118,7 +118,7 @@ void ThreadExecutor::Rouse(ExecThread& thread, const std::function<void()>& wake
     return wake();
   }
   place.at_work.store(cpu, std::memory_order_relaxed);
-  spread_.WakeOn(cpu, thread.handle(), wake);
+  spread_.WakeOn(cpu, place, wake);
 }
 
 // Only one caller has a seat whose thread was not started yet.

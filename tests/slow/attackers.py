@@ -13,6 +13,7 @@ import hostile
 import wire
 
 CONTEXT = multiprocessing.get_context("fork")
+NOBODY = 65534
 CHUNK = 512 << 10
 CHUNKS = 6  # made beforehand, so that they can be sent as fast as the node takes them
 
@@ -220,3 +221,40 @@ def become(uid: int, folder) -> None:
     os.setgroups([])
     os.setgid(uid)
     os.setuid(uid)
+
+
+def vanish(path, luck: float) -> None:
+    """Killed with everything open: tasks, gets, so much of a frame."""
+    talkers = [wire.Talker(path) for _ in range(20)]
+    for talker in talkers:
+        sleep = talker.register("sleep")
+        body, payload = wire.submit(sleep, 1, 3, b"600000000")
+        talker.ask(wire.SUBMIT, body, wire.VERDICTS, payload)
+        talker.send(wire.GET, wire.mini.get([(talker.session, 1, 0, 0)], 600_000_000))
+        whole = wire.frame(wire.PUT, bytes(64), 9, bytes(100_000))
+        talker.socket.sendall(whole[: int(luck * len(whole))])
+    os.kill(os.getpid(), 9)
+
+
+def crowd(path, count: int) -> tuple[list[wire.Talker], int]:
+    """So many connections: those that were let in, and how many were refused."""
+    inside, refused = [], 0
+    for _ in range(count):
+        try:
+            inside.append(wire.Talker(path))
+        except wire.Refused as why:
+            assert why.told.reason == 67, why
+            refused += 1
+    return inside, refused
+
+
+def crowd_of_another(stop, folder) -> tuple[int, int]:
+    """By a user who is nobody, again and again."""
+    become(NOBODY, folder)
+    inside, refused = crowd("node.sock", 60)
+    while not stop.is_set():
+        more, again = crowd("node.sock", 60)
+        for talker in more:
+            talker.close()
+        refused += again
+    return len(inside), refused

@@ -26,7 +26,6 @@ MIB = 1 << 20
 OPTIONS = argparse.Namespace(seed=1, seconds=120.0)
 # Sessions whose client is gone are not what is measured here.
 QUICK = ("limits.session_ttl=1s", "limits.result_ttl=1s")
-NOBODY = 65534
 COST_US = 100.0  # of the node's time for 64 KiB, as the issue has it
 SMALL = 512  # bytes of a frame; of smaller ones 64 KiB hold hundreds, each with its answer,
 SHARE = 0.1  # and what counts is the part of a core that a flood of them gets (the node's is 3 %)
@@ -303,8 +302,12 @@ class Floods(unittest.TestCase):
         self.check(node)
         files = self.process.files()
         for _ in range(10):
-            gone = [attackers.CONTEXT.Process(target=self.vanish, args=(node.socket, dice.random()))
-                    for _ in range(4)]  # fmt: skip
+            gone = [
+                attackers.CONTEXT.Process(
+                    target=attackers.vanish, args=(node.socket, dice.random())
+                )
+                for _ in range(4)
+            ]
             for process in gone:
                 process.start()
             for process in gone:
@@ -315,24 +318,12 @@ class Floods(unittest.TestCase):
         # Of 800 connections; threads that were started meanwhile have some of their own.
         self.assertLessEqual(self.process.files(), files + 8)
 
-    @staticmethod
-    def vanish(path, luck: float) -> None:
-        talkers = [Talker(path) for _ in range(20)]
-        for talker in talkers:
-            sleep = talker.register("sleep")
-            body, payload = wire.submit(sleep, 1, 3, b"600000000")
-            talker.ask(wire.SUBMIT, body, wire.VERDICTS, payload)
-            talker.send(wire.GET, mini.get([(talker.session, 1, 0, 0)], 600_000_000))
-            whole = wire.frame(wire.PUT, bytes(64), 9, bytes(100_000))
-            talker.socket.sendall(whole[: int(luck * len(whole))])
-        os.kill(os.getpid(), 9)
-
     def test_too_many_connections(self):
         """By the same user: those past the limit are told why, and the others are served on.
         Four had an operator's place; they ask for nothing but a ping, so they are served too."""
         node = self.start(*QUICK, "limits.connections=64", "limits.connections_per_uid=40")
         self.crew.add(attackers.witness, node.socket, OPTIONS.seed)
-        inside, refused = self.crowd(node.socket, 200)
+        inside, refused = attackers.crowd(node.socket, 200)
         self.assertEqual((len(inside), refused), (43, 157))
         for talker in inside:  # all are served
             talker.expect(wire.PONG, talker.send(wire.PING))
@@ -347,10 +338,10 @@ class Floods(unittest.TestCase):
         """Another user takes all connections there are, again and again."""
         node = self.start(
             *QUICK, "limits.connections=32", "limits.connections_reserved=4",
-            f"auth.allow_uids=[{NOBODY}]", "listen.unix_mode=0666",
+            f"auth.allow_uids=[{attackers.NOBODY}]", "listen.unix_mode=0666",
         )  # fmt: skip
         node.dir.chmod(0o711)
-        self.crew.add(self.crowd_of_another, node.dir)
+        self.crew.add(attackers.crowd_of_another, node.dir)
         settle(lambda: node.json("status")["connections"] >= 28, "the crowd is in")
         took = []
         for _ in range(20):
@@ -363,28 +354,6 @@ class Floods(unittest.TestCase):
         self.assertEqual(inside, 28)
         self.assertGreater(refused, 100)
         self.check(node)
-
-    @staticmethod
-    def crowd(path, count: int) -> tuple[list[Talker], int]:
-        inside, refused = [], 0
-        for _ in range(count):
-            try:
-                inside.append(Talker(path))
-            except wire.Refused as why:
-                assert why.told.reason == 67, why
-                refused += 1
-        return inside, refused
-
-    @classmethod
-    def crowd_of_another(cls, stop, folder) -> tuple[int, int]:
-        attackers.become(NOBODY, folder)
-        inside, refused = cls.crowd("node.sock", 60)
-        while not stop.is_set():
-            more, again = cls.crowd("node.sock", 60)
-            for talker in more:
-                talker.close()
-            refused += again
-        return len(inside), refused
 
 
 def main() -> None:

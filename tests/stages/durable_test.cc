@@ -5,6 +5,7 @@
 
 #include "stages/execution.h"
 #include "stages/publication.h"
+#include "tests/stages/publication_bench.h"
 #include "tests/stages/submission_bench.h"
 
 namespace spillgate::testing {
@@ -79,21 +80,8 @@ TEST_F(DurableSubmissionTest, WhatTheJournalHasNoRoomForIsRefusedAndLeavesNothin
   }
 }
 
-class DurablePublicationTest : public ::testing::Test {
+class DurablePublicationTest : public PublicationBench {
  protected:
-  DurablePublicationTest()
-      : inbox("publication", 0, {}, flow::MakeController("none")),
-        stage(bench.shared, bench.tally.publication[0],
-              {.object_ready = ready.back(),
-               .cancel = {},
-               .room_freed = {},
-               .done = flow::Departure(&inbox)}) {}
-
-  template <class... Events>
-  void Handle(Events&&... events) {
-    std::vector<Publication::In> batch = BatchOf<Publication::In>(std::forward<Events>(events)...);
-    stage.Handle(batch, bench.now());
-  }
   // A task that somebody waits for and another one needs, and that has ended.
   [[nodiscard]] Finished End(std::uint64_t seq, Level level) {
     TaskPtr task = bench.Accept(seq, function);
@@ -104,22 +92,13 @@ class DurablePublicationTest : public ::testing::Test {
     wire::Encode(wire::Get{.ids = {&name, 1}, .timeout_us = wire::kMostTime}, 1, out);
     EXPECT_TRUE(bench.requests.Reserve(1, static_cast<std::int64_t>(out.view().size())));
     Handle(Asked{Bench::kClient, Bench::kSession, Buffer::CopyOf(out.view())});
-    task->outcome = Bench::Done("done");
-    EXPECT_TRUE(bench.in_flight.Reserve(1, 0));
-    EXPECT_TRUE(inbox.Reserve(1, 0));
-    return {std::move(task)};
+    return PublicationBench::End(std::move(task), Bench::Done("done"));
   }
   // How many results were told, and to how many dependants.
   [[nodiscard]] std::vector<std::size_t> Told() const {
     return {bench.answered.results.size(), ready.events.size()};
   }
   using Counts = std::vector<std::size_t>;
-
-  Bench bench;
-  const FunctionId function = bench.AddFunction("f", 1000);
-  flow::Inbox<Publication::In> inbox;
-  Probe<ObjectReady> ready;
-  Publication stage;
 };
 
 TEST_F(DurablePublicationTest, AResultIsHiddenUntilItIsAsDurableAsItsTask) {

@@ -1,30 +1,17 @@
 // Success, failure, cancel and expiry compete for one register: the first that is published wins, a
 // different one that comes later is dropped and counted.
-#include "stages/publication.h"
-#include "tests/stages/bench.h"
+#include "tests/stages/publication_bench.h"
 
 namespace spillgate::testing {
 namespace {
 
 using std::chrono::milliseconds;
 
-class LateOutcomeTest : public ::testing::Test {
+class LateOutcomeTest : public PublicationBench {
  protected:
-  LateOutcomeTest()
-      : inbox("publication", 0, {}, flow::MakeController("none")),
-        stage(bench.shared, bench.tally.publication[0],
-              {.object_ready = ready.back(),
-               .cancel = {},
-               .room_freed = {},
-               .done = flow::Departure(&inbox)}) {}
-
   // Publishes this end of the task; what is counted as late since the beginning.
   std::uint64_t Publish(TaskPtr task, Outcome outcome) {
-    task->outcome = std::move(outcome);
-    EXPECT_TRUE(bench.in_flight.Reserve(1, 0));
-    EXPECT_TRUE(inbox.Reserve(1, 0));
-    std::vector<Publication::In> batch = BatchOf<Publication::In>(Finished{std::move(task)});
-    stage.Handle(batch, bench.now());
+    PublicationBench::Publish(std::move(task), std::move(outcome));
     return bench.tally.publication[0].late.get();
   }
   [[nodiscard]] Fate FateOf(std::uint64_t seq) {
@@ -36,12 +23,6 @@ class LateOutcomeTest : public ::testing::Test {
     bench.MarkCancelled(task->id);
     return task;
   }
-
-  Bench bench;
-  const FunctionId function = bench.AddFunction("f", 1000);
-  flow::Inbox<Publication::In> inbox;
-  Probe<ObjectReady> ready;
-  Publication stage;
 };
 
 TEST_F(LateOutcomeTest, ACancelThatARunDidNotHeedIsDroppedAndCounted) {
@@ -52,9 +33,9 @@ TEST_F(LateOutcomeTest, ACancelThatARunDidNotHeedIsDroppedAndCounted) {
 }
 
 TEST_F(LateOutcomeTest, TheSameOutcomeTwiceIsNotCounted) {
-  Outcome cancelled = Bench::Failed(Reason::kCancelled);
-  cancelled.fate = Fate::kCancelled;
-  EXPECT_EQ(Publish(Cancelled(1), std::move(cancelled)), 0U);
+  Outcome outcome = Bench::Failed(Reason::kCancelled);
+  outcome.fate = Fate::kCancelled;
+  EXPECT_EQ(Publish(Cancelled(1), std::move(outcome)), 0U);
 }
 
 TEST_F(LateOutcomeTest, ADeadlineThatPassesBeforeTheResultIsHereIsDroppedAndCounted) {

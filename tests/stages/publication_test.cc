@@ -1,42 +1,12 @@
-#include "stages/publication.h"
-
-#include "tests/stages/bench.h"
+#include "tests/stages/publication_bench.h"
 
 namespace spillgate::testing {
 namespace {
 
 using std::chrono::milliseconds;
-using In = Publication::In;
 
-class PublicationTest : public ::testing::Test {
+class PublicationTest : public PublicationBench {
  protected:
-  PublicationTest()
-      : inbox("publication", 0, {}, flow::MakeController("none")),
-        stage(bench.shared, bench.tally.publication[0], MakeOut()) {}
-
-  Publication::Out MakeOut() {
-    Publication::Out out{.object_ready = ready.back(),
-                         .cancel = {},
-                         .room_freed = {},
-                         .done = flow::Departure(&inbox)};
-    out.cancel.push_back(cancelled.back());
-    out.room_freed.push_back(room.back());
-    return out;
-  }
-  template <class... Events>
-  void Handle(Events&&... events) {
-    std::vector<In> batch = BatchOf<In>(std::forward<Events>(events)...);
-    stage.Handle(batch, bench.now());
-  }
-  // A finished task, with its place in flight and in the stage.
-  [[nodiscard]] Finished End(TaskPtr task, Outcome outcome) {
-    task->outcome = std::move(outcome);
-    task->bytes = 10;
-    EXPECT_TRUE((task->from_reserve ? bench.spawn_reserve : bench.in_flight).Reserve(1, 10));
-    EXPECT_TRUE(inbox.Reserve(1, 10));
-    return {std::move(task)};
-  }
-  void Publish(TaskPtr task, Outcome outcome) { Handle(End(std::move(task), std::move(outcome))); }
   template <class Message>
   void Ask(const Message& message, std::uint32_t correlation, SessionId session = Bench::kSession,
            ConnectionId from = Bench::kClient) {
@@ -75,14 +45,7 @@ class PublicationTest : public ::testing::Test {
   [[nodiscard]] static TaskId Id(std::uint64_t seq) { return {Bench::kSession, seq}; }
 
   static constexpr std::uint64_t kLong = wire::kMostTime;
-  Bench bench;
-  const FunctionId function = bench.AddFunction("f", 1000);
   Answered& answered = bench.answered;
-  flow::Inbox<In> inbox;
-  Probe<ObjectReady> ready;
-  Probe<CancelAsked> cancelled;
-  Probe<RoomFreed> room;
-  Publication stage;
 };
 
 TEST_F(PublicationTest, APlaceComesHomeToWhereItWasTaken) {

@@ -59,14 +59,18 @@ TEST_F(CpuSpreadTest, ASleepingThreadWakesThereAndIsNotPinned) {
     std::binary_semaphore go(0);
     std::binary_semaphore ran(0);
     int woke_on = CpuSpread::kNowhere;
+    CpuSpread::Place place;
     std::thread thread([&] {
+      place.Begin();
+      ran.release();
       go.acquire();
       woke_on = sched_getcpu();
       ran.release();
       go.acquire();
     });
+    ran.acquire();
     int woken = 0;
-    spread.WakeOn(cpu, thread.native_handle(), [&] {
+    spread.WakeOn(cpu, place, [&] {
       ++woken;
       go.release();
       ran.acquire();  // with its mask still narrow
