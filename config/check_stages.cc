@@ -24,6 +24,7 @@ void CheckPoolOf(const Loaded& loaded, const StageName& stage, Problems& problem
                                 stage.name));
   } else if (!loaded.config.pools.contains(pool)) {
     std::vector<std::string> known;
+    known.reserve(loaded.config.pools.size());
     for (const auto& [name, ignored] : loaded.config.pools) known.push_back(name);
     const std::string nearest = Nearest(pool, known);
     problems.Add(origin, Format("stage.{}.pool = {}: there is no [pool.{}]{}", stage.name,

@@ -10,6 +10,8 @@
 #include <sstream>
 #include <vector>
 
+#include "core/base/format.h"
+
 namespace spillgate::config {
 namespace {
 
@@ -108,7 +110,8 @@ Quotas ReadQuotas(const std::string& root) {
       ReadUnified(mounts + "/unified", group, quotas);
     } else if (Lists(controllers, "cpu")) {
       ReadCpuController(mounts + "/cpu", group, quotas);
-      if (controllers != "cpu") ReadCpuController(mounts + "/" + controllers, group, quotas);
+      if (controllers != "cpu")
+        ReadCpuController(Format("{}/{}", mounts, controllers), group, quotas);
     } else if (Lists(controllers, "memory")) {
       ReadMemoryController(mounts + "/memory", group, quotas);
     }

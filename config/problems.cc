@@ -55,9 +55,12 @@ void Problems::Add(const Origin& origin, std::string message) {
 
 Error Problems::ToError() const {
   std::vector<const Problem*> sorted;
+  sorted.reserve(found_.size());
   for (const Problem& problem : found_) sorted.push_back(&problem);
-  std::stable_sort(sorted.begin(), sorted.end(), [](const Problem* a, const Problem* b) {
-    return std::tie(a->origin.source, a->origin.at) < std::tie(b->origin.source, b->origin.at);
+  // Of one place, in the order of their finding.
+  std::sort(sorted.begin(), sorted.end(), [](const Problem* a, const Problem* b) {
+    return std::tie(a->origin.source, a->origin.at, a) <
+           std::tie(b->origin.source, b->origin.at, b);
   });
   std::string text;
   for (const Problem* problem : sorted) {

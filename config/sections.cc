@@ -1,6 +1,7 @@
 #include "config/sections.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "config/document.h"
 
@@ -11,6 +12,7 @@ constexpr std::size_t kMostNameLetters = 128;
 
 std::vector<std::string> StageNames(const Config&) {
   std::vector<std::string> names;
+  names.reserve(std::size(kStages));
   for (const StageName& stage : kStages) names.emplace_back(stage.name);
   return names;
 }

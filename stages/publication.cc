@@ -201,7 +201,7 @@ void Publication::OnPushAgain(const PushAgain& event) {
 void Publication::OnSessionEnded(SessionId id) {
   Session* session = shared_.table.FindSession(id);
   if (session == nullptr || session->ended) return;
-  session->ended = true;
+  session->expired = session->ended = true;
   session->connection = 0;
   CancelAll(*session);
   ending_.push_back(id);

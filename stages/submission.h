@@ -146,6 +146,7 @@ class Submission {
   void RetryWaiting(Instant now);
   [[nodiscard]] static bool GoesOn(const Group& group, const Record* parent);
   [[nodiscard]] bool MayWaitOn(const Group& group, Instant now, Reason& refusal);
+  [[nodiscard]] bool IsOldestOfNode(std::uint64_t order) const;
   void TakeReserve(Group& group, Instant now);
 
   Shared& shared_;

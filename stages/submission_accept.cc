@@ -28,6 +28,8 @@ void Submission::AcceptGroups(Instant now) {
   }
   for (Group& group : groups_) Conclude(group, now);
   groups_.clear();
+  tally_.oldest_waiting.store(waiting_.empty() ? kNoRootWaits : waiting_.begin()->first,
+                              std::memory_order_relaxed);
 }
 
 void Submission::EmitAll(Instant now) {
@@ -301,7 +303,7 @@ void Submission::RetryWaiting(Instant now) {
         continue;
       }
       TakePlaces(group, now);
-      if (std::exchange(oldest, false)) TakeReserve(group, now);
+      if (std::exchange(oldest, false) && IsOldestOfNode(order)) TakeReserve(group, now);
       if (group.admitted > 0) Decode(group);
       full = group.refusal == Reason::kInFlight || group.refusal == Reason::kInFlightBytes;
     }
@@ -316,6 +318,14 @@ bool Submission::MayWaitOn(const Group& group, Instant now, Reason& refusal) {
   refusal = !GoesOn(group, parent) ? Reason::kUnknownRoot
                                    : (now < group.deadline ? Reason::kNone : Reason::kExpired);
   return refusal == Reason::kNone;
+}
+
+// Of all shards: one reserve serves one root. A shard says what it has a pass late; the next look
+// mends that.
+bool Submission::IsOldestOfNode(std::uint64_t order) const {
+  return std::ranges::all_of(shared_.tally.submission, [&](const SubmissionTally& shard) {
+    return &shard == &tally_ || order <= shard.oldest_waiting.load(std::memory_order_relaxed);
+  });
 }
 
 // If all unfinished tasks of its root wait for others, and so nothing will make room for this one.

@@ -4,7 +4,9 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "core/flow/stage_stats.h"
@@ -15,6 +17,7 @@
 namespace spillgate {
 
 inline constexpr std::size_t kFates = 6;  // one past the largest Fate
+inline constexpr std::uint64_t kNoRootWaits = ~std::uint64_t{0};
 
 using ByClass = std::array<flow::Counter, kClasses>;
 using ByReason = std::array<flow::Counter, kReasons>;
@@ -26,6 +29,9 @@ struct SubmissionTally {
   flow::Counter repeated;       // known already: answered again, not run again
   flow::Counter spawns_waited;  // times that the rest of a frame of spawns had to wait for room
   flow::Counter from_reserve;   // accepted on the spawn reserve
+  // Which root is the oldest that has spawns waiting here, by its order.
+  // tidy: atomics: the other shards of the stage ask it before they touch the one reserve.
+  std::atomic<std::uint64_t> oldest_waiting{kNoRootWaits};
 };
 
 struct ResolutionTally {

@@ -80,6 +80,7 @@ Result<LoadedArguments> LoadedArguments::Load(std::span<const ArgumentText> text
 
 std::vector<client::Arg> LoadedArguments::View() const {
   std::vector<client::Arg> args;
+  args.reserve(arguments_.size());
   for (const Argument& argument : arguments_) {
     args.push_back(argument.is_object ? client::Arg(argument.object)
                                       : client::Arg(std::string_view(argument.bytes)));

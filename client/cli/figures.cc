@@ -46,8 +46,9 @@ std::string FormatMicros(double micros) {
   if (minutes < 60) {
     return Format("{}min {}s", minutes, static_cast<std::int64_t>(micros / 1e6) % 60);
   }
-  if (minutes < 24 * 60) return Format("{}h {}min", minutes / 60, minutes % 60);
-  return Format("{}d {}h", minutes / (24 * 60), minutes / 60 % 24);
+  const std::int64_t hours = minutes / 60;
+  if (hours < 24) return Format("{}h {}min", hours, minutes % 60);
+  return Format("{}d {}h", hours / 24, hours % 24);
 }
 
 std::string FormatAmount(double number) {

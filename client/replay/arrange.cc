@@ -26,7 +26,7 @@ std::string NameCycle(const std::vector<Step>& steps, const std::vector<std::uin
   const std::size_t first = seen_at[at] - 1;
   const std::size_t last = std::max(first + 1, path.size());
   for (std::size_t i = last - 1; i > first && last - i < kMostNamed; --i) {
-    names = names + " -> " + steps[path[i]].id;
+    names += Format(" -> {}", steps[path[i]].id);
   }
   if (last - first > kMostNamed) names += Format(" -> ({} more)", last - first - kMostNamed);
   return names + " -> " + steps[at].id;

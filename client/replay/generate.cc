@@ -31,6 +31,7 @@ Workflow FanOutIn(std::uint32_t width, std::uint32_t rounds, StepSize size) {
   std::uint32_t from = Append(workflow, size, {});
   for (std::uint32_t round = 0; round < rounds; ++round) {
     std::vector<std::uint32_t> middle;
+    middle.reserve(width);
     for (std::uint32_t i = 0; i < width; ++i) middle.push_back(Append(workflow, size, {from}));
     from = Append(workflow, size, std::move(middle));
   }

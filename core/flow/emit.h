@@ -142,8 +142,8 @@ class Emit {
 
   template <class In>
     requires std::constructible_from<In, E&&>
-  Emit(AnyInbox* from, std::vector<Inbox<In>*> shards, Kept<E> kept)
-      : sink_(std::make_unique<ForwardEdge<E, In>>(from, std::move(shards), std::move(kept))) {}
+  Emit(AnyInbox* from, const std::vector<Inbox<In>*>& shards, Kept<E> kept)
+      : sink_(std::make_unique<ForwardEdge<E, In>>(from, shards, std::move(kept))) {}
 
   void operator()(std::span<E> events, Instant now) const {
     if (!events.empty()) sink_->Pass(events, now);

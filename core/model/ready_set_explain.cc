@@ -1,5 +1,6 @@
 // Where a task stands in a ready set, for people.
 #include <algorithm>
+#include <cmath>
 
 #include "core/base/check.h"
 #include "core/model/ready_set.h"
@@ -37,7 +38,7 @@ ReadySet::Standing ReadySet::Explain(const Task& task, const Resources& free, In
   if (others > Nanos(0)) {
     const double share = before / static_cast<double>(others.count());
     standing.ahead +=
-        static_cast<std::size_t>(share * static_cast<double>(queue.size - flow.size) + 0.5);
+        static_cast<std::size_t>(std::lround(share * static_cast<double>(queue.size - flow.size)));
   }
 
   standing.lag = Nanos(queue.time - flow.tag);

@@ -46,11 +46,11 @@ bool Resources::IsNothing() const {
 // Less than nothing can be free, for a task that waited in a get takes its slot back whether or not
 // there is one; what asks for none of that kind fits all the same.
 bool Resources::Fits(const Resources& free) const {
-  bool fits = true;
+  int lacking = 0;  // all kinds without a branch: most fit
   for (std::size_t kind = 0; kind < kResourceKinds; ++kind) {
-    fits &= (amount[kind] == 0) | (amount[kind] <= free.amount[kind]);
+    lacking |= int{amount[kind] != 0} & int{amount[kind] > free.amount[kind]};
   }
-  return fits;
+  return lacking == 0;
 }
 
 Resources& Resources::operator+=(const Resources& other) {

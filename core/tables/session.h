@@ -23,6 +23,7 @@ struct Session {
   TenantId tenant = 0;
   ConnectionId connection = 0;    // 0 while disconnected
   Instant disconnected = kNever;  // since when
+  bool expired = false;           // its end is on its way to publication: nobody resumes it now
   bool ended = false;             // goes when the last of its tasks has
   bool journaled = false;         // the journal knows of it
   std::uint64_t unfinished = 0;   // accepted, not yet ended

@@ -60,7 +60,7 @@ LogOptions OptionsOf(const config::JournalConfig& config, std::string dir) {
 
 class Log::Key {};
 
-Result<std::unique_ptr<Log>> Log::Open(LogOptions options, Files& files, const Clock& clock,
+Result<std::unique_ptr<Log>> Log::Open(const LogOptions& options, Files& files, const Clock& clock,
                                        const Deliver& deliver, OnDurable on_durable) {
   if (Status status = Check(options); !status.ok()) return status.error();
   if (Status status = files.MakeDir(options.dir); !status.ok()) return status.error();

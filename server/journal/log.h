@@ -44,7 +44,7 @@ class Log final : public Journal {
  public:
   using OnDurable = std::function<void(const Durable&)>;
 
-  [[nodiscard]] static Result<std::unique_ptr<Log>> Open(LogOptions options, Files& files,
+  [[nodiscard]] static Result<std::unique_ptr<Log>> Open(const LogOptions& options, Files& files,
                                                          const Clock& clock, const Deliver& deliver,
                                                          OnDurable on_durable);
   class Key;  // only Open has one

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <tuple>
 #include <utility>
 
 #include "core/base/format.h"
@@ -216,8 +217,10 @@ std::vector<Candidate> Recovery::Candidates() const {
       if (run.first < run.next) candidates.push_back({i, run});
     }
   }
-  std::stable_sort(candidates.begin(), candidates.end(),
-                   [](const auto& a, const auto& b) { return a.run.first < b.run.first; });
+  // Runs of one segment are apart, so of two that begin alike the older segment's comes first.
+  std::sort(candidates.begin(), candidates.end(), [](const auto& a, const auto& b) {
+    return std::tie(a.run.first, a.segment) < std::tie(b.run.first, b.segment);
+  });
   return candidates;
 }
 

@@ -265,7 +265,9 @@ void Door::ExpireSessions(Instant now, Nanos session_ttl, Nanos result_ttl) {
     for (const auto& [id, session] : shared_.table.sessions()) {
       const bool gone = session->connection == 0 && session->disconnected != kNever;
       const Nanos ttl = session->unfetched > 0 ? std::max(session_ttl, result_ttl) : session_ttl;
-      if (gone && !session->ended && now - session->disconnected > ttl) over.push_back(id);
+      if (!gone || session->expired || now - session->disconnected <= ttl) continue;
+      session->expired = true;
+      over.push_back(id);
     }
   }
   for (const SessionId id : over) {

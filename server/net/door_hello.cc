@@ -39,13 +39,14 @@ void Door::OnHello(Visitor& visitor, const wire::FrameView& frame, Instant) {
 // for nothing, the one left first has to go.
 bool Door::MakeRoomForSession() {
   if (shared_.table.sessions().size() < options_.sessions) return true;
-  const Session* oldest = nullptr;
+  Session* oldest = nullptr;
   for (const auto& [id, session] : shared_.table.sessions()) {
-    const bool idle = session->connection == 0 && session->unfinished == 0 && !session->ended;
+    const bool idle = session->connection == 0 && session->unfinished == 0 && !session->expired;
     if (!idle) continue;
     if (oldest == nullptr || session->disconnected < oldest->disconnected) oldest = session.get();
   }
   if (oldest == nullptr) return false;
+  oldest->expired = true;
   Tell(SessionEnded{oldest->id}, oldest->id);
   return shared_.table.sessions().size() < options_.sessions + kSessionsInPassing;
 }
@@ -98,7 +99,7 @@ bool Door::Welcome(Visitor& visitor, const wire::Hello& hello, const std::string
   {
     MutexLock lock(shared_.table.mutex());
     Session* session = hello.session == 0 ? nullptr : shared_.table.FindSession(hello.session);
-    resumed = session != nullptr && !session->ended &&
+    resumed = session != nullptr && !session->expired && !session->ended &&
               SameToken(hello.resume_token, session->resume_token);
     if (!resumed) {
       if (!MakeRoomForSession()) return false;

@@ -93,8 +93,11 @@ TEST(Check, SettingsThatContradictEachOtherAreReportedWhereOneIsSet) {
 TEST(Check, NeighboursOfTheseAreFine) {
   for (const char* text : {
            "limits.in_flight = 65537\nlimits.spawn_reserve = 1023",
-           "limits.in_flight = 5\nlimits.spawn_reserve = 2\nstage.resolution.capacity = 7\n"
-           "stage.execution.capacity = 7\nstage.publication.capacity = 7",
+           R"(limits.in_flight = 5
+              limits.spawn_reserve = 2
+              stage.resolution.capacity = 7
+              stage.execution.capacity = 7
+              stage.publication.capacity = 7)",
            "stage.scheduling.capacity = 1\nstage.spillover.capacity = 1",
            "stage.submission.shards = 4\npool.loop.threads = 9",
            "stage.publication.shards = 2\nstage.execution.shards = 3",

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <random>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "config/print.h"
@@ -28,10 +29,11 @@ class Mutator {
   std::size_t Below(std::size_t n) { return n == 0 ? 0 : random_() % n; }
 
   void MutateOnce(std::string& text) {
-    static const std::vector<std::string> kPieces = {
-        "=",  "[",    "]]",       "\"", "\"\"\"", "#",    "\n",          ".",     "{ ",
-        " }", "auto", "-1",       "0x", "1e999",  "nan",  "99999999999", "[a.b]", "\\u0000",
-        "\0", "\xff", "\xc3\xa9", "\r", "= =",    "true", "\"1h\"",      "_",     ","};
+    using namespace std::literals;
+    static const std::vector<std::string_view> kPieces = {
+        "=",    "[",    "]]",       "\"", "\"\"\"", "#",    "\n",          ".",     "{ ",
+        " }",   "auto", "-1",       "0x", "1e999",  "nan",  "99999999999", "[a.b]", "\\u0000",
+        "\0"sv, "\xff", "\xc3\xa9", "\r", "= =",    "true", "\"1h\"",      "_",     ","};
     const std::size_t at = Below(text.size());
     switch (Below(6)) {
       case 0: text[at] = static_cast<char>(Below(256)); break;

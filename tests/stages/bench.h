@@ -124,7 +124,7 @@ class Bench {
   Registry<Function> functions{100};
   Registry<Shape> shapes{100};
   Tenants tenants{1000};
-  Tally tally{TallyShards()};
+  Tally tally{TallyShards{.submission = 2}};
   Gauges gauges;
   flow::Credits requests{100, 1 << 20};
   flow::Credits in_flight{100, 1 << 20};

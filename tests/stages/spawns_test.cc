@@ -151,6 +151,22 @@ TEST_F(SpawnsTest, TheReserveServesOnlyTheOldestOfThoseThatWait) {
   EXPECT_EQ(Got(2).parent, Got(older).id);
 }
 
+TEST_F(SpawnsTest, TheReserveWaitsForAnOlderRootOfAnotherShard) {
+  bench.limits.root_window = 1;
+  const std::size_t parent = Root(1);
+  Stick(Got(parent));
+  SubmissionTally& other = bench.tally.submission[1];
+  other.oldest_waiting = 0;
+  Spawn(Got(parent), 1);
+  TickAfter(milliseconds(1));
+  EXPECT_EQ(bench.spawn_reserve.count(), 0);
+  EXPECT_EQ(tally().oldest_waiting, Got(parent).root->order);
+  other.oldest_waiting = kNoRootWaits;
+  TickAfter(milliseconds(1));
+  EXPECT_EQ(bench.spawn_reserve.count(), 1);
+  EXPECT_EQ(tally().oldest_waiting, kNoRootWaits);
+}
+
 TEST_F(SpawnsTest, TheReserveIsNotTouchedWhileAnythingElseMoves) {
   bench.in_flight.Resize(2, 1 << 20);
   const std::size_t parent = Root(1);

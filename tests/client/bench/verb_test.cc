@@ -27,7 +27,7 @@ struct Said {
 using File = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
 
 std::string TextOf(std::FILE* file) {
-  std::rewind(file);
+  EXPECT_EQ(std::fseek(file, 0, SEEK_SET), 0);
   std::string text;
   std::array<char, 4096> some{};
   while (const std::size_t got = std::fread(some.data(), 1, some.size(), file)) {

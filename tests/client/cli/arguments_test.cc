@@ -41,7 +41,7 @@ class Arguments : public ::testing::Test {
 };
 
 TEST_F(Arguments, TextFilesAndStdinEachOnce) {
-  const std::string bytes("\0\xff\n[1,2]", 9);
+  const std::string bytes("\0\xff\n[1,2]", 8);
   const auto loaded = Load({{Kind::kSource, "[1,2]"},
                             {Kind::kSource, "@" + File("a", bytes)},
                             {Kind::kSource, "-"},

@@ -27,7 +27,7 @@ struct Outcome {
 };
 
 std::string TextOf(std::FILE* file) {
-  std::rewind(file);
+  EXPECT_EQ(std::fseek(file, 0, SEEK_SET), 0);
   std::string text(1 << 20, '\0');
   text.resize(std::fread(text.data(), 1, text.size(), file));
   return text;

@@ -12,7 +12,6 @@ namespace spillgate::cli {
 namespace {
 
 using ::testing::HasSubstr;
-using ::testing::Not;
 
 Json Parse(const std::string& text) {
   auto json = ParseFigures(text);

@@ -59,8 +59,9 @@ void Write(World& world, bool stop) {
   for (int life = 0; life < 2; ++life) {
     ASSERT_TRUE(world.Start().ok());
     for (int i = 0; i < 25; ++i) {
-      world.Append(i % 5 == 0 ? Level::kSync : Level::kAsync,
-                   Format("record {} of life {} {}", i, life, std::string(i * 3, 'x')));
+      world.Append(
+          i % 5 == 0 ? Level::kSync : Level::kAsync,
+          Format("record {} of life {} {}", i, life, std::string(std::size_t(i) * 3, 'x')));
       if (i % 3 == 0) world.StepFor(milliseconds(3));
     }
     world.StepFor(milliseconds(20));

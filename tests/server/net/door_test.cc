@@ -1,0 +1,154 @@
+// Door: who comes in, and to which session.
+#include "server/net/door.h"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "core/flow/pipeline.h"
+#include "tests/stages/bench.h"
+
+namespace spillgate::net {
+namespace {
+
+using testing::Bench;
+
+class NoOwner final : public ConnectionOwner {
+ public:
+  void OnFrame(Connection&, ByteView) override {}
+  bool MayTake(Connection&, std::size_t) override { return true; }
+  void OnTaken(std::size_t) override {}
+  void OnReadEnd(Connection&) override {}
+  void OnClosed(Connection&, std::string_view) override {}
+  void OnWritten(Connection&) override {}
+};
+
+// A stage of which only the inbox matters.
+template <class Event>
+struct Nowhere {
+  using In = Event;
+  void Handle(std::span<In>, Instant) {}
+  void Flush(Instant) {}
+};
+
+class DoorTest : public ::testing::Test {
+ protected:
+  static constexpr Nanos kTtl = std::chrono::seconds(30);
+  static constexpr std::size_t kSessions = 3;  // one of which the bench has
+
+  DoorTest() { uv_loop_init(&loop_); }
+  ~DoorTest() override {
+    for (Connection* connection : connections_) connection->Close("the test is over");
+    uv_run(&loop_, UV_RUN_DEFAULT);
+    EXPECT_EQ(uv_loop_close(&loop_), 0);
+    for (const int fd : peers_) close(fd);
+  }
+
+  Visitor Visit() {
+    std::array<int, 2> ends{};
+    EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()), 0);
+    // tidy: new: libuv's until it is closed
+    auto* connection = new Connection(connections_.size() + 1, owner_, ConnectionLimits{});
+    EXPECT_EQ(connection->AdoptPipe(&loop_, ends[0]), 0);
+    connections_.push_back(connection);
+    peers_.push_back(ends[1]);
+    Visitor visitor;
+    visitor.connection = connection;
+    visitor.uid = getuid();
+    return visitor;
+  }
+  wire::Welcome Hello(Visitor& visitor, const wire::Hello& hello) {
+    wire::OutBuffer frame;
+    wire::Encode(hello, 1, frame);
+    const std::size_t before = visitor.connection->out().size();
+    door.OnFrame(visitor, frame.view(), bench.now());
+    const auto welcome =
+        wire::DecodeWelcome(wire::View(visitor.connection->out().view().subspan(before)));
+    EXPECT_TRUE(welcome.has_value());
+    return welcome.has_value() ? *welcome : wire::Welcome{};
+  }
+  // As publication does when the connection of a session that has work is gone.
+  void Disconnect(SessionId id) {
+    MutexLock lock(bench.table.mutex());
+    Session* session = bench.table.FindSession(id);
+    session->connection = 0;
+    session->disconnected = bench.now();
+  }
+  wire::Hello Resume(const wire::Welcome& welcome) {
+    wire::Hello hello;
+    hello.session = welcome.session;
+    hello.resume_token = welcome.resume_token;
+    return hello;
+  }
+
+  template <class In>
+  flow::Inbox<In>& OpenInto(std::string name) {
+    flow::Inbox<In>& inbox =
+        pipeline.Open<In>(name, 0, {.back_capacity = 100}, flow::MakeController("none"));
+    pipeline.Run(inbox, pipeline.AddPool(std::move(name), {}), 64, std::make_unique<Nowhere<In>>());
+    return inbox;
+  }
+
+  uv_loop_t loop_{};
+  NoOwner owner_;
+  std::vector<Connection*> connections_;
+  std::vector<int> peers_;
+  Bench bench;
+  flow::Pipeline pipeline{bench.clock};
+  flow::Inbox<Submission::In>& submission = OpenInto<Submission::In>("submission");
+  flow::Inbox<Publication::In>& publication = OpenInto<Publication::In>("publication");
+  Door door{bench.shared,
+            {&submission},
+            {&publication},
+            DoorOptions{.node_name = "n", .sessions = kSessions}};
+};
+
+TEST_F(DoorTest, ASessionIsResumedByWhoHasItsToken) {
+  Visitor first = Visit();
+  const wire::Welcome welcome = Hello(first, {});
+  EXPECT_FALSE(welcome.resumed);
+  Disconnect(welcome.session);
+  Visitor second = Visit();
+  const wire::Welcome again = Hello(second, Resume(welcome));
+  EXPECT_TRUE(again.resumed);
+  EXPECT_EQ(again.session, welcome.session);
+  wire::Hello guess = Resume(welcome);
+  guess.resume_token[0] ^= std::byte{1};
+  Visitor third = Visit();
+  EXPECT_FALSE(Hello(third, guess).resumed);
+}
+
+TEST_F(DoorTest, NobodyResumesASessionThatIsBeingEnded) {
+  Visitor first = Visit();
+  const wire::Welcome welcome = Hello(first, {});
+  Disconnect(welcome.session);
+  bench.clock.Advance(kTtl + Nanos(1));
+  door.ExpireSessions(bench.now(), kTtl, kTtl);
+  door.ExpireSessions(bench.now(), kTtl, kTtl);
+  EXPECT_EQ(publication.waiting(), 1U) << "told once";
+  Visitor second = Visit();
+  const wire::Welcome fresh = Hello(second, Resume(welcome));
+  EXPECT_FALSE(fresh.resumed);
+  EXPECT_NE(fresh.session, welcome.session);
+}
+
+TEST_F(DoorTest, TheSessionThatMakesRoomIsNotResumed) {
+  Visitor first = Visit();
+  const wire::Welcome oldest = Hello(first, {});
+  Disconnect(oldest.session);
+  bench.clock.Advance(Nanos(1));
+  Visitor second = Visit();
+  Disconnect(Hello(second, {}).session);
+  Visitor third = Visit();
+  EXPECT_NE(Hello(third, {}).session, 0U);
+  Visitor fourth = Visit();
+  EXPECT_FALSE(Hello(fourth, Resume(oldest)).resumed);
+}
+
+}  // namespace
+}  // namespace spillgate::net
