@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <array>
 #include <map>
@@ -10,6 +9,7 @@
 #include <vector>
 
 #include "schema/messages.h"
+#include "tests/server/net/connections.h"
 
 namespace spillgate::net {
 namespace {
@@ -38,27 +38,11 @@ class CountingOwner final : public ConnectionOwner {
 
 class ConnectionTest : public ::testing::Test {
  protected:
-  ConnectionTest() { uv_loop_init(&loop_); }
-  ~ConnectionTest() override {
-    for (Connection* connection : connections_) connection->Close("the test is over");
-    uv_run(&loop_, UV_RUN_DEFAULT);
-    EXPECT_EQ(uv_loop_close(&loop_), 0);
-    for (const int fd : peers_) close(fd);
-  }
-
   // The other end of a new connection.
   int Connect() {
-    std::array<int, 2> ends{};
-    EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()), 0);
-    const int room = 1 << 20;
-    setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
-    // tidy: new: libuv's until it is closed
-    auto* connection = new Connection(connections_.size() + 1, owner_, ConnectionLimits{});
-    EXPECT_EQ(connection->AdoptPipe(&loop_, ends[0]), 0);
-    connection->Start();
-    connections_.push_back(connection);
-    peers_.push_back(ends[1]);
-    return ends[1];
+    latest_ = &connections_.Open();
+    latest_->Start();
+    return connections_.peer();
   }
 
   void Say(int fd, ByteView bytes) {
@@ -66,10 +50,9 @@ class ConnectionTest : public ::testing::Test {
               static_cast<ssize_t>(bytes.size()));
   }
 
-  uv_loop_t loop_{};
   CountingOwner owner_;
-  std::vector<Connection*> connections_;
-  std::vector<int> peers_;
+  Connections connections_{owner_};
+  Connection* latest_ = nullptr;
 };
 
 wire::OutBuffer Pings(std::size_t bytes) {
@@ -84,12 +67,12 @@ TEST_F(ConnectionTest, EachIsReadItsPartATurn) {
   Say(Connect(), pings.view());
   Say(Connect(), pings.view());
   for (std::size_t turn = 1; turn <= kTurns; ++turn) {
-    uv_run(&loop_, UV_RUN_NOWAIT);
+    connections_.Turn();
     EXPECT_LE(owner_.bytes[1], turn * kATurn);
     EXPECT_GT(owner_.bytes[1], (turn - 1) * kATurn);
     EXPECT_EQ(owner_.bytes[1], owner_.bytes[2]);
   }
-  uv_run(&loop_, UV_RUN_NOWAIT);
+  connections_.Turn();
   EXPECT_EQ(owner_.bytes[1], pings.size());
 }
 
@@ -101,10 +84,10 @@ TEST_F(ConnectionTest, ALargeFrameComesInPartsToo) {
   const int other = Connect();
   for (int turn = 0; turn < 2; ++turn) {
     Say(other, Pings(1).view());
-    uv_run(&loop_, UV_RUN_NOWAIT);
+    connections_.Turn();
     EXPECT_EQ(owner_.bytes[1], 0U) << "not whole yet";
   }
-  uv_run(&loop_, UV_RUN_NOWAIT);
+  connections_.Turn();
   EXPECT_EQ(owner_.bytes[1], frame.size());
   EXPECT_EQ(owner_.bytes[2], 2 * Pings(1).size());
 }
@@ -113,12 +96,12 @@ TEST_F(ConnectionTest, ALargeFrameComesInPartsToo) {
 TEST_F(ConnectionTest, IsReadAtOnceAfterAPause) {
   Say(Connect(), Pings(2 * kATurn).view());
   owner_.pause = true;
-  uv_run(&loop_, UV_RUN_NOWAIT);
+  connections_.Turn();
   EXPECT_EQ(owner_.bytes[1], kARead / Pings(1).size() * Pings(1).size());
-  uv_run(&loop_, UV_RUN_NOWAIT);
+  connections_.Turn();
   const std::size_t before = owner_.bytes[1];
-  connections_[0]->ResumeReading();
-  uv_run(&loop_, UV_RUN_NOWAIT);
+  latest_->ResumeReading();
+  connections_.Turn();
   EXPECT_GT(owner_.bytes[1], before);
 }
 
@@ -126,9 +109,9 @@ TEST_F(ConnectionTest, ClosesAfterAnErrorForABadHeader) {
   const int peer = Connect();
   std::array<std::byte, wire::kHeaderSize> none{};
   Say(peer, none);
-  uv_run(&loop_, UV_RUN_NOWAIT);
+  connections_.Turn();
   EXPECT_EQ(owner_.closed, 1U);
-  connections_.clear();
+  connections_.Forget();
   std::array<std::byte, 4096> answer{};
   const ssize_t size = recv(peer, answer.data(), answer.size(), 0);
   ASSERT_GT(size, 0);

@@ -2,15 +2,14 @@
 #include "server/net/door.h"
 
 #include <gtest/gtest.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-#include <array>
 #include <memory>
 #include <string>
 #include <utility>
 
 #include "core/flow/pipeline.h"
+#include "tests/server/net/connections.h"
 #include "tests/stages/bench.h"
 
 namespace spillgate::net {
@@ -41,24 +40,9 @@ class DoorTest : public ::testing::Test {
   static constexpr Nanos kTtl = std::chrono::seconds(30);
   static constexpr std::size_t kSessions = 3;  // one of which the bench has
 
-  DoorTest() { uv_loop_init(&loop_); }
-  ~DoorTest() override {
-    for (Connection* connection : connections_) connection->Close("the test is over");
-    uv_run(&loop_, UV_RUN_DEFAULT);
-    EXPECT_EQ(uv_loop_close(&loop_), 0);
-    for (const int fd : peers_) close(fd);
-  }
-
   Visitor Visit() {
-    std::array<int, 2> ends{};
-    EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()), 0);
-    // tidy: new: libuv's until it is closed
-    auto* connection = new Connection(connections_.size() + 1, owner_, ConnectionLimits{});
-    EXPECT_EQ(connection->AdoptPipe(&loop_, ends[0]), 0);
-    connections_.push_back(connection);
-    peers_.push_back(ends[1]);
     Visitor visitor;
-    visitor.connection = connection;
+    visitor.connection = &connections_.Open();
     visitor.uid = getuid();
     return visitor;
   }
@@ -94,10 +78,8 @@ class DoorTest : public ::testing::Test {
     return inbox;
   }
 
-  uv_loop_t loop_{};
   NoOwner owner_;
-  std::vector<Connection*> connections_;
-  std::vector<int> peers_;
+  Connections connections_{owner_};
   Bench bench;
   flow::Pipeline pipeline{bench.clock};
   flow::Inbox<Submission::In>& submission = OpenInto<Submission::In>("submission");
