@@ -137,18 +137,21 @@ bool Publication::MayWait(const Asked& asked, const wire::FrameView& frame, std:
   return true;
 }
 
-// The records of all ids of a request, null for those that there are not. First of all, in a loop
-// that does nothing else: each look is a cache miss, and so they overlap. Numbers that the asker
-// has never used cost none.
+// The records of all ids of a request, null for those that there are not. First of all, in loops
+// that do nothing else: each look is a cache miss, and so they overlap. Numbers that the asker has
+// never used cost none.
 template <class Id>
 void Publication::FindNamed(const Asked& asked, std::span<const Id> ids) {
   const Session* asker = shared_.table.FindSession(asked.session);
+  const auto never_used = [&](TaskId id) {
+    return asker != nullptr && id.session == asker->id && id.seq >= asker->seen.end();
+  };
+  for (const Id& each : ids) {
+    if (!never_used(TaskOf(each))) shared_.table.Prefetch(TaskOf(each));
+  }
   named_.clear();
   for (const Id& each : ids) {
-    const TaskId id = TaskOf(each);
-    const bool never_used =
-        asker != nullptr && id.session == asker->id && id.seq >= asker->seen.end();
-    named_.push_back(never_used ? nullptr : shared_.table.Find(id));
+    named_.push_back(never_used(TaskOf(each)) ? nullptr : shared_.table.Find(TaskOf(each)));
   }
 }
 

@@ -100,6 +100,7 @@ void Submission::Accept(Group& group, Instant now) {
     const std::uint32_t room = root->window - std::min(root->window, root->unfinished);
     if (room < group.admitted && !group.from_reserve) GivePlacesBack(group, room, Reason::kQuota);
   }
+  for (const TaskPtr& task : group.tasks) shared_.table.Prefetch(task->id);
   for (TaskPtr& task : group.tasks) {
     if (IsRepeat(group, *task, *session)) task = nullptr;
   }

@@ -6,11 +6,11 @@
 
 #include <array>
 #include <cstddef>
-#include <memory>
 #include <new>
 #include <utility>
 #include <vector>
 
+#include "core/base/huge_array.h"
 #include "core/base/mutex.h"
 #include "core/base/thread_index.h"
 
@@ -19,9 +19,9 @@ namespace spillgate {
 template <class T>
 class Slab {
  public:
-  // `reserve` cells are made and touched now; more come in blocks as needed.
+  // `reserve` cells are made and touched now, side by side; more come in blocks as needed.
   explicit Slab(std::size_t reserve) {
-    while (cells_ < reserve) Grow();
+    if (reserve > 0) Grow((reserve + kBlock - 1) / kBlock * kBlock);
   }
   Slab(const Slab&) = delete;
   Slab& operator=(const Slab&) = delete;
@@ -60,7 +60,7 @@ class Slab {
 
   void Refill(Magazine& mine) EXCLUDES(mutex_) {
     MutexLock lock(mutex_);
-    if (full_.empty()) GrowLocked();
+    if (full_.empty()) GrowLocked(kBlock);
     mine.free = full_.back();
     full_.pop_back();
     mine.count = kMagazine;
@@ -75,27 +75,24 @@ class Slab {
     MutexLock lock(mutex_);
     full_.push_back(head);
   }
-  void Grow() EXCLUDES(mutex_) {
+  void Grow(std::size_t cells) EXCLUDES(mutex_) {
     MutexLock lock(mutex_);
-    GrowLocked();
+    GrowLocked(cells);
   }
-  void GrowLocked() REQUIRES(mutex_) {
-    blocks_.push_back(std::make_unique<Cell[]>(kBlock));
-    Cell* block = blocks_.back().get();
-    for (std::size_t start = 0; start < kBlock; start += kMagazine) {
+  void GrowLocked(std::size_t cells) REQUIRES(mutex_) {
+    Cell* block = blocks_.emplace_back(cells).data();
+    for (std::size_t start = 0; start < cells; start += kMagazine) {
       for (std::size_t i = start; i < start + kMagazine; ++i) {
         block[i].next = i + 1 < start + kMagazine ? &block[i + 1] : nullptr;
       }
       full_.push_back(&block[start]);
     }
-    cells_ += kBlock;
   }
 
   std::array<Magazine, kThreadIndexes> magazines_;
   Mutex mutex_;
   std::vector<Cell*> full_ GUARDED_BY(mutex_);
-  std::vector<std::unique_ptr<Cell[]>> blocks_ GUARDED_BY(mutex_);
-  std::size_t cells_ = 0;
+  std::vector<HugeArray<Cell>> blocks_ GUARDED_BY(mutex_);
 };
 
 }  // namespace spillgate

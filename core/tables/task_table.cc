@@ -24,13 +24,12 @@ TaskTable::TaskTable(std::size_t reserve)
       record_slab_(reserve),
       request_slab_(kFewRequests),
       waiter_slab_(kFewRequests),
-      asker_slab_(kFewRequests) {
-  records_.reserve(2 * reserve);
-}
+      asker_slab_(kFewRequests),
+      records_(2 * reserve) {}
 
 TaskTable::~TaskTable() {
   MutexLock lock(mutex_);
-  for (const auto& [id, record] : records_) record_slab_.Destroy(record);
+  records_.Each([&](Record& record) { record_slab_.Destroy(&record); });
 }
 
 // ---- sessions
@@ -111,8 +110,7 @@ Record& TaskTable::Accept(TaskId id, Session& session, const RootPtr& root, Reco
     Siblings::PushFront(parent->first_child, record);
     if (parent->cancelled.load(std::memory_order_relaxed)) record->cancelled = true;
   }
-  const bool inserted = records_.insert({id, record}).second;
-  SG_CHECK(inserted);
+  records_.Insert(*record);
   return *record;
 }
 
@@ -126,8 +124,7 @@ Record& TaskTable::AddObject(TaskId id, Session& session, Value value, Instant n
   OfSession::PushFront(session.records, record);
   CountUnfetched(session, 1, HeapBytes(record->outcome));
   value_bytes_ += HeapBytes(record->outcome);
-  const bool inserted = records_.insert({id, record}).second;
-  SG_CHECK(inserted);
+  records_.Insert(*record);
   return *record;
 }
 
@@ -140,11 +137,6 @@ void TaskTable::Replace(Record& object, Outcome&& outcome) {
   if (object.session != nullptr && !object.released) {
     CountUnfetched(*object.session, 0, after - before);
   }
-}
-
-Record* TaskTable::Find(TaskId id) {
-  const auto found = records_.find(id);
-  return found == records_.end() ? nullptr : found->second;
 }
 
 // Children that go on belong to their parent's parent from now on: its cancel has to find them.
@@ -216,7 +208,7 @@ void TaskTable::Sweep(Record& record) {
 void TaskTable::Unlink(Record& record) {
   if (record.session != nullptr) OfSession::Remove(record.session->records, &record);
   value_bytes_ -= HeapBytes(record.outcome);
-  records_.erase(record.id);
+  records_.Erase(record);
   record_slab_.Destroy(&record);
 }
 
