@@ -1,7 +1,9 @@
 #include "server/daemon.h"
 
+#include <array>
 #include <csignal>
 #include <random>
+#include <span>
 
 #include "config/address.h"
 #include "config/load.h"
@@ -11,6 +13,7 @@
 #include "config/tokens.h"
 #include "core/base/format.h"
 #include "core/base/log.h"
+#include "schema/auth.h"
 #include "server/admin/json.h"
 #include "server/admin/pages.h"
 #include "server/figures.h"
@@ -59,6 +62,11 @@ Status Daemon::OpenAll() {
     return Error{Code::kInvalid,
                  "listen.peer: this version has no links to other nodes; leave it empty"};
   }
+  std::array<std::uint64_t, 2> key{};
+  if (!wire::FillRandom(std::as_writable_bytes(std::span(key)))) {
+    return Error{Code::kUnavailable, "the operating system gives no random bytes (getrandom)"};
+  }
+  SetIdHashKey(key[0], key[1]);
   node_ = std::make_unique<Node>(clock_, config, host_, replies_, no_journal_, WallOffset(clock_));
   if (Status status = AddLibraries(); !status.ok()) return status;
   if (Status status = OpenJournal(); !status.ok()) return status;

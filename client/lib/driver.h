@@ -27,7 +27,7 @@ class Driver : public std::enable_shared_from_this<Driver> {
   // Ends the thread and fails what is left. Futures that are left keep the memory they need.
   void Close() EXCLUDES(mutex_);
 
-  [[nodiscard]] Mutex& mutex() { return mutex_; }
+  [[nodiscard]] Mutex& mutex() SG_THREAD_ANNOTATION(lock_returned(mutex_)) { return mutex_; }
   [[nodiscard]] Session& session() REQUIRES(mutex_) { return session_; }
   [[nodiscard]] const ClientOptions& options() const { return options_; }
   [[nodiscard]] Instant Now() const { return clock_.Now(); }

@@ -14,6 +14,10 @@ TaskId ChildId(TaskId parent, std::uint32_t stream, std::uint64_t index, std::ui
   return TaskId{hash.high | kChildBit, hash.low};
 }
 
+void SetIdHashKey(std::uint64_t times, std::uint64_t plus) {
+  id_hash_key = {.times = times | 1, .plus = plus};
+}
+
 std::string ToString(TaskId id) {
   return id.is_child() ? Format("{:016x}-{:016x}", id.session, id.seq)
                        : Format("{:016x}-{}", id.session, id.seq);

@@ -62,12 +62,26 @@ struct ObjectId {
   return x ^ (x >> 31);
 }
 
+// What the hashes of ids are made with: whoever knows it can number tasks so that they all meet in
+// one place of a table. `times` is odd. The same in every process that does not change it, so that
+// a stepped run can be repeated.
+struct IdHashKey {
+  std::uint64_t times = 0x9e3779b97f4a7c15ULL;
+  std::uint64_t plus = 0;
+};
+inline constinit IdHashKey id_hash_key;
+
+// A key that nobody knows, from randomness. Before the first table is made, while there is one
+// thread.
+void SetIdHashKey(std::uint64_t times, std::uint64_t plus);
+
 }  // namespace spillgate
 
 template <>
 struct std::hash<spillgate::TaskId> {
   std::size_t operator()(const spillgate::TaskId& id) const noexcept {
-    return spillgate::Mix(id.session * 0x9e3779b97f4a7c15ULL + id.seq);
+    const spillgate::IdHashKey& key = spillgate::id_hash_key;
+    return spillgate::Mix(id.session * key.times + id.seq + key.plus);
   }
 };
 

@@ -58,8 +58,8 @@ bool PairLink::RunDue(Instant now) {
     }
     const TaskId task = event.sending.ids.front();
     {
-      MutexLock lock(other_.shared().table.mutex());
       TaskTable& table = other_.shared().table;
+      MutexLock lock(table.mutex());
       if (table.FindSession(task.session) == nullptr) table.NewSession(task.session);
     }
     asked_[event.sending.correlation] = task;
