@@ -291,7 +291,6 @@ void Publication::CancelUnmatched(const Record& parent, std::uint32_t run) {
 
 // All tasks of a root that was opened: the tops of its trees are among the session's own tasks.
 void Publication::CancelRoot(Root& root) {
-  root.cancelled.store(true, std::memory_order_relaxed);
   const Session* session = shared_.table.FindSession(root.session);
   if (session != nullptr) {
     for (Record* record = session->records; record != nullptr; record = record->next_of_session) {

@@ -27,8 +27,6 @@ struct Root {
   std::uint64_t order = 0;  // counts up over the node's life: the oldest root has the least
   Instant deadline = kNever;
 
-  // tidy: atomics: shared by the tasks of a root, which are on different threads
-  std::atomic<bool> cancelled{false};  // set once, by the task table; read by every stage
   // Unfinished tasks that wait for other tasks: parked, or blocked in a get or a spawn. When all of
   // them do, only the reserve can help.
   // tidy: atomics: shared by the tasks of a root, which are on different threads

@@ -1,5 +1,7 @@
-// Bounds and paces that a config reload may change under load. Any thread; each is read when it is
-// needed, so a change takes effect with the next task. Who keeps a copy looks at `changes` first.
+// Bounds and paces. Most are knobs, which a config reload may change under load; four stand only
+// here and in docs/protocol.md: requests_per_connection, waiters_per_connection, waiters and
+// open_roots. Any thread; each is read when it is needed, so a change takes effect with the next
+// task. Who keeps a copy looks at `changes` first.
 #pragma once
 
 #include <array>

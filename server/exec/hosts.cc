@@ -31,7 +31,7 @@ void Hosts::RunHere(Task& task, Instant now) {
   if (DeathsOf(task.id) > 0) {
     return EndFailed(task.outcome, Reason::kPoison,
                      "the node died while it ran inline, on the loop's thread; host its function "
-                     "in a worker (functions.*.host)");
+                     "in a worker (function.NAME.host)");
   }
   if (IsInThisProcess(task)) return threads_.RunHere(task, now);
   EndFailed(task.outcome, Reason::kUnsupported,

@@ -173,7 +173,7 @@ bool RunContext::MayWait() {
   if (client_ != nullptr) return true;
   last_error_ =
       "an inline function may not wait or submit; host it on a thread or in a worker "
-      "(functions.*.host)";
+      "(function.NAME.host)";
   return false;
 }
 

@@ -81,7 +81,6 @@ class Connection {
   [[nodiscard]] bool partial() const { return !large_.empty() || end_ > begin_; }
   [[nodiscard]] bool behind() const { return egress() >= limits_.egress; }
   [[nodiscard]] bool caught_up() const { return egress() < limits_.egress / 2; }
-  [[nodiscard]] bool takes_pushes() const { return !closing_ && egress() < limits_.egress; }
   [[nodiscard]] int fd() const;
 
  private:

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "core/base/hash_map.h"
 #include "schema/auth.h"
 #include "server/net/door.h"
 
@@ -36,14 +37,22 @@ void Door::OnHello(Visitor& visitor, const wire::FrameView& frame, Instant) {
 }
 
 // True when there is room for one more session. Of those that nobody is connected to and that wait
-// for nothing, the one left first has to go.
+// for nothing, the one left first has to go, of the tenant that has the most sessions: who opens
+// many does not push out others.
 bool Door::MakeRoomForSession() {
   if (shared_.table.sessions().size() < options_.sessions) return true;
+  HashMap<TenantId, std::size_t> of_tenant;
+  for (const auto& [id, session] : shared_.table.sessions()) ++of_tenant[session->tenant];
   Session* oldest = nullptr;
+  std::size_t most = 0;
   for (const auto& [id, session] : shared_.table.sessions()) {
     const bool idle = session->connection == 0 && session->unfinished == 0 && !session->expired;
-    if (!idle) continue;
-    if (oldest == nullptr || session->disconnected < oldest->disconnected) oldest = session.get();
+    const std::size_t siblings = of_tenant[session->tenant];
+    if (!idle || siblings < most) continue;
+    const bool first = siblings > most || session->disconnected < oldest->disconnected;
+    if (!first) continue;
+    most = siblings;
+    oldest = session.get();
   }
   if (oldest == nullptr) return false;
   oldest->expired = true;

@@ -38,7 +38,7 @@ struct Nowhere {
 class DoorTest : public ::testing::Test {
  protected:
   static constexpr Nanos kTtl = std::chrono::seconds(30);
-  static constexpr std::size_t kSessions = 3;  // one of which the bench has
+  static constexpr std::size_t kSessions = 4;  // one of which the bench has
 
   Visitor Visit() {
     Visitor visitor;
@@ -84,10 +84,14 @@ class DoorTest : public ::testing::Test {
   flow::Pipeline pipeline{bench.clock};
   flow::Inbox<Submission::In>& submission = OpenInto<Submission::In>("submission");
   flow::Inbox<Publication::In>& publication = OpenInto<Publication::In>("publication");
-  Door door{bench.shared,
-            {&submission},
-            {&publication},
-            DoorOptions{.node_name = "n", .sessions = kSessions}};
+  Door door{
+      bench.shared,
+      {&submission},
+      {&publication},
+      DoorOptions{.node_name = "n",
+                  .tenants_by_name = true,
+                  .sessions = kSessions,
+                  .tenant = [this](std::string_view name) { return bench.tenants.Find(name); }}};
 };
 
 TEST_F(DoorTest, ASessionIsResumedByWhoHasItsToken) {
@@ -124,12 +128,36 @@ TEST_F(DoorTest, TheSessionThatMakesRoomIsNotResumed) {
   const wire::Welcome oldest = Hello(first, {});
   Disconnect(oldest.session);
   bench.clock.Advance(Nanos(1));
-  Visitor second = Visit();
-  Disconnect(Hello(second, {}).session);
-  Visitor third = Visit();
-  EXPECT_NE(Hello(third, {}).session, 0U);
-  Visitor fourth = Visit();
-  EXPECT_FALSE(Hello(fourth, Resume(oldest)).resumed);
+  for (std::size_t i = 2; i < kSessions; ++i) {
+    Visitor next = Visit();
+    Disconnect(Hello(next, {}).session);
+    bench.clock.Advance(Nanos(1));
+  }
+  Visitor one_more = Visit();
+  EXPECT_NE(Hello(one_more, {}).session, 0U);
+  Visitor back = Visit();
+  EXPECT_FALSE(Hello(back, Resume(oldest)).resumed);
+}
+
+TEST_F(DoorTest, WhoOpensManySessionsPushesOutTheirOwn) {
+  Visitor alone = Visit();
+  wire::Hello by_name;
+  by_name.name = "ada";
+  const wire::Welcome ada = Hello(alone, by_name);
+  Disconnect(ada.session);
+  bench.clock.Advance(Nanos(1));
+  SessionId latest = 0;
+  for (int i = 0; i < 2; ++i) {
+    Visitor again = Visit();
+    by_name.name = "bob";
+    latest = Hello(again, by_name).session;
+    Disconnect(latest);
+    bench.clock.Advance(Nanos(1));
+  }
+  Visitor one_more = Visit();
+  EXPECT_NE(Hello(one_more, by_name).session, 0U);
+  Visitor back = Visit();
+  EXPECT_TRUE(Hello(back, Resume(ada)).resumed) << "although it was away for longer";
 }
 
 }  // namespace
