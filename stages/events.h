@@ -128,14 +128,17 @@ struct ConnectionGone {
 
 // ---- what the stage runtime asks of events
 
+[[nodiscard]] inline flow::Meta MetaOf(const Task& task) {
+  return {
+      .arrived = task.arrived,
+      .deadline = task.deadline,
+      .bytes = task.bytes,
+      .cls = static_cast<std::uint8_t>(task.cls),
+      .cancelled = task.record != nullptr && task.record->cancelled.load(std::memory_order_relaxed),
+      .is_task = true};
+}
 [[nodiscard]] inline flow::Meta MetaOf(const TaskPtr& task) {
-  return {.arrived = task->arrived,
-          .deadline = task->deadline,
-          .bytes = task->bytes,
-          .cls = static_cast<std::uint8_t>(task->cls),
-          .cancelled =
-              task->record != nullptr && task->record->cancelled.load(std::memory_order_relaxed),
-          .is_task = true};
+  return MetaOf(*task);
 }
 
 template <class E>

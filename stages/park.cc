@@ -1,51 +1,88 @@
 #include "stages/park.h"
 
+#include <algorithm>
+#include <functional>
+#include <utility>
+
 #include "core/base/check.h"
 
 namespace spillgate {
 
-bool Park::Put(TaskPtr& task, Instant now) {
-  if (parked_.size() >= limits_.park.load(std::memory_order_relaxed)) return false;
-  if (bytes_ + task->bytes > limits_.park_bytes.load(std::memory_order_relaxed)) return false;
-  const Nanos ttl = limits_.park_ttl.load(std::memory_order_relaxed);
-  const Instant at = std::min(task->deadline, After(now, ttl));
-  over_.push({at, task->id});
-  arrivals_.push_back({now, task->id});
-  bytes_ += task->bytes;
+bool Park::Put(TaskPtr task, Instant now) {
   const TaskId id = task->id;
-  parked_.insert({id, std::move(task)});
-  return true;
+  const bool inside = at_gate() == 0 && HasRoomFor(*task);
+  over_.push(
+      {std::min(task->deadline, After(now, limits_.park_ttl.load(std::memory_order_relaxed))), id});
+  Stay& stay = here_.insert({id, Stay{.task = std::move(task)}}).first.value();
+  if (inside) {
+    Enter(stay, now);
+  } else {
+    gate_.push_back(id);
+  }
+  return inside;
+}
+
+bool Park::HasRoomFor(const Task& task) const {
+  if (inside_ == 0) return true;
+  return inside_ < limits_.park.load(std::memory_order_relaxed) &&
+         bytes_ + task.bytes <= limits_.park_bytes.load(std::memory_order_relaxed);
+}
+
+void Park::Enter(Stay& stay, Instant now) {
+  stay.inside = true;
+  ++inside_;
+  bytes_ += stay.task->bytes;
+  arrivals_.push_back({now, stay.task->id});
+}
+
+const Task* Park::LetIn(Instant now) {
+  for (; !gate_.empty(); gate_.pop_front()) {
+    const auto found = here_.find(gate_.front());
+    if (found == here_.end()) continue;
+    Stay& stay = found.value();
+    if (!HasRoomFor(*stay.task)) return nullptr;
+    gate_.pop_front();
+    Enter(stay, now);
+    return stay.task.get();
+  }
+  return nullptr;
 }
 
 Task* Park::Find(TaskId id) {
-  const auto found = parked_.find(id);
-  return found == parked_.end() ? nullptr : found->second.get();
+  const auto found = here_.find(id);
+  return found == here_.end() ? nullptr : found->second.task.get();
 }
 
-TaskPtr Park::TakeOut(TaskId id) {
-  const auto found = parked_.find(id);
-  SG_CHECK(found != parked_.end());
-  TaskPtr task = std::move(found.value());
-  parked_.erase(found);
-  bytes_ -= task->bytes;
-  // The heap keeps the entry until its time comes; when most entries are such, start it afresh.
-  if (over_.size() > 64 + 2 * parked_.size()) {
-    std::vector<Over> live;
-    for (; !over_.empty(); over_.pop()) {
-      if (parked_.contains(over_.top().task)) live.push_back(over_.top());
-    }
-    over_ = std::priority_queue<Over>(std::less<Over>(), std::move(live));
-    std::erase_if(arrivals_, [&](const Arrival& each) { return !parked_.contains(each.task); });
+Park::Left Park::TakeOut(TaskId id) {
+  const auto found = here_.find(id);
+  SG_CHECK(found != here_.end());
+  Left left{std::move(found.value().task), found->second.inside};
+  here_.erase(found);
+  if (left.inside) {
+    --inside_;
+    bytes_ -= left.task->bytes;
   }
-  return task;
+  // Their entries stay until their time comes; when most entries are such, start afresh.
+  if (over_.size() > 64 + 2 * here_.size()) ForgetThoseThatLeft();
+  return left;
+}
+
+void Park::ForgetThoseThatLeft() {
+  std::vector<Over> live;
+  for (; !over_.empty(); over_.pop()) {
+    if (here_.contains(over_.top().task)) live.push_back(over_.top());
+  }
+  over_ = std::priority_queue<Over>(std::less<Over>(), std::move(live));
+  std::erase_if(arrivals_, [&](const Arrival& each) { return !here_.contains(each.task); });
+  std::erase_if(gate_, [&](TaskId each) { return !here_.contains(each); });
 }
 
 Instant Park::Oldest() {
-  while (!arrivals_.empty() && !parked_.contains(arrivals_.front().task)) arrivals_.pop_front();
+  while (!arrivals_.empty() && !here_.contains(arrivals_.front().task)) arrivals_.pop_front();
   return arrivals_.empty() ? kNever : arrivals_.front().since;
 }
 
-TaskPtr Park::NextOver(Instant now, bool& expired) {
+Park::Left Park::NextOver(Instant now, bool& expired) {
   while (!over_.empty() && over_.top().at <= now) {
     const TaskId id = over_.top().task;
     over_.pop();
@@ -54,11 +91,11 @@ TaskPtr Park::NextOver(Instant now, bool& expired) {
     expired = task->deadline <= now;
     return TakeOut(id);
   }
-  return nullptr;
+  return {};
 }
 
-TaskPtr Park::Any() {
-  return parked_.empty() ? nullptr : TakeOut(parked_.begin()->first);
+Park::Left Park::Any() {
+  return here_.empty() ? Left{} : TakeOut(here_.begin()->first);
 }
 
 }  // namespace spillgate

@@ -9,9 +9,7 @@ namespace spillgate {
 namespace {
 
 constexpr std::size_t kLongList = 64;
-// Tasks for which the park has no room, looked at in one pass; the rest have their turn in the
-// next.
-constexpr std::size_t kMostLooksAPass = 1024;
+constexpr std::size_t kMostLetInAPass = 1024;
 
 }  // namespace
 
@@ -37,7 +35,6 @@ void Resolution::Handle(std::span<In> batch, Instant now) {
         OnCancel(std::get<CancelAsked>(event).task);
       }
     }
-    if (look_for_cancelled_) DropCancelledWaiting();
   }
   EmitAll(now);
 }
@@ -90,12 +87,7 @@ void Resolution::OnAccepted(TaskPtr task, Instant now) {
   const std::span<const ArgRef> args = task->args;
   task->root->stuck.fetch_add(1, std::memory_order_relaxed);
   shared_.signals.stuck.fetch_add(1, std::memory_order_relaxed);
-  if (!park_.Put(task, now)) {
-    waiting_for_park_.push_back({std::move(task)});
-    return;
-  }
-  out_.parked.Note(meta, now);
-  shared_.tally.resolution.parked.Add(1);
+  if (park_.Put(std::move(task), now)) CountParked(meta, now);
   for (const ArgRef& arg : args) {
     if (arg.kind != ArgRef::kObject) continue;
     Record* record = shared_.table.Find(arg.object().task);
@@ -195,41 +187,42 @@ void Resolution::OnReady(TaskId object) {
       if (task == nullptr) continue;  // it left by another way
       const Arguments arguments = LookAgain(*task, object);
       if (arguments == Arguments::kAwaited) continue;
-      TaskPtr taken = Unpark(park_.TakeOut(id));
-      (arguments == Arguments::kHere)
-          ? static_cast<void>(unparked_.push_back({std::move(taken)}))
-          : static_cast<void>(failed_parked_.push_back({std::move(taken)}));
+      Park::Left left = TakeOut(id);
+      if (arguments == Arguments::kHere) {
+        (left.inside ? unparked_ : resolved_).push_back({std::move(left.task)});
+      } else {
+        EndOf(std::move(left));
+      }
     }
   }
   if (record != nullptr) shared_.table.Sweep(*record);
 }
 
-TaskPtr Resolution::Unpark(TaskPtr task) {
-  task->root->stuck.fetch_sub(1, std::memory_order_relaxed);
+// Not counted as stuck any more.
+Park::Left Resolution::Unstick(Park::Left left) {
+  left.task->root->stuck.fetch_sub(1, std::memory_order_relaxed);
   shared_.signals.stuck.fetch_sub(1, std::memory_order_relaxed);
-  return task;
+  return left;
+}
+
+Park::Left Resolution::TakeOut(TaskId id) {
+  return Unstick(park_.TakeOut(id));
+}
+
+void Resolution::EndOf(Park::Left left) {
+  (left.inside ? failed_parked_ : failed_).push_back({std::move(left.task)});
 }
 
 void Resolution::OnCancel(TaskId id) {
-  if (park_.Find(id) != nullptr) {
-    TaskPtr task = Unpark(park_.TakeOut(id));
-    Cancel(*task);
-    failed_parked_.push_back({std::move(task)});
-    return;
-  }
-  // One look for all that were cancelled in this pass: there may be thousands on both sides.
-  look_for_cancelled_ = !waiting_for_park_.empty();
+  if (park_.Find(id) == nullptr) return;
+  Park::Left left = TakeOut(id);
+  Cancel(*left.task);
+  EndOf(std::move(left));
 }
 
-void Resolution::DropCancelledWaiting() {
-  look_for_cancelled_ = false;
-  std::erase_if(waiting_for_park_, [&](Accepted& event) {
-    if (!event.task->record->cancelled.load(std::memory_order_relaxed)) return false;
-    TaskPtr task = Unpark(std::move(event.task));
-    Cancel(*task);
-    failed_.push_back({std::move(task)});
-    return true;
-  });
+void Resolution::CountParked(const flow::Meta& meta, Instant now) {
+  out_.parked.Note(meta, now);
+  shared_.tally.resolution.parked.Add(1);
 }
 
 void Resolution::Tick(Instant now) {
@@ -240,35 +233,27 @@ void Resolution::Tick(Instant now) {
                                       std::memory_order_relaxed);
   HandOnKept(now);
   bool expired = false;
-  while (TaskPtr task = park_.NextOver(now, expired)) {
-    task = Unpark(std::move(task));
+  for (Park::Left left = park_.NextOver(now, expired); left.task;
+       left = park_.NextOver(now, expired)) {
+    left = Unstick(std::move(left));
     if (expired) {
-      Expire(*task, "while it waited for its arguments");
+      Expire(*left.task, "while it waited for its arguments");
     } else {
-      Fail(*task, Reason::kParkTimeout,
+      Fail(*left.task, Reason::kParkTimeout,
            "waited for its arguments for longer than limits.park_ttl allows; give it a deadline, "
-           "or raise "
-           "the limit");
+           "or raise the limit");
     }
-    failed_parked_.push_back({std::move(task)});
-  }
-  if (!waiting_for_park_.empty()) {
-    MutexLock lock(shared_.table.mutex());
-    for (std::size_t left = std::min(waiting_for_park_.size(), kMostLooksAPass); left > 0; --left) {
-      TaskPtr task = Unpark(std::move(waiting_for_park_.front().task));
-      waiting_for_park_.pop_front();
-      if (now > task->deadline) {
-        Expire(*task, "while it waited for room in the park");
-        failed_.push_back({std::move(task)});
-      } else {
-        OnAccepted(std::move(task), now);
-      }
-    }
+    EndOf(std::move(left));
   }
   EmitAll(now);
 }
 
 void Resolution::EmitAll(Instant now) {
+  for (std::size_t left = kMostLetInAPass; left > 0; --left) {
+    const Task* task = park_.LetIn(now);
+    if (task == nullptr) break;
+    CountParked(MetaOf(*task), now);
+  }
   out_.parked.Settle();
   out_.resolved(resolved_, now);
   out_.unparked(unparked_, now);
@@ -285,22 +270,16 @@ void Resolution::Flush(Instant now) {
     Abandon(*event.task);
     failed_.push_back({std::move(event.task)});
   }
-  for (Accepted& event : waiting_for_park_) {
-    TaskPtr task = Unpark(std::move(event.task));
-    Abandon(*task);
-    failed_.push_back({std::move(task)});
-  }
   for (Resolved& event : kept_unparked_) {
     Abandon(*event.task);
     failed_parked_.push_back({std::move(event.task)});
   }
   kept_.clear();
-  waiting_for_park_.clear();
   kept_unparked_.clear();
-  while (TaskPtr task = park_.Any()) {
-    task = Unpark(std::move(task));
-    Abandon(*task);
-    failed_parked_.push_back({std::move(task)});
+  for (Park::Left left = park_.Any(); left.task; left = park_.Any()) {
+    left = Unstick(std::move(left));
+    Abandon(*left.task);
+    EndOf(std::move(left));
   }
   EmitAll(now);
 }

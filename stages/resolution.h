@@ -4,7 +4,6 @@
 // park and of the table of who waits for what.
 #pragma once
 
-#include <deque>
 #include <span>
 #include <variant>
 #include <vector>
@@ -57,20 +56,20 @@ class Resolution {
   void OnAccepted(TaskPtr task, Instant now) REQUIRES(shared_.table.mutex());
   void OnReady(TaskId object) REQUIRES(shared_.table.mutex());
   void OnCancel(TaskId id);
-  void DropCancelledWaiting();
   void Await(std::vector<TaskId>& dependants, TaskId id);
   Arguments Look(Task& task) REQUIRES(shared_.table.mutex());
   Arguments LookAgain(Task& task, TaskId object) REQUIRES(shared_.table.mutex());
   Arguments LookAtOne(Task& task, std::size_t arg) REQUIRES(shared_.table.mutex());
-  [[nodiscard]] TaskPtr Unpark(TaskPtr task);  // no longer counted as stuck
+  [[nodiscard]] Park::Left TakeOut(TaskId id);
+  [[nodiscard]] Park::Left Unstick(Park::Left left);
+  void EndOf(Park::Left left);
+  void CountParked(const flow::Meta& meta, Instant now);
   void EmitAll(Instant now);
 
   Shared& shared_;
   Park park_;
   Out out_;
   HashMap<TaskId, std::vector<TaskId>> awaited_;  // object's task → parked tasks that wait for it
-  bool look_for_cancelled_ = false;               // among those
-  std::deque<Accepted> waiting_for_park_;         // hold their place here: the park is full
   std::vector<Resolved> kept_;
   std::vector<Resolved> kept_unparked_;
   std::vector<Finished> kept_failed_;

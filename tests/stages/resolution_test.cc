@@ -180,6 +180,45 @@ TEST_F(ResolutionBytesTest, TheParkIsBoundedInBytesAndWhatLeavesItMakesRoom) {
   EXPECT_EQ(stage.park().bytes(), 0U);
 }
 
+TEST_F(ResolutionBytesTest, WhoIsAtTheGateIsLetInInOrder) {
+  TaskPtr first = bench.Accept(1, function);
+  TaskPtr second = bench.Accept(2, function);
+  TaskPtr small = bench.Accept(5, function, {Object(2)});
+  small->bytes = 1;
+  Handle(Of600Bytes(3, 1), Of600Bytes(4, 2), Accepted{std::move(small)});
+  EXPECT_EQ(stage.park().bytes(), 600U) << "the small one does not pass the one before it";
+  EXPECT_EQ(stage.park().at_gate(), 2U);
+  EXPECT_EQ(bench.tally.resolution.parked.get(), 1U);
+  bench.Settle(std::move(first), Bench::Done("one"));
+  Handle(ObjectReady{{Bench::kSession, 1}});
+  EXPECT_EQ(stage.park().bytes(), 601U);
+  EXPECT_EQ(stage.park().at_gate(), 0U);
+  EXPECT_EQ(bench.tally.resolution.parked.get(), 3U);
+}
+
+TEST_F(ResolutionBytesTest, WhatIsLargerThanTheParkGetsInWhenItIsEmpty) {
+  TaskPtr argument = bench.Accept(1, function);
+  Accepted large = Of600Bytes(2, 1);
+  large.task->bytes = 5000;
+  Handle(std::move(large), Of600Bytes(3, 1));
+  EXPECT_EQ(stage.park().bytes(), 5000U);
+  EXPECT_EQ(stage.park().at_gate(), 1U);
+}
+
+TEST_F(ResolutionBytesTest, AStayAtTheGateEndsTooAndWithItsPlaceInTheStage) {
+  TaskPtr argument = bench.Accept(1, function);
+  Accepted hurried = Of600Bytes(3, 1);
+  hurried.task->deadline = bench.now() + milliseconds(5);
+  Handle(Of600Bytes(2, 1), std::move(hurried));
+  ASSERT_EQ(stage.park().at_gate(), 1U);
+  bench.clock.Advance(milliseconds(6));
+  stage.Tick(bench.now());
+  EXPECT_EQ(stage.park().at_gate(), 0U);
+  EXPECT_TRUE(finished_parked.events.empty());
+  ASSERT_EQ(finished.events.size(), 1U);
+  EXPECT_EQ(finished.events[0].task->outcome.fate, Fate::kExpired);
+}
+
 TEST_F(ResolutionTest, WhatMayNotPassIsHeldAndPassesLaterOrIsDropped) {
   resolved.full = true;
   Handle(Accepted{bench.Accept(1, function)}, Accepted{bench.Accept(2, function)});
