@@ -16,6 +16,8 @@ constexpr std::size_t kThreadBudget = 64;
 
 // The pool whose stages the calling thread is running, if it is that pool's only thread.
 thread_local const Pool* sole_pool = nullptr;
+// Its address tells threads apart.
+thread_local char this_thread = 0;
 
 }  // namespace
 
@@ -45,7 +47,11 @@ void Pool::Serve(Runnable& runnable) {
 }
 
 bool Pool::OnOwnThread() const {
-  return step_only_ || sole_pool == this;
+  return sole_pool == this || stepped_by_.load(std::memory_order_relaxed) == &this_thread;
+}
+
+void Pool::StepOnly() {
+  stepped_by_.store(&this_thread, std::memory_order_relaxed);
 }
 
 void Pool::Notify() {

@@ -59,8 +59,9 @@ class Pool {
   [[nodiscard]] bool TakeReady(std::uint64_t bit) { return (ready_.fetch_and(~bit) & bit) != 0; }
   [[nodiscard]] bool HasReady() const { return ready_.load(std::memory_order_relaxed) != 0; }
 
-  // Tests that step a node on one thread: events never cross threads and nothing needs waking.
-  void StepOnly() { step_only_ = true; }
+  // From now on the calling thread runs every stage, outside Turn: a test that steps a node, or its
+  // end. What it emits crosses no threads; what others push (the journal's, executors') still does.
+  void StepOnly();
 
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] const PoolOptions& options() const { return options_; }
@@ -86,7 +87,7 @@ class Pool {
   std::atomic<std::int64_t> next_tick_ns_{0};
   std::atomic<std::uint64_t> busy_ns_{0};
   std::atomic<std::int64_t> poll_ns_;
-  bool step_only_ = false;
+  std::atomic<const void*> stepped_by_{nullptr};  // a mark of that thread
 };
 
 }  // namespace spillgate::flow

@@ -2,6 +2,8 @@
 // who is run again.
 #include <gtest/gtest.h>
 
+#include <numeric>
+#include <thread>
 #include <vector>
 
 #include "core/flow/pipeline.h"
@@ -132,6 +134,25 @@ TEST_F(OrderTest, WhoFoundAStageFullIsRunAgainWhenAPlaceComesFree) {
   pool.Turn(100);  // without a tick, for no time passes
   EXPECT_EQ(seen, (Numbers{1, 2, 3}));
   EXPECT_EQ(upstream.credits().count(), 0);
+}
+
+// As the journal does while a node stops: only the thread that runs the stages may take the way
+// past the queue.
+TEST_F(OrderTest, OthersMayPushWhileOneThreadRunsEveryStage) {
+  constexpr std::size_t kEvents = 500;
+  Inbox<Event>& inbox = Open("inbox", 1);
+  Record(inbox);
+  Numbers sent(kEvents);
+  std::iota(sent.begin(), sent.end(), kBack);
+  std::thread other([&] {
+    for (const int number : sent) Send(inbox, number);
+  });
+  while (seen.size() < kEvents) {
+    pipeline.Flush(clock.Now());
+    std::this_thread::yield();
+  }
+  other.join();
+  EXPECT_EQ(seen, sent);
 }
 
 }  // namespace
