@@ -56,7 +56,8 @@ class Mcts(unittest.TestCase):
             self.assertGreater(report[player]["moves"], 20)
             self.assertEqual(report[player]["late_moves"], 0, report)
         # How many come within a move is the machine's, and the build's: with sanitizers one in two.
-        self.assertGreater(report["over_tasks"]["answers"], report["over_tasks"]["moves"] / 4, report)
+        tasks = report["over_tasks"]
+        self.assertGreater(tasks["answers"], tasks["moves"] / 4, report)
 
     def play(self, *settings: str) -> None:
         with Node(*LIBRARY, *settings) as node:
