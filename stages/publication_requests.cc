@@ -342,7 +342,7 @@ bool Publication::ReleaseRange(const wire::Range& range) {
   const bool of_child = range.first.is_child();
   const Session* session = of_child ? nullptr : shared_.table.FindSession(range.first.session);
   if (!of_child && session == nullptr) return false;  // what an ended session left is let go of
-  if (of_child || session->unfinished + session->unfetched >= range.count) {
+  if (of_child || session->listed >= range.count) {
     for (std::uint64_t i = 0; i < range.count; ++i) {
       release({range.first.session, range.first.seq + i});
     }

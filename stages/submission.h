@@ -109,6 +109,7 @@ class Submission {
                                         Instant now, std::optional<std::uint32_t>& position);
   [[nodiscard]] Reason MayAdd(const Session* session, Level level) REQUIRES(shared_.table.mutex());
   [[nodiscard]] bool LeavesTooMuch(const Session& session) REQUIRES(shared_.table.mutex());
+  [[nodiscard]] bool KeepsTooManyChildren(const Session& session) REQUIRES(shared_.table.mutex());
   void Answer(ConnectionId to, const wire::Verdict& verdict, std::optional<std::uint32_t> position);
   [[nodiscard]] bool IntroduceSession(Session& session, Level level)
       REQUIRES(shared_.table.mutex());

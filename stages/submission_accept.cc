@@ -104,16 +104,20 @@ void Submission::Accept(Group& group, Instant now) {
   for (TaskPtr& task : group.tasks) {
     if (IsRepeat(group, *task, *session)) task = nullptr;
   }
-  const bool refused =
-      group.ask.level != Level::kNone && !group.children() && !WriteDown(group, *session);
+  // A parent that has let go of some may go on; what it had before is no more than it had.
+  Reason refusal = Reason::kNone;
+  if (group.children() && KeepsTooManyChildren(*session)) refusal = Reason::kUnfetched;
+  if (group.ask.level != Level::kNone && !group.children() && !WriteDown(group, *session)) {
+    refusal = Reason::kJournal;
+  }
   for (std::uint32_t i = 0; i < group.admitted; ++i) {
     TaskPtr& task = group.tasks[i];
     if (task == nullptr) {
       RepeatVerdict(group, i);
-    } else if (refused) {
-      group.AddVerdict(wire::VerdictStatus::kRejected, Reason::kJournal, 1);
-      tally_.refused[static_cast<std::size_t>(Reason::kJournal)].Add(1);
-      shared_.in_flight.Release(1, group.bytes_each);
+    } else if (refusal != Reason::kNone) {
+      group.AddVerdict(wire::VerdictStatus::kRejected, refusal, 1);
+      tally_.refused[static_cast<std::size_t>(refusal)].Add(1);
+      (group.from_reserve ? shared_.spawn_reserve : shared_.in_flight).Release(1, group.bytes_each);
     } else {
       group.AddVerdict(wire::VerdictStatus::kAccepted, Reason::kNone, 1);
       Enter(group, i, std::move(task), *session, root, parent, now);
@@ -237,6 +241,7 @@ void Submission::Enter(Group& group, std::uint32_t i, TaskPtr task, Session& ses
   record.lineage_index = group.next + i;
   record.function = task->function->id;
   record.returns = task->returns;
+  record.once = task->max_retries == 0;
   if (parent != nullptr) {
     task->parent = parent->id;
     record.depth = task->depth = static_cast<std::uint8_t>(parent->depth + 1);

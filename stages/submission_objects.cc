@@ -48,6 +48,17 @@ bool Submission::LeavesTooMuch(const Session& session) {
          all >= most + most / 4;
 }
 
+// Ended children are kept until their parent lets go of them, or ends: it may run again and ask for
+// them again. Their client cannot let go of them, so they have a bound of their own.
+bool Submission::KeepsTooManyChildren(const Session& session) {
+  constexpr std::uint64_t kTimes = 4;  // what a client may leave
+  const Limits& limits = shared_.limits;
+  return session.kept_children >=
+             kTimes * limits.unfetched_per_session.load(std::memory_order_relaxed) ||
+         session.kept_child_bytes >=
+             kTimes * limits.unfetched_bytes_per_session.load(std::memory_order_relaxed);
+}
+
 // The journal has to know a session before its first durable task; false if it cannot be told.
 bool Submission::IntroduceSession(Session& session, Level level) {
   if (session.journaled) return true;

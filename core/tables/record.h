@@ -33,11 +33,13 @@ struct Record {
   std::atomic<bool> begun{false};  // it may run once at most, and the journal notes that it does
   std::atomic<std::uint8_t> attempt{0};  // runs begun
 
-  bool push = false;       // its results go to the session without being asked for
-  bool delivered = false;  // they were handed to the session's connection
-  bool released = false;   // the session has let go of it
-  bool wanted = false;     // resolution holds tasks that wait for it
-  bool detached = false;   // lives on when its session ends
+  bool push = false;         // its results go to the session without being asked for
+  bool delivered = false;    // they were handed to the session's connection
+  bool released = false;     // the session has let go of it
+  bool wanted = false;       // resolution holds tasks that wait for it
+  bool detached = false;     // lives on when its session ends
+  bool of_children = false;  // where its session has it
+  bool once = false;         // may not run again, also if its parent does
   std::uint8_t depth = 0;
   std::uint8_t returns = 1;
   Level level = Level::kNone;
@@ -45,13 +47,13 @@ struct Record {
   std::uint32_t function = 0;
   std::uint32_t spawned_in = 0;  // the latest run of its parent that has spawned it
   std::uint32_t pins = 0;        // unfinished tasks that have it as an argument
-  std::uint64_t lsn = 0;         // of its outcome; 0 at level none
+  std::uint32_t below = 0;       // records that are `via` this one
   RootPtr root;                  // until it ends
 
   Session* session = nullptr;
   Record* parent = nullptr;  // while the parent is unfinished; after that, its parent's
   // The child of `parent` that it is below, if its own parent has ended: then it stays only while
-  // it is unfinished.
+  // it is unfinished, and that child's record as well.
   Record* via = nullptr;
   Record* first_child = nullptr;
   Record* next_sibling = nullptr;

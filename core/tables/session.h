@@ -27,11 +27,17 @@ struct Session {
   bool ended = false;             // goes when the last of its tasks has
   bool journaled = false;         // the journal knows of it
   std::uint64_t unfinished = 0;   // accepted, not yet ended
-  std::uint64_t unfetched = 0;    // ended, not yet released
+  std::uint64_t unfetched = 0;    // ended, not yet released; children of running tasks apart:
   std::uint64_t unfetched_bytes = 0;
-  Record* records = nullptr;  // all of its records, newest first
-  Root* roots = nullptr;      // of those that OpenRoot made, the ones that have not ended
-  SeenWindow seen;            // which numbers were accepted
+  std::uint64_t kept_children = 0;  // ended, their parent not, and it may ask for them again
+  std::uint64_t kept_child_bytes = 0;
+  // Its records, newest first: children of running tasks apart, for nobody but their parents and
+  // whoever ends the session looks for those.
+  Record* records = nullptr;
+  Record* children = nullptr;
+  std::uint64_t listed = 0;  // the number of `records`
+  Root* roots = nullptr;     // of those that OpenRoot made, the ones that have not ended
+  SeenWindow seen;           // which numbers were accepted
 };
 
 }  // namespace spillgate

@@ -47,13 +47,11 @@ Session* TaskTable::FindSession(SessionId id) {
 
 void TaskTable::EndSession(Session& session) {
   SG_CHECK(session.unfinished == 0);
-  for (Record* record = session.records; record != nullptr;) {
-    Record* next = record->next_of_session;
-    OfSession::Remove(session.records, record);
+  while (Record* record = session.records != nullptr ? session.records : session.children) {
+    Unlist(*record);
     record->session = nullptr;
     record->released = true;
     Sweep(*record);
-    record = next;
   }
   CountUnfetched(session, -session.unfetched, -session.unfetched_bytes);
   while (session.roots != nullptr) CloseRoot(*session.roots);
@@ -99,8 +97,7 @@ Record& TaskTable::Accept(TaskId id, Session& session, const RootPtr& root, Reco
   Record* record = record_slab_.Make();
   record->id = id;
   record->root = root;
-  record->session = &session;
-  OfSession::PushFront(session.records, record);
+  List(session, *record, parent != nullptr);
   ++session.unfinished;
   if (session.tenant >= unfinished_.size()) unfinished_.resize(session.tenant + 1);
   ++unfinished_[session.tenant];
@@ -117,11 +114,10 @@ Record& TaskTable::Accept(TaskId id, Session& session, const RootPtr& root, Reco
 Record& TaskTable::AddObject(TaskId id, Session& session, Value value, Instant now) {
   Record* record = record_slab_.Make();
   record->id = id;
-  record->session = &session;
+  List(session, *record, false);
   record->accepted = record->settled = now;
   record->outcome.fate = Fate::kDone;
   record->outcome.value = std::move(value);
-  OfSession::PushFront(session.records, record);
   CountUnfetched(session, 1, HeapBytes(record->outcome));
   value_bytes_ += HeapBytes(record->outcome);
   records_.Insert(*record);
@@ -139,24 +135,63 @@ void TaskTable::Replace(Record& object, Outcome&& outcome) {
   }
 }
 
+void TaskTable::List(Session& session, Record& record, bool child) {
+  record.session = &session;
+  record.of_children = child;
+  OfSession::PushFront(child ? session.children : session.records, &record);
+  if (!child) ++session.listed;
+}
+
+void TaskTable::Unlist(Record& record) {
+  Session& session = *record.session;
+  OfSession::Remove(record.of_children ? session.children : session.records, &record);
+  if (!record.of_children) --session.listed;
+}
+
+void TaskTable::CountKept(const Record& child, std::uint64_t count) {
+  child.session->kept_children += count;
+  child.session->kept_child_bytes += count * HeapBytes(child.outcome);
+}
+
+// May free the record that it was below.
+void TaskTable::SetVia(Record& record, Record* via) {
+  Record* before = std::exchange(record.via, via);
+  if (via != nullptr) ++via->below;
+  if (before != nullptr && --before->below == 0) Sweep(*before);
+}
+
+// Takes an ended child out of the list of its parent, which goes on.
+void TaskTable::LeaveParent(Record& child) {
+  CountKept(child, -std::uint64_t{1});
+  Siblings::Remove(child.parent->first_child, &child);
+  child.parent = nullptr;
+}
+
 // Children that go on belong to their parent's parent from now on: its cancel has to find them.
 void TaskTable::OrphanChildren(Record& record) {
   Record* above = record.parent;
-  for (Record* child = record.first_child; child != nullptr;) {
-    Record* next = child->next_sibling;
-    Siblings::Remove(record.first_child, child);
-    child->parent = nullptr;
-    child->via = nullptr;
-    Release(*child);
-    if (above != nullptr && child->open()) {
-      child->parent = above;
-      child->via = record.via == nullptr ? &record : record.via;
-      Siblings::PushFront(above->first_child, child);
-    } else {
-      Sweep(*child);
-    }
-    child = next;
+  Record* via = record.via == nullptr ? &record : record.via;
+  // Always the first: one that goes can take others of them with it.
+  while (Record* child = record.first_child) Orphan(*child, above, via);
+}
+
+void TaskTable::Orphan(Record& child, Record* above, Record* via) {
+  child.released = true;
+  if (!child.open()) {
+    LeaveParent(child);
+    return Sweep(child);
   }
+  Siblings::Remove(child.parent->first_child, &child);
+  child.parent = above;
+  if (above != nullptr) {
+    Siblings::PushFront(above->first_child, &child);
+    return SetVia(child, via);
+  }
+  // Its session's, which ends it when it ends itself.
+  Session& session = *child.session;
+  Unlist(child);
+  List(session, child, false);
+  SetVia(child, nullptr);
 }
 
 void TaskTable::Settle(Record& record, Outcome&& outcome, Instant now) {
@@ -167,7 +202,9 @@ void TaskTable::Settle(Record& record, Outcome&& outcome, Instant now) {
   if (record.session != nullptr) {
     --record.session->unfinished;
     --unfinished_[record.session->tenant];
-    if (!record.released) CountUnfetched(*record.session, 1, HeapBytes(record.outcome));
+    const bool kept = record.parent != nullptr && record.via == nullptr;
+    if (kept) CountKept(record, 1);
+    if (!kept && !record.released) CountUnfetched(*record.session, 1, HeapBytes(record.outcome));
   }
   Root& root = *record.root;
   --root.unfinished;
@@ -180,13 +217,13 @@ void TaskTable::Settle(Record& record, Outcome&& outcome, Instant now) {
   if (record.via == nullptr) return;
   Siblings::Remove(record.parent->first_child, &record);
   record.parent = nullptr;
-  record.via = nullptr;
+  SetVia(record, nullptr);
 }
 
 bool TaskTable::Release(Record& record) {
   if (record.released) return false;
   record.released = true;
-  if (!record.open() && record.session != nullptr) {
+  if (!record.open() && record.session != nullptr && record.parent == nullptr) {
     CountUnfetched(*record.session, -std::uint64_t{1}, -HeapBytes(record.outcome));
   }
   return true;
@@ -200,13 +237,16 @@ void TaskTable::CountUnfetched(Session& session, std::uint64_t count, std::uint6
 }
 
 void TaskTable::Sweep(Record& record) {
+  const bool asked_again = record.parent != nullptr && record.once;
   const bool needed = record.open() || !record.released || record.pins > 0 || record.wanted ||
-                      record.waiters != nullptr || record.parent != nullptr;
-  if (!needed) Unlink(record);
+                      record.waiters != nullptr || record.below > 0 || asked_again;
+  if (needed) return;
+  if (record.parent != nullptr) LeaveParent(record);
+  Unlink(record);
 }
 
 void TaskTable::Unlink(Record& record) {
-  if (record.session != nullptr) OfSession::Remove(record.session->records, &record);
+  if (record.session != nullptr) Unlist(record);
   value_bytes_ -= HeapBytes(record.outcome);
   records_.Erase(record);
   record_slab_.Destroy(&record);

@@ -66,7 +66,10 @@ class TaskTable {
   // The one write of the outcome. The caller has taken the record's waiters; what nobody needs any
   // more goes.
   void Settle(Record& record, Outcome&& outcome, Instant now) REQUIRES(mutex_);
-  // The session lets go of the result; true if there was one to let go of.
+  // The session, or the parent, lets go of the result; true if there was one to let go of. A child
+  // of which the parent has let go is forgotten: should the parent run again and ask for it again,
+  // it runs again, as its parent does, unless it may not (`once`): then it stays, and so does its
+  // result.
   bool Release(Record& record) REQUIRES(mutex_);
   // Frees the record if nothing needs it any more; the caller may not touch it afterwards.
   void Sweep(Record& record) REQUIRES(mutex_);
@@ -127,9 +130,15 @@ class TaskTable {
   void DropRoot(Root& root) REQUIRES(mutex_);
   void Unlink(Record& record) REQUIRES(mutex_);
   void OrphanChildren(Record& record) REQUIRES(mutex_);
+  void Orphan(Record& child, Record* above, Record* via) REQUIRES(mutex_);
+  void LeaveParent(Record& child) REQUIRES(mutex_);
+  void SetVia(Record& record, Record* via) REQUIRES(mutex_);
+  void List(Session& session, Record& record, bool child) REQUIRES(mutex_);
+  void Unlist(Record& record) REQUIRES(mutex_);
   // Results that its session has not let go of become more; or less, by the same in two's
   // complement.
   void CountUnfetched(Session& session, std::uint64_t count, std::uint64_t bytes) REQUIRES(mutex_);
+  void CountKept(const Record& child, std::uint64_t count) REQUIRES(mutex_);
 
   Mutex mutex_;
   Slab<Root> root_slab_;  // first, so that it outlives every RootPtr below

@@ -102,6 +102,7 @@ class Ledger {
     bool is_root = false;
     bool is_put = false;
     bool released = false;
+    bool again = false;          // it was forgotten, and made again
     Instant cancelled = kNever;  // the node has said so while it was unfinished
     bool interrupted = false;    // the run that goes on
     bool running = false;
@@ -141,6 +142,7 @@ class Ledger {
   using Key = std::pair<ConnectionId, std::uint32_t>;
 
   void OnVerdict(ConnectionId to, const wire::Verdict& verdict, Instant now);
+  void OnForgotten(TaskId id, Entry& entry);
   void OnOneVerdict(const Sending& sending, std::size_t i, const wire::Verdict& verdict);
   void OnResult(ConnectionId to, const wire::ResultHead& head, ByteView bytes, Instant now);
   void OnNoResult(const wire::ResultHead& head);

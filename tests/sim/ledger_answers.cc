@@ -85,13 +85,31 @@ void Ledger::OnVerdict(ConnectionId to, const wire::Verdict& verdict, Instant) {
   if (all && (!broken || open.error || !looked_at)) sendings_.erase(found);
 }
 
+// A child that its parent has let go of is forgotten when it has ended, with all below it. The
+// parent runs again and makes the same child: that has a life of its own.
+void Ledger::OnForgotten(TaskId id, Entry& entry) {
+  const Entry* parent = Find(entry.parent);
+  const bool let_go = entry.released || (parent != nullptr && parent->again);
+  if (!let_go || !id.is_child() || entry.running || entry.counted) {
+    Breach(Format("{} was accepted twice", ToString(id)));
+  }
+  entry = {.released = true,
+           .again = true,
+           .spawned_in = entry.spawned_in,
+           .parent = entry.parent,
+           .root = entry.root,
+           .args = std::move(entry.args),
+           .held = entry.held,
+           .function = entry.function};
+}
+
 void Ledger::OnOneVerdict(const Sending& sending, std::size_t i, const wire::Verdict& verdict) {
   const TaskId id = sending.ids[i];
   Entry& entry = entries_[id];
   const bool whole = sending.broken == Sending::Broken::kNo;
   switch (verdict.status) {
     case wire::VerdictStatus::kAccepted:
-      if (entry.accepted) Breach(Format("{} was accepted twice", ToString(id)));
+      if (entry.accepted) OnForgotten(id, entry);
       if (!whole) Breach(Format("{} was accepted from a broken frame", ToString(id)));
       entry.accepted = true;
       for (const ObjectId& arg : entry.args) {

@@ -56,10 +56,12 @@ void World::CheckCancels(Side& side) {
   TaskTable& table = side.node->shared().table;
   MutexLock lock(table.mutex());
   for (const auto& [id, session] : table.sessions()) {
-    for (const Record* at = session->records; at != nullptr; at = at->next_of_session) {
-      if (!at->open() || !side.ledger->CancelledBefore(at->id, clock_.Now() - takes)) continue;
-      side.ledger->Breach(Format("{} does not run, was cancelled and does not end: {}",
-                                 ToString(at->id), WhatIsLeft(side)));
+    for (const Record* at : {session->records, session->children}) {
+      for (; at != nullptr; at = at->next_of_session) {
+        if (!at->open() || !side.ledger->CancelledBefore(at->id, clock_.Now() - takes)) continue;
+        side.ledger->Breach(Format("{} does not run, was cancelled and does not end: {}",
+                                   ToString(at->id), WhatIsLeft(side)));
+      }
     }
   }
 }

@@ -248,6 +248,26 @@ TEST_F(SpawnsTest, AParentThatRunsAgainMakesTheSameChildren) {
   EXPECT_EQ(bench.in_flight.count(), 3);
 }
 
+TEST_F(SpawnsTest, WhoKeepsTooManyResultsOfChildrenMaySpawnWhenItHasLetGoOfSome) {
+  bench.limits.unfetched_per_session = 1;
+  const std::size_t parent = Root(1);
+  EXPECT_EQ(Spawn(Got(parent), 4), "accepted 4");
+  for (std::size_t child = parent + 1; child <= parent + 4; ++child) End(child);
+  EXPECT_EQ(Submit({.ask = {.first_seq = 2}}), "accepted 1") << "the client leaves nothing";
+  const std::int64_t taken = bench.in_flight.count();
+  EXPECT_EQ(Spawn(Got(parent), 1, 4), "unfetched 1");
+  EXPECT_EQ(bench.in_flight.count(), taken);
+  Got(parent).record->attempt = 2;
+  EXPECT_EQ(Spawn(Got(parent), 5, 0, 2), "earlier 4, unfetched 1");
+  {
+    MutexLock lock(bench.table.mutex());
+    Record* child = Got(parent).record->first_child;
+    EXPECT_TRUE(bench.table.Release(*child));
+    bench.table.Sweep(*child);
+  }
+  EXPECT_EQ(Spawn(Got(parent), 1, 4, 2), "accepted 1");
+}
+
 TEST_F(SpawnsTest, FlushRefusesWhatWaits) {
   bench.in_flight.Resize(1, 1 << 20);
   const std::size_t parent = Root(1);

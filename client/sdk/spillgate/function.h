@@ -176,6 +176,8 @@ class Context {
   void Cancel(const std::vector<Future>& futures) {
     Check(api_.cancel(self_, futures.data(), Count(futures)));
   }
+  // Their results are not needed any more: the node forgets them, and its memory is free for
+  // others. Should this task run again and ask for them again, they run again.
   void Release(const std::vector<Future>& futures) {
     Check(api_.release(self_, futures.data(), Count(futures)));
   }

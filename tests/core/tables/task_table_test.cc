@@ -52,6 +52,72 @@ TEST_F(TaskTableTest, ARecordLivesUntilItHasEndedAndIsReleased) {
   EXPECT_EQ(session->unfinished, 0U);
 }
 
+TEST_F(TaskTableTest, WhatAParentLetsGoOfIsForgottenWhileItGoesOn) {
+  Record& parent = Accept(1);
+  const std::string value(1000, 'x');
+  for (std::uint64_t seq = 2; seq < 100; ++seq) {
+    Record& child = Accept(seq, &parent);
+    table.Settle(child, Done(value), Instant());
+    table.Sweep(child);
+    EXPECT_EQ(session->kept_children, 1U);
+    EXPECT_GE(session->kept_child_bytes, value.size());
+    EXPECT_TRUE(table.Release(child));
+    table.Sweep(child);
+  }
+  EXPECT_EQ(table.records(), 1U);
+  EXPECT_EQ(table.value_bytes(), 0U);
+  EXPECT_EQ(session->kept_children, 0U);
+  EXPECT_EQ(session->kept_child_bytes, 0U);
+  EXPECT_EQ(session->unfetched, 0U) << "the client cannot let go of them";
+  EXPECT_EQ(parent.first_child, nullptr);
+}
+
+TEST_F(TaskTableTest, WhatMayRunOnceStaysUntilItsParentEnds) {
+  Record& parent = Accept(1);
+  Record& child = Accept(2, &parent);
+  child.once = true;
+  table.Settle(child, Done("x"), Instant());
+  EXPECT_TRUE(table.Release(child));
+  table.Sweep(child);
+  ASSERT_NE(table.Find({1, 2}), nullptr);
+  EXPECT_EQ(session->kept_children, 1U);
+  table.Settle(parent, Done("x"), Instant());
+  EXPECT_EQ(table.Find({1, 2}), nullptr);
+  EXPECT_EQ(session->kept_children, 0U);
+}
+
+TEST_F(TaskTableTest, AChildStaysWhileThereIsSomethingOpenBelowIt) {
+  Record& parent = Accept(1);
+  Record& child = Accept(2, &parent);
+  Record& grandchild = Accept(3, &child);
+  table.Settle(child, Done("x"), Instant());
+  EXPECT_EQ(grandchild.parent, &parent);
+  EXPECT_EQ(grandchild.via, &child);
+  EXPECT_TRUE(table.Release(child));
+  table.Sweep(child);
+  ASSERT_NE(table.Find({1, 2}), nullptr);
+  table.Settle(grandchild, Done("x"), Instant());
+  table.Sweep(grandchild);
+  EXPECT_EQ(table.records(), 1U);
+  EXPECT_EQ(session->children, nullptr);
+  EXPECT_EQ(session->listed, 1U);
+}
+
+TEST_F(TaskTableTest, WhatGoesOnWithoutAParentIsAmongTheSessionsOwn) {
+  Record& parent = Accept(1);
+  Record& child = Accept(2, &parent);
+  Record& grandchild = Accept(3, &child);
+  table.Settle(child, Done("x"), Instant());
+  table.Settle(parent, Done("x"), Instant());
+  EXPECT_EQ(table.Find({1, 2}), nullptr) << "its grandchild is nobody's any more";
+  EXPECT_EQ(grandchild.parent, nullptr);
+  EXPECT_EQ(session->records, &grandchild);
+  EXPECT_EQ(session->children, nullptr);
+  table.Settle(grandchild, Done("x"), Instant());
+  table.Sweep(grandchild);
+  EXPECT_EQ(session->unfetched, 1U) << "of the parent";
+}
+
 TEST_F(TaskTableTest, PinsAndWaitersAndInterestKeepARecordEachByItself) {
   const auto ended = [&](std::uint64_t seq) -> Record& {
     Record& record = Accept(seq);
