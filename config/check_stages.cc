@@ -87,12 +87,26 @@ void CheckPublication(const Loaded& loaded, Problems& problems) {
                "\"none\" will do");
 }
 
+// Beside these, a process has up to 192 threads that run tasks, and a few for its journal and
+// pages; 256 in all (core/base/thread_index.h).
+constexpr std::uint32_t kMostStageThreads = 48;
+
 void CheckThreads(const Loaded& loaded, Problems& problems) {
+  std::uint32_t all = 0;
   for (const auto& [name, pool] : loaded.config.pools) {
     if (name == kExecPool) continue;
     const std::string header = PathOf("pool", name);
     const Origin& origin = FirstSet(loaded.origins, header + ".threads", header);
     const std::uint32_t usable = UsableThreads(loaded.config, name);
+    const std::uint32_t before = all;
+    all += pool.threads.value_or(usable);
+    if (before <= kMostStageThreads && all > kMostStageThreads) {
+      problems.Add(origin,
+                   Format("{}.threads: with it, the pools of stages have {} threads, and {} "
+                          "is the most; give some fewer threads, or their stages fewer "
+                          "shards",
+                          header, all, kMostStageThreads));
+    }
     if (usable == 0) {
       problems.Add(origin, Format("{}: no stage names this pool, so it can use 0 threads", header));
     } else if (pool.threads.value_or(1) > usable) {

@@ -349,7 +349,7 @@ void Daemon::BeginDrain() {
 
 void Daemon::CheckDrained(Instant now) {
   if (drain_until_ == kNever) return;
-  if (node_->shared().in_flight.count() == 0 || now >= drain_until_) loop_->Stop();
+  if (node_->shared().unfinished() == 0 || now >= drain_until_) loop_->Stop();
 }
 
 void Daemon::Stop() {
@@ -365,7 +365,7 @@ void Daemon::Stop() {
     }
   }
   node_->flow().Flush(clock_.Now());  // tells what the disk has by now
-  if (page_ && node_->shared().in_flight.count() == 0) page_->KeepNone();
+  if (page_ && node_->shared().unfinished() == 0) page_->KeepNone();
   listener_->CloseAll("the node stops");
   loop_->FinishClosing();
 }

@@ -42,6 +42,10 @@ bool Execution::RunsHere(const Task& task) {
 
 void Execution::OnPlaced(Placed&& event, Instant now) {
   TaskPtr task = std::move(event.task);
+  // Recovery has told those that it makes again; what they spawn again is told here.
+  if (task->id.is_child() && task->function->host == Host::kInline && task->attempt == 0) {
+    task->deaths = std::max(task->deaths, executor_.DeathsOf(task->id));
+  }
   if (task->leased() || !RunsHere(*task)) {
     running_.insert({task->id, Running{.held = *task->shape,
                                        .function = task->function,

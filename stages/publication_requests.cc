@@ -297,6 +297,11 @@ void Publication::CancelRoot(Root& root) {
       if (record->parent == nullptr && record->root.get() == &root) CancelTree(record->id);
     }
   }
+  if (root.durable && !root.closed) {
+    // Without room for it, the root is open again after a restart, and its tasks are cancelled.
+    [[maybe_unused]] const auto position =
+        journal_.Add(Level::kAsync, record::RootClosed{.id = root.id});
+  }
   shared_.table.CloseRoot(root);
 }
 

@@ -49,6 +49,10 @@ struct Shared {
   Signals& signals;
   std::int64_t wall_offset_us;  // wall clock less our clock, when the process began
 
+  // Accepted and not yet published.
+  [[nodiscard]] std::int64_t unfinished() const {
+    return in_flight.count() + spawn_reserve.count();
+  }
   // Microseconds of the wall clock; 0 is never.
   [[nodiscard]] std::int64_t ToWall(Instant at) const {
     if (at == kNever) return 0;

@@ -345,8 +345,8 @@ void Submission::TakeReserve(Group& group, Instant now) {
     const Root& root = *parent->root;
     const bool root_is_stuck =
         root.stuck.load(std::memory_order_relaxed) >= static_cast<std::int32_t>(root.unfinished);
-    const bool node_is_stuck = shared_.signals.stuck.load(std::memory_order_relaxed) >=
-                               shared_.in_flight.count() + shared_.spawn_reserve.count();
+    const bool node_is_stuck =
+        shared_.signals.stuck.load(std::memory_order_relaxed) >= shared_.unfinished();
     window_is_full = root.unfinished >= root.window;
     if (!root_is_stuck || !(window_is_full || node_is_stuck)) {
       group.stuck_since = kNever;

@@ -48,6 +48,8 @@ class Executor {
   virtual ~Executor() = default;
   // Runs an inline function to its end on this thread and sets the outcome. May not block.
   virtual void RunHere(Task& task, Instant now) = 0;
+  // How many processes of this node have died while they ran the task, before this one.
+  [[nodiscard]] virtual std::uint8_t DeathsOf(TaskId) const { return 0; }
   // `nested_in`: the blocked task on whose thread or worker this one should run, if that is still
   // blocked.
   virtual void Start(TaskPtr task, TaskId nested_in, Instant now) = 0;

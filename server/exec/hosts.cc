@@ -28,11 +28,6 @@ std::uint8_t Hosts::DeathsOf(TaskId task) const {
 }
 
 void Hosts::RunHere(Task& task, Instant now) {
-  if (DeathsOf(task.id) > 0) {
-    return EndFailed(task.outcome, Reason::kPoison,
-                     "the node died while it ran inline, on the loop's thread; host its function "
-                     "in a worker (function.NAME.host)");
-  }
   if (IsInThisProcess(task)) return threads_.RunHere(task, now);
   EndFailed(task.outcome, Reason::kUnsupported,
             Format("{} is to run in the node's process, where its library is not loaded; give the "

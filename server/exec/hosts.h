@@ -23,6 +23,7 @@ class Hosts final : public Executor {
   ~Hosts() override = default;
 
   void RunHere(Task& task, Instant now) override;
+  [[nodiscard]] std::uint8_t DeathsOf(TaskId task) const override;
   void Start(TaskPtr task, TaskId nested_in, Instant now) override;
   void Interrupt(TaskId task, Reason why, Instant now) override;
   void Tick(Instant now) override;
@@ -44,8 +45,6 @@ class Hosts final : public Executor {
   [[nodiscard]] std::uint32_t processes() const { return workers_.processes(); }
 
  private:
-  [[nodiscard]] std::uint8_t DeathsOf(TaskId task) const;
-
   Ancestry ancestry_;
   RunningPage* const page_;
   ThreadExecutor threads_;

@@ -237,7 +237,7 @@ void Door::OnDrain(Visitor& visitor, const wire::FrameView& frame, Instant now) 
 
 bool Door::AnswerDrain(Visitor& visitor, Instant now) {
   if (!visitor.drain.has_value()) return false;
-  const auto left = static_cast<std::uint64_t>(shared_.in_flight.count());
+  const auto left = static_cast<std::uint64_t>(shared_.unfinished());
   if (left > 0 && now < visitor.drain->until) return false;
   wire::Encode(wire::Drained{left}, visitor.drain->correlation, visitor.connection->out());
   visitor.drain.reset();

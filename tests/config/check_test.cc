@@ -53,6 +53,8 @@ TEST(Check, SettingsThatContradictEachOtherAreReportedWhereOneIsSet) {
       {"[stage.spillover]\nshards = 2", "f.toml:2:1: error: stage.spillover.shards = 2"},
       {"[pool.loop]\nthreads = 7",
        "f.toml:2:1: error: pool.loop.threads = 7: its stages can use 6, the sum of their shards"},
+      {"[pool.mine]\nthreads = 48\n[stage.execution]\npool = \"mine\"\nshards = 64",
+       "f.toml:2:1: error: pool.mine.threads: with it, the pools of stages have "},
       {"[pool.mine]\nthreads = 2\n[stage.execution]\npool = \"mine\"",
        "f.toml:2:1: error: pool.mine.threads = 2: its stages can use 1"},
       {"[pool.mine]", "f.toml:1:7: error: pool.mine: no stage names this pool"},

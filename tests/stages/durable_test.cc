@@ -101,6 +101,26 @@ class DurablePublicationTest : public PublicationBench {
   using Counts = std::vector<std::size_t>;
 };
 
+TEST_F(DurablePublicationTest, TheJournalIsToldOfARootThatIsCancelled) {
+  const TaskId id{Bench::kSession, 7};
+  {
+    MutexLock lock(bench.table.mutex());
+    const RootPtr root = bench.table.MakeRoot();
+    root->id = id;
+    root->session = Bench::kSession;
+    root->explicit_open = root->durable = true;
+    bench.table.AddRoot(root);
+  }
+  wire::OutBuffer out;
+  wire::Encode(wire::Cancel{.ids = {&id, 1}}, 1, out);
+  EXPECT_TRUE(bench.requests.Reserve(1, static_cast<std::int64_t>(out.view().size())));
+  Handle(Asked{Bench::kClient, Bench::kSession, Buffer::CopyOf(out.view())});
+  ASSERT_EQ(bench.journal.records.size(), 1U);
+  const auto said = record::Read(AsBytes(bench.journal.records[0].bytes));
+  ASSERT_TRUE(said.has_value() && std::holds_alternative<record::RootClosed>(*said));
+  EXPECT_EQ(std::get<record::RootClosed>(*said).id, id);
+}
+
 TEST_F(DurablePublicationTest, AResultIsHiddenUntilItIsAsDurableAsItsTask) {
   Handle(End(1, Level::kAsync));
   const Lsn first = bench.journal.last();

@@ -17,6 +17,9 @@ class HeldRuns final : public Executor {
     ++ran_here;
     task.outcome.fate = Fate::kDone;
   }
+  [[nodiscard]] std::uint8_t DeathsOf(TaskId task) const override {
+    return task == suspect ? std::uint8_t{1} : std::uint8_t{0};
+  }
   void Start(TaskPtr task, TaskId in_place_of, Instant) override {
     nested_in = in_place_of;
     const TaskId id = task->id;
@@ -30,6 +33,7 @@ class HeldRuns final : public Executor {
   std::map<TaskId, TaskPtr> runs;
   std::vector<std::pair<TaskId, Reason>> interrupts;
   TaskId nested_in;
+  TaskId suspect;
   int starts = 0;
   int ran_here = 0;
 };
@@ -82,6 +86,18 @@ TEST_F(ExecutionTest, AnInlineFunctionRunsHereAndNow) {
   EXPECT_EQ(bench.Find(Id(1))->attempt, 1);
   ASSERT_EQ(finished.events.size(), 1U);
   EXPECT_TRUE(freed.events.empty()) << "it held no lease";
+}
+
+TEST_F(ExecutionTest, AnInlineChildThatMayHaveEndedTheNodeBeforeRunsElsewhere) {
+  bench.limits.max_retries = 3;
+  TaskPtr parent = bench.Accept(1, function);
+  const TaskId suspect{kChildBit | 1, 1};
+  runs.suspect = suspect;
+  Handle(Placed{bench.Accept(suspect, here, {}, parent->record), {}},
+         Placed{bench.Accept(TaskId{kChildBit | 1, 2}, here, {}, parent->record), {}});
+  EXPECT_EQ(runs.ran_here, 1);
+  ASSERT_EQ(runs.runs.count(suspect), 1U);
+  EXPECT_EQ(runs.runs.at(suspect)->deaths, 1);
 }
 
 TEST_F(ExecutionTest, ARunEndsAndItsLeaseComesHomeWithWhatItTook) {
