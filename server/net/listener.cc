@@ -309,7 +309,7 @@ void Listener::EndTurn(Instant now) {
   reading_ = false;
   if (has_posted_.load(std::memory_order_acquire)) DeliverPosted();
   ShareRefusals(now);
-  ResumePaused();
+  ResumePaused(now);
   if (!dirty_.empty()) loop_.NoteActivity();
   for (std::size_t i = 0; i < dirty_.size(); ++i) {  // it grows when one of them catches up
     const auto found = visitors_.find(dirty_[i]);

@@ -80,7 +80,7 @@ class Listener final : public ReplySink, private ConnectionOwner {
   void RenewCredits(Instant now);
   void AnswerDrains(Instant now);
   [[nodiscard]] std::size_t Unsent() const;
-  void ResumePaused();
+  void ResumePaused(Instant now);
   void ShareRefusals(Instant now);
   void LetRest(Visitor& visitor, Instant now);
   void ResumeRested(Instant now);

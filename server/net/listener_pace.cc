@@ -6,6 +6,11 @@
 #include "server/net/listener.h"
 
 namespace spillgate::net {
+namespace {
+
+constexpr Nanos kLookForRoom = std::chrono::milliseconds(1);
+
+}  // namespace
 
 // Takes up a connection that was held back, once it has read enough. It may be closed by what it
 // had sent meanwhile, and the visitor gone with it.
@@ -44,8 +49,10 @@ bool Listener::MayTake(Connection& connection, std::size_t bytes) {
   return true;
 }
 
-void Listener::ResumePaused() {
-  if (paused_.empty() || !door_.HasRoom()) return;
+void Listener::ResumePaused(Instant now) {
+  if (paused_.empty()) return;
+  // Submission on a thread of its own wakes nobody when it has room again.
+  if (!door_.HasRoom()) return loop_.WakeBy(After(now, kLookForRoom));
   yielded_ = false;
   for (const ConnectionId id : std::exchange(paused_, {})) {
     const auto found = visitors_.find(id);
