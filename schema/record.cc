@@ -26,6 +26,7 @@ enum class Type : std::uint8_t {
   kStarted,
   kEnded,
   kReleased,
+  kNotStarted,
 };
 
 // Takes fields off the front; after the first that is not there, all are empty and `good` is false.
@@ -125,6 +126,7 @@ std::optional<Any> ReadFields(Type type, Reader& in) {
     case Type::kStarted: return Started{in.TakeId()};
     case Type::kEnded: return ReadEnded(in);
     case Type::kReleased: return Released{in.TakeId(), in.Take<std::uint64_t>()};
+    case Type::kNotStarted: return NotStarted{in.TakeId()};
   }
   return std::nullopt;
 }
@@ -201,6 +203,9 @@ void WriteHead(const RootClosed& record, wire::OutBuffer& out) {
 }
 void WriteHead(const Started& record, wire::OutBuffer& out) {
   Writer(Type::kStarted, out).Put(record.id);
+}
+void WriteHead(const NotStarted& record, wire::OutBuffer& out) {
+  Writer(Type::kNotStarted, out).Put(record.id);
 }
 void WriteHead(const Ended& ended, const Outcome& outcome, wire::OutBuffer& out) {
   Writer writer(Type::kEnded, out);

@@ -82,6 +82,11 @@ struct Started {
   TaskId id;
 };
 
+// It was about to, but the node stopped before it did.
+struct NotStarted {
+  TaskId id;
+};
+
 // The one outcome of a task. In a snapshot (`kept`) of what nobody has let go of yet, with what the
 // record of the task itself no longer says.
 struct Ended {
@@ -104,7 +109,7 @@ struct Released {
 };
 
 using Any = std::variant<Start, SessionOpened, SessionEnded, Seen, Tasks, Object, RootOpened,
-                         RootClosed, Started, Ended, Released>;
+                         RootClosed, Started, Ended, Released, NotStarted>;
 
 // Each appends the head of a record; the record ends with what the comment says.
 void WriteHead(const Start& record, wire::OutBuffer& out);
@@ -119,6 +124,7 @@ void WriteHead(const Started& record, wire::OutBuffer& out);
 // An Ended, whole: the id and the fields before the fate from `ended`, the rest from the outcome.
 void WriteHead(const Ended& ended, const Outcome& outcome, wire::OutBuffer& out);
 void WriteHead(const Released& record, wire::OutBuffer& out);
+void WriteHead(const NotStarted& record, wire::OutBuffer& out);
 
 // Nothing: these bytes are no record of this version.
 [[nodiscard]] std::optional<Any> Read(ByteView bytes);

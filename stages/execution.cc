@@ -148,9 +148,20 @@ void Execution::OnRan(RunReport&& report, Instant now) {
 }
 
 void Execution::TurnAway(Task& task, const RunReport& report) {
-  if (report.why == Reason::kDrained) return Abandon(task);
+  if (report.why == Reason::kDrained) {
+    TakeBack(task);
+    return Abandon(task);
+  }
   Fail(task, Reason::kNoWorker,
        Format("it has not run, and may be submitted again when this is mended: {}", report.detail));
+}
+
+// The node stops, and it has not run. Should the journal have no room to say so, the next process
+// believes that it has.
+void Execution::TakeBack(Task& task) {
+  if (!task.record->begun.load(std::memory_order_relaxed)) return;
+  if (!journal_.Add(task.level, record::NotStarted{.id = task.id}).has_value()) return;
+  task.record->begun.store(false, std::memory_order_relaxed);
 }
 
 void Execution::OnDeath(TaskPtr task, const std::string& detail, Instant now) {
@@ -304,6 +315,7 @@ void Execution::EmitAll(Instant now) {
 
 void Execution::Flush(Instant now) {
   for (Noted& each : std::exchange(unsynced_, {})) {
+    TakeBack(*each.placed.task);
     Abandon(*each.placed.task);
     Free(each.placed.task->id, Nanos(0), false);
     Finish(std::move(each.placed.task));

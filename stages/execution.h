@@ -74,7 +74,8 @@ class Execution {
 
   void OnPlaced(Placed&& event, Instant now);
   void OnRan(RunReport&& report, Instant now);
-  static void TurnAway(Task& task, const RunReport& report);
+  void TurnAway(Task& task, const RunReport& report);
+  void TakeBack(Task& task);
   void OnDeath(TaskPtr task, const std::string& detail, Instant now);
   void OnNotice(const RunNotice& notice);
   void SetBlocked(Running& running, const RunNotice& notice);

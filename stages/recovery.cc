@@ -218,6 +218,11 @@ void Recovery::On(const record::Started& record) {
   if (found != pending_.end()) found.value().started = true;
 }
 
+void Recovery::On(const record::NotStarted& record) {
+  const auto found = pending_.find(record.id);
+  if (found != pending_.end()) found.value().started = false;
+}
+
 void Recovery::On(const record::Ended& record) {
   const auto found = pending_.find(record.id);
   if (found != pending_.end()) {

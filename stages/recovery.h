@@ -62,6 +62,7 @@ class Recovery {
   void On(const record::RootOpened& record) REQUIRES(shared_.table.mutex());
   void On(const record::RootClosed& record) REQUIRES(shared_.table.mutex());
   void On(const record::Started& record) REQUIRES(shared_.table.mutex());
+  void On(const record::NotStarted& record) REQUIRES(shared_.table.mutex());
   void On(const record::Ended& record) REQUIRES(shared_.table.mutex());
   void On(const record::Released& record) REQUIRES(shared_.table.mutex());
 

@@ -101,6 +101,7 @@ TEST(Record, TheSmallOnesComeBack) {
   EXPECT_EQ(Back<RootOpened>(Whole(RootOpened{{1, 2}, TaskClass::kHigh, 77})).deadline_us, 77);
   EXPECT_EQ(Back<RootClosed>(Whole(RootClosed{{1, 2}})).id.seq, 2u);
   EXPECT_EQ(Back<Started>(Whole(Started{{1, 2}})).id.seq, 2u);
+  EXPECT_EQ(Back<NotStarted>(Whole(NotStarted{{1, 3}})).id.seq, 3u);
   EXPECT_EQ(Back<Released>(Whole(Released{{1, 2}, 64})).count, 64u);
 }
 

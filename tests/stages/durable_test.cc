@@ -243,6 +243,23 @@ TEST_F(DurableExecutionTest, WhatMayRunOnceBeginsWhenTheDiskKnowsThatItDoes) {
   EXPECT_EQ(runs.started.size(), 1U);
 }
 
+TEST_F(DurableExecutionTest, WhatDidNotBeginBeforeAStopIsSaidNotTo) {
+  Handle(Once(1), Once(2));
+  Handle(Durable{.written = 1, .synced = 1});
+  ASSERT_EQ(runs.started.size(), 1U);
+  const Lsn noted = bench.journal.last();
+  Handle(Ran{{std::move(runs.started[0]), RunEnd::kTurnedAway, Nanos(0), "", Reason::kDrained}});
+  stage.Flush(bench.now());
+  EXPECT_EQ(finished.events.size(), 2U);
+  ASSERT_EQ(bench.journal.last(), noted + 2);
+  for (std::uint64_t seq = 1; seq <= 2; ++seq) {
+    const auto said = record::Read(AsBytes(bench.journal.records[noted + seq - 1].bytes));
+    ASSERT_TRUE(said.has_value() && std::holds_alternative<record::NotStarted>(*said));
+    EXPECT_EQ(std::get<record::NotStarted>(*said).id.seq, seq);
+    EXPECT_FALSE(bench.Find({Bench::kSession, seq})->begun);
+  }
+}
+
 TEST_F(DurableExecutionTest, WhatWaitsForTheDiskExpiresOrIsCancelledWithoutIt) {
   Placed due = Once(1);
   due.task->deadline = bench.now() + std::chrono::milliseconds(5);

@@ -135,6 +135,16 @@ TEST_P(RestartTest, WhatMayRunOnceAndHadBegunDoesNotRunAgain) {
   EXPECT_EQ(restarted.recovered.not_again, 1U);
 }
 
+TEST_P(RestartTest, WhatMayRunOnceAndDidNotBeginAfterAllRuns) {
+  const FunctionId once = Restarted::AddOnce(bench);
+  Accept(1, 1, once);
+  Note(record::Started{.id = Got(0).id});
+  Note(record::NotStarted{.id = Got(0).id});
+  const Restarted restarted(Log());
+  EXPECT_EQ(restarted.Unfinished(), (Seqs{1}));
+  EXPECT_EQ(restarted.recovered.not_again, 0U);
+}
+
 TEST_P(RestartTest, DeathsThatEndedANodeAreCountedBeforeTheTaskRunsAgain) {
   Accept(1, 2);
   const Restarted restarted(Log(), {{Got(1).id, 2}, {{Bench::kSession, 99}, 1}});
