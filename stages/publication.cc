@@ -53,9 +53,11 @@ void Publication::OnFinished(TaskPtr task, Instant now) {
 
 // What a stop does to a durable task is no outcome of it: it runs again in the next process. Nor is
 // a failure that comes after the stop, which may be its work: a child that was stopped, a worker
-// that was killed.
+// that was killed; but what may run once and has said itself why it failed is not asked again.
 bool Publication::GoesOn(const Task& task) const {
   if (task.level == Level::kNone || task.outcome.fate != Fate::kFailed) return false;
+  const bool once = task.record->begun.load(std::memory_order_relaxed);
+  if (once && task.outcome.reason == Reason::kTaskError) return false;
   return stopping_ || task.outcome.reason == Reason::kDrained;
 }
 

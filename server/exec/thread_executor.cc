@@ -58,11 +58,7 @@ void ThreadExecutor::RunHere(Task& task, Instant /*now*/) {
 void ThreadExecutor::Start(TaskPtr task, TaskId nested_in, Instant /*now*/) {
   Crew::Seat* seat = nullptr;
   if (!shared_.crew.Add(task, nested_in, seat)) {
-    shared_.ports.report({.task = std::move(task),
-                          .end = RunEnd::kTurnedAway,
-                          .wall = Nanos(0),
-                          .detail = "the node is stopping",
-                          .why = Reason::kDrained});
+    TurnAway(std::move(task));
   } else if (seat != nullptr) {
     Wake(*seat);
   }
@@ -83,11 +79,17 @@ void ThreadExecutor::Tick(Instant now) {
   if (Crew::Seat* seat = shared_.crew.FindStuck(now)) seat->wake.Notify();
 }
 
+void ThreadExecutor::TurnAway(TaskPtr task) {
+  shared_.ports.report({.task = std::move(task),
+                        .end = RunEnd::kTurnedAway,
+                        .wall = Nanos(0),
+                        .detail = "the node is stopping",
+                        .why = Reason::kDrained});
+}
+
 void ThreadExecutor::Stop() {
   for (TaskPtr& task : shared_.crew.StopAll()) {
-    EndStopped(task->outcome, Reason::kDrained, "before it ran");
-    shared_.ports.report(
-        {.task = std::move(task), .end = RunEnd::kEnded, .wall = Nanos(0), .detail = {}});
+    TurnAway(std::move(task));
   }
   for (std::uint32_t i = 0; i < shared_.crew.seats(); ++i) shared_.crew.SeatAt(i).wake.Notify();
 }

@@ -42,6 +42,7 @@ class ThreadExecutor final : public Executor {
   [[nodiscard]] std::uint32_t active() const { return shared_.crew.active(); }
 
  private:
+  void TurnAway(TaskPtr task);
   void Wake(Crew::Seat& seat) EXCLUDES(mutex_);
   void Rouse(ExecThread& thread, const std::function<void()>& wake);
 

@@ -209,9 +209,7 @@ void WorkerPool::Apply(WorkerOptions options, Instant now) {
 void WorkerPool::Stop(Instant now) {
   if (std::exchange(stopping_, true)) return;
   while (!waiting_.empty()) {
-    TaskPtr task = TakeWaiting(0);
-    EndStopped(task->outcome, Reason::kDrained, "before it ran");
-    ReportEnded(std::move(task));
+    TurnAway(TakeWaiting(0), Reason::kDrained, "the node is stopping");
   }
   for (Worker* worker : Alive()) {
     if (worker->starting()) {
@@ -257,7 +255,9 @@ void WorkerPool::OnResumed(Worker& /*worker*/, TaskPtr unbegun, Reason stop) {
   if (unbegun != nullptr) {
     running_.erase(unbegun->id);
     if (stop == Reason::kNone && stopping_) stop = Reason::kDrained;
-    if (stop != Reason::kNone) {
+    if (stop == Reason::kDrained) {
+      TurnAway(std::move(unbegun), stop, "the node is stopping");
+    } else if (stop != Reason::kNone) {
       EndStopped(unbegun->outcome, stop, "before it ran");
       ReportEnded(std::move(unbegun));
     } else {

@@ -188,6 +188,24 @@ class Restarts(unittest.TestCase):
 
                 self.goes_on_after(node, twice)
 
+    def test_what_may_run_once_and_had_not_begun_goes_on_too(self):
+        few = {"exec": "pool.exec.threads=1", "worker": "workers.max=1"}
+        for host, one in few.items():
+            with self.subTest(host=host), Node(
+                f"function.sleep.host={host}", one, "workers.extra_blocked=0",
+                "workers.max_retries=0", "node.resources={cpu=4}",
+            ) as node:
+                sleep = ("sleep", "--arg", "3000000", "--arg", "woke")
+                self.submitted(node, *sleep, "--count", "4", "--level", "sync")
+                runs = lambda node=node: node.json("status")["tasks"]["runs"]  # noqa: E731
+                settle(lambda runs=runs: runs() >= 4, "all have a place")
+                node.process.send_signal(signal.SIGTERM)
+                settle(lambda node=node: "draining" in node.log(), "the node drains")
+                node.process.send_signal(signal.SIGTERM)
+                self.assertEqual(node.process.wait(60), 0)
+                node.start()
+                self.assertIn("3 tasks go on, 1 results are kept", node.log())
+
     def test_what_a_drain_has_no_time_for_goes_on_in_the_next_process(self):
         with Node("limits.drain=100ms") as node:
             self.goes_on_after(node, lambda: node.process.send_signal(signal.SIGTERM))
