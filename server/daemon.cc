@@ -158,8 +158,7 @@ Status Daemon::OpenJournal() {
   };
   Recovery recovery(node_->shared(), shape_of, clock_.Now());
   Result<std::unique_ptr<journal::Log>> log = journal::Log::Open(
-      std::move(options), files_, clock_,
-      [&](Lsn, ByteView record) { return recovery.Apply(record); },
+      options, files_, clock_, [&](Lsn, ByteView record) { return recovery.Apply(record); },
       [this](const Durable& durable) { node_->OnDurable(durable); });
   if (!log.ok()) return log.error();
   log_ = std::move(log).value();
