@@ -140,10 +140,11 @@ std::optional<SubmitPreamble> ReadPreamble(const FrameView& frame) {
                      (raw.flags & ~kKnownSubmitFlags) == 0 && raw.count > 0;
   const bool child = (raw.flags & kChild) != 0;
   const bool mixed = (raw.flags & kMixed) != 0;
+  const bool joins_nothing = (raw.flags & kJoin) != 0 && (child || raw.root == 0);
   const bool numbered =
       (child || raw.first_seq > 0) && raw.first_seq <= ~std::uint64_t{0} - raw.count;
   const bool fits = frame.body.size() > FixedSize(raw.flags) + raw.count * sizeof(TaskHead);
-  if (!known || (mixed && !child) || !numbered || !fits) return std::nullopt;
+  if (!known || (mixed && !child) || joins_nothing || !numbered || !fits) return std::nullopt;
   return SubmitPreamble{.cls = static_cast<TaskClass>(raw.cls),
                         .level = static_cast<Level>(raw.level),
                         .attempt = raw.attempt,

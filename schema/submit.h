@@ -25,7 +25,10 @@ inline constexpr std::uint16_t kPush = 1;   // send results as they come, withou
 inline constexpr std::uint16_t kMixed = 2;  // each task names its function and shape; children only
 inline constexpr std::uint16_t kChild = 4;  // spawned by a running task: a ChildPreamble follows
 inline constexpr std::uint16_t kDetach = 8;  // lives on when its session ends
-inline constexpr std::uint16_t kKnownSubmitFlags = 15;
+// Of `root` if that still takes tasks, else each a root of its own, to be judged as one. For tasks
+// whose client joined them to the root of an argument, which may end at any time.
+inline constexpr std::uint16_t kJoin = 16;
+inline constexpr std::uint16_t kKnownSubmitFlags = 31;
 
 struct SubmitPreamble {  // 48 bytes on the wire, in this order
   TaskClass cls = TaskClass::kNormal;

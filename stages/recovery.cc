@@ -139,6 +139,8 @@ RootPtr Recovery::RootOf(const TaskGroup& group, TaskId task, const Session& ses
   const TaskId id = group.ask.root == 0 ? task : TaskId{group.session, group.ask.root};
   if (group.ask.root != 0) {
     if (RootPtr open = shared_.table.FindRoot(id)) return open;
+    const Record* record = shared_.table.Find(id);
+    if (record != nullptr && record->open()) return record->root;
   }
   RootPtr root = shared_.table.MakeRoot();
   root->id = id;

@@ -168,38 +168,54 @@ void Submission::SkipRepeats(Group& group, const Session& session) {
   }
 }
 
-// Places in the in-flight bound for as many of the group as load allows. Children are never refused
-// for load.
-void Submission::TakePlaces(Group& group, Instant now) {
+// How many of `wanted` roots the controller lets in. The group holds places for `has` already.
+std::uint32_t Submission::AskController(const Group& group, std::uint32_t wanted, std::uint32_t has,
+                                        Instant now) {
   const wire::SubmitPreamble& ask = group.ask;
+  const flow::Credits& places = shared_.in_flight;
+  const flow::Ask question{.cls = static_cast<std::uint8_t>(ask.cls),
+                           .retry = ask.retry,
+                           .function = ask.function,
+                           .count = wanted,
+                           .bytes = group.bytes_each * wanted,
+                           .remaining = std::chrono::microseconds(ask.remaining_us),
+                           .cost_hint = Nanos(ask.cost_hint_ns)};
+  const flow::Load load{.held = places.count() - has,
+                        .bytes = places.bytes() - std::int64_t{has} * group.bytes_each,
+                        .capacity = places.count_limit(),
+                        .capacity_bytes = places.bytes_limit()};
+  return self_.controller().Admit(question, load, now);
+}
+
+// Places in the in-flight bound for as many of the group as load allows. Children are never refused
+// for load, and an open root was let in when it was opened.
+void Submission::TakePlaces(Group& group, Instant now) {
   flow::Credits& places = shared_.in_flight;
-  group.bytes_each = BytesEach(group.frame.size(), ask.count);
+  group.bytes_each = BytesEach(group.frame.size(), group.ask.count);
   std::uint32_t wanted = group.left();
-  if (!group.children() && ask.root == 0) {  // an open root was let in when it was opened
-    const flow::Ask question{.cls = static_cast<std::uint8_t>(ask.cls),
-                             .retry = ask.retry,
-                             .function = ask.function,
-                             .count = wanted,
-                             .bytes = group.bytes_each * wanted,
-                             .remaining = std::chrono::microseconds(ask.remaining_us),
-                             .cost_hint = Nanos(ask.cost_hint_ns)};
-    const flow::Load load{.held = places.count(),
-                          .bytes = places.bytes(),
-                          .capacity = places.count_limit(),
-                          .capacity_bytes = places.bytes_limit()};
-    wanted = self_.controller().Admit(question, load, now);
-  }
+  if (!group.children() && group.ask.root == 0) wanted = AskController(group, wanted, 0, now);
   while (wanted > 0 && !places.Reserve(wanted, std::int64_t{wanted} * group.bytes_each)) {
     const bool count_is_short = places.room() < wanted;
     wanted = count_is_short ? static_cast<std::uint32_t>(places.room()) : wanted / 2;
   }
   group.admitted = wanted;
-  if (wanted == group.left()) return;
+  if (wanted < group.left()) group.refusal = Overload(group);
+}
+
+// Those whose root has ended are roots themselves, and were let in without being judged as such.
+void Submission::JudgeAsRoots(Group& group, Instant now) {
+  const std::uint32_t most = AskController(group, group.admitted, group.admitted, now);
+  if (most < group.admitted) GivePlacesBack(group, most, Overload(group));
+}
+
+// Why, and for how long, the group has fewer places than it wants.
+Reason Submission::Overload(Group& group) const {
   flow::ControllerState state;
   self_.controller().Snapshot(state);
   group.retry_after = std::max(kLeastRetry, state.retry_after);
-  group.refusal = places.bytes() + group.bytes_each > places.bytes_limit() ? Reason::kInFlightBytes
-                                                                           : Reason::kInFlight;
+  const flow::Credits& places = shared_.in_flight;
+  return places.bytes() + group.bytes_each > places.bytes_limit() ? Reason::kInFlightBytes
+                                                                  : Reason::kInFlight;
 }
 
 // Only the first `keep` of those admitted stay so; the places of the others are free again.

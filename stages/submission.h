@@ -121,7 +121,11 @@ class Submission {
   [[nodiscard]] bool MayRepeat(Group& group);
   void AnswerRepeats(Group& group);
   void SkipRepeats(Group& group, const Session& session) REQUIRES(shared_.table.mutex());
+  [[nodiscard]] std::uint32_t AskController(const Group& group, std::uint32_t wanted,
+                                            std::uint32_t has, Instant now);
   void TakePlaces(Group& group, Instant now);
+  void JudgeAsRoots(Group& group, Instant now);
+  [[nodiscard]] Reason Overload(Group& group) const;
   void GivePlacesBack(Group& group, std::uint32_t keep, Reason reason);
   [[nodiscard]] bool Verify(Group& group);
   void Decode(Group& group);
@@ -144,8 +148,10 @@ class Submission {
   void Enter(Group& group, std::uint32_t i, TaskPtr task, Session& session, const RootPtr& root,
              Record* parent, Instant now) REQUIRES(shared_.table.mutex());
   void Conclude(Group& group, Instant now);
-  void RetryWaiting(Instant now);
   [[nodiscard]] static bool GoesOn(const Group& group, const Record* parent);
+
+  // Spawns without room (submission_waiting.cc).
+  void RetryWaiting(Instant now);
   [[nodiscard]] bool MayWaitOn(const Group& group, Instant now, Reason& refusal);
   [[nodiscard]] bool IsOldestOfNode(std::uint64_t order) const;
   void TakeReserve(Group& group, Instant now);

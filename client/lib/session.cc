@@ -134,7 +134,7 @@ TaskState* Session::Submit(const Terms& terms, Args args, const SubmitOptions& o
   if (terms.root == 0 && needs.latest != nullptr) {
     joined = terms;
     joined.root = needs.latest->root;
-    state->joined = true;
+    joined.flags |= wire::kJoin;
     used = &joined;
   }
   Parcel* parcel = outbox_.ParcelFor(*used, args.size(), needs.bytes, needs.newest, now);

@@ -113,6 +113,8 @@ Failure Session::FailureOf(const wire::ResultHead& head, ByteView bytes) const {
 bool Session::OnResults(const wire::FrameView& frame, Instant now) {
   const auto heads = wire::ReadResults(frame);
   if (!heads.has_value()) return Wrong("malformed results");
+  // What the node says of a task whose argument it has refused before concerns nobody any more.
+  RepairDependants(now);
   for (const wire::ResultHead& head : *heads) {
     const ByteView bytes = wire::BytesOf(frame, head);
     if (head.correlation != 0) {

@@ -123,7 +123,6 @@ bool Session::IsSure(const Parcel& parcel) {
 void Session::OnRejected(Parcel& parcel, const wire::Verdict& verdict,
                          const std::vector<std::uint32_t>& positions, Instant now) {
   std::vector<std::uint32_t> retried;
-  std::vector<std::uint32_t> alone;
   stats_.rejected += positions.size();
   const std::uint8_t retries = parcel.tasks[positions.front()]->retries;
   const Nanos doubled = kLeastPause * (1U << std::min<std::uint32_t>(retries, kMostDoublings));
@@ -138,10 +137,6 @@ void Session::OnRejected(Parcel& parcel, const wire::Verdict& verdict,
                    .message = "it was cancelled before the node had accepted it"});
     } else if (failed != nullptr) {
       Fail(state, FailureFrom(*failed));
-    } else if (verdict.reason == Reason::kUnknownRoot && state.joined) {
-      state.joined = false;  // that root has ended: this task is one of its own
-      alone.push_back(i);
-      continue;
     } else if (MayRetry(parcel, state, verdict, due)) {
       retried.push_back(i);
       continue;
@@ -152,22 +147,12 @@ void Session::OnRejected(Parcel& parcel, const wire::Verdict& verdict,
     state.parcel = nullptr;
     if (state.dropped) let_go_.push_back(&state);
   }
+  if (retried.empty()) return;
+  for (const std::uint32_t i : retried) repair_ = repair_ || parcel.tasks[i]->pins > 0;
+  stats_.retried += retried.size();
   Terms terms = parcel.terms;
-  const auto dependants = [&](const std::vector<std::uint32_t>& of) {
-    for (const std::uint32_t i : of) repair_ = repair_ || parcel.tasks[i]->pins > 0;
-  };
-  if (!alone.empty()) {
-    dependants(alone);
-    Terms own = terms;
-    own.root = 0;
-    outbox_.Reissue(parcel, alone, own, now);
-  }
-  if (!retried.empty()) {
-    dependants(retried);
-    stats_.retried += retried.size();
-    terms.retry = static_cast<std::uint8_t>(std::min(255, terms.retry + 1));
-    outbox_.Reissue(parcel, retried, terms, due);
-  }
+  terms.retry = static_cast<std::uint8_t>(std::min(255, terms.retry + 1));
+  outbox_.Reissue(parcel, retried, terms, due);
 }
 
 bool Session::MayRetry(const Parcel& parcel, TaskState& state, const wire::Verdict& verdict,
@@ -241,22 +226,26 @@ void Session::RepairDependants(Instant now) {
     for (Parcel* parcel : outbox_.Everything()) {
       if (!parcel->was_sent) continue;
       std::vector<std::uint32_t> again;
+      Terms terms = parcel->terms;
       for (const Argument& argument : parcel->arguments) {
         const TaskState* state = parcel->tasks[argument.position];
         const TaskState& maker = *argument.state;
         const bool goes_too = maker.parcel == parcel &&
                               std::find(again.begin(), again.end(), maker.position) != again.end();
-        const bool stale = goes_too || argument.seq != SeqOf(maker);
+        const bool renamed = argument.seq != SeqOf(maker);
+        const bool stale = goes_too || renamed;
         const bool waits = state != nullptr && state->accepted && state->pending();
         const bool noted = !again.empty() && again.back() == argument.position;
         if (stale && waits && !noted) again.push_back(argument.position);
+        const bool joins = (terms.flags & wire::kJoin) != 0;
+        if (joins && waits && renamed && argument.seq == terms.root) terms.root = maker.root;
       }
       if (again.empty()) continue;
       for (const std::uint32_t i : again) {
         parcel->tasks[i]->accepted = false;
         repair_ = repair_ || parcel->tasks[i]->pins > 0;
       }
-      outbox_.Reissue(*parcel, again, parcel->terms, now);
+      outbox_.Reissue(*parcel, again, terms, now);
     }
   }
 }

@@ -17,7 +17,7 @@ void StatePool::Free(TaskState* state) {
   state->retries = 0;
   state->returns = 1;
   state->is_task = state->pushed = true;
-  state->keep = state->detached = state->accepted = state->joined = false;
+  state->keep = state->detached = state->accepted = false;
   state->dropped = state->released = state->fetching = state->fetch_wanted = false;
   state->cancel_wanted = state->wants_value = state->wants_verdict = state->counted = false;
   state->next = free_;

@@ -51,7 +51,6 @@ struct TaskState {
   bool keep = false;
   bool detached = false;
   bool accepted = false;
-  bool joined = false;         // its root is that of an argument, by our choice
   bool dropped = false;        // no future any more
   bool released = false;       // the node was told so
   bool fetching = false;       // a Get of it is under way

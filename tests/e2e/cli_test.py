@@ -56,6 +56,13 @@ class Verbs(Case):
         values = self.run_ok("submit", "echo", "--arg", "x", "-n", "1500", "--wait")
         self.assertEqual(values, b"x\n" * 1500)
 
+    def test_graphs_whose_roots_end_while_they_are_submitted(self) -> None:
+        for shape in ("chain", "fan", "tree"):
+            line = self.run_ok("bench", "dag", "--shape", shape, "--size", "15", "--seconds", "0.2",
+                               "-a", self.node.address, "-o", "json")
+            row = json.loads(line)
+            self.assertEqual((row["errors"], row["verified"]), (0, True), shape)
+
     def test_several_returns(self) -> None:
         words = ("echo", "--arg", "a", "--arg", "b", "--arg", "c", "--returns", "3")
         self.assertEqual(self.run_ok("submit", *words, "--wait"), b"a\nb\nc\n")

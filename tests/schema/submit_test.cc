@@ -142,7 +142,8 @@ TEST(Submit, PreambleThatContradictsItselfIsNone) {
       {"the most tasks", 4, 65535, 2, false},
       {"detach", 6, kDetach, 2, true},
       {"mixed roots", 6, kMixed, 2, false},
-      {"an unknown flag", 6, 16, 2, false},
+      {"joins no root", 6, kJoin, 2, false},
+      {"an unknown flag", 6, 32, 2, false},
       {"all flags", 6, 0xffff, 2, false},
       {"number 0", 40, 0, 8, false},
       {"number 1", 40, 1, 8, true},
@@ -154,6 +155,21 @@ TEST(Submit, PreambleThatContradictsItselfIsNone) {
     std::memcpy(frame.body().data() + c.at, &c.value, c.size);
     EXPECT_EQ(ReadPreamble(frame.view()).has_value(), c.good) << c.what;
   }
+}
+
+TEST(Submit, OnlyRootsJoinAndOnlyWhatIsNamed) {
+  const OutBuffer joining = Written({.flags = kJoin, .root = 7, .first_seq = 8}, {{}});
+  const auto read = ReadPreamble(TheFrame(joining));
+  ASSERT_TRUE(read.has_value());
+  EXPECT_EQ(read->flags, kJoin);
+  EXPECT_EQ(read->root, 7U);
+  SubmitWriter writer;
+  OutBuffer out;
+  const ChildPreamble child{.parent = {kChildBit, 1}};
+  writer.Begin({.flags = kJoin, .root = 7, .first_seq = 8}, &child);
+  writer.BeginTask();
+  writer.Finish(1, 2, out);
+  EXPECT_FALSE(ReadPreamble(TheFrame(out)).has_value());
 }
 
 TEST(Submit, PreambleIsNoneWhenItIsCutShort) {

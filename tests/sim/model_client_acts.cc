@@ -62,6 +62,9 @@ void ModelClient::Submit(std::size_t at, Instant now) {
   if (!client.roots.empty() && Chance(400)) {
     preamble.root = client.roots[random_() % client.roots.size()];
     sending.root = {client.id, preamble.root};
+  } else if (const TaskId joined = SomeTask(client); joined.session == client.id && Chance(200)) {
+    preamble.flags |= wire::kJoin;  // it may have ended, or never have been accepted
+    preamble.root = joined.seq;
   }
   sending.correlation = next_correlation_++;
   sending.first_seq = client.next_seq;

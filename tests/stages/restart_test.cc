@@ -106,6 +106,16 @@ TEST_P(RestartTest, WhatHadNotEndedRunsAgainAndWhatHadIsKept) {
   EXPECT_EQ(restarted.bench.session().unfetched, 2U);
 }
 
+TEST_P(RestartTest, WhoJoinedTheRootOfAnArgumentIsInItAgain) {
+  Accept(1, 1);
+  Submit({.ask = {.level = Level::kAsync, .flags = wire::kJoin, .root = 1, .first_seq = 2},
+          .args = {{{Bench::kSession, 1}, 0}}});
+  Restarted restarted(Log());
+  ASSERT_EQ(restarted.Unfinished(), (Seqs{1, 2}));
+  const auto& tasks = restarted.recovered.tasks;
+  EXPECT_EQ(tasks[0].task->root.get(), tasks[1].task->root.get());
+}
+
 TEST_P(RestartTest, NumbersThatWereAcceptedStaySo) {
   Accept(1, 2);
   Accept(10, 1);

@@ -242,6 +242,35 @@ TEST_F(SubmissionTest, AnOpenRootTakesTasksWithinItsWindowUntilItIsClosed) {
   EXPECT_EQ(OpenRoot(1), "settled 1") << "it ended with the last of its tasks";
 }
 
+TEST_F(SubmissionTest, WhoJoinsARootThatHasEndedIsARootAndJudgedAsOne) {
+  const auto join = [](std::uint64_t root, std::uint64_t seq) {
+    return wire::SubmitPreamble{
+        .cls = TaskClass::kSheddable, .flags = wire::kJoin, .root = root, .first_seq = seq};
+  };
+  EXPECT_EQ(Submit({}), "accepted 1");
+  EXPECT_EQ(Submit({.ask = join(1, 2)}), "accepted 1");
+  EXPECT_EQ(Got(1).root.get(), Got(0).root.get());
+  EXPECT_EQ(Got(1).cls, TaskClass::kNormal) << "that of the root";
+  End(0);
+  End(1);
+  EXPECT_EQ(Submit({.ask = join(1, 3), .tasks = 2}), "accepted 2");
+  EXPECT_EQ(Got(2).root->id, Got(2).id);
+  EXPECT_EQ(Got(3).root->id, Got(3).id) << "each is a root of its own";
+  EXPECT_EQ(Got(2).cls, TaskClass::kSheddable);
+  EXPECT_EQ(Submit({.ask = join(99, 5)}), "accepted 1") << "never accepted, or forgotten";
+  EXPECT_EQ(OpenRoot(6), "accepted 1");
+  CloseRoot(6);
+  EXPECT_EQ(Submit({.ask = join(6, 7)}), "accepted 1") << "closed";
+
+  // A sheddable root may fill half of the node; four are in it.
+  bench.in_flight.Resize(10, 1 << 20);
+  EXPECT_EQ(Submit({.ask = join(1, 8), .tasks = 3}), "accepted 1, in_flight 2");
+  EXPECT_GT(bench.answered.verdicts[1].retry_after_us, 0U);
+  EXPECT_EQ(Submit({.ask = join(1, 9), .tasks = 2}), "in_flight 2");
+  EXPECT_EQ(bench.in_flight.count(), 5);
+  EXPECT_EQ(Submit({.ask = join(8, 11)}), "accepted 1") << "its root goes on";
+}
+
 TEST_F(SubmissionTest, TasksOfARootHaveItsClassAndAtMostItsTime) {
   Handle(Other(wire::OpenRoot{.seq = 1, .cls = TaskClass::kHigh, .remaining_us = 10'000}));
   const Instant end = bench.now() + milliseconds(10);

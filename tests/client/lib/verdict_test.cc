@@ -208,21 +208,20 @@ TEST_F(VerdictTest, ImpossibleVerdictsEndTheConnection) {
 
 // ---- dataflow
 
-TEST_F(VerdictTest, AJoinedRootThatHasEndedIsNoRefusal) {
+TEST_F(VerdictTest, ATaskJoinsTheRootOfItsArgumentWhichMayHaveEnded) {
   TaskState* first = Submit();
   const std::vector<Arg> args{Of(first)};
-  TaskState* second = Submit(args);
+  (void)Submit(args);
+  Terms named = session->TermsOf(sum, {}, now);
+  named.root = 77;
+  (void)session->Submit(named, args, {}, now);
   const std::vector<Sent> frames = Collect(FrameType::kSubmit);
-  ASSERT_EQ(frames.size(), 2U);
-  ASSERT_TRUE(Accept(frames[0]));
-  ASSERT_TRUE(Verdict(frames[1], VerdictStatus::kRejected, Reason::kUnknownRoot));
-  const Sent again = CollectOne(FrameType::kSubmit);
-  EXPECT_EQ(again.ask().root, 0U);
-  EXPECT_EQ(again.ask().retry, 0);
-  EXPECT_EQ(again.tasks().args[0].object(), (ObjectId{{kSession, 1}, 0}));
-  ASSERT_TRUE(Accept(again));
-  ASSERT_TRUE(Result(Seq(second), "2"));
-  EXPECT_EQ(second->Look(), Phase::kHere);
+  ASSERT_EQ(frames.size(), 3U);
+  EXPECT_EQ(frames[0].ask().root, 0U);
+  EXPECT_EQ(frames[1].ask().root, Seq(first));
+  EXPECT_NE(frames[1].ask().flags & wire::kJoin, 0);
+  EXPECT_EQ(frames[2].ask().root, 77U);
+  EXPECT_EQ(frames[2].ask().flags & wire::kJoin, 0) << "that root was asked for";
 }
 
 TEST_F(VerdictTest, DependantsFollowATaskThatIsRetried) {
@@ -253,6 +252,44 @@ TEST_F(VerdictTest, DependantsFollowATaskThatIsRetried) {
   EXPECT_EQ(h->Look(), Phase::kHere);
 }
 
+TEST_F(VerdictTest, WhatARefusalMadeFailInTheSameReadIsNoFailure) {
+  TaskState* f = Submit();
+  const std::vector<Arg> of_f{Of(f)};
+  TaskState* g = Submit(of_f);
+  const std::vector<Arg> of_g{Of(g)};
+  TaskState* h = Submit(of_g);
+  const std::vector<Sent> frames = Collect(FrameType::kSubmit);
+  ASSERT_EQ(frames.size(), 2U);
+  const auto verdict = [](const Sent& frame, VerdictStatus status, Reason reason) {
+    return wire::Verdict{.first_seq = frame.ask().first_seq,
+                         .count = frame.ask().count,
+                         .correlation = frame.correlation(),
+                         .reason = reason,
+                         .status = status};
+  };
+  const wire::Verdict verdicts[] = {verdict(frames[0], VerdictStatus::kRejected, Reason::kInFlight),
+                                    verdict(frames[1], VerdictStatus::kAccepted, Reason::kNone)};
+  wire::OutBuffer out;
+  wire::WriteVerdicts(verdicts, 0, out);
+  wire::ResultsWriter writer;
+  for (const std::uint64_t seq : {Seq(g), Seq(h)}) {
+    writer.AddFailure(
+        {.task = {kSession, seq}, .reason = Reason::kDependencyFailed, .fate = Fate::kFailed},
+        {kSession, Seq(f)}, "never came", out);
+  }
+  writer.Finish(out);
+  ASSERT_TRUE(Deliver(out));
+  EXPECT_TRUE(g->pending());
+  EXPECT_TRUE(h->pending());
+  const std::vector<Sent> again = Later();
+  ASSERT_EQ(again.size(), 2U);
+  EXPECT_EQ(again[1].ask().root, Seq(f)) << "they stay in the root of what they need";
+  ASSERT_TRUE(Accept(again[0]));
+  ASSERT_TRUE(Accept(again[1]));
+  ASSERT_TRUE(Result(Seq(h), "h"));
+  EXPECT_EQ(h->Look(), Phase::kHere);
+}
+
 TEST_F(VerdictTest, DependantsOfARefusedTaskFailWithIt) {
   Start({.retry = {.most = 0}});
   TaskState* f = Submit({}, {.cls = TaskClass::kHigh});
@@ -260,7 +297,7 @@ TEST_F(VerdictTest, DependantsOfARefusedTaskFailWithIt) {
   TaskState* g = Submit(of_f, {.cls = TaskClass::kHigh});
   const std::vector<Sent> frames = Collect(FrameType::kSubmit);
   ASSERT_TRUE(Verdict(frames[0], VerdictStatus::kRejected, Reason::kInFlight));
-  ASSERT_TRUE(Verdict(frames[1], VerdictStatus::kRejected, Reason::kUnknownRoot));
+  ASSERT_TRUE(Verdict(frames[1], VerdictStatus::kRejected, Reason::kInFlight));
   EXPECT_EQ(KindOfFailure(f), FailureKind::kShed);
   EXPECT_EQ(KindOfFailure(g), FailureKind::kDependencyFailed);
 }

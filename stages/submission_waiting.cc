@@ -1,0 +1,89 @@
+// Submission: spawns that wait for room, and the reserve that keeps the oldest root going.
+#include <algorithm>
+
+#include "stages/submission.h"
+
+namespace spillgate {
+namespace {
+
+// Who seems stuck may be about to move: an answer is on its way to it.
+constexpr Nanos kStuckPatience = std::chrono::milliseconds(100);
+
+}  // namespace
+
+// Spawns that wait, the oldest root first. The first that still finds no room ends the round,
+// unless nothing of its root can move without it: then the reserve serves it.
+void Submission::RetryWaiting(Instant now) {
+  std::multimap<std::uint64_t, Group> waiting = std::exchange(waiting_, {});
+  bool oldest = true;
+  bool full = false;
+  for (auto& [order, group] : waiting) {
+    if (MayWaitOn(group, now, group.refusal)) {
+      if (full) {
+        waiting_.emplace(order, std::move(group));
+        continue;
+      }
+      TakePlaces(group, now);
+      if (std::exchange(oldest, false) && IsOldestOfNode(order)) TakeReserve(group, now);
+      if (group.admitted > 0) Decode(group);
+      full = group.refusal == Reason::kInFlight || group.refusal == Reason::kInFlightBytes;
+    }
+    groups_.push_back(std::move(group));
+  }
+}
+
+// Whether there is somebody for whom it waits, and time.
+bool Submission::MayWaitOn(const Group& group, Instant now, Reason& refusal) {
+  MutexLock lock(shared_.table.mutex());
+  const Record* parent = shared_.table.Find(group.view.child.parent);
+  refusal = !GoesOn(group, parent) ? Reason::kUnknownRoot
+                                   : (now < group.deadline ? Reason::kNone : Reason::kExpired);
+  return refusal == Reason::kNone;
+}
+
+// Of all shards: one reserve serves one root. A shard says what it has a pass late; the next look
+// mends that.
+bool Submission::IsOldestOfNode(std::uint64_t order) const {
+  return std::ranges::all_of(shared_.tally.submission, [&](const SubmissionTally& shard) {
+    return &shard == &tally_ || order <= shard.oldest_waiting.load(std::memory_order_relaxed);
+  });
+}
+
+// If all unfinished tasks of its root wait for others, and so nothing will make room for this one.
+void Submission::TakeReserve(Group& group, Instant now) {
+  bool window_is_full = false;
+  {
+    MutexLock lock(shared_.table.mutex());
+    // It may have ended since it was asked for whom this waits.
+    const Record* parent = shared_.table.Find(group.view.child.parent);
+    if (parent == nullptr || !parent->open()) return;
+    const Root& root = *parent->root;
+    const bool root_is_stuck =
+        root.stuck.load(std::memory_order_relaxed) >= static_cast<std::int32_t>(root.unfinished);
+    const bool node_is_stuck =
+        shared_.signals.stuck.load(std::memory_order_relaxed) >= shared_.unfinished();
+    window_is_full = root.unfinished >= root.window;
+    if (!root_is_stuck || !(window_is_full || node_is_stuck)) {
+      group.stuck_since = kNever;
+      return;
+    }
+  }
+  GivePlacesBack(group, 0, window_is_full ? Reason::kQuota : Reason::kInFlight);
+  flow::Credits& reserve = shared_.spawn_reserve;
+  std::uint32_t wanted = group.left();
+  while (wanted > 0 && !reserve.Reserve(wanted, std::int64_t{wanted} * group.bytes_each)) {
+    wanted = reserve.room() < wanted ? static_cast<std::uint32_t>(reserve.room()) : wanted / 2;
+  }
+  group.admitted = wanted;
+  group.from_reserve = wanted > 0;
+  if (wanted > 0) {
+    group.stuck_since = kNever;
+    if (wanted == group.left()) group.refusal = Reason::kNone;
+  } else if (group.stuck_since == kNever) {
+    group.stuck_since = now;
+  } else if (now >= After(group.stuck_since, kStuckPatience)) {
+    group.refusal = Reason::kQuotaExceeded;
+  }
+}
+
+}  // namespace spillgate
