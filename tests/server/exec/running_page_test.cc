@@ -148,13 +148,14 @@ TEST_F(RunningPageTest, ThreadsNoteWhatHasTheirTimeAndNotWhatWaits) {
   FakeNode::Options options;
   options.threads.page = page.get();
   FakeNode node(options);
-  const TaskId outer = node.Submit("first_of", {"1", "1", "600000000", "600000000"});
+  const TaskId outer = node.Submit("spawn", {"1", "1", "600000000"});
   const auto both = [&] { return node.Blocked(outer) && node.Children(outer) == 1; };
   ASSERT_TRUE(node.Until(both));
   ASSERT_TRUE(node.Until([&] { return Known(*Snapshot()) == 1; }));
   EXPECT_EQ(Snapshot()->DeathsOf(outer), 0);
   node.Cancel(outer);
-  EXPECT_EQ(node.Await(outer).fate, Fate::kCancelled);
+  const Ended ended = node.Await(outer);
+  EXPECT_EQ(ended.fate, Fate::kCancelled) << ended.message;
   ASSERT_TRUE(node.Stop());
   EXPECT_EQ(Known(*Snapshot()), 0U);
 }
