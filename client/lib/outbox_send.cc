@@ -166,6 +166,10 @@ void Outbox::Refresh(Parcel& parcel) {
   std::iota(all.begin(), all.end(), 0U);
   const std::uint32_t open = parcel.open;
   parcel.count = parcel.open = 0;
+  for (const Argument& argument : copy.arguments) {
+    const bool joins = (parcel.terms.flags & wire::kJoin) != 0;
+    if (joins && argument.seq == parcel.terms.root) parcel.terms.root = argument.state->root;
+  }
   if (too_old) {
     parcel.first_seq = next_seq_;
     for (TaskState* state : copy.tasks) {

@@ -290,6 +290,22 @@ TEST_F(VerdictTest, WhatARefusalMadeFailInTheSameReadIsNoFailure) {
   EXPECT_EQ(h->Look(), Phase::kHere);
 }
 
+TEST_F(VerdictTest, WhoHasNotBeenSentJoinsTheRootThatItsArgumentHasByThen) {
+  TaskState* f = Submit();
+  TaskState* put = session->Put(AsBytes("large"), {});
+  const std::vector<Arg> args{Of(f), Of(put)};
+  TaskState* g = Submit(args);  // waits for the verdict on the value
+  std::vector<Sent> frames = Collect();
+  ASSERT_EQ(frames.size(), 2U);
+  ASSERT_TRUE(Verdict(frames[0], VerdictStatus::kRejected, Reason::kInFlight));
+  ASSERT_TRUE(Verdict({.first_seq = Seq(put), .count = 1, .correlation = frames[1].correlation()}));
+  frames = Later();
+  ASSERT_EQ(frames.size(), 2U);
+  EXPECT_EQ(frames[0].ask().first_seq, Seq(f));
+  EXPECT_EQ(frames[1].ask().first_seq, Seq(g));
+  EXPECT_EQ(frames[1].ask().root, Seq(f));
+}
+
 TEST_F(VerdictTest, DependantsOfARefusedTaskFailWithIt) {
   Start({.retry = {.most = 0}});
   TaskState* f = Submit({}, {.cls = TaskClass::kHigh});
