@@ -87,6 +87,20 @@ void CheckPublication(const Loaded& loaded, Problems& problems) {
                "\"none\" will do");
 }
 
+void CheckWorkBounds(const Loaded& loaded, Problems& problems) {
+  for (const StageName& stage : kStages) {
+    const bool told = stage.field == &StagesConfig::publication;  // that it takes none at all
+    const bool refuses = stage.field == &StagesConfig::submission;
+    const StageConfig& settings = loaded.config.stages.*stage.field;
+    if (refuses || told || settings.controller != ControllerKind::kWorkBound) continue;
+    const std::string path = Format("stage.{}.controller", stage.name);
+    problems.Add(OriginOf(loaded.origins, path),
+                 Format("{}: \"work_bound\" judges new roots, so only stage.submission takes it; "
+                        "\"deadline\" drops what is too late",
+                        path));
+  }
+}
+
 // Beside these, a process has up to 192 threads that run tasks, and a few for its journal and
 // pages; 256 in all (core/base/thread_index.h).
 constexpr std::uint32_t kMostStageThreads = 48;
@@ -134,6 +148,7 @@ void CheckStages(const Loaded& loaded, Problems& problems) {
   }
   for (const Roomy& stage : kRoomy) CheckRoom(loaded, stage, problems);
   CheckPublication(loaded, problems);
+  CheckWorkBounds(loaded, problems);
   CheckThreads(loaded, problems);
 }
 

@@ -29,7 +29,8 @@ inline constexpr std::int64_t kConfigVersion =
     1;  // of the file; a later program may read older ones
 
 enum class LogFormat : std::uint8_t { kAuto, kText, kJson };
-enum class ControllerKind : std::uint8_t { kNone, kBound, kDeadline };
+enum class ControllerKind : std::uint8_t { kNone, kBound, kDeadline, kWorkBound };
+inline constexpr std::string_view kControllerNames[] = {"none", "bound", "deadline", "work_bound"};
 enum class LibraryHost : std::uint8_t { kWorker, kInProcess };
 
 // Amounts of named resources in thousandths, so that fractions stay exact.
@@ -174,7 +175,8 @@ struct StageConfig {
   Bytes bytes = MiB(256);
   // Most events in one turn. Beyond 64 the cost of each hardly falls, and latency grows.
   std::uint32_t batch = 64;
-  // "bound" refuses what does not fit, "deadline" drops what is too late to be of use.
+  // "bound" refuses what does not fit, "work_bound" what would wait for too long by the work that
+  // is before it, "deadline" drops what is too late to be of use.
   ControllerKind controller = ControllerKind::kDeadline;
 
   friend bool operator==(const StageConfig&, const StageConfig&) = default;
@@ -216,6 +218,9 @@ struct ClassConfig {
   std::uint32_t share = 0;
   // Of roots that name none. 0 is no deadline.
   Nanos default_deadline = Nanos(0);
+  // How long the work that is served before a new root may take, by what its functions are known to
+  // cost. More is refused by a "work_bound".
+  Nanos target_delay = std::chrono::seconds(10);
 
   friend bool operator==(const ClassConfig&, const ClassConfig&) = default;
 };
@@ -326,7 +331,11 @@ struct Config {
                                           {std::string(kExecPool), {.threads = std::nullopt}}};
   StagesConfig stages;
   // Indexed by TaskClass: the most important one needs no guarantee, the others must never starve.
-  std::array<ClassConfig, kClasses> classes{{{}, {.share = 5}, {.share = 5}, {.share = 5}}};
+  std::array<ClassConfig, kClasses> classes{
+      {{.target_delay = std::chrono::milliseconds(10)},
+       {.share = 5, .target_delay = std::chrono::seconds(1)},
+       {.share = 5},
+       {.share = 5, .target_delay = std::chrono::minutes(10)}}};
   std::map<std::string, TenantConfig> tenants;
   SchedulingConfig scheduling;
   std::map<std::string, FunctionConfig> functions;

@@ -21,7 +21,6 @@ constexpr Change kRestart = Change::kRestart;
 // Names by the value of the enum that each stands for.
 constexpr std::string_view kLogLevels[] = {"debug", "info", "warn", "error"};
 constexpr std::string_view kLogFormats[] = {"auto", "text", "json"};
-constexpr std::string_view kControllers[] = {"none", "bound", "deadline"};
 constexpr std::string_view kHosts[] = {"inline", "exec", "worker"};
 constexpr std::string_view kLibraryHosts[] = {"worker", "in_process"};
 constexpr std::string_view kLevels[] = {"none", "async", "sync"};
@@ -125,10 +124,12 @@ constexpr Knob kFlowKnobs[] = {
     {"stage", "capacity", Count{1, kMostTasks}, kLive, kStage<&StageConfig::capacity>},
     {"stage", "bytes", Size{KiB(64), kMostMemory}, kLive, kStage<&StageConfig::bytes>},
     {"stage", "batch", Count{1, 4096}, kLive, kStage<&StageConfig::batch>},
-    {"stage", "controller", Choice{kControllers}, kLive, kStage<&StageConfig::controller>},
+    {"stage", "controller", Choice{kControllerNames}, kLive, kStage<&StageConfig::controller>},
     {"class", "share", Count{0, 50}, kLive, kClass<&ClassConfig::share>},
     {"class", "default_deadline", Time{Nanos(0), hours(168)}, kLive,
      kClass<&ClassConfig::default_deadline>},
+    {"class", "target_delay", Time{microseconds(1), hours(168)}, kLive,
+     kClass<&ClassConfig::target_delay>},
     {"tenant", "weight", Count{1, 1000}, kLive, kTenant<&TenantConfig::weight>},
     {"tenant", "uids", UserIds{kMostIds}, kLive, kTenant<&TenantConfig::uids>},
     {"tenant", "in_flight", Count{0, kMostTasks}, kLive, kTenant<&TenantConfig::in_flight>},

@@ -5,53 +5,20 @@
 #include "config/shape_text.h"
 #include "core/base/format.h"
 #include "core/flow/admission.h"
+#include "server/set_limits.h"
 
 namespace spillgate {
 namespace {
 
-constexpr std::uint32_t kMostFunctions = 20'000;
 constexpr std::uint32_t kMostShapes = 4096;
-constexpr std::string_view kControllers[] = {"none", "bound", "deadline"};
-
-void SetRetries(Limits& limits, const config::WorkersConfig& from) {
-  limits.max_retries = static_cast<std::uint8_t>(from.max_retries);
-  limits.poison_deaths = static_cast<std::uint8_t>(from.poison_deaths);
-  limits.retry_backoff = from.retry_backoff;
-  limits.retry_backoff_max = from.retry_backoff_max;
-  limits.retry_budget = from.retry_budget;
-}
-
-Limits& SetLimits(Limits& limits, const config::Config& config) {
-  const config::LimitsConfig& from = config.limits;
-  limits.deps_per_task = from.deps_per_task;
-  limits.ids_per_get = from.ids_per_get;
-  limits.nesting_depth = from.nesting_depth;
-  limits.root_window = from.root_window;
-  limits.inline_value = static_cast<std::uint32_t>(from.inline_value.count);
-  limits.unfetched_bytes = from.unfetched_bytes.count;
-  limits.unfetched_per_session = from.unfetched_per_session;
-  limits.unfetched_bytes_per_session = from.unfetched_bytes_per_session.count;
-  limits.value_heap = from.value_heap.count;
-  limits.level_max = static_cast<std::uint8_t>(config.journal.level_max);
-  limits.park = from.park;
-  limits.park_bytes = from.park_bytes.count;
-  limits.park_ttl = from.park_ttl;
-  for (std::size_t cls = 0; cls < kClasses; ++cls) {
-    limits.default_deadline_ns[cls] = config.classes[cls].default_deadline.count();
-    limits.shares[cls] = config.classes[cls].share;
-  }
-  limits.reserve_after = config.scheduling.reserve_after;
-  SetRetries(limits, config.workers);
-  limits.changes.fetch_add(1, std::memory_order_release);
-  return limits;
-}
 
 std::int64_t Count(config::Bytes bytes) {
   return static_cast<std::int64_t>(bytes.count);
 }
 
 std::unique_ptr<flow::Controller> ControllerOf(const config::StageConfig& options) {
-  return flow::MakeController(kControllers[static_cast<std::size_t>(options.controller)]);
+  return flow::MakeController(
+      config::kControllerNames[static_cast<std::size_t>(options.controller)]);
 }
 
 }  // namespace
@@ -61,6 +28,7 @@ Node::Node(const Clock& clock, const config::Config& config, const config::HostL
     : clock_(clock),
       config_(config),
       offered_(config::OfferedBy(config, host)),
+      account_(offered_.amounts, Tenants::kMost),
       table_(config.limits.in_flight),
       tasks_(config.limits.in_flight),
       functions_(kMostFunctions),
@@ -82,6 +50,8 @@ Node::Node(const Clock& clock, const config::Config& config, const config::HostL
               .in_flight = in_flight_,
               .spawn_reserve = spawn_reserve_,
               .limits = SetLimits(limits_, config),
+              .costs = costs_,
+              .account = account_,
               .replies = replies,
               .journal = &journal,
               .signals = signals_,

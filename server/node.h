@@ -103,6 +103,8 @@ class Node {
   config::Config config_;
   const config::Offered offered_;
   Limits limits_;
+  CostModel costs_;
+  WorkAccount account_;
   TaskTable table_;
   Slab<Task> tasks_;
   Registry<Function> functions_;

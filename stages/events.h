@@ -27,8 +27,9 @@ namespace spillgate {
 struct Received {
   ConnectionId connection = 0;
   SessionId session = 0;
-  Buffer frame;      // the whole frame, header included
-  Nanos transit{0};  // time it spent in the kernel's queue, by the sender's clock
+  TenantId tenant = 0;  // the session's
+  Buffer frame;         // the whole frame, header included
+  Nanos transit{0};     // time it spent in the kernel's queue, by the sender's clock
   Instant arrived;
   bool exceeds_credit = false;  // more than its connection was told it may send, and room is short
 };

@@ -29,7 +29,7 @@ Scheduling::Scheduling(Shared& shared, const PeerLink& peers, Options options, O
       out_(std::move(out)),
       free_(options_.total),
       limits_read_(shared.limits.changes.load(std::memory_order_acquire)),
-      ready_(costs_, ReadyOptions(shared.limits)) {}
+      ready_(shared.costs, shared.account, ReadyOptions(shared.limits)) {}
 
 void Scheduling::Handle(std::span<In> batch, Instant now) {
   if (!kept_.empty()) std::swap(kept_, finished_);
@@ -49,6 +49,7 @@ void Scheduling::Handle(std::span<In> batch, Instant now) {
   }
   Dispatch(now);
   EmitAll(now);
+  shared_.account.EndPass();
 }
 
 void Scheduling::OnTask(TaskPtr task, Instant now) {
@@ -84,7 +85,7 @@ void Scheduling::Hold(TaskPtr task, Instant now) {
 
 void Scheduling::Place(TaskPtr task, TaskId nested_in, Instant) {
   if (task->leased()) {
-    task->estimate = costs_.Estimate(task->function->id, task->estimate);
+    task->estimate = shared_.costs.Estimate(task->function->id, task->estimate);
     free_ -= *task->shape;
     ready_.Started(*task);
   }
@@ -102,7 +103,7 @@ void Scheduling::Dispatch(Instant now) {
 void Scheduling::OnFreed(const SlotFreed& event, Instant) {
   free_ += event.held;
   ready_.Ended(*event.function);
-  if (event.ran) costs_.Learn(event.function->id, event.wall, event.units);
+  if (event.ran) shared_.costs.Learn(event.function->id, event.wall, event.units);
   ready_.Correct(*event.root, event.estimated,
                  event.ran ? SlotTime(event.wall, event.units) : Nanos(0));
 }
@@ -211,6 +212,7 @@ void Scheduling::Tick(Instant now) {
   }
   Dispatch(now);
   EmitAll(now);
+  shared_.account.EndPass();
 }
 
 void Scheduling::ReadLimits() {

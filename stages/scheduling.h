@@ -76,9 +76,8 @@ class Scheduling {
     Instant since;
   };
   HashMap<TaskId, InPlace> in_place_;  // by the blocked task
-  CostModel costs_;
-  std::uint32_t weights_read_ = 0;  // changes of the tenants that are in effect here
-  std::uint32_t limits_read_;       // and of the limits
+  std::uint32_t weights_read_ = 0;     // changes of the tenants that are in effect here
+  std::uint32_t limits_read_;          // and of the limits
   ReadySet ready_;
   HashMap<TaskId, Task*> held_;  // what is in the ready set, for cancel and for running in place
   std::vector<Placed> placed_;

@@ -9,7 +9,9 @@
 
 #include "core/base/slab.h"
 #include "core/flow/credits.h"
+#include "core/model/cost_model.h"
 #include "core/model/task.h"
+#include "core/model/work_account.h"
 #include "core/ports/journal.h"
 #include "core/ports/reply_sink.h"
 #include "core/tables/gauges.h"
@@ -44,6 +46,8 @@ struct Shared {
   flow::Credits&
       spawn_reserve;  // for the oldest waiting root when nothing of it can move otherwise
   Limits& limits;
+  CostModel& costs;      // scheduling learns, submission asks
+  WorkAccount& account;  // likewise
   ReplySink& replies;
   Journal* journal;  // set before the stages are made
   Signals& signals;

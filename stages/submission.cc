@@ -22,8 +22,7 @@ void Submission::Group::AddVerdict(wire::VerdictStatus status, Reason reason, st
   }
   const std::uint64_t dealt_with =
       verdicts.empty() ? 0 : verdicts.back().first_seq + verdicts.back().count - ask.first_seq;
-  const bool passes = reason != Reason::kNone && reason <= Reason::kJournal;
-  const Nanos later = passes ? std::max(kLeastRetry, retry_after) : Nanos(0);
+  const Nanos later = Passes(reason) ? std::max(kLeastRetry, retry_after) : Nanos(0);
   verdicts.push_back({.first_seq = ask.first_seq + std::max<std::uint64_t>(dealt_with, next),
                       .count = count,
                       .correlation = parts.header.correlation,
@@ -40,6 +39,8 @@ Submission::Submission(Shared& shared, flow::AnyInbox& self, SubmissionTally& ta
       tally_(tally),
       out_(std::move(out)),
       answers_(shared.replies),
+      work_(shared.account),
+      needs_(Resources(), shared.account.total()),
       journal_(*shared.journal, Purpose::kNewWork) {}
 
 void Submission::Handle(std::span<In> batch, Instant now) {
@@ -93,6 +94,7 @@ void Submission::OnSubmit(Received&& received, const wire::FrameView& frame, Ins
   group.parts = frame;
   group.payload = frame.payload;
   group.session = received.session;
+  group.tenant = received.tenant;
   group.connection = received.connection;
   group.transit = received.transit;
   group.exceeds_credit = received.exceeds_credit;
@@ -166,66 +168,6 @@ void Submission::SkipRepeats(Group& group, const Session& session) {
     tally_.repeated.Add(1);
     RepeatVerdict(group, 0);
   }
-}
-
-// How many of `wanted` roots the controller lets in. The group holds places for `has` already.
-std::uint32_t Submission::AskController(const Group& group, std::uint32_t wanted, std::uint32_t has,
-                                        Instant now) {
-  const wire::SubmitPreamble& ask = group.ask;
-  const flow::Credits& places = shared_.in_flight;
-  const flow::Ask question{.cls = static_cast<std::uint8_t>(ask.cls),
-                           .retry = ask.retry,
-                           .function = ask.function,
-                           .count = wanted,
-                           .bytes = group.bytes_each * wanted,
-                           .remaining = std::chrono::microseconds(ask.remaining_us),
-                           .cost_hint = Nanos(ask.cost_hint_ns)};
-  const flow::Load load{.held = places.count() - has,
-                        .bytes = places.bytes() - std::int64_t{has} * group.bytes_each,
-                        .capacity = places.count_limit(),
-                        .capacity_bytes = places.bytes_limit()};
-  return self_.controller().Admit(question, load, now);
-}
-
-// Places in the in-flight bound for as many of the group as load allows. Children are never refused
-// for load, and an open root was let in when it was opened.
-void Submission::TakePlaces(Group& group, Instant now) {
-  flow::Credits& places = shared_.in_flight;
-  group.bytes_each = BytesEach(group.frame.size(), group.ask.count);
-  std::uint32_t wanted = group.left();
-  if (!group.children() && group.ask.root == 0) wanted = AskController(group, wanted, 0, now);
-  while (wanted > 0 && !places.Reserve(wanted, std::int64_t{wanted} * group.bytes_each)) {
-    const bool count_is_short = places.room() < wanted;
-    wanted = count_is_short ? static_cast<std::uint32_t>(places.room()) : wanted / 2;
-  }
-  group.admitted = wanted;
-  if (wanted < group.left()) group.refusal = Overload(group);
-}
-
-// Those whose root has ended are roots themselves, and were let in without being judged as such.
-void Submission::JudgeAsRoots(Group& group, Instant now) {
-  const std::uint32_t most = AskController(group, group.admitted, group.admitted, now);
-  if (most < group.admitted) GivePlacesBack(group, most, Overload(group));
-}
-
-// Why, and for how long, the group has fewer places than it wants.
-Reason Submission::Overload(Group& group) const {
-  flow::ControllerState state;
-  self_.controller().Snapshot(state);
-  group.retry_after = std::max(kLeastRetry, state.retry_after);
-  const flow::Credits& places = shared_.in_flight;
-  return places.bytes() + group.bytes_each > places.bytes_limit() ? Reason::kInFlightBytes
-                                                                  : Reason::kInFlight;
-}
-
-// Only the first `keep` of those admitted stay so; the places of the others are free again.
-void Submission::GivePlacesBack(Group& group, std::uint32_t keep, Reason reason) {
-  const std::int64_t count = std::int64_t{group.admitted} - keep;
-  flow::Credits& places = group.from_reserve ? shared_.spawn_reserve : shared_.in_flight;
-  if (count > 0 && group.bytes_each > 0) places.Release(count, count * group.bytes_each);
-  if (group.tasks.size() > keep) group.tasks.resize(keep);
-  group.admitted = keep;
-  group.refusal = reason;
 }
 
 // What is malformed is refused whole.

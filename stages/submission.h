@@ -23,6 +23,7 @@
 #include "stages/events.h"
 #include "stages/journal_writer.h"
 #include "stages/shared.h"
+#include "stages/work_at_door.h"
 
 namespace spillgate {
 
@@ -59,6 +60,7 @@ class Submission {
   // have places.
   struct Group : TaskGroup {
     ConnectionId connection = 0;
+    TenantId tenant = 0;
     Nanos transit{0};
     bool exceeds_credit = false;
     wire::FrameView parts;
@@ -121,14 +123,19 @@ class Submission {
   [[nodiscard]] bool MayRepeat(Group& group);
   void AnswerRepeats(Group& group);
   void SkipRepeats(Group& group, const Session& session) REQUIRES(shared_.table.mutex());
+  [[nodiscard]] bool Verify(Group& group);
+  void Decode(Group& group);
+
+  // The load decision (submission_verdict.cc).
+  [[nodiscard]] const WorkAccount::Needs& NeedsOf(const Resources& shape);
+  [[nodiscard]] std::uint32_t Decide(flow::Ask question, TenantId tenant, const Resources* shape,
+                                     std::uint32_t has, Instant now);
   [[nodiscard]] std::uint32_t AskController(const Group& group, std::uint32_t wanted,
                                             std::uint32_t has, Instant now);
   void TakePlaces(Group& group, Instant now);
   void JudgeAsRoots(Group& group, Instant now);
-  [[nodiscard]] Reason Overload(Group& group) const;
+  [[nodiscard]] Reason Overload(Group& group, bool shed) const;
   void GivePlacesBack(Group& group, std::uint32_t keep, Reason reason);
-  [[nodiscard]] bool Verify(Group& group);
-  void Decode(Group& group);
 
   // The recording, under the table's lock (submission_accept.cc).
   void AcceptAll(Instant now);
@@ -170,6 +177,9 @@ class Submission {
   std::vector<Asked> asked_;  // of those, what passes now
   std::vector<ConnectionGone> gone_;
   std::deque<TaskId> closed_;  // roots of which the journal does not know that yet
+  WorkAtDoor work_;
+  const Resources* needs_of_ = nullptr;  // a shape that stays
+  WorkAccount::Needs needs_;
   JournalWriter journal_;
   Lsn committed_ = 0;                             // last record of this stage
   Durable durable_;                               // as it was last told

@@ -12,8 +12,7 @@ constexpr std::uint32_t kRetryUs = 1000;
 wire::Verdict Refused(wire::Verdict verdict, Reason reason) {
   verdict.status = wire::VerdictStatus::kRejected;
   verdict.reason = reason;
-  const bool passes = reason <= Reason::kJournal;
-  verdict.retry_after_us = passes ? kRetryUs : 0;
+  verdict.retry_after_us = Passes(reason) ? kRetryUs : 0;
   return verdict;
 }
 
@@ -168,7 +167,6 @@ wire::Verdict Submission::JudgeRoot(const Received& received, const wire::OpenRo
   if (shared_.table.open_roots() >= shared_.limits.open_roots.load(std::memory_order_relaxed)) {
     return Refused(verdict, Reason::kQuota);
   }
-  const flow::Credits& places = shared_.in_flight;
   // No more of them than its window are here at a time.
   const std::uint32_t estimate = std::clamp(
       asked.estimated_tasks, 1U, shared_.limits.root_window.load(std::memory_order_relaxed));
@@ -177,11 +175,7 @@ wire::Verdict Submission::JudgeRoot(const Received& received, const wire::OpenRo
                            .count = estimate,
                            .remaining = remaining,
                            .cost_hint = Nanos(asked.slot_time_ns)};
-  const flow::Load load{.held = places.count(),
-                        .bytes = places.bytes(),
-                        .capacity = places.count_limit(),
-                        .capacity_bytes = places.bytes_limit()};
-  if (self_.controller().Admit(question, load, now) < estimate) {
+  if (Decide(question, session->tenant, nullptr, 0, now) < estimate) {
     return Refused(verdict, Reason::kInFlight);
   }
   const Instant deadline = asked.remaining_us == 0 ? kNever : After(now, remaining);

@@ -40,6 +40,7 @@ FailureKind KindOf(Reason reason) {
     case Reason::kUnfetched:
     case Reason::kDraining:
     case Reason::kJournal:
+    case Reason::kBacklog:
     case Reason::kTooManyWaiters: return FailureKind::kShed;
     case Reason::kExpired:
     case Reason::kDeadline: return FailureKind::kExpired;

@@ -12,11 +12,6 @@ constexpr Nanos kLeastPause = std::chrono::milliseconds(1);
 constexpr Nanos kUnknownPause = std::chrono::milliseconds(20);
 constexpr std::uint32_t kMostDoublings = 6;
 
-// Those that pass by themselves. Expiry does not.
-bool Passes(Reason reason) {
-  return reason >= Reason::kInFlight && reason <= Reason::kJournal && reason != Reason::kExpired;
-}
-
 Failure FailureOf(const wire::Verdict& verdict) {
   Failure failure{.kind = KindOf(verdict.reason), .reason = verdict.reason, .stage = verdict.stage};
   if (failure.kind == FailureKind::kShed) {

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string_view>
 
 #include "core/base/clock.h"
@@ -35,6 +36,25 @@ struct Load {
   std::int64_t capacity_bytes = 0;
 };
 
+// What stands before a group of roots on one resource.
+struct Queue {
+  Nanos wait{0};  // until the first of them would run, by the work that is served before it
+  Nanos each{0};  // that one of them makes the next wait longer
+};
+
+// What is known of the work that a group asks for, and of what waits; only for a controller that
+// UsesWork.
+struct Work {
+  std::span<const Queue> queues;  // one for each resource that a root needs
+  Nanos cost{0};                  // of a root, as learned or as the client says
+  Nanos p95{0};                   // 95 of 100 take no longer
+  Nanos target{0};                // longest wait that its class is to have
+  std::int64_t slots = 0;         // of them that could run at a time
+  std::int64_t waiting = 0;       // tasks that wait, of its class and above
+  std::int64_t unstarted = 0;     // tasks of its function that wait
+  bool known = false;             // the cost is learned, or a client's hint
+};
+
 // The fixed part of a submission: all that the verdict on a group of roots may read.
 struct Ask {
   std::uint8_t cls = 0;
@@ -45,6 +65,7 @@ struct Ask {
   std::uint32_t bytes = 0;
   Nanos remaining{0};  // 0 is "no deadline"
   Nanos cost_hint{0};
+  Work work;
 };
 
 enum class Verdict : std::uint8_t { kAdmit, kKeep, kDrop };
@@ -59,6 +80,8 @@ class Controller {
   virtual ~Controller() = default;
   // As the config has it; any thread.
   [[nodiscard]] virtual std::string_view name() const = 0;
+  // Whether its verdicts go by Ask::work.
+  [[nodiscard]] virtual bool UsesWork() const { return false; }
   virtual std::uint32_t Admit(const Ask& ask, const Load& load, Instant now) = 0;
   // How many more roots of that class it would let in as things stand, at most; clients are told.
   // Any thread.
@@ -73,7 +96,8 @@ class Controller {
   virtual void Snapshot(ControllerState& state) const = 0;
 };
 
-// Makes the controller of that name ("none", "bound", "deadline"); null when there is no such name.
+// Makes the controller of that name ("none", "bound", "deadline", "work_bound"); null when there is
+// no such name.
 [[nodiscard]] std::unique_ptr<Controller> MakeController(std::string_view name);
 
 }  // namespace spillgate::flow

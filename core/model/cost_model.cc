@@ -1,6 +1,16 @@
 #include "core/model/cost_model.h"
 
+#include <bit>
+
+#include "core/base/check.h"
+
 namespace spillgate {
+namespace {
+
+// The spread is looked through after so many runs, and after each of the first.
+constexpr std::uint32_t kLookEvery = 8;
+
+}  // namespace
 
 std::int64_t SlotUnits(const Resources& held) {
   std::int64_t most = 0;
@@ -21,11 +31,44 @@ Nanos SlotTime(Nanos wall, std::int64_t units) {
 
 // The first kWindow runs are averaged evenly; after that old ones fade.
 void CostModel::Learn(FunctionId function, Nanos wall, std::int64_t units) {
-  if (function >= costs_.size()) costs_.resize(function + 1);
-  Cost& cost = costs_[function];
-  cost.runs = std::min(cost.runs + 1, kWindow);
-  const auto seen = static_cast<double>(SlotTime(wall, units).count());
-  cost.mean += (seen - cost.mean) / cost.runs;
+  SG_CHECK(function <= most_);
+  Cost* cost = costs_[function].load(std::memory_order_relaxed);
+  if (cost == nullptr) {
+    cost = owned_.emplace_back(std::make_unique<Cost>()).get();
+    costs_[function].store(cost, std::memory_order_release);
+  }
+  const std::int64_t runs = std::min<std::int64_t>(cost->runs.get() + 1, kWindow);
+  const std::int64_t seen = SlotTime(wall, units).count();
+  cost->mean += (static_cast<double>(seen) - cost->mean) / static_cast<double>(runs);
+  // NOLINTNEXTLINE(bugprone-incorrect-roundings): a mean of times is never negative
+  cost->mean_ns.Set(std::max<std::int64_t>(1, static_cast<std::int64_t>(cost->mean + 0.5)));
+  cost->spread.Add(seen);
+  const std::uint32_t total = cost->spread.total();
+  if (total <= 2 * kLookEvery || total % kLookEvery == 0) cost->p95_ns.Set(cost->spread.P95());
+  cost->runs.Set(runs);
+}
+
+// ---- the spread
+
+void CostModel::Spread::Add(std::int64_t ns) {
+  const auto bits = static_cast<std::uint64_t>(std::max<std::int64_t>(ns, 1 << (kFirstOctave - 1)));
+  const int octave = std::bit_width(bits);
+  const std::uint64_t quarter = (bits >> (octave - 3)) & 3;
+  const std::size_t index = static_cast<std::size_t>(octave - kFirstOctave) * 4 + quarter;
+  ++counts_[std::min(index, kBuckets - 1)];
+  if (++total_ < kMost) return;
+  total_ = 0;
+  for (std::uint16_t& count : counts_) total_ += count /= 2;
+}
+
+// The upper end of the bucket in which it lies.
+std::int64_t CostModel::Spread::P95() const {
+  const std::uint32_t above = total_ / 20;
+  std::uint32_t seen = 0;
+  std::size_t at = kBuckets - 1;
+  while (at > 0 && (seen += counts_[at]) <= above) --at;
+  const int octave = static_cast<int>(at / 4) + kFirstOctave;
+  return static_cast<std::int64_t>(at % 4 + 5) << (octave - 3);
 }
 
 }  // namespace spillgate

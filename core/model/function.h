@@ -12,6 +12,8 @@
 
 namespace spillgate {
 
+inline constexpr std::uint32_t kMostFunctions = 20'000;  // that a node knows; ids are 1 to so many
+
 enum class Host : std::uint8_t {
   kInline,  // on the thread of the execution stage; may not block
   kThread,  // on a thread of the exec pool

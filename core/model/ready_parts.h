@@ -20,6 +20,7 @@
 #include "core/model/ready_queue.h"
 #include "core/model/resources.h"
 #include "core/model/task.h"
+#include "core/model/work_account.h"
 
 namespace spillgate::ready {
 
@@ -37,6 +38,7 @@ struct Flow {
   std::uint32_t roots = 0;  // that wait
   std::size_t size = 0;
   Nanos work{0};
+  WorkAccount::Flow* account = nullptr;  // what others may see of it
 
   // The fair queue over its roots. A new root starts where the roots that wait would be by now if
   // they were all served at once, each a little (`arrival`): were it only where the last one served
@@ -108,7 +110,10 @@ struct KindName {
 };
 
 struct Kind {
+  explicit Kind(const Resources& shape, const Resources& total) : needs(shape, total) {}
+
   KindName name;
+  WorkAccount::Needs needs;
   const Function* function = nullptr;  // whose slot limit it is; null for none
   std::array<Lane, kClasses> lanes;
 };

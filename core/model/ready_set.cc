@@ -27,7 +27,8 @@ std::uint8_t DueQueue(Instant deadline, Instant now) {
 
 }  // namespace
 
-ReadySet::ReadySet(const CostModel& costs, const Options& options) : costs_(costs) {
+ReadySet::ReadySet(const CostModel& costs, WorkAccount& account, const Options& options)
+    : costs_(costs), account_(account) {
   Apply(options);
   groups_.reserve(1024);
   further_bundles_.reserve(1024);
@@ -50,6 +51,8 @@ void ReadySet::SetWeight(TenantId tenant, std::uint32_t weight) {
     flow.weight = std::max(weight, 1U);
     flow.remainder = 0;
     if (flow.size != 0) weights += flow.weight;
+    flow.account->weight.Set(flow.weight);
+    ShowTimes(flow);
   }
 }
 
@@ -82,7 +85,29 @@ void ReadySet::Push(TaskPtr owned, Instant now) {
   queue.work += task.ready.work;
   ++queue.size;
   ++size_;
+  Account(flow, *group.lane->kind, task, 1);
+  ShowTimes(flow);
   Track(task, now);
+}
+
+// For those who read it: the task waits (1), or no more (-1).
+void ReadySet::Account(const Flow& flow, const ready::Kind& kind, const Task& task, int by) {
+  WorkAccount::Class& cls = account_.Of(flow.cls);
+  cls.tasks.Add(by);
+  account_.WaitingOf(task.function->id).Add(by);
+  for (std::size_t i = 0; i < kind.needs.size(); ++i) {
+    const std::int64_t change = by * kind.needs.NodeTime(i, task.ready.work);
+    flow.account->work[kind.needs[i].kind].Add(change);
+    cls.work[kind.needs[i].kind].Add(change);
+  }
+}
+
+void ReadySet::ShowTimes(const Flow& flow) {
+  const ready::ClassQueue& queue = classes_[Index(flow.cls)];
+  WorkAccount::Class& cls = account_.Of(flow.cls);
+  cls.time.Set(queue.time);
+  cls.weights.Set(static_cast<std::int64_t>(queue.weights));
+  flow.account->tag.Set(flow.tag);
 }
 
 // Remembers it by age and by deadline.
@@ -109,6 +134,7 @@ void ReadySet::Forget(Task& task) {
 void ReadySet::Detach(Task& task) {
   Forget(task);
   Bundle& bundle = *std::exchange(task.ready.bundle, nullptr);
+  const ready::Kind* kind = bundle.group->lane->kind;
   Flow& flow = *bundle.group->flow;
   Root& root = *bundle.root;
   ready::ClassQueue& queue = classes_[Index(flow.cls)];
@@ -117,12 +143,14 @@ void ReadySet::Detach(Task& task) {
   if (--root.ready.waiting == 0) --flow.roots;
   flow.work -= task.ready.work;
   queue.work -= task.ready.work;
+  Account(flow, *kind, task, -1);
   if (--flow.size == 0) {
     flow.unspread = 0;
     queue.weights -= flow.weight;
   }
   --queue.size;
   --size_;
+  ShowTimes(flow);
 }
 
 TaskPtr ReadySet::Remove(Task& task) {
@@ -154,6 +182,7 @@ void ReadySet::Started(const Task& task) {
   const Nanos cost = std::clamp(task.estimate, Nanos(1), kMostSlotTime);
   Charge(flow, cost.count());
   root.ready.tag += cost.count();
+  ShowTimes(flow);
 }
 
 void ReadySet::Ended(const Function& function) {
@@ -172,6 +201,7 @@ void ReadySet::Correct(Root& root, Nanos estimated, Nanos actual) {
   Flow& flow = FlowOf(root);
   Charge(flow, owes.count());
   root.ready.tag += owes.count();
+  ShowTimes(flow);
   if (owes >= Nanos(0)) return;
   MoveForward(flow);
   MoveForward(root.ready);

@@ -9,6 +9,8 @@
 // first but does not fit is passed by others for `reserve_after`; then what it needs is kept free
 // for it. A function at its slot limit is passed over and holds up nobody.
 //
+// All that waits here is in the account, which other threads may read.
+//
 // Deterministic: the same calls give the same order. Every call costs O(log n) at most and in the
 // common case, where roots are served as they came, O(1). No allocation once its parts have grown
 // to the load.
@@ -27,6 +29,7 @@
 #include "core/model/ready_parts.h"
 #include "core/model/ready_shares.h"
 #include "core/model/task.h"
+#include "core/model/work_account.h"
 
 namespace spillgate {
 
@@ -55,8 +58,9 @@ class ReadySet {
     bool room_kept = false;  // nothing that it needs is given to others behind it
   };
 
-  // Has no bound of its own: whoever pushes has reserved the place. `costs` outlives the set.
-  ReadySet(const CostModel& costs, const Options& options);
+  // Has no bound of its own: whoever pushes has reserved the place. `costs` and `account` outlive
+  // the set; nobody else writes the account.
+  ReadySet(const CostModel& costs, WorkAccount& account, const Options& options);
   ~ReadySet();
   ReadySet(const ReadySet&) = delete;
   ReadySet& operator=(const ReadySet&) = delete;
@@ -134,6 +138,8 @@ class ReadySet {
   void Track(Task& task, Instant now);
   void Detach(Task& task);
   void Forget(Task& task);
+  void Account(const ready::Flow& flow, const ready::Kind& kind, const Task& task, int by);
+  void ShowTimes(const ready::Flow& flow);
   static void Charge(ready::Flow& flow, std::int64_t slot_time);
   static void MoveForward(ready::Flow& flow);
   static void MoveForward(ReadyRoot& root);
@@ -149,6 +155,7 @@ class ReadySet {
   [[nodiscard]] TaskPtr Take(const Found& found);
 
   const CostModel& costs_;
+  WorkAccount& account_;
   Options options_;
   ready::ClassShares shares_;
 

@@ -30,8 +30,10 @@ ReadySet::Tenant& ReadySet::TenantOf(TenantId tenant) {
   std::unique_ptr<Tenant>& flows = tenants_[tenant];
   if (flows == nullptr) {
     flows = std::make_unique<Tenant>();
-    for (std::size_t cls = 0; cls < kClasses; ++cls)
+    for (std::size_t cls = 0; cls < kClasses; ++cls) {
       (*flows)[cls].cls = static_cast<TaskClass>(cls);
+      (*flows)[cls].account = &account_.Of(static_cast<TaskClass>(cls), tenant);
+    }
   }
   return *flows;
 }
@@ -56,7 +58,7 @@ Kind& ReadySet::KindOf(const Task& task) {
     return *recent;
   }
   if (kinds_.size() >= most_kinds_) DropUnusedKinds();
-  auto kind = std::make_unique<Kind>();
+  auto kind = std::make_unique<Kind>(*task.shape, account_.total());
   kind->name = name;
   kind->function = limited != 0 ? &function : nullptr;
   for (Lane& lane : kind->lanes) lane.kind = kind.get();

@@ -25,6 +25,7 @@ std::string_view ToString(Reason reason) {
     case Reason::kFunctionBroken: return "function_broken";
     case Reason::kSettled: return "settled";
     case Reason::kSessionEnded: return "session_ended";
+    case Reason::kBacklog: return "backlog";
     case Reason::kTaskError: return "task_error";
     case Reason::kWorkerDied: return "worker_died";
     case Reason::kPoison: return "poison";

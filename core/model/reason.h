@@ -30,6 +30,7 @@ enum class Reason : std::uint16_t {
   kFunctionBroken = 17,  // its breaker is open: it killed too many workers
   kSettled = 18,         // the id ran, ended and was let go of
   kSessionEnded = 19,    // its session has ended, or is not known any more
+  kBacklog = 20,         // more of the tenant's work waits than its share serves in time
   // An accepted task did not succeed.
   kTaskError = 32,   // the function itself reported a failure
   kWorkerDied = 33,  // retries are used up
@@ -57,6 +58,12 @@ enum class Reason : std::uint16_t {
 };
 
 inline constexpr std::size_t kReasons = 69;  // one past the largest value
+
+// Whether the same submission may be accepted later, with nothing done about it.
+[[nodiscard]] constexpr bool Passes(Reason reason) {
+  const bool early = reason >= Reason::kInFlight && reason <= Reason::kJournal;
+  return (early && reason != Reason::kExpired) || reason == Reason::kBacklog;
+}
 
 [[nodiscard]] std::string_view ToString(
     Reason reason);  // snake_case, a metric label; "unknown" if unused

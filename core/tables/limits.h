@@ -31,6 +31,8 @@ struct Limits {
   std::atomic<std::uint64_t> open_roots{65536};
   std::atomic<std::uint8_t> level_max{2};  // the most durable Level that may be asked for
   std::array<std::atomic<std::int64_t>, kClasses> default_deadline_ns{};  // by class; 0: none
+  // By class: how long a new root may have to wait for others, by what they are known to cost.
+  std::array<std::atomic<std::int64_t>, kClasses> target_delay_ns{};
 
   // The park.
   std::atomic<std::uint64_t> park{32768};

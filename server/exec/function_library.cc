@@ -14,7 +14,7 @@
 namespace spillgate {
 namespace {
 
-constexpr std::size_t kMostFunctions = 10'000;
+constexpr std::size_t kMostInLibrary = 10'000;
 constexpr std::int64_t kOneCpu = 1000;  // thousandths
 
 Error Bad(const std::string& path, std::string_view what) {
@@ -70,7 +70,7 @@ Result<FunctionLibrary> FromTable(const sg_library& table, std::string path) {
                             table.abi_version, SG_ABI_VERSION));
   }
   const bool sound = table.function_size >= sizeof(sg_function) && table.functions != nullptr &&
-                     table.function_count > 0 && table.function_count <= kMostFunctions;
+                     table.function_count > 0 && table.function_count <= kMostInLibrary;
   if (!sound) return Bad(path, "its table names no functions, or too many");
   FunctionLibrary library;
   library.name = table.name == nullptr ? "" : table.name;
@@ -119,7 +119,7 @@ std::string Describe(const FunctionLibrary& library) {
 Result<FunctionLibrary> FromDescription(std::string_view json, std::string path) {
   const Json all = Json::parse(json, nullptr, /*allow_exceptions=*/false);
   if (!all.is_object() || !all.contains("functions") || !all["functions"].is_array() ||
-      all["functions"].size() > kMostFunctions) {
+      all["functions"].size() > kMostInLibrary) {
     return Bad(path, "its description is not one");
   }
   FunctionLibrary library;

@@ -90,6 +90,7 @@ void Door::PassOn(Visitor& visitor, const wire::FrameView& frame, ByteView bytes
   const std::size_t shard = Mix(visitor.session) % submission_.size();
   received_[shard].emplace_back(Received{.connection = visitor.connection->id(),
                                          .session = visitor.session,
+                                         .tenant = visitor.tenant,
                                          .frame = Buffer::CopyOf(bytes),
                                          .transit = Transit(visitor, frame.header.sent_us, now),
                                          .arrived = now,

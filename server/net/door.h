@@ -49,6 +49,7 @@ struct PendingDrain {
 struct Visitor {
   Connection* connection = nullptr;
   SessionId session = 0;
+  TenantId tenant = 0;  // the session's
   wire::Token nonce{};
   Instant hello_by = kNever;
   std::uint32_t uid = 0;

@@ -127,6 +127,7 @@ bool Door::Welcome(Visitor& visitor, const wire::Hello& hello, const std::string
     }
     session->connection = visitor.connection->id();
     session->disconnected = kNever;
+    visitor.tenant = session->tenant;
     welcome.session = session->id;
     welcome.resume_token = session->resume_token;
     welcome.next_seq = std::max<std::uint64_t>(1, session->seen.end());

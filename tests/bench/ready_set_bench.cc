@@ -80,9 +80,10 @@ class Load {
   Instant now_{std::chrono::seconds(1)};
   std::array<Function, 3> functions_;
   CostModel costs_;
+  WorkAccount account_{kFree, 1};
   Slab<Task> tasks_;
   Slab<Root> roots_;
-  ReadySet set_{costs_, ReadySet::Options{}};
+  ReadySet set_{costs_, account_, ReadySet::Options{}};
   std::deque<TaskPtr> spare_;
   std::uint64_t count_ = 0;
 };

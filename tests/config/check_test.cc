@@ -21,6 +21,19 @@ struct Contradiction {
   const char* message;
 };
 
+TEST(Check, AControllerThatAStageCannotHaveIsReportedThere) {
+  const std::vector<Contradiction> cases = {
+      {"[stage.execution]\ncontroller = \"work_bound\"",
+       "f.toml:2:1: error: stage.execution.controller: \"work_bound\" judges new roots, so only "
+       "stage.submission takes it"},
+      {"[stage.publication]\ncontroller = \"bound\"",
+       "f.toml:2:1: error: stage.publication.controller: what was accepted is always answered"},
+  };
+  for (const Contradiction& c : cases) {
+    EXPECT_THAT(ErrorsOf(c.text), StartsWith(c.message)) << c.text;
+  }
+}
+
 TEST(Check, SettingsThatContradictEachOtherAreReportedWhereOneIsSet) {
   const std::vector<Contradiction> cases = {
       {"[limits]\nin_flight = 65537",
@@ -38,8 +51,6 @@ TEST(Check, SettingsThatContradictEachOtherAreReportedWhereOneIsSet) {
       {"limits.in_flight_bytes = \"1GiB\"",
        "f.toml:1:8: error: stage.resolution.bytes = \"257MiB\": less than limits.in_flight_bytes + "
        "limits.spawn_reserve_bytes = \"1025MiB\""},
-      {"[stage.publication]\ncontroller = \"bound\"",
-       "f.toml:2:1: error: stage.publication.controller: what was accepted is always answered"},
       {"[stage.execution]\npool = \"lop\"",
        "f.toml:2:1: error: stage.execution.pool = \"lop\": there is no [pool.lop] (did you mean "
        "'loop'?)"},

@@ -107,6 +107,8 @@ const std::map<std::string, Probe>& NodeProbes() {
       {"class.share", [](WiredNode& w) { return Text(w.node.shared().limits.shares[0]); }},
       {"class.default_deadline",
        [](WiredNode& w) { return Text(w.node.shared().limits.default_deadline_ns[0]); }},
+      {"class.target_delay",
+       [](WiredNode& w) { return Text(w.node.shared().limits.target_delay_ns[0]); }},
       {"tenant.weight",
        [](WiredNode& w) {
          Tenants& tenants = w.node.shared().tenants;

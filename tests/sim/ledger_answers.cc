@@ -7,10 +7,6 @@
 namespace spillgate::sim {
 namespace {
 
-bool PassesByItself(Reason reason) {
-  return reason <= Reason::kJournal && reason != Reason::kExpired;
-}
-
 bool MayEndUnrun(Reason reason) {
   switch (reason) {
     case Reason::kNone:  // forwarded
@@ -129,7 +125,7 @@ void Ledger::OnOneVerdict(const Sending& sending, std::size_t i, const wire::Ver
                       ToString(verdict.reason)));
       }
       if (verdict.reason == Reason::kNone) Breach("a refusal without a reason");
-      if (PassesByItself(verdict.reason) && verdict.retry_after_us == 0) {
+      if (Passes(verdict.reason) && verdict.retry_after_us == 0) {
         Breach(
             Format("a refusal ({}) that does not say when to try again", ToString(verdict.reason)));
       }

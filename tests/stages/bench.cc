@@ -92,6 +92,8 @@ Bench::Bench()
              .in_flight = in_flight,
              .spawn_reserve = spawn_reserve,
              .limits = limits,
+             .costs = costs,
+             .account = account,
              .replies = answered,
              .journal = &journal,
              .signals = signals,

@@ -119,6 +119,8 @@ class Bench {
 
   ManualClock clock;
   Limits limits;
+  CostModel costs;
+  WorkAccount account{Resources{.amount = {2000, 1000}}, Tenants::kMost};
   TaskTable table{64};
   Slab<Task> tasks{64};
   Registry<Function> functions{100};

@@ -10,5 +10,6 @@ namespace spillgate::flow {
 std::unique_ptr<Controller> MakeNone();
 std::unique_ptr<Controller> MakeBound();
 std::unique_ptr<Controller> MakeDeadline();
+std::unique_ptr<Controller> MakeWorkBound();
 
 }  // namespace spillgate::flow

@@ -8,10 +8,11 @@ namespace {
 
 using Factory = std::unique_ptr<Controller> (*)();
 
-constexpr std::array<std::pair<std::string_view, Factory>, 3> kControllers{{
+constexpr std::array<std::pair<std::string_view, Factory>, 4> kControllers{{
     {"none", &MakeNone},
     {"bound", &MakeBound},
     {"deadline", &MakeDeadline},
+    {"work_bound", &MakeWorkBound},
 }};
 
 }  // namespace

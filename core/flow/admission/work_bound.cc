@@ -1,0 +1,87 @@
+// Admits a root when the work that would run before it fits into the wait that its class is to
+// have, and into less than half of its own slack: on every resource that it needs. So what is
+// admitted follows the cost of functions, not their number, and capacity is what the node has,
+// never a rate of completions: that is the offered load while the node is idle, and falls with it.
+//
+// A deadline tightens, it buys nothing. A few roots more than there are slots always get in, or
+// variable service would leave slots idle. Of a function whose cost nobody knows, no more wait than
+// two for each slot until the first has ended.
+#include <algorithm>
+#include <atomic>
+
+#include "core/flow/admission/controllers.h"
+
+namespace spillgate::flow {
+namespace {
+
+// Part of the slack that may be spent on waiting: what is left bears an estimate half too low.
+constexpr double kPartOfSlack = 0.45;
+constexpr std::int64_t kUnknownPerSlot = 2;
+constexpr Nanos kLeastRetry = std::chrono::milliseconds(1);
+constexpr Nanos kMostRetry = std::chrono::seconds(30);
+
+// As many of a group as may wait so long on that resource.
+std::int64_t Fit(const Queue& queue, Nanos target, std::int64_t count) {
+  if (queue.wait > target) return 0;
+  const std::int64_t each = std::max<std::int64_t>(1, queue.each.count());
+  return std::min(count, (target - queue.wait).count() / each + 1);
+}
+
+class WorkBound final : public Controller {
+ public:
+  [[nodiscard]] bool UsesWork() const override { return true; }
+
+  std::uint32_t Admit(const Ask& ask, const Load&, Instant) override {
+    const Work& work = ask.work;
+    const std::int64_t count = ask.count;
+    if (work.queues.empty()) return ask.count;  // it takes nothing that is scarce
+    const bool bounded = ask.remaining > Nanos(0);
+    if (bounded && ask.remaining < work.cost) return Refuse(0, work.cost);  // out of its reach
+    Nanos target = work.target;
+    if (bounded) target = std::min(target, OfSlack(ask.remaining - work.p95));
+    std::int64_t most = count;
+    Nanos longest{0};
+    for (const Queue& queue : work.queues) {
+      most = std::min(most, Fit(queue, target, count));
+      longest = std::max(longest, queue.wait);
+    }
+    most = std::max(most, std::min(count, 2 * work.slots + 1 - work.waiting));
+    if (!work.known) most = std::min(most, kUnknownPerSlot * work.slots - work.unstarted);
+    if (most >= count) return ask.count;
+    return Refuse(std::max<std::int64_t>(0, most), longest - std::max(target, Nanos(0)));
+  }
+
+  Verdict Look(const Meta& meta, const Load& load, Instant now) override {
+    if (meta.cancelled || now > meta.deadline) return Verdict::kDrop;
+    return load.queued + load.held < load.capacity ? Verdict::kAdmit : Verdict::kKeep;
+  }
+
+  void Left(std::uint32_t, Nanos, Nanos, Instant) override {}
+  void Tick(Instant) override {}
+  [[nodiscard]] std::string_view name() const override { return "work_bound"; }
+  void Snapshot(ControllerState& state) const override {
+    state.retry_after = Nanos(retry_ns_.load(std::memory_order_relaxed));
+  }
+
+ private:
+  static Nanos OfSlack(Nanos slack) {
+    return Nanos(static_cast<std::int64_t>(kPartOfSlack * static_cast<double>(slack.count())));
+  }
+
+  // The rest may come again when what waits too long by now has been served.
+  std::uint32_t Refuse(std::int64_t admitted, Nanos too_long) {
+    retry_ns_.store(std::clamp(too_long, kLeastRetry, kMostRetry).count(),
+                    std::memory_order_relaxed);
+    return static_cast<std::uint32_t>(admitted);
+  }
+
+  std::atomic<std::int64_t> retry_ns_{kLeastRetry.count()};
+};
+
+}  // namespace
+
+std::unique_ptr<Controller> MakeWorkBound() {
+  return std::make_unique<WorkBound>();
+}
+
+}  // namespace spillgate::flow

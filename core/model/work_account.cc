@@ -1,0 +1,49 @@
+#include "core/model/work_account.h"
+
+#include <algorithm>
+
+#include "core/base/check.h"
+#include "core/model/cost_model.h"
+
+namespace spillgate {
+
+WorkAccount::Needs::Needs(const Resources& shape, const Resources& total) {
+  const auto units = static_cast<double>(SlotUnits(shape));
+  slots_ = INT64_MAX;
+  for (std::size_t kind = 0; kind < kResourceKinds; ++kind) {
+    const std::int64_t amount = shape.amount[kind];
+    if (amount == 0 || total.amount[kind] == 0) continue;
+    const double part = static_cast<double>(amount) / static_cast<double>(total.amount[kind]);
+    needs_[size_++] = {.kind = kind, .node_time = part * static_cast<double>(kOneSlot) / units};
+    slots_ = std::min(slots_, std::max<std::int64_t>(1, total.amount[kind] / amount));
+  }
+}
+
+WorkAccount::WorkAccount(const Resources& total, std::uint32_t most_tenants)
+    : total_(total),
+      most_(most_tenants),
+      tenants_(std::make_unique<Place[]>(most_tenants + 1)),
+      waiting_(std::make_unique<Gauge[]>(kMostFunctions + 1)) {}
+
+WorkAccount::Flow& WorkAccount::Of(TaskClass cls, TenantId tenant) {
+  SG_CHECK(tenant <= most_);
+  Tenant* flows = tenants_[tenant].load(std::memory_order_relaxed);
+  if (flows == nullptr) {
+    flows = owned_.emplace_back(std::make_unique<Tenant>()).get();
+    tenants_[tenant].store(flows, std::memory_order_release);
+  }
+  return (*flows)[Index(cls)];
+}
+
+const WorkAccount::Flow& WorkAccount::At(TaskClass cls, TenantId tenant) const {
+  const Tenant* flows = tenant > most_ ? nullptr : tenants_[tenant].load(std::memory_order_acquire);
+  return (flows == nullptr ? nobody_ : *flows)[Index(cls)];
+}
+
+std::int64_t WorkAccount::TasksBefore(TaskClass cls) const {
+  std::int64_t tasks = 0;
+  for (std::size_t above = 0; above <= Index(cls); ++above) tasks += classes_[above].tasks.get();
+  return tasks;
+}
+
+}  // namespace spillgate

@@ -1,0 +1,110 @@
+// WorkAccount: the work that waits for the resources of a node, as its fair queue sees it. The
+// ready set keeps it, on its thread; who judges new roots asks it, on any thread, how much would
+// run before them. So door and scheduler go by one account, and a refusal means "your backlog
+// exceeds your share".
+//
+// Work is counted by resource in node time: how long all of that resource would be busy with it.
+// One millisecond on one of four CPUs is 250 us. So the work that runs before a task, in node time,
+// is how long the task waits.
+//
+// The bound on what comes before is that of start-time fair queueing (Goyal, Vin, Cheng, SIGCOMM
+// 1996): of other flows only as much as they are given while one's own backlog is served.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "core/base/clock.h"
+#include "core/base/gauge.h"
+#include "core/base/ids.h"
+#include "core/model/class.h"
+#include "core/model/function.h"
+#include "core/model/resources.h"
+
+namespace spillgate {
+
+class WorkAccount {
+ public:
+  using Work = std::array<Gauge, kResourceKinds>;  // node time in ns
+
+  // A tenant in a class.
+  struct Flow {
+    Work work;
+    Gauge tag;  // virtual time, in slot ns, at which it has had what it was given
+    Gauge weight{1};
+  };
+  struct Class {
+    Work work;
+    Gauge tasks;
+    Gauge time;     // virtual
+    Gauge weights;  // of the flows that wait
+  };
+
+  // What a task of some shape takes of each resource: node time for one slot time.
+  class Needs {
+   public:
+    struct Need {
+      std::size_t kind = 0;
+      double node_time = 0;  // ns, of 1 ns of slot time
+    };
+    Needs(const Resources& shape, const Resources& total);
+    [[nodiscard]] std::size_t size() const { return size_; }
+    [[nodiscard]] const Need& operator[](std::size_t i) const { return needs_[i]; }
+    // Tasks of the shape that the node can run at a time.
+    [[nodiscard]] std::int64_t slots() const { return slots_; }
+    // The same for the same arguments, so that what was added can be taken away again.
+    [[nodiscard]] std::int64_t NodeTime(std::size_t i, Nanos slot_time) const {
+      return static_cast<std::int64_t>(static_cast<double>(slot_time.count()) *
+                                       needs_[i].node_time) +
+             1;
+    }
+
+   private:
+    std::array<Need, kResourceKinds> needs_{};
+    std::size_t size_ = 0;
+    std::int64_t slots_ = 0;
+  };
+
+  // Tenant ids are at most `most_tenants`.
+  WorkAccount(const Resources& total, std::uint32_t most_tenants);
+
+  [[nodiscard]] const Resources& total() const { return total_; }
+
+  // ---- the ready set's
+  [[nodiscard]] Class& Of(TaskClass cls) { return classes_[Index(cls)]; }
+  [[nodiscard]] Flow& Of(TaskClass cls, TenantId tenant);
+  // All that was handed on to scheduling has been counted.
+  void EndPass() { passes_.Add(1); }
+
+  // Tasks of a function that wait.
+  [[nodiscard]] Gauge& WaitingOf(FunctionId function) { return waiting_[function]; }
+
+  // ---- any thread
+  [[nodiscard]] std::int64_t passes() const { return passes_.get(); }
+  [[nodiscard]] const Class& At(TaskClass cls) const { return classes_[Index(cls)]; }
+  [[nodiscard]] const Flow& At(TaskClass cls, TenantId tenant) const;
+  [[nodiscard]] std::int64_t Waiting(FunctionId function) const {
+    return function > kMostFunctions ? 0 : waiting_[function].get();
+  }
+  // Tasks that wait, of this class and of more important ones.
+  [[nodiscard]] std::int64_t TasksBefore(TaskClass cls) const;
+
+ private:
+  using Tenant = std::array<Flow, kClasses>;
+  // tidy: atomics: written by scheduling, read by the door on any thread
+  using Place = std::atomic<Tenant*>;
+
+  const Resources total_;
+  const std::uint32_t most_;
+  std::array<Class, kClasses> classes_;
+  std::unique_ptr<Place[]> tenants_;
+  std::vector<std::unique_ptr<Tenant>> owned_;
+  std::unique_ptr<Gauge[]> waiting_;
+  const Tenant nobody_{};
+  Gauge passes_;
+};
+
+}  // namespace spillgate

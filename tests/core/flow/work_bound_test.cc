@@ -1,0 +1,135 @@
+// The rule of work_bound, case by case.
+#include <gtest/gtest.h>
+
+#include <array>
+
+#include "core/flow/admission.h"
+
+namespace spillgate::flow {
+namespace {
+
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+struct Case {
+  const char* what;
+  std::uint32_t count = 1;
+  Nanos remaining{0};
+  std::array<Queue, 2> queues{};
+  std::size_t resources = 1;
+  Nanos cost = milliseconds(1);
+  Nanos p95 = milliseconds(1);
+  Nanos target = milliseconds(10);
+  std::int64_t slots = 1;
+  std::int64_t waiting = 100;
+  std::int64_t unstarted = 0;
+  bool known = true;
+  std::uint32_t admitted = 0;
+};
+
+Queue Wait(std::int64_t ms, std::int64_t each_us = 1000) {
+  return {.wait = milliseconds(ms), .each = microseconds(each_us)};
+}
+
+const Case kCases[] = {
+    {.what = "nothing waits", .queues = {Wait(0)}, .admitted = 1},
+    {.what = "as long as the target", .queues = {Wait(10)}, .admitted = 1},
+    {.what = "longer", .queues = {Wait(11)}, .admitted = 0},
+    {.what = "as many as fit behind each other", .count = 64, .queues = {Wait(4)}, .admitted = 7},
+    {.what = "of a group on eight slots",
+     .count = 64,
+     .queues = {Wait(4, 125)},
+     .slots = 8,
+     .admitted = 49},
+    {.what = "the scarcer of two resources decides",
+     .count = 64,
+     .queues = {Wait(0, 10), Wait(9)},
+     .resources = 2,
+     .admitted = 2},
+    {.what = "what takes nothing scarce", .count = 9, .resources = 0, .admitted = 9},
+    {.what = "a far deadline buys nothing",
+     .remaining = seconds(100),
+     .queues = {Wait(11)},
+     .admitted = 0},
+    {.what = "a near one tightens: 0.45 of 11 ms less 1",
+     .count = 64,
+     .remaining = milliseconds(11),
+     .queues = {Wait(0)},
+     .admitted = 5},
+    {.what = "one out of reach",
+     .remaining = microseconds(999),
+     .queues = {Wait(0)},
+     .waiting = 0,
+     .admitted = 0},
+    {.what = "in reach of the mean, not of the p95: only while slots would be idle",
+     .remaining = milliseconds(2),
+     .queues = {Wait(1)},
+     .p95 = milliseconds(3),
+     .waiting = 0,
+     .admitted = 1},
+    {.what = "the floor: two for each slot, and one",
+     .count = 64,
+     .queues = {Wait(1000)},
+     .slots = 2,
+     .waiting = 1,
+     .admitted = 4},
+    {.what = "and no more", .queues = {Wait(1000)}, .slots = 2, .waiting = 5, .admitted = 0},
+    {.what = "unknown: two that wait for each slot",
+     .count = 64,
+     .queues = {Wait(0)},
+     .slots = 4,
+     .waiting = 0,
+     .unstarted = 3,
+     .known = false,
+     .admitted = 5},
+    {.what = "which other functions do not use up",
+     .count = 64,
+     .queues = {Wait(0, 1)},
+     .slots = 4,
+     .waiting = 50,
+     .known = false,
+     .admitted = 8},
+};
+
+TEST(WorkBound, AdmitsWhatIsServedInTime) {
+  const auto controller = MakeController("work_bound");
+  ASSERT_NE(controller, nullptr);
+  EXPECT_TRUE(controller->UsesWork());
+  for (const Case& c : kCases) {
+    const Ask ask{.count = c.count,
+                  .remaining = c.remaining,
+                  .work = {.queues = std::span(c.queues).first(c.resources),
+                           .cost = c.cost,
+                           .p95 = c.p95,
+                           .target = c.target,
+                           .slots = c.slots,
+                           .waiting = c.waiting,
+                           .unstarted = c.unstarted,
+                           .known = c.known}};
+    EXPECT_EQ(controller->Admit(ask, {}, Instant()), c.admitted) << c.what;
+  }
+}
+
+TEST(WorkBound, SaysWhenWhatWaitsTooLongWillHaveBeenServed) {
+  const auto controller = MakeController("work_bound");
+  const auto retry_after = [&](Queue queue) {
+    const Ask ask{.count = 1,
+                  .work = {.queues = {&queue, 1},
+                           .cost = milliseconds(1),
+                           .target = milliseconds(10),
+                           .slots = 1,
+                           .waiting = 100,
+                           .known = true}};
+    EXPECT_EQ(controller->Admit(ask, {}, Instant()), 0U);
+    ControllerState state;
+    controller->Snapshot(state);
+    return state.retry_after;
+  };
+  EXPECT_EQ(retry_after(Wait(25)), milliseconds(15));
+  EXPECT_EQ(retry_after({.wait = milliseconds(10) + Nanos(1)}), milliseconds(1)) << "at least";
+  EXPECT_EQ(retry_after({.wait = std::chrono::hours(1)}), seconds(30)) << "at most";
+}
+
+}  // namespace
+}  // namespace spillgate::flow

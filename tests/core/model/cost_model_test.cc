@@ -1,0 +1,83 @@
+// What is learned of functions: means that follow, and the time within which most runs end.
+#include "core/model/cost_model.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+namespace spillgate {
+namespace {
+
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+
+TEST(CostModel, WhatNeverRanCostsWhatItsClientSaysOrTheUsual) {
+  const CostModel costs(10);
+  EXPECT_EQ(costs.Estimate(3), CostModel::kPrior);
+  EXPECT_EQ(costs.Estimate(3, microseconds(70)), microseconds(70));
+  EXPECT_EQ(costs.P95(3, microseconds(70)), microseconds(70));
+  EXPECT_EQ(costs.Runs(3), 0U);
+  EXPECT_EQ(costs.Runs(11), 0U) << "no such function";
+  EXPECT_EQ(costs.Estimate(4'000'000'000), CostModel::kPrior);
+}
+
+TEST(CostModel, TheFirstRunsAreAveragedAndLaterOnesReplaceThem) {
+  CostModel costs(10);
+  costs.Learn(1, microseconds(100));
+  EXPECT_EQ(costs.Estimate(1, milliseconds(9)), microseconds(100)) << "the hint is not needed";
+  costs.Learn(1, microseconds(300));
+  EXPECT_EQ(costs.Estimate(1), microseconds(200));
+  for (int i = 0; i < 500; ++i) costs.Learn(1, milliseconds(10));
+  EXPECT_GT(costs.Estimate(1), microseconds(9'990));
+  EXPECT_EQ(costs.Runs(1), CostModel::kWindow);
+  EXPECT_EQ(costs.Estimate(2), CostModel::kPrior);
+}
+
+TEST(CostModel, SlotTimeIsTimeBySlots) {
+  CostModel costs(10);
+  costs.Learn(1, microseconds(100), 2 * kOneSlot);
+  costs.Learn(2, microseconds(100), kOneSlot / 2);
+  EXPECT_EQ(costs.Estimate(1), microseconds(200));
+  EXPECT_EQ(costs.Estimate(2), microseconds(50));
+}
+
+TEST(CostModel, NinetyFiveOfAHundredEndWithinTheP95) {
+  std::mt19937_64 random(7);
+  std::exponential_distribution<double> exponential(1.0 / 1e6);
+  CostModel costs(10);
+  for (int i = 0; i < 5000; ++i) {
+    costs.Learn(1, Nanos(static_cast<std::int64_t>(exponential(random))));
+  }
+  // Of an exponential it is three means.
+  EXPECT_GT(costs.P95(1), microseconds(2300));
+  EXPECT_LT(costs.P95(1), microseconds(4700));
+  for (int i = 0; i < 100; ++i) costs.Learn(2, i < 96 ? microseconds(100) : milliseconds(100));
+  EXPECT_GE(costs.P95(2), microseconds(100));
+  EXPECT_LE(costs.P95(2), microseconds(125));
+  for (int i = 0; i < 100; ++i) costs.Learn(3, i < 90 ? microseconds(100) : milliseconds(100));
+  EXPECT_GE(costs.P95(3), milliseconds(100));
+}
+
+TEST(CostModel, TheP95FollowsWithinAFewHundredRuns) {
+  CostModel costs(10);
+  costs.Learn(1, milliseconds(5));
+  EXPECT_GE(costs.P95(1), milliseconds(5)) << "from the first run on";
+  EXPECT_LE(costs.P95(1), microseconds(6250));
+  for (int i = 0; i < 1500; ++i) costs.Learn(1, microseconds(100));
+  EXPECT_LE(costs.P95(1), microseconds(125));
+  for (int i = 0; i < 64; ++i) costs.Learn(1, milliseconds(10));
+  EXPECT_GE(costs.P95(1), milliseconds(10));
+}
+
+TEST(CostModel, ExtremesStayInTheirBounds) {
+  CostModel costs(10);
+  costs.Learn(1, Nanos(0));
+  EXPECT_EQ(costs.Estimate(1), Nanos(1));
+  EXPECT_LE(costs.P95(1), Nanos(160));
+  costs.Learn(2, Nanos::max(), 1'000'000'000);
+  EXPECT_EQ(costs.Estimate(2), kMostSlotTime);
+  EXPECT_GT(costs.P95(2), std::chrono::minutes(5));
+}
+
+}  // namespace
+}  // namespace spillgate

@@ -1,0 +1,147 @@
+// What would run before a new root, by the account that the ready set keeps.
+#include "stages/work_at_door.h"
+
+#include <gtest/gtest.h>
+
+#include "core/model/ready_set.h"
+
+namespace spillgate {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr TenantId kMine = 1;
+constexpr TenantId kOther = 2;
+constexpr TenantId kThird = 3;
+
+class WorkAtDoorTest : public ::testing::Test {
+ protected:
+  static constexpr Resources kTotal{.amount = {2000, 1000, 1 << 20}};
+
+  void Push(TenantId tenant, TaskClass cls, std::size_t tasks, const Resources* shape = nullptr) {
+    for (std::size_t i = 0; i < tasks; ++i) {
+      Root* root = roots_.Make();
+      root->home = &roots_;
+      root->tenant = tenant;
+      root->cls = cls;
+      TaskPtr task(tasks_.Make());
+      task->home = &tasks_;
+      task->root = RootPtr(root);
+      task->function = &function_;
+      task->shape = shape == nullptr ? &function_.shape : shape;
+      task->cls = cls;
+      task->estimate = milliseconds(1);
+      ready_.Push(std::move(task), now_);
+    }
+    account_.EndPass();
+  }
+  TaskPtr Pop() {
+    TaskPtr task = ready_.Pop(kTotal, now_);
+    if (task != nullptr) ready_.Started(*task);
+    account_.EndPass();
+    return task;
+  }
+  // Node time before a root of 1 ms on one of two CPUs, in units of half a millisecond.
+  double Wait(TenantId tenant, TaskClass cls = TaskClass::kNormal, std::size_t queue = 0,
+              const Resources* shape = nullptr) {
+    const WorkAccount::Needs needs(shape == nullptr ? function_.shape : *shape, kTotal);
+    const WorkAtDoor::Ahead ahead = door_.Look(cls, tenant, needs, milliseconds(1));
+    EXPECT_LT(queue, ahead.count);
+    return static_cast<double>(ahead.queues[queue].wait.count()) / 500'000;
+  }
+
+  const Function function_{.id = 1, .name = "f", .shape = {.amount = {1000}}};
+  Instant now_{std::chrono::seconds(1)};
+  Slab<Task> tasks_{256};
+  Slab<Root> roots_{256};
+  CostModel costs_;
+  WorkAccount account_{kTotal, 10};
+  ReadySet ready_{costs_, account_, ReadySet::Options{}};
+  WorkAtDoor door_{account_};
+};
+
+TEST_F(WorkAtDoorTest, OwnWorkIsBeforeANewRootOfTheSameTenant) {
+  EXPECT_EQ(Wait(kMine), 0);
+  Push(kMine, TaskClass::kNormal, 10);
+  EXPECT_NEAR(Wait(kMine), 10, 0.01);
+  const TaskPtr task = Pop();
+  EXPECT_NEAR(Wait(kMine), 9, 0.01) << "what runs is not waited for";
+}
+
+TEST_F(WorkAtDoorTest, OfOthersOnlyWhatTheyAreGivenMeanwhile) {
+  Push(kOther, TaskClass::kNormal, 100);
+  EXPECT_NEAR(Wait(kOther), 100, 0.01);
+  EXPECT_NEAR(Wait(kMine), 1, 0.1) << "one turn each";
+  Push(kMine, TaskClass::kNormal, 10);
+  EXPECT_NEAR(Wait(kMine), 10 + 11, 0.2);
+  Push(kThird, TaskClass::kNormal, 100);
+  EXPECT_NEAR(Wait(kMine), 10 + 22, 0.2);
+  ready_.SetWeight(kMine, 4);
+  EXPECT_NEAR(Wait(kMine), 10 + 22.0 / 4, 0.2);
+}
+
+TEST_F(WorkAtDoorTest, OthersHaveNoMoreThanTheyHave) {
+  Push(kOther, TaskClass::kNormal, 3);
+  Push(kMine, TaskClass::kNormal, 10);
+  EXPECT_NEAR(Wait(kMine), 13, 0.01);
+}
+
+TEST_F(WorkAtDoorTest, WhoHasHadMoreThanItsShareIsOwedLess) {
+  Push(kMine, TaskClass::kNormal, 40);
+  TaskPtr task;
+  for (int i = 0; i < 20; ++i) task = Pop();
+  Push(kOther, TaskClass::kNormal, 100);
+  const double before = Wait(kMine);
+  ready_.Correct(*task->root, Nanos(0), milliseconds(50));
+  account_.EndPass();
+  EXPECT_GT(Wait(kMine), before + 20) << "its runs cost more than they were charged";
+}
+
+TEST_F(WorkAtDoorTest, ClassesBelowAreNotBefore) {
+  Push(kOther, TaskClass::kCritical, 5);
+  Push(kOther, TaskClass::kSheddable, 50);
+  EXPECT_NEAR(Wait(kMine, TaskClass::kNormal), 5, 0.1);
+  EXPECT_NEAR(Wait(kMine, TaskClass::kCritical), 1, 0.1);
+  EXPECT_EQ(account_.TasksBefore(TaskClass::kNormal), 5);
+  EXPECT_EQ(account_.TasksBefore(TaskClass::kSheddable), 55);
+}
+
+TEST_F(WorkAtDoorTest, EachResourceHasItsOwnQueue) {
+  const Resources gpu{.amount = {1000, 1000}};
+  Push(kOther, TaskClass::kNormal, 8, &gpu);
+  Push(kMine, TaskClass::kNormal, 8, &gpu);
+  EXPECT_NEAR(Wait(kMine, TaskClass::kNormal, 1, &gpu), (8 + 8) * 2, 0.2);
+  EXPECT_NEAR(Wait(kMine, TaskClass::kNormal, 0, &gpu), 8 + 8, 0.2);
+}
+
+TEST_F(WorkAtDoorTest, WhatWasLetInCountsUntilTheAccountHasIt) {
+  const WorkAccount::Needs needs(function_.shape, kTotal);
+  EXPECT_EQ(Wait(kMine), 0);
+  door_.Admitted({TaskClass::kNormal, kMine, 1}, needs, milliseconds(1), 7);
+  EXPECT_NEAR(Wait(kMine), 7, 0.01);
+  EXPECT_EQ(door_.Unstarted(1), 7);
+  EXPECT_EQ(door_.Unstarted(2), 0);
+  EXPECT_NEAR(Wait(kOther), 1, 0.1) << "of others one turn";
+  Push(kMine, TaskClass::kNormal, 7);
+  EXPECT_NEAR(Wait(kMine), 7, 0.01);
+  EXPECT_EQ(door_.Unstarted(1), 7);
+}
+
+TEST_F(WorkAtDoorTest, NothingIsLeftWhenAllHasLeft) {
+  const Resources some{.amount = {700, 300, 1000}};
+  Push(kMine, TaskClass::kNormal, 20, &some);
+  Push(kOther, TaskClass::kHigh, 20, &some);
+  while (TaskPtr task = Pop()) ready_.Ended(*task->function);
+  for (const TaskClass cls : {TaskClass::kHigh, TaskClass::kNormal}) {
+    EXPECT_EQ(account_.At(cls).tasks.get(), 0);
+    for (std::size_t kind = 0; kind < kResourceKinds; ++kind) {
+      EXPECT_EQ(account_.At(cls).work[kind].get(), 0);
+      EXPECT_EQ(account_.At(cls, kMine).work[kind].get(), 0);
+      EXPECT_EQ(account_.At(cls, kOther).work[kind].get(), 0);
+    }
+  }
+  EXPECT_EQ(account_.Waiting(1), 0);
+}
+
+}  // namespace
+}  // namespace spillgate
