@@ -98,9 +98,8 @@ TEST(Profiles, ClassicSedaGivesEveryStageAThreadOfItsOwn) {
   EXPECT_FALSE(pools.contains(std::string(kLoopPool)));
 }
 
-TEST(Profiles, ThroughputHasLargerBatchesAndBoundsAndNoPolling) {
+TEST(Profiles, ThroughputHasLargerBatchesAndNoPolling) {
   const Config config = Good(TextOf(ConfigFolder() / "profiles/throughput.toml")).config;
-  EXPECT_GT(config.limits.in_flight, Config{}.limits.in_flight);
   for (const StageName& stage : kStages) {
     EXPECT_EQ((config.stages.*stage.field).batch, 256U) << stage.name;
   }
