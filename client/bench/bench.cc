@@ -5,6 +5,7 @@
 
 #include "client/bench/graph.h"
 #include "client/bench/library_batch.h"
+#include "client/bench/overload.h"
 #include "client/bench/pinning.h"
 #include "client/bench/round_trip.h"
 #include "client/bench/throughput.h"
@@ -50,6 +51,7 @@ Result<Row> Measure(const Benchmark& benchmark, const Options& options, Placemen
     case Method::kLibraryTrip: return MeasureRoundTrip(benchmark, options, placement, target);
     case Method::kLibraryBatch: return MeasureLibraryBatches(benchmark, options, target);
     case Method::kGraph: return MeasureGraphs(benchmark, options, target);
+    case Method::kOverload: break;  // has a row for each multiple
   }
   return Error{Code::kInvalid, "no such method"};
 }
@@ -63,16 +65,19 @@ Status RunBench(const Benchmark& benchmark, const Options& options, const Target
   if (!process.ok()) return process.error();
   Target known = target;
   known.process = process.value();
-  for (const Placement placement : PlacementsOf(benchmark, options, target.process != 0)) {
-    Result<Row> measured = Measure(benchmark, options, placement, known);
-    if (!measured.ok()) return measured.error();
-    Row& row = measured.value();
+  const auto finish = [&](Row& row) {
     if (row.function.empty()) row.function = std::string(FunctionOf(options));
     row.level = std::string(ToString(LevelOf(benchmark, options)));
     row.profile = target.profile;
     row.clients = options.clients;
     row.payload = options.payload;
     report(row);
+  };
+  if (benchmark.method == Method::kOverload) return MeasureOverload(options, known, finish);
+  for (const Placement placement : PlacementsOf(benchmark, options, target.process != 0)) {
+    Result<Row> measured = Measure(benchmark, options, placement, known);
+    if (!measured.ok()) return measured.error();
+    finish(measured.value());
   }
   return {};
 }

@@ -24,6 +24,8 @@ constexpr Benchmark kBenchmarks[] = {
     {"client-batch", Method::kLibraryBatch, 64, 64, Level::kNone,
      "submit-batch by the C++ library"},
     {"client-rtt", Method::kLibraryTrip, 1, 1, Level::kNone, "rtt by the C++ library"},
+    {"overload", Method::kOverload, 1, 1, Level::kNone,
+     "roots of --service at each of --x times the capacity"},
     {"dag", Method::kGraph, 1, 1, Level::kNone, "graphs of tasks of a --shape, by the C++ library"},
 };
 // Rows 1 to 4 of how the project is judged.
@@ -91,6 +93,30 @@ Status CheckGraph(const Options& options) {
   return {};
 }
 
+Status CheckOverload(const Options& options) {
+  constexpr double kMostX = 100;
+  constexpr Nanos kLeast = std::chrono::microseconds(10);
+  constexpr Nanos kMost = std::chrono::seconds(1);
+  if (options.x.empty()) return Wrong("overload wants --x, such as 0.5,1,2,10");
+  for (const double x : options.x) {
+    if (!(x >= 0.01 && x <= kMostX)) {
+      return Wrong(Format("--x has {}; it has to be 0.01 to {}", x, kMostX));
+    }
+  }
+  if (options.service < kLeast || options.service > kMost) {
+    return Wrong("--service has to be 10us to 1s");
+  }
+  if (!options.function.empty() && options.function != "spin" && options.function != "sleep") {
+    return Wrong("overload takes --function spin or sleep, which cost what they are told");
+  }
+  if (options.payload != 0 || options.clients != 1 || options.batch || options.window) {
+    return Wrong(
+        "overload is one client's, a root a frame: no --payload, --clients, --batch, "
+        "--window");
+  }
+  return {};
+}
+
 }  // namespace
 
 std::span<const Benchmark> Benchmarks() {
@@ -124,6 +150,10 @@ std::string_view ToString(Placement placement) {
   return kPlacementNames[static_cast<std::size_t>(placement)];
 }
 
+std::string_view ToString(CostMix mix) {
+  return kMixNames[static_cast<std::size_t>(mix)];
+}
+
 std::string_view ToString(Shape shape) {
   return kShapeNames[static_cast<std::size_t>(shape)];
 }
@@ -144,6 +174,7 @@ Status Check(const Benchmark& benchmark, const Options& options) {
     return Wrong("open wants a --rate, from 1 to 100000000 tasks a second");
   }
   if (!open && options.rate != 0) return Wrong("--rate is for open");
+  if (benchmark.method == Method::kOverload) return CheckOverload(options);
   if (benchmark.method != Method::kGraph) return {};
   if (!options.function.empty() || options.payload != 0) {
     return Wrong("dag adds numbers, so that it can check the sum: no --function, no --payload");

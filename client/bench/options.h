@@ -25,6 +25,7 @@ enum class Method : std::uint8_t {
   kLibraryBatch,  // as kStream, through the client library
   kLibraryTrip,   // as kRoundTrip, through the client library
   kGraph,         // graphs of tasks, through the client library
+  kOverload,      // roots of known cost at multiples of what the node can do
 };
 
 struct Benchmark {
@@ -57,6 +58,13 @@ enum class Shape : std::uint8_t {
 inline constexpr std::string_view kShapeNames[] = {"chain", "fan", "tree"};
 [[nodiscard]] std::string_view ToString(Shape shape);
 
+enum class CostMix : std::uint8_t {
+  kConstant,     // every root costs the same
+  kExponential,  // memoryless
+};
+inline constexpr std::string_view kMixNames[] = {"constant", "exponential"};
+[[nodiscard]] std::string_view ToString(CostMix mix);
+
 struct Options {
   Nanos time = std::chrono::seconds(2);  // of each measurement
   // Unset: as the benchmark is meant.
@@ -64,10 +72,13 @@ struct Options {
   std::optional<std::uint32_t> window;
   std::optional<Level> level;
   std::optional<Placement> placement;
-  std::uint32_t clients = 1;  // connections, each with a thread
-  std::uint32_t payload = 0;  // bytes of a task's one argument; 0: it has none
-  std::string function;       // "": noop, or echo when there is a payload
-  double rate = 0;            // open: tasks a second
+  std::uint32_t clients = 1;                     // connections, each with a thread
+  std::uint32_t payload = 0;                     // bytes of a task's one argument; 0: it has none
+  std::string function;                          // "": noop, or echo when there is a payload
+  double rate = 0;                               // open: tasks a second
+  std::vector<double> x{0.5, 0.7, 1, 2, 5, 10};  // overload: times the node's capacity
+  Nanos service = std::chrono::milliseconds(1);  // overload: mean cost of a root
+  CostMix mix = CostMix::kConstant;              // overload: how costs are spread
   Shape shape = Shape::kTree;
   std::uint32_t size = 255;                        // tasks of a graph
   Nanos poll = std::chrono::microseconds(20);      // clients look again for so long, then block

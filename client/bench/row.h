@@ -9,6 +9,28 @@
 
 namespace spillgate::bench {
 
+// Of one multiple of a node's capacity.
+struct OverloadFigures {
+  double x = 0;
+  double capacity_per_s = 0;       // roots, measured in closed loops before and after
+  double offered_per_s = 0;        // by the schedule
+  double received_per_s = 0;       // have a verdict
+  double goodput_ratio = 0;        // work of good roots to min(x, 1) of the capacity
+  double goodput_ratio_count = 0;  // the same by their number
+  double unloaded_p99_us = 0;
+  double wasted_ratio = 0;  // work spent on roots that were not good, to all that was spent
+  double refused_ratio = 0;
+  double refusal_p99_us = 0;
+  double lateness_p99_us = 0;  // of the sender
+  double deadline_us = 0;
+  std::uint64_t good = 0;
+  std::uint64_t late = 0;
+  std::uint64_t expired = 0;
+  std::uint64_t silent = 0;
+  std::string controller;  // of submission
+  std::string mix;
+};
+
 struct Row {
   std::string bench;
   std::optional<double> per_s;  // tasks
@@ -38,6 +60,8 @@ struct Row {
   std::optional<double> late_p50_us;
   std::optional<double> late_p99_us;
   std::optional<double> late_max_us;
+
+  std::optional<OverloadFigures> overload;
 
   // While it was measured, of all cores: taken away by the host, used by other programs.
   double steal_pct = 0;

@@ -36,13 +36,43 @@ std::string HowOf(const bench::Row& row) {
   if (row.batch.has_value()) how += Format(", {} a frame, {} frames", *row.batch, *row.window);
   if (row.clients.value_or(1) > 1) how += Format(", {} clients", *row.clients);
   if (row.payload.value_or(0) > 0) how += Format(", {}", FormatSize(*row.payload));
-  if (!row.shape.empty()) how += Format(", {} of {}", row.shape, row.size.value_or(0));
+  if (row.size.has_value()) how += Format(", {} of {}", row.shape, row.size.value_or(0));
   if (row.level != "none") how += ", " + row.level;
+  if (row.overload.has_value()) {
+    const bench::OverloadFigures& figures = *row.overload;
+    how += Format(", {} times the capacity, {}: goodput {:.3f}, wasted {:.3f}, {} refused",
+                  figures.x, figures.controller, figures.goodput_ratio, figures.wasted_ratio,
+                  FormatShare(figures.refused_ratio));
+  }
   if (row.placement == "same") how += ", on one core";
   if (row.placement == "across") how += ", across two cores";
   if (row.late_max_us.has_value())
     how += Format(", sent up to {} late", FormatMicros(*row.late_max_us));
   return how;
+}
+
+void PutOverload(Json& json, const bench::OverloadFigures& figures) {
+  const auto put = [&json](const char* name, double number) {
+    Put(json, name, std::optional<double>(number));
+  };
+  put("x", figures.x);
+  put("capacity_per_s", figures.capacity_per_s);
+  put("offered_per_s", figures.offered_per_s);
+  put("received_per_s", figures.received_per_s);
+  put("goodput_ratio", figures.goodput_ratio);
+  put("goodput_ratio_count", figures.goodput_ratio_count);
+  put("unloaded_p99_us", figures.unloaded_p99_us);
+  put("wasted_ratio", figures.wasted_ratio);
+  put("refused_ratio", figures.refused_ratio);
+  put("refusal_p99_us", figures.refusal_p99_us);
+  put("lateness_p99_us", figures.lateness_p99_us);
+  put("deadline_us", figures.deadline_us);
+  json["good"] = figures.good;
+  json["late"] = figures.late;
+  json["expired"] = figures.expired;
+  json["silent"] = figures.silent;
+  json["controller"] = figures.controller;
+  json["mix"] = figures.mix;
 }
 
 }  // namespace
@@ -71,6 +101,7 @@ Json ToJson(const bench::Row& row) {
   Put(json, "placement", row.placement);
   Put(json, "profile", row.profile);
   Put(json, "blocks", row.blocks);
+  if (row.overload.has_value()) PutOverload(json, *row.overload);
   Put(json, "rate", row.rate);
   Put(json, "late_p50_us", row.late_p50_us);
   Put(json, "late_p99_us", row.late_p99_us);

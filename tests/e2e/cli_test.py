@@ -63,6 +63,25 @@ class Verbs(Case):
             row = json.loads(line)
             self.assertEqual((row["errors"], row["verified"]), (0, True), shape)
 
+    def test_overload_accounts_for_every_root(self) -> None:
+        # The work of each root is known, so what is of use at five times the capacity is too. How
+        # much of it there is on a busy machine is for the benchmark to say, not for a test.
+        done = self.node.spillgate(
+            "bench", "overload", "--x", "0.2,5", "--service", "2ms", "--seconds", "0.4",
+            "--set", "stage.submission.controller=work_bound", "-o", "json",
+            SPILLGATE_ADDRESS="",
+        )
+        few, many = (json.loads(line) for line in done.stdout.splitlines())
+        for row in (few, many):
+            ended = row["good"] + row["late"] + row["expired"] + row["silent"]
+            refused = round(row["refused_ratio"] * row["n"])
+            self.assertEqual(ended + refused + row["errors"], row["n"], row)
+            self.assertEqual((row["errors"], row["silent"]), (0, 0), row)
+            self.assertEqual(row["controller"], "work_bound")
+            self.assertGreater(row["good"], 0, row)
+        self.assertGreater(many["refused_ratio"], few["refused_ratio"])
+        self.assertGreater(many["offered_per_s"], 2 * many["capacity_per_s"])
+
     def test_several_returns(self) -> None:
         words = ("echo", "--arg", "a", "--arg", "b", "--arg", "c", "--returns", "3")
         self.assertEqual(self.run_ok("submit", *words, "--wait"), b"a\nb\nc\n")

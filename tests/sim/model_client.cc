@@ -24,10 +24,10 @@ ModelClient::ModelClient(Node& node, Mailroom& mail, Ledger& ledger, Options opt
 
 void ModelClient::Open(Client& client) {
   client = {.id = (random_() & ~kChildBit) | 1};
-  const TenantId tenant = node_.shared().tenants.Find(
+  client.tenant = node_.shared().tenants.Find(
       "tenant-" + std::to_string(random_() % std::max(1U, options_.tenants)));
   MutexLock lock(node_.shared().table.mutex());
-  node_.shared().table.NewSession(client.id).tenant = tenant;
+  node_.shared().table.NewSession(client.id).tenant = client.tenant;
 }
 
 void ModelClient::Act(Instant now) {
@@ -129,6 +129,7 @@ void ModelClient::Send(const Client& client, Buffer frame) {
   const auto bytes = static_cast<std::int64_t>(frame.size());
   Submission::In event = Received{.connection = client.connection,
                                   .session = client.id,
+                                  .tenant = client.tenant,
                                   .frame = std::move(frame),
                                   .transit = std::chrono::microseconds(random_() % 20),
                                   .arrived = {}};

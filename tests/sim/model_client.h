@@ -53,6 +53,7 @@ class ModelClient {
  private:
   struct Client {  // one session
     SessionId id = 0;
+    TenantId tenant = 0;
     ConnectionId connection = 0;  // 0 while it is without
     bool ended = false;
     std::uint64_t next_seq = 1;

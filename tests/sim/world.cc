@@ -48,6 +48,12 @@ config::Config World::MakeConfig(bool peer) {
     if (interior && random_() % 4 == 0) options.controller = config::ControllerKind::kBound;
     if (tiny_) options.capacity = among(2, 4);
   }
+  if (random_() % 2 == 0) {
+    config.stages.submission.controller = config::ControllerKind::kWorkBound;
+    for (config::ClassConfig& cls : config.classes) {
+      cls.target_delay = std::chrono::milliseconds(among(1, 20));
+    }
+  }
   // What a blocked task needs to go on may not stand behind it.
   config.stages.execution.capacity = limits.in_flight + limits.spawn_reserve;
   config.stages.publication.capacity = limits.in_flight;

@@ -104,6 +104,18 @@ TEST(Check, GraphsAreAsLargeAsTheirShapeAllows) {
   EXPECT_THAT(Complaint("dag", {.function = "noop"}), HasSubstr("no --function"));
 }
 
+TEST(Check, OverloadIsRootsOfKnownCostAtMultiplesOfTheCapacity) {
+  EXPECT_EQ(Complaint("overload", {.x = {0.01, 100}}), "");
+  EXPECT_THAT(Complaint("overload", {.x = {}}), HasSubstr("wants --x"));
+  EXPECT_THAT(Complaint("overload", {.x = {1, 101}}), HasSubstr("--x has 101"));
+  EXPECT_THAT(Complaint("overload", {.service = std::chrono::microseconds(9)}),
+              HasSubstr("--service has to be"));
+  EXPECT_EQ(Complaint("overload", {.function = "sleep"}), "");
+  EXPECT_THAT(Complaint("overload", {.function = "noop"}), HasSubstr("spin or sleep"));
+  EXPECT_THAT(Complaint("overload", {.batch = 2}), HasSubstr("a root a frame"));
+  EXPECT_THAT(Complaint("overload", {.payload = 8}), HasSubstr("no --payload"));
+}
+
 TEST(FunctionOf, EchoesWhenThereIsSomethingToEcho) {
   EXPECT_EQ(FunctionOf({}), "noop");
   EXPECT_EQ(FunctionOf({.payload = 8}), "echo");

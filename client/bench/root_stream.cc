@@ -1,0 +1,231 @@
+#include "client/bench/root_stream.h"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <utility>
+
+#include "core/base/format.h"
+
+namespace spillgate::bench {
+namespace {
+
+constexpr std::uint64_t kReleaseAfter = 512;
+constexpr std::size_t kMostRanges = 2000;
+constexpr std::size_t kMostUnsent = 16 << 20;  // bytes that the node does not take off us
+constexpr std::uint32_t kMostCostFactor = 20;  // of the mean: an exponential has no end
+constexpr Nanos kLook = std::chrono::milliseconds(100);
+constexpr Nanos kNoSleep = std::chrono::microseconds(200);
+// What is accepted and has a deadline ends by then; what has none, when all before it has been
+// served.
+constexpr Nanos kSilence = std::chrono::seconds(5);
+
+std::uint64_t Micro(Nanos time) {
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(1, time / std::chrono::microseconds(1)));
+}
+
+}  // namespace
+
+Result<RootStream> RootStream::Open(const WireOptions& wire, std::string_view function) {
+  Result<WireClient> client = WireClient::Connect(wire);
+  if (!client.ok()) return client.error();
+  const Result<std::uint32_t> found = client.value().Find(function);
+  if (!found.ok()) return found.error();
+  return RootStream(std::move(client).value(), found.value());
+}
+
+Result<RootReport> RootStream::Run(const RootLoad& load, const Options& options) {
+  load_ = load;
+  report_ = {};
+  random_.seed(load.seed);
+  entries_.clear();
+  if (load.rate > 0) {
+    const double expected = load.rate * std::chrono::duration<double>(load.time).count();
+    entries_.reserve(static_cast<std::size_t>(expected * 1.2) + 1024);
+  }
+  first_seq_ = next_seq_;
+  const Instant began = clock_.Now();
+  until_ = After(began, load.time);
+  next_due_ = began;
+  Instant heard = began;
+  while (true) {
+    const Instant now = clock_.Now();
+    const Instant next = SendWhatIsDue(now);
+    const std::uint64_t before = under_way_;
+    if (now >= until_ && before == 0) break;
+    if (before == 0 || now < until_) heard = now;
+    if (!wire_.Flush() || !Wait(now, next)) {
+      return Error{Code::kUnavailable, Format("the node hung up with {} roots under way", before)};
+    }
+    TakeFrames();
+    if (under_way_ < before) heard = now;
+    if (now - heard > std::max(kSilence, 2 * load.deadline)) break;
+    if (options.stopped()) return Error{Code::kCancelled, "interrupted"};
+  }
+  report_.silent = under_way_;
+  under_way_ = 0;
+  report_.span = load.rate > 0 ? load.time : clock_.Now() - began;
+  ReleaseSome(1);
+  if (!wire_.Flush()) return Error{Code::kUnavailable, "the node hung up"};
+  return std::move(report_);
+}
+
+// ---- sending
+
+Instant RootStream::SendWhatIsDue(Instant now) {
+  if (load_.rate == 0) {
+    while (now < until_ && under_way_ < load_.window) Send(now, now);
+    return now < until_ ? until_ : kNever;
+  }
+  std::exponential_distribution<double> gap(load_.rate);
+  while (next_due_ <= now && next_due_ < until_ && wire_.out().size() < kMostUnsent) {
+    report_.late_by.Add(now - next_due_);
+    Send(next_due_, now);
+    next_due_ += Nanos(static_cast<std::int64_t>(std::ceil(gap(random_) * 1e9)));
+  }
+  return next_due_ < until_ ? next_due_ : kNever;
+}
+
+std::uint32_t RootStream::DrawCost() {
+  const auto mean = static_cast<std::uint32_t>(Micro(load_.service.mean));
+  if (load_.service.mix == CostMix::kConstant) return mean;
+  std::exponential_distribution<double> draw(1.0 / mean);
+  const double cost = std::min(draw(random_), static_cast<double>(mean) * kMostCostFactor);
+  return std::max(1U, static_cast<std::uint32_t>(std::lround(cost)));
+}
+
+void RootStream::Send(Instant due, Instant now) {
+  const std::uint64_t seq = next_seq_++;
+  const std::uint32_t cost = DrawCost();
+  entries_.push_back({.due = due, .sent = now, .cost_us = cost});
+  ++under_way_;
+  ++report_.offered;
+  report_.offered_work += std::chrono::microseconds(cost);
+  wire::SubmitPreamble preamble{.flags = wire::kPush, .function = function_, .first_seq = seq};
+  if (load_.deadline > Nanos(0)) preamble.remaining_us = Micro(due + load_.deadline - now);
+  writer_.Begin(preamble);
+  writer_.BeginTask();
+  writer_.AddInline(AsBytes(std::to_string(cost)));
+  writer_.AddInline(nonces_.Of(seq));
+  writer_.Finish(wire_.NextCorrelation(), Micro(now.time_since_epoch()), wire_.out());
+}
+
+bool RootStream::Wait(Instant now, Instant next) {
+  if (next != kNever && load_.rate > 0 && next - now < kNoSleep) {
+    sched_yield();
+    return wire_.Receive(Nanos(0));
+  }
+  const Nanos at_most = next == kNever ? kLook : std::min(kLook, next - now);
+  return wire_.Receive(std::max(at_most, Nanos(0)));
+}
+
+// ---- what comes back
+
+RootStream::Entry* RootStream::Close(std::uint64_t seq) {
+  const std::uint64_t at = seq - first_seq_;
+  if (at >= entries_.size() || !entries_[at].open) return nullptr;
+  entries_[at].open = false;
+  --under_way_;
+  return &entries_[at];
+}
+
+void RootStream::TakeFrames() {
+  wire::FrameView frame;
+  while (wire_.Next(frame)) {
+    switch (frame.header.type) {
+      case wire::FrameType::kVerdicts: TakeVerdicts(frame); break;
+      case wire::FrameType::kResults: TakeResults(frame); break;
+      case wire::FrameType::kError: {
+        const auto error = wire::DecodeError(frame);
+        Wrong(error.has_value() ? "Error: " + error->message : "a malformed Error");
+        break;
+      }
+      default: break;
+    }
+  }
+  ReleaseSome(kReleaseAfter);
+}
+
+void RootStream::TakeVerdicts(const wire::FrameView& frame) {
+  const auto verdicts = wire::ReadVerdicts(frame);
+  if (!verdicts.has_value()) return Wrong("malformed Verdicts");
+  const Instant now = clock_.Now();
+  for (const wire::Verdict& verdict : *verdicts) {
+    report_.received += verdict.count;
+    if (verdict.status == wire::VerdictStatus::kAccepted) continue;
+    for (std::uint64_t seq = verdict.first_seq; seq < verdict.first_seq + verdict.count; ++seq) {
+      const Entry* entry = Close(seq);
+      if (entry == nullptr) return Wrong("a verdict on what was not under way");
+      report_.refusals.Add(now - entry->sent);
+      const bool shed = Passes(verdict.reason) || verdict.reason == Reason::kExpired;
+      shed ? void(++report_.refused) : Wrong(Format("rejected: {}", ToString(verdict.reason)));
+    }
+  }
+}
+
+void RootStream::TakeResults(const wire::FrameView& frame) {
+  const auto results = wire::ReadResults(frame);
+  if (!results.has_value()) return Wrong("malformed Results");
+  const Instant now = clock_.Now();
+  for (const wire::ResultHead& head : *results) {
+    if (head.task.session == wire_.session()) TakeResult(head, frame, now);
+  }
+}
+
+void RootStream::TakeResult(const wire::ResultHead& head, const wire::FrameView& frame,
+                            Instant now) {
+  const std::uint64_t seq = head.task.seq;
+  wire::Range* last = releases_.empty() ? nullptr : &releases_.back();
+  if (last != nullptr && last->first.seq + last->count == seq) {
+    ++last->count;
+  } else {
+    releases_.push_back({.first = head.task, .count = 1});
+  }
+  ++to_release_;
+  const Entry* entry = Close(seq);
+  if (entry == nullptr) {
+    if (seq >= first_seq_) Wrong(Format("a result of {}, which is not under way", seq));
+    return;
+  }
+  const Nanos work = std::chrono::microseconds(entry->cost_us);
+  const ByteView value = wire::BytesOf(frame, head);
+  if (head.fate == Fate::kExpired) {
+    ++report_.expired;
+    const std::string_view why = wire::ReadFailure(value).message;
+    if (why.find("while it ran") != std::string_view::npos) report_.spent_work += work;
+    return;
+  }
+  if (head.fate != Fate::kDone || !nonces_.Matches(seq, value)) {
+    return Wrong(Format("root {} ended with {}", seq, ToString(head.reason)));
+  }
+  report_.spent_work += work;
+  report_.times.Add(now - entry->due);
+  const bool in_time = load_.deadline == Nanos(0) || now <= entry->due + load_.deadline;
+  if (!in_time) {
+    ++report_.late;
+    return;
+  }
+  ++report_.good;
+  report_.good_work += work;
+}
+
+void RootStream::Wrong(std::string what) {
+  ++report_.errors;
+  if (report_.problem.empty()) report_.problem = std::move(what);
+}
+
+void RootStream::ReleaseSome(std::uint64_t at_least) {
+  if (to_release_ < at_least) return;
+  std::span<const wire::Range> rest(releases_);
+  while (!rest.empty()) {
+    const auto some = rest.first(std::min(rest.size(), kMostRanges));
+    wire::Encode(wire::Release{.ranges = some}, wire_.NextCorrelation(), wire_.out());
+    rest = rest.subspan(some.size());
+  }
+  releases_.clear();
+  to_release_ = 0;
+}
+
+}  // namespace spillgate::bench

@@ -1,0 +1,109 @@
+// RootStream: roots of known cost over one raw connection, one task and one frame each, and what
+// became of every one of them. In an open loop they are sent at times drawn beforehand, whatever
+// the node does, and count from those times: what is refused, late, lost or held up on the way is
+// not good. In a closed loop a number of them is kept under way. Ignores credits. One thread at a
+// time.
+#pragma once
+
+#include <cstdint>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "client/bench/latencies.h"
+#include "client/bench/nonce.h"
+#include "client/bench/options.h"
+#include "client/bench/wire_client.h"
+#include "core/model/reason.h"
+#include "schema/replies.h"
+#include "schema/submit.h"
+
+namespace spillgate::bench {
+
+// How the cost of roots is spread around its mean.
+struct Service {
+  Nanos mean = std::chrono::milliseconds(1);
+  CostMix mix = CostMix::kConstant;
+};
+
+struct RootLoad {
+  double rate = 0;           // roots a second, by a Poisson process; 0: a closed loop
+  std::uint32_t window = 1;  // of the closed loop: under way
+  Nanos time{0};
+  Service service;
+  Nanos deadline{0};  // from the time at which a root should have been sent; 0: none
+  std::uint64_t seed = 1;
+};
+
+struct RootReport {
+  std::uint64_t offered = 0;
+  std::uint64_t received = 0;  // have a verdict
+  std::uint64_t good = 0;      // verified, and there by the deadline
+  std::uint64_t late = 0;      // done, and not
+  std::uint64_t refused = 0;
+  std::uint64_t expired = 0;  // accepted, and given up by the node
+  std::uint64_t silent = 0;   // no outcome came
+  std::uint64_t errors = 0;   // anything else
+  std::string problem;        // the first of those
+  Nanos offered_work{0};
+  Nanos good_work{0};
+  Nanos spent_work{0};  // of those that ran; of those that were cut short too, at most
+  Latencies times;      // of those done, from when they should have been sent
+  Latencies refusals;   // from sent to the verdict
+  Latencies late_by;    // of the sender itself
+  Nanos span{0};        // of the open loop's schedule; of the closed loop to its last result
+};
+
+class RootStream {
+ public:
+  [[nodiscard]] static Result<RootStream> Open(const WireOptions& wire, std::string_view function);
+
+  // Runs the load, and waits for what is under way, for as long as something comes. The error is
+  // that it cannot go on.
+  [[nodiscard]] Result<RootReport> Run(const RootLoad& load, const Options& options);
+  [[nodiscard]] WireClient& wire() { return wire_; }
+
+ private:
+  struct Entry {
+    Instant due;
+    Instant sent;
+    std::uint32_t cost_us = 0;
+    bool open = true;
+  };
+
+  RootStream(WireClient wire, std::uint32_t function)
+      : wire_(std::move(wire)), function_(function), next_seq_(wire_.next_seq()) {}
+
+  [[nodiscard]] Instant SendWhatIsDue(Instant now);
+  void Send(Instant due, Instant now);
+  [[nodiscard]] std::uint32_t DrawCost();
+  [[nodiscard]] bool Wait(Instant now, Instant next);
+  void TakeFrames();
+  void TakeVerdicts(const wire::FrameView& frame);
+  void TakeResults(const wire::FrameView& frame);
+  void TakeResult(const wire::ResultHead& head, const wire::FrameView& frame, Instant now);
+  void Wrong(std::string what);
+  [[nodiscard]] Entry* Close(std::uint64_t seq);
+  void ReleaseSome(std::uint64_t at_least);
+
+  WireClient wire_;
+  const std::uint32_t function_;
+  wire::SubmitWriter writer_;
+  SteadyClock clock_;
+
+  // Of the run.
+  RootLoad load_;
+  RootReport report_;
+  Nonces nonces_{1, Nonces::kLeastSize};
+  std::mt19937_64 random_;
+  std::uint64_t first_seq_ = 0;
+  std::uint64_t next_seq_;
+  std::vector<Entry> entries_;
+  std::uint64_t under_way_ = 0;
+  Instant next_due_;
+  Instant until_;
+  std::vector<wire::Range> releases_;
+  std::uint64_t to_release_ = 0;
+};
+
+}  // namespace spillgate::bench
