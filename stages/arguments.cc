@@ -23,4 +23,16 @@ void UnpinArguments(TaskTable& table, Task& task) {
   }
 }
 
+RootPtr RootOfArguments(TaskTable& table, const Task& task, SessionId session) {
+  const Record* latest = nullptr;
+  for (const ArgRef& arg : task.args) {
+    const bool own = arg.kind == ArgRef::kObject && arg.session == session;
+    if (!own || (latest != nullptr && arg.seq <= latest->id.seq)) continue;
+    const Record* record = table.Find(arg.object().task);
+    if (record != nullptr && record->open()) latest = record;
+  }
+  if (latest == nullptr || latest->root->closed || latest->root->ended) return {};
+  return latest->root;
+}
+
 }  // namespace spillgate

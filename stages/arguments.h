@@ -11,4 +11,9 @@ namespace spillgate {
 void PinArguments(TaskTable& table, Task& task) REQUIRES(table.mutex());
 void UnpinArguments(TaskTable& table, Task& task) REQUIRES(table.mutex());
 
+// The root of the latest of its arguments that are of the session and unfinished; none if there is
+// none, or it takes no more.
+[[nodiscard]] RootPtr RootOfArguments(TaskTable& table, const Task& task, SessionId session)
+    REQUIRES(table.mutex());
+
 }  // namespace spillgate

@@ -135,12 +135,17 @@ void Recovery::On(const record::Tasks& record) {
   }
 }
 
-RootPtr Recovery::RootOf(const TaskGroup& group, TaskId task, const Session& session) {
-  const TaskId id = group.ask.root == 0 ? task : TaskId{group.session, group.ask.root};
+RootPtr Recovery::RootOf(const TaskGroup& group, const Task& task, const Session& session) {
+  const bool joins = (group.ask.flags & wire::kJoin) != 0;
+  TaskId id = group.ask.root == 0 ? task.id : TaskId{group.session, group.ask.root};
   if (group.ask.root != 0) {
     if (RootPtr open = shared_.table.FindRoot(id)) return open;
     const Record* record = shared_.table.Find(id);
     if (record != nullptr && record->open()) return record->root;
+    if (joins) {
+      if (RootPtr open = RootOfArguments(shared_.table, task, session.id)) return open;
+      id = task.id;  // what it joined had ended, so that it was a root of its own
+    }
   }
   RootPtr root = shared_.table.MakeRoot();
   root->id = id;
@@ -150,7 +155,8 @@ RootPtr Recovery::RootOf(const TaskGroup& group, TaskId task, const Session& ses
   root->order = shared_.table.NextRootOrder();
   root->deadline = group.deadline;
   root->window = shared_.limits.root_window.load(std::memory_order_relaxed);
-  if (group.ask.root != 0) {  // its opening is older than the log; nobody can add to it any more
+  if (group.ask.root != 0 &&
+      !joins) {  // its opening is older than the log; nobody can add to it any more
     root->explicit_open = root->durable = root->closed = true;
     shared_.table.AddRoot(root);
   }
@@ -161,7 +167,7 @@ void Recovery::Enter(const TaskGroup& group, std::uint32_t i,
                      const std::shared_ptr<const Lineage>& lineage, Session& session) {
   Reason reason = Reason::kNone;
   TaskPtr task = BuildTask(shared_, group, i, reason);
-  task->root = RootOf(group, task->id, session);
+  task->root = RootOf(group, *task, session);
   task->cls = task->root->cls;
   task->deadline = std::min(task->deadline, task->root->deadline);
   Record& record = shared_.table.Accept(task->id, session, task->root, nullptr);

@@ -69,7 +69,7 @@ class Recovery {
   [[nodiscard]] bool Decode(const record::Tasks& record, TaskGroup& group);
   void Enter(const TaskGroup& group, std::uint32_t i, const std::shared_ptr<const Lineage>& lineage,
              Session& session) REQUIRES(shared_.table.mutex());
-  [[nodiscard]] RootPtr RootOf(const TaskGroup& group, TaskId task, const Session& session)
+  [[nodiscard]] RootPtr RootOf(const TaskGroup& group, const Task& task, const Session& session)
       REQUIRES(shared_.table.mutex());
   [[nodiscard]] std::uint8_t DeathsOf(TaskId id) const;
   void End(Pending& pending, Outcome&& outcome) REQUIRES(shared_.table.mutex());

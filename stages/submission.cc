@@ -142,7 +142,7 @@ Reason Submission::Judge(Group& group, Instant now) const {
   if (too_durable || (ask.level != Level::kNone && !shared_.journal->Accepting())) {
     return Reason::kJournal;
   }
-  if (group.exceeds_credit) {
+  if (group.exceeds_credit && ask.root == 0) {
     group.retry_after = kLeastRetry;
     return Reason::kInFlight;
   }

@@ -130,6 +130,8 @@ class Submission {
   [[nodiscard]] const WorkAccount::Needs& NeedsOf(const Resources& shape);
   [[nodiscard]] std::uint32_t Decide(flow::Ask question, TenantId tenant, const Resources* shape,
                                      std::uint32_t has, Instant now);
+  [[nodiscard]] bool LetIn(flow::Ask question, TenantId tenant, const wire::OpenRoot& root,
+                           Instant now);
   [[nodiscard]] std::uint32_t AskController(const Group& group, std::uint32_t wanted,
                                             std::uint32_t has, Instant now);
   void TakePlaces(Group& group, Instant now);

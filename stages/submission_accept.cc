@@ -76,7 +76,10 @@ void Submission::Drop(Accepted&& event) {
 
 void Submission::Accept(Group& group, Instant now) {
   Session* session = shared_.table.FindSession(group.session);
-  if (session == nullptr || session->ended) return GivePlacesBack(group, 0, Reason::kSessionEnded);
+  // A detached task goes on without its session, and spawns.
+  if (session == nullptr || (session->ended && !group.children())) {
+    return GivePlacesBack(group, 0, Reason::kSessionEnded);
+  }
   if (!group.children() && LeavesTooMuch(*session)) {
     return GivePlacesBack(group, 0, Reason::kUnfetched);
   }
@@ -186,7 +189,13 @@ Reason Submission::FindRoot(Group& group, Record*& parent, RootPtr& root) {
   }
   if (root && !root->closed && !root->ended) return Reason::kNone;
   root = RootPtr();
-  return (group.ask.flags & wire::kJoin) != 0 ? Reason::kNone : Reason::kUnknownRoot;
+  if ((group.ask.flags & wire::kJoin) == 0) return Reason::kUnknownRoot;
+  // The task that it names may have ended before others of its root, or go by another number.
+  for (const TaskPtr& task : group.tasks) {
+    root = RootOfArguments(shared_.table, *task, group.session);
+    if (root) break;
+  }
+  return Reason::kNone;
 }
 
 // Whether the id was accepted before.
@@ -209,6 +218,9 @@ void Submission::RepeatVerdict(Group& group, std::uint32_t i) {
   Record* record = shared_.table.Find(IdOf(shared_, group, group.next + i));
   const bool kept = record != nullptr;
   if (kept && group.children()) {
+    // An earlier run has let go of it; this one has not.
+    const bool again = group.view.child.attempt > record->spawned_in;
+    if (again && record->open()) record->released = false;
     record->spawned_in = std::max(record->spawned_in, group.view.child.attempt);
   }
   group.AddVerdict(kept ? wire::VerdictStatus::kAcceptedEarlier : wire::VerdictStatus::kSettled,

@@ -175,8 +175,9 @@ wire::Verdict Submission::JudgeRoot(const Received& received, const wire::OpenRo
                            .count = estimate,
                            .remaining = remaining,
                            .cost_hint = Nanos(asked.slot_time_ns)};
-  if (Decide(question, session->tenant, nullptr, 0, now) < estimate) {
-    return Refused(verdict, Reason::kInFlight);
+  if (!LetIn(question, session->tenant, asked, now)) {
+    const bool by_work = self_.controller().UsesWork();
+    return Refused(verdict, by_work ? Reason::kBacklog : Reason::kInFlight);
   }
   const Instant deadline = asked.remaining_us == 0 ? kNever : After(now, remaining);
   if (asked.level != Level::kNone) {

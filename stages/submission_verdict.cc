@@ -1,5 +1,6 @@
 // Submission: the one load decision on a group of roots, and its places in the in-flight bound.
 #include <algorithm>
+#include <utility>
 
 #include "stages/submission.h"
 
@@ -50,6 +51,23 @@ std::uint32_t Submission::Decide(flow::Ask question, TenantId tenant, const Reso
   return admitted;
 }
 
+// Whether a root that will bring so many tasks is let in: by work, if there is time for the first
+// of them, and all count as waiting for those who come next.
+bool Submission::LetIn(flow::Ask question, TenantId tenant, const wire::OpenRoot& root,
+                       Instant now) {
+  if (!self_.controller().UsesWork()) {
+    return Decide(question, tenant, nullptr, 0, now) >= question.count;
+  }
+  static constexpr Resources kUsual{.amount = {kOneSlot}};
+  const Shape* shape = root.shape == 0 ? nullptr : shared_.shapes.At(root.shape);
+  const Resources& needs = shape == nullptr ? kUsual : shape->resources;
+  if (question.cost_hint <= Nanos(0)) question.cost_hint = CostModel::kPrior;
+  const std::uint32_t estimate = std::exchange(question.count, 1);
+  if (Decide(question, tenant, &needs, 0, now) == 0) return false;
+  work_.Admitted({root.cls, tenant, 0}, NeedsOf(needs), question.cost_hint, estimate - 1);
+  return true;
+}
+
 std::uint32_t Submission::AskController(const Group& group, std::uint32_t wanted, std::uint32_t has,
                                         Instant now) {
   const wire::SubmitPreamble& ask = group.ask;
@@ -84,7 +102,8 @@ void Submission::TakePlaces(Group& group, Instant now) {
 
 // Those whose root has ended are roots themselves, and were let in without being judged as such.
 void Submission::JudgeAsRoots(Group& group, Instant now) {
-  const std::uint32_t most = AskController(group, group.admitted, group.admitted, now);
+  const std::uint32_t most =
+      group.exceeds_credit ? 0 : AskController(group, group.admitted, group.admitted, now);
   if (most < group.admitted) GivePlacesBack(group, most, Overload(group, true));
 }
 

@@ -264,8 +264,11 @@ void Outbox::Connected() {
   credit_.window = {};
   credit_.sent = {};
   again_.clear();
+  // Also those that waited to be sent once more: what needs their results must not go before them.
+  std::erase_if(later_, [](const Parcel* parcel) { return parcel->was_sent; });
+  std::make_heap(later_.begin(), later_.end(), DueLater);
   for (Parcel* parcel = sent_first_; parcel != nullptr; parcel = parcel->next) {
-    if (parcel->place == Parcel::Place::kLater) continue;  // its time will come
+    parcel->place = Parcel::Place::kSent;
     parcel->again = true;
     again_.push_back(parcel);
   }

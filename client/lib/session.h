@@ -148,6 +148,9 @@ class Session {
   void Settle(Parcel& parcel);
   [[nodiscard]] static bool IsSure(const Parcel& parcel);
   void RepairDependants(Instant now);
+  [[nodiscard]] static bool CameTooEarly(const TaskState& state);
+  void GoAgain(TaskState& state, Instant now);
+  void Unaccept(TaskState& state);
   void FailDependants(Instant now);
   [[nodiscard]] Nanos Jittered(Nanos base);
 

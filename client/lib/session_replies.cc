@@ -113,8 +113,7 @@ Failure Session::FailureOf(const wire::ResultHead& head, ByteView bytes) const {
 bool Session::OnResults(const wire::FrameView& frame, Instant now) {
   const auto heads = wire::ReadResults(frame);
   if (!heads.has_value()) return Wrong("malformed results");
-  // What the node says of a task whose argument it has refused before concerns nobody any more.
-  RepairDependants(now);
+  RepairDependants(now);  // what it says of a task that goes again concerns nobody any more
   for (const wire::ResultHead& head : *heads) {
     const ByteView bytes = wire::BytesOf(frame, head);
     if (head.correlation != 0) {
@@ -129,6 +128,10 @@ bool Session::OnResults(const wire::FrameView& frame, Instant now) {
     }
     if (head.index != 0 || head.task.session != welcome_.session) continue;
     TaskState* state = outbox_.FindTask(head.task.seq);
+    if (state != nullptr && head.reason == Reason::kDependencyFailed && CameTooEarly(*state)) {
+      GoAgain(*state, now);
+      state = nullptr;
+    }
     if (state != nullptr) {
       OnResult(*state, head, bytes, now);
     } else if (head.fate != Fate::kOpen && detached_.erase(head.task.seq) == 0) {

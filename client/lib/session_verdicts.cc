@@ -213,6 +213,36 @@ void Session::FailDependants(Instant now) {
   }
 }
 
+// Whether the node had it before what makes an argument of it: that was refused and goes again, or
+// has no verdict that we know of. Of a durable task the result may come before the verdict.
+bool Session::CameTooEarly(const TaskState& state) {
+  if (!state.pending() || state.parcel == nullptr) return false;
+  const auto& arguments = state.parcel->arguments;
+  return std::any_of(arguments.begin(), arguments.end(), [&](const Argument& argument) {
+    const TaskState& maker = *argument.state;
+    const bool unsure = maker.pending() && !maker.accepted;
+    return argument.position == state.position && (argument.seq != SeqOf(maker) || unsure);
+  });
+}
+
+// Under a new number: it has been accepted, and did not run.
+void Session::GoAgain(TaskState& state, Instant now) {
+  Parcel& parcel = *state.parcel;
+  if (!state.accepted) outbox_.Answer(parcel);
+  Unaccept(state);
+  const std::uint32_t position = state.position;
+  outbox_.Reissue(parcel, {&position, 1}, parcel.terms, now);
+  RepairDependants(now);
+  Settle(parcel);
+}
+
+// It is as new. Who waits for its value is told when there is one under its new number.
+void Session::Unaccept(TaskState& state) {
+  state.accepted = false;
+  if (std::exchange(state.fetching, false)) state.fetch_wanted = true;
+  repair_ = repair_ || state.pins > 0;
+}
+
 // Tasks that were accepted with an argument whose maker was refused, and now goes by another
 // number: they can never run, so they may go again too. Their own dependants then follow.
 void Session::RepairDependants(Instant now) {
@@ -236,10 +266,7 @@ void Session::RepairDependants(Instant now) {
         if (joins && waits && renamed && argument.seq == terms.root) terms.root = maker.root;
       }
       if (again.empty()) continue;
-      for (const std::uint32_t i : again) {
-        parcel->tasks[i]->accepted = false;
-        repair_ = repair_ || parcel->tasks[i]->pins > 0;
-      }
+      for (const std::uint32_t i : again) Unaccept(*parcel->tasks[i]);
       outbox_.Reissue(*parcel, again, terms, now);
     }
   }

@@ -32,6 +32,10 @@ class CreditWindow {
   [[nodiscard]] bool Exceeded(TaskClass cls, Instant now) const {
     return now < valid_until_ && sent_[Index(cls)] > window_[Index(cls)];
   }
+  // Whether it may send no more for now.
+  [[nodiscard]] bool Spent(TaskClass cls, Instant now) const {
+    return now < valid_until_ && sent_[Index(cls)] >= window_[Index(cls)];
+  }
   // It has sent something since it was last told.
   [[nodiscard]] bool sends() const { return sent_ != sent_when_told_; }
 

@@ -60,8 +60,12 @@ void Door::OnFrame(Visitor& visitor, ByteView bytes, Instant now) {
     case wire::FrameType::kSubmit: {
       const auto ask = wire::ReadPreamble(frame);
       if (ask.has_value() && ask->root == 0) visitor.credits.NoteSent(ask->cls, ask->count);
-      const bool exceeded =
-          ask.has_value() && ask->root == 0 && visitor.credits.Exceeded(ask->cls, now) && IsTight();
+      // Tasks that join a root need no credit, unless they turn out to be roots.
+      const bool joins = ask.has_value() && (ask->flags & wire::kJoin) != 0;
+      const bool exceeded = ask.has_value() &&
+                            (joins ? visitor.credits.Spent(ask->cls, now)
+                                   : ask->root == 0 && visitor.credits.Exceeded(ask->cls, now)) &&
+                            IsTight();
       return PassOn(visitor, frame, bytes, exceeded, now);
     }
     case wire::FrameType::kPut:

@@ -36,7 +36,7 @@ REASONS = {
     46: "drained", 47: "park_timeout", 48: "no_worker", 64: "bad_request", 65: "unsupported",
     66: "unauthenticated", 67: "too_many_connections", 68: "too_many_waiters",
 }  # fmt: skip
-PASSING = (*range(1, 9), 20)  # reasons that come with retry_after
+PASSING = (1, 2, 3, 4, 5, 7, 8, 20)  # reasons that come with retry_after
 HEADER = mini.HEADER
 SECONDS = 60.0  # no wait in these tests lasts longer without being told to
 

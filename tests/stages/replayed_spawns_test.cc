@@ -198,5 +198,22 @@ TEST_F(ReplayedSpawnsTest, AFrameThatIsBrokenIsRefusedWhole) {
   EXPECT_EQ(bench.in_flight.count(), 2);
 }
 
+TEST_F(ReplayedSpawnsTest, WhatAnEarlierRunLetGoOfTheNextOneHasAgain) {
+  EXPECT_EQ(SpawnThese({"a"}), "accepted 1");
+  const TaskId child = IdOf(0, "a");
+  {
+    MutexLock lock(bench.table.mutex());
+    EXPECT_TRUE(bench.table.Release(*bench.table.Find(child)));
+  }
+  Begin();
+  EXPECT_EQ(SpawnThese({"a"}), "earlier 1");
+  End(1);
+  MutexLock lock(bench.table.mutex());
+  Record* record = bench.table.Find(child);
+  ASSERT_NE(record, nullptr);
+  bench.table.Sweep(*record);
+  EXPECT_NE(bench.table.Find(child), nullptr) << "until it lets go of it as well";
+}
+
 }  // namespace
 }  // namespace spillgate::testing

@@ -116,6 +116,28 @@ TEST_P(RestartTest, WhoJoinedTheRootOfAnArgumentIsInItAgain) {
   EXPECT_EQ(tasks[0].task->root.get(), tasks[1].task->root.get());
 }
 
+TEST_P(RestartTest, WhoJoinedATaskThatHadEndedIsARootOfItsOwnAgain) {
+  Accept(1, 1);
+  End(0, Bench::Done("one"));
+  Publish(0);
+  const auto join = [](std::uint64_t seq, std::uint64_t remaining_us) {
+    return wire::SubmitPreamble{.level = Level::kAsync,
+                                .flags = wire::kJoin,
+                                .remaining_us = remaining_us,
+                                .root = 1,
+                                .first_seq = seq};
+  };
+  Submit({.ask = join(2, 4'000'000)});
+  Submit({.ask = join(3, 0)});
+  Restarted restarted(Log());
+  ASSERT_EQ(restarted.Unfinished(), (Seqs{2, 3}));
+  const auto& tasks = restarted.recovered.tasks;
+  EXPECT_EQ(tasks[0].task->root->id, tasks[0].task->id);
+  EXPECT_EQ(tasks[1].task->root->id, tasks[1].task->id);
+  EXPECT_NE(tasks[0].task->deadline, kNever);
+  EXPECT_EQ(tasks[1].task->deadline, kNever) << "it had no deadline, and has none";
+}
+
 TEST_P(RestartTest, NumbersThatWereAcceptedStaySo) {
   Accept(1, 2);
   Accept(10, 1);

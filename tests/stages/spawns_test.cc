@@ -50,6 +50,12 @@ TEST_F(SpawnsTest, DrainingDoesNotStopWhatHasBegun) {
   EXPECT_EQ(Spawn(Got(parent), 1), "accepted 1");
 }
 
+TEST_F(SpawnsTest, NorDoesTheEndOfItsSession) {
+  const std::size_t parent = Root(1);
+  bench.session().ended = true;  // the task is detached, or it would have been cancelled
+  EXPECT_EQ(Spawn(Got(parent), 1), "accepted 1");
+}
+
 TEST_F(SpawnsTest, ASpawnWithoutRoomWaitsAndGoesOnWhenRoomIsFreed) {
   bench.in_flight.Resize(2, 1 << 20);
   const std::size_t parent = Root(1);

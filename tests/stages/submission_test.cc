@@ -271,6 +271,28 @@ TEST_F(SubmissionTest, WhoJoinsARootThatHasEndedIsARootAndJudgedAsOne) {
   EXPECT_EQ(Submit({.ask = join(8, 11)}), "accepted 1") << "its root goes on";
 }
 
+TEST_F(SubmissionTest, WhoJoinsAnEndedTaskIsStillInTheRootOfItsUnfinishedArguments) {
+  const auto join = [](std::uint64_t root, std::uint64_t seq) {
+    return wire::SubmitPreamble{.flags = wire::kJoin, .root = root, .first_seq = seq};
+  };
+  EXPECT_EQ(Submit({}), "accepted 1");
+  EXPECT_EQ(Submit({.ask = join(1, 2), .args = {{{Bench::kSession, 1}, 0}}}), "accepted 1");
+  End(0);
+  EXPECT_EQ(Submit({.ask = join(1, 3), .args = {{{Bench::kSession, 2}, 0}}}), "accepted 1");
+  EXPECT_EQ(Got(2).root.get(), Got(1).root.get());
+  Received frame = From(Bench::kClient, Write({.ask = join(1, 4), .args = {}}));
+  frame.exceeds_credit = true;
+  bench.answered.Clear();
+  Handle(std::move(frame));
+  EXPECT_EQ(bench.answered.Verdicts(), "in_flight 1") << "a root of its own, without credit";
+  Received inner =
+      From(Bench::kClient, Write({.ask = join(1, 5), .args = {{{Bench::kSession, 3}, 0}}}));
+  inner.exceeds_credit = true;
+  bench.answered.Clear();
+  Handle(std::move(inner));
+  EXPECT_EQ(bench.answered.Verdicts(), "accepted 1") << "what is in a root needs none";
+}
+
 TEST_F(SubmissionTest, TasksOfARootHaveItsClassAndAtMostItsTime) {
   Handle(Other(wire::OpenRoot{.seq = 1, .cls = TaskClass::kHigh, .remaining_us = 10'000}));
   const Instant end = bench.now() + milliseconds(10);
