@@ -104,7 +104,8 @@ TEST_F(DependantsTest, WhoWaitsForAValueThatHasToBeFetchedIsGivenIt) {
     if (frame.type() != FrameType::kSubmit) continue;
     ASSERT_TRUE(Accept(frame));
   }
-  const auto get = wire::DecodeGet(CollectOne(FrameType::kGet, true).view());
+  const Sent asked = CollectOne(FrameType::kGet, true);
+  const auto get = wire::DecodeGet(asked.view());
   ASSERT_TRUE(get.has_value());
   ASSERT_EQ(get->ids.size(), 1U);
   EXPECT_EQ(get->ids[0].task.seq, Seq(g));
