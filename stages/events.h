@@ -93,9 +93,14 @@ struct SlotFreed {
   const Function* function = nullptr;
   RootPtr root;
   Nanos estimated{0};
-  Nanos wall{0};
-  std::int64_t units = 0;  // slots that the lease was of, in thousandths
-  bool ran = true;         // false if it never began: nothing is learned from it
+  Nanos cost{0};  // slot time that it had; 0 if it never began
+  // What this says of the function's cost.
+  enum class Lesson : std::uint8_t {
+    kNone,     // it never began, or nobody looked at the clock
+    kAtLeast,  // it was cut short
+    kExact,
+  };
+  Lesson lesson = Lesson::kExact;
 };
 
 // A running task gives its slot back while it waits in a get, or takes it again.

@@ -64,7 +64,7 @@ void Execution::OnPlaced(Placed&& event, Instant now) {
     Fail(*task, Reason::kJournal,
          "it may run once at most, and the journal has no room to note that it begins; submit it "
          "again later");
-    Free(task->id, Nanos(0), false);
+    Free(task->id, Nanos(0), Lesson::kNone);
     Finish(std::move(task));
     return;
   }
@@ -95,7 +95,7 @@ void Execution::EndDoomedNoted(Instant now) {
       return false;
     }
     EndDoomed(*task);
-    Free(task->id, Nanos(0), false);
+    Free(task->id, Nanos(0), Lesson::kNone);
     Finish(std::move(task));
     return true;
   });
@@ -108,7 +108,7 @@ void Execution::Run(TaskPtr task, TaskId nested_in, Instant now) {
     EndSpent(*task, "with the node");  // else it had been ended then
   }
   if (!task->outcome.open()) {
-    Free(task->id, Nanos(0), false);
+    Free(task->id, Nanos(0), Lesson::kNone);
     Finish(std::move(task));
     return;
   }
@@ -118,7 +118,8 @@ void Execution::Run(TaskPtr task, TaskId nested_in, Instant now) {
   }
   CountRun(*task);
   executor_.RunHere(*task, now);
-  if (task->leased()) Free(task->id, task->estimate, true);
+  // Nobody looked at the clock: it had what it was charged for.
+  if (task->leased()) Free(task->id, task->estimate, Lesson::kNone);
   Finish(std::move(task));
 }
 
@@ -143,7 +144,13 @@ void Execution::OnRan(RunReport&& report, Instant now) {
   if (report.end == RunEnd::kTurnedAway) {
     TurnAway(*task, report);
   }
-  Free(task->id, report.wall, report.end == RunEnd::kEnded);
+  const auto found = running_.find(task->id);
+  const std::int64_t units = found == running_.end() ? kOneSlot : found.value().units;
+  const bool ran = report.end == RunEnd::kEnded && report.began;
+  const Fate fate = task->outcome.fate;
+  const bool whole = fate != Fate::kCancelled && fate != Fate::kExpired;
+  Free(task->id, ran ? SlotTime(report.wall, units) : Nanos(0),
+       !ran ? Lesson::kNone : (whole ? Lesson::kExact : Lesson::kAtLeast));
   Finish(std::move(task));
 }
 
@@ -179,7 +186,7 @@ void Execution::OnDeath(TaskPtr task, const std::string& detail, Instant now) {
                 detail));
   }
   if (!task->outcome.open()) {
-    Free(task->id, Nanos(0), false);
+    Free(task->id, Nanos(0), Lesson::kNone);
     Finish(std::move(task));
     return;
   }
@@ -242,7 +249,7 @@ void Execution::OnCancel(TaskId id, Instant now) {
     TaskPtr task = std::move(resting.value());
     resting_.erase(resting);
     Cancel(*task);
-    Free(id, Nanos(0), false);
+    Free(id, Nanos(0), Lesson::kNone);
     Finish(std::move(task));
     return;
   }
@@ -251,7 +258,7 @@ void Execution::OnCancel(TaskId id, Instant now) {
 }
 
 // Sends the lease home.
-void Execution::Free(TaskId id, Nanos wall, bool ran) {
+void Execution::Free(TaskId id, Nanos cost, Lesson lesson) {
   const auto found = running_.find(id);
   if (found == running_.end()) return;
   Running& running = found.value();
@@ -262,9 +269,8 @@ void Execution::Free(TaskId id, Nanos wall, bool ran) {
                       .function = running.function,
                       .root = std::move(running.root),
                       .estimated = running.estimated,
-                      .wall = wall,
-                      .units = running.units,
-                      .ran = ran});
+                      .cost = cost,
+                      .lesson = lesson});
   }
   running_.erase(found);
 }
@@ -285,7 +291,7 @@ void Execution::Tick(Instant now) {
     resting_.erase(found);
     if (now > task->deadline) {
       Expire(*task, "while it waited to be run again");
-      Free(task->id, Nanos(0), false);
+      Free(task->id, Nanos(0), Lesson::kNone);
       Finish(std::move(task));
     } else {
       Run(std::move(task), {}, now);
@@ -317,7 +323,7 @@ void Execution::Flush(Instant now) {
   for (Noted& each : std::exchange(unsynced_, {})) {
     TakeBack(*each.placed.task);
     Abandon(*each.placed.task);
-    Free(each.placed.task->id, Nanos(0), false);
+    Free(each.placed.task->id, Nanos(0), Lesson::kNone);
     Finish(std::move(each.placed.task));
   }
   while (!resting_.empty()) {
@@ -325,7 +331,7 @@ void Execution::Flush(Instant now) {
     TaskPtr task = std::move(first.value());
     resting_.erase(first);
     Abandon(*task);
-    Free(task->id, Nanos(0), false);
+    Free(task->id, Nanos(0), Lesson::kNone);
     Finish(std::move(task));
   }
   EmitAll(now);

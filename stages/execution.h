@@ -54,6 +54,7 @@ class Execution {
   void Keep(Finished&& event) { kept_.push_back(std::move(event)); }
 
  private:
+  using Lesson = SlotFreed::Lesson;
   struct Running {
     Resources held;
     const Function* function;
@@ -90,7 +91,7 @@ class Execution {
   [[nodiscard]] bool MustBeNoted(const Task& task) const;
   void OnDurable(const Durable& durable, Instant now);
   void EndDoomedNoted(Instant now);
-  void Free(TaskId id, Nanos wall, bool ran);
+  void Free(TaskId id, Nanos cost, Lesson lesson);
   void Finish(TaskPtr task);
   void EmitAll(Instant now);
 

@@ -103,9 +103,13 @@ void Scheduling::Dispatch(Instant now) {
 void Scheduling::OnFreed(const SlotFreed& event, Instant) {
   free_ += event.held;
   ready_.Ended(*event.function);
-  if (event.ran) shared_.costs.Learn(event.function->id, event.wall, event.units);
-  ready_.Correct(*event.root, event.estimated,
-                 event.ran ? SlotTime(event.wall, event.units) : Nanos(0));
+  const FunctionId function = event.function->id;
+  const bool more = event.lesson == SlotFreed::Lesson::kAtLeast &&
+                    event.cost > shared_.costs.Estimate(function, Nanos(1));
+  if (more || event.lesson == SlotFreed::Lesson::kExact) {
+    shared_.costs.Learn(function, event.cost);
+  }
+  ready_.Correct(*event.root, event.estimated, event.cost);
 }
 
 void Scheduling::OnLent(const SlotLent& event, Instant now) {

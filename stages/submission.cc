@@ -9,7 +9,6 @@ namespace spillgate {
 namespace {
 
 constexpr std::size_t kMostUnsynced = 1 << 20;
-constexpr Nanos kLeastRetry = std::chrono::milliseconds(1);
 constexpr Nanos kDrainRetry = std::chrono::seconds(1);
 
 }  // namespace

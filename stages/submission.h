@@ -56,6 +56,8 @@ class Submission {
   void KeepEnded(Finished&& event) { ended_.push_back(std::move(event)); }
 
  private:
+  static constexpr Nanos kLeastRetry = std::chrono::milliseconds(1);
+
   // One frame that adds tasks, on its way through. Tasks [0, next) are dealt with; `admitted` more
   // have places.
   struct Group : TaskGroup {
@@ -128,14 +130,13 @@ class Submission {
 
   // The load decision (submission_verdict.cc).
   [[nodiscard]] const WorkAccount::Needs& NeedsOf(const Resources& shape);
-  [[nodiscard]] std::uint32_t Decide(flow::Ask question, TenantId tenant, const Resources* shape,
-                                     std::uint32_t has, Instant now);
-  [[nodiscard]] bool LetIn(flow::Ask question, TenantId tenant, const wire::OpenRoot& root,
-                           Instant now);
+  [[nodiscard]] std::uint32_t Decide(flow::Ask question, const Resources* shape, std::uint32_t has,
+                                     Instant now);
+  [[nodiscard]] bool LetIn(flow::Ask question, const wire::OpenRoot& root, Instant now);
   [[nodiscard]] std::uint32_t AskController(const Group& group, std::uint32_t wanted,
                                             std::uint32_t has, Instant now);
   void TakePlaces(Group& group, Instant now);
-  void JudgeAsRoots(Group& group, Instant now);
+  void JoinByArguments(Group& group, Instant now) REQUIRES(shared_.table.mutex());
   [[nodiscard]] Reason Overload(Group& group, bool shed) const;
   void GivePlacesBack(Group& group, std::uint32_t keep, Reason reason);
 

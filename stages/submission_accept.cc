@@ -95,7 +95,7 @@ void Submission::Accept(Group& group, Instant now) {
   }
   const Reason reason = FindRoot(group, parent, root);
   if (reason != Reason::kNone) return GivePlacesBack(group, 0, reason);
-  if (!root && group.ask.root != 0) JudgeAsRoots(group, now);
+  if (!root && group.ask.root != 0) JoinByArguments(group, now);
   if (root) {
     group.root_order = root->order;
     group.deadline = std::min(group.deadline, root->deadline);
@@ -189,13 +189,7 @@ Reason Submission::FindRoot(Group& group, Record*& parent, RootPtr& root) {
   }
   if (root && !root->closed && !root->ended) return Reason::kNone;
   root = RootPtr();
-  if ((group.ask.flags & wire::kJoin) == 0) return Reason::kUnknownRoot;
-  // The task that it names may have ended before others of its root, or go by another number.
-  for (const TaskPtr& task : group.tasks) {
-    root = RootOfArguments(shared_.table, *task, group.session);
-    if (root) break;
-  }
-  return Reason::kNone;
+  return (group.ask.flags & wire::kJoin) != 0 ? Reason::kNone : Reason::kUnknownRoot;
 }
 
 // Whether the id was accepted before.
@@ -241,7 +235,8 @@ RootPtr Submission::NewRoot(const Group& group, const Task& task, const Session&
 
 void Submission::Enter(Group& group, std::uint32_t i, TaskPtr task, Session& session,
                        const RootPtr& root, Record* parent, Instant now) {
-  task->root = root ? root : NewRoot(group, *task, session);
+  if (root) task->root = root;
+  if (!task->root) task->root = NewRoot(group, *task, session);
   task->cls = task->root->cls;
   task->deadline = std::min(task->deadline, task->root->deadline);
   Record& record = shared_.table.Accept(task->id, session, task->root, parent);

@@ -175,7 +175,7 @@ wire::Verdict Submission::JudgeRoot(const Received& received, const wire::OpenRo
                            .count = estimate,
                            .remaining = remaining,
                            .cost_hint = Nanos(asked.slot_time_ns)};
-  if (!LetIn(question, session->tenant, asked, now)) {
+  if (!LetIn(question, asked, now)) {
     const bool by_work = self_.controller().UsesWork();
     return Refused(verdict, by_work ? Reason::kBacklog : Reason::kInFlight);
   }

@@ -2,14 +2,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "stages/arguments.h"
 #include "stages/submission.h"
 
 namespace spillgate {
-namespace {
-
-constexpr Nanos kLeastRetry = std::chrono::milliseconds(1);
-
-}  // namespace
 
 // What the group needs of each resource. Most groups are like the one before.
 const WorkAccount::Needs& Submission::NeedsOf(const Resources& shape) {
@@ -22,8 +18,8 @@ const WorkAccount::Needs& Submission::NeedsOf(const Resources& shape) {
 
 // How many of the roots in question the controller lets in, for the load there is and, if it goes
 // by work, for what would run before them. The group holds places for `has` already.
-std::uint32_t Submission::Decide(flow::Ask question, TenantId tenant, const Resources* shape,
-                                 std::uint32_t has, Instant now) {
+std::uint32_t Submission::Decide(flow::Ask question, const Resources* shape, std::uint32_t has,
+                                 Instant now) {
   const flow::Credits& places = shared_.in_flight;
   const std::uint32_t bytes_each = question.count == 0 ? 0 : question.bytes / question.count;
   const flow::Load load{.held = places.count() - has,
@@ -35,7 +31,7 @@ std::uint32_t Submission::Decide(flow::Ask question, TenantId tenant, const Reso
   const auto cls = static_cast<TaskClass>(question.cls);
   const WorkAccount::Needs& needs = NeedsOf(*shape);
   const Nanos cost = shared_.costs.Estimate(question.function, question.cost_hint);
-  const WorkAtDoor::Ahead ahead = work_.Look(cls, tenant, needs, cost);
+  const WorkAtDoor::Ahead ahead = work_.Look(cls, question.flow, needs, cost);
   const bool known = question.cost_hint > Nanos(0) || shared_.costs.Runs(question.function) > 0;
   question.work = {
       .queues = std::span(ahead.queues).first(ahead.count),
@@ -47,24 +43,23 @@ std::uint32_t Submission::Decide(flow::Ask question, TenantId tenant, const Reso
       .unstarted = known ? 0 : work_.Unstarted(question.function),
       .known = known};
   const std::uint32_t admitted = controller.Admit(question, load, now);
-  work_.Admitted({cls, tenant, question.function}, needs, cost, admitted);
+  work_.Admitted({cls, question.flow, question.function}, needs, cost, admitted);
   return admitted;
 }
 
 // Whether a root that will bring so many tasks is let in: by work, if there is time for the first
 // of them, and all count as waiting for those who come next.
-bool Submission::LetIn(flow::Ask question, TenantId tenant, const wire::OpenRoot& root,
-                       Instant now) {
+bool Submission::LetIn(flow::Ask question, const wire::OpenRoot& root, Instant now) {
   if (!self_.controller().UsesWork()) {
-    return Decide(question, tenant, nullptr, 0, now) >= question.count;
+    return Decide(question, nullptr, 0, now) >= question.count;
   }
   static constexpr Resources kUsual{.amount = {kOneSlot}};
   const Shape* shape = root.shape == 0 ? nullptr : shared_.shapes.At(root.shape);
   const Resources& needs = shape == nullptr ? kUsual : shape->resources;
-  if (question.cost_hint <= Nanos(0)) question.cost_hint = CostModel::kPrior;
+  question.cost_hint = shared_.costs.Estimate(0, question.cost_hint);  // clamped, or the usual
   const std::uint32_t estimate = std::exchange(question.count, 1);
-  if (Decide(question, tenant, &needs, 0, now) == 0) return false;
-  work_.Admitted({root.cls, tenant, 0}, NeedsOf(needs), question.cost_hint, estimate - 1);
+  if (Decide(question, &needs, 0, now) == 0) return false;
+  work_.Admitted({root.cls, question.flow, 0}, NeedsOf(needs), question.cost_hint, estimate - 1);
   return true;
 }
 
@@ -81,7 +76,7 @@ std::uint32_t Submission::AskController(const Group& group, std::uint32_t wanted
                  .bytes = group.bytes_each * wanted,
                  .remaining = remaining,
                  .cost_hint = Nanos(ask.cost_hint_ns)},
-                group.tenant, group.shape, has, now);
+                group.shape, has, now);
 }
 
 // Places in the in-flight bound for as many of the group as load allows. Children are never refused
@@ -100,22 +95,40 @@ void Submission::TakePlaces(Group& group, Instant now) {
   if (wanted < group.left()) group.refusal = Overload(group, shed);
 }
 
-// Those whose root has ended are roots themselves, and were let in without being judged as such.
-void Submission::JudgeAsRoots(Group& group, Instant now) {
-  const std::uint32_t most =
-      group.exceeds_credit ? 0 : AskController(group, group.admitted, group.admitted, now);
-  if (most < group.admitted) GivePlacesBack(group, most, Overload(group, true));
+// The task that they name has ended, maybe before others of its root, or goes by another number. So
+// each is in the root of its own unfinished arguments; one that has none is a root itself, and was
+// let in without being judged as such.
+void Submission::JoinByArguments(Group& group, Instant now) {
+  std::uint32_t roots = 0;
+  for (TaskPtr& task : group.tasks) {
+    task->root = RootOfArguments(shared_.table, *task, group.session);
+    roots += task->root ? 0 : 1;
+  }
+  std::uint32_t let_in = 0;
+  if (roots > 0 && !group.exceeds_credit) let_in = AskController(group, roots, group.admitted, now);
+  for (std::uint32_t i = 0; i < group.admitted; ++i) {
+    const RootPtr& root = group.tasks[i]->root;
+    if (!root && let_in == 0) {
+      return GivePlacesBack(group, i, Overload(group, !group.exceeds_credit));
+    }
+    if (!root) --let_in;
+    // Those before it in the group may all be of the same root.
+    if (root && root->unfinished + i >= root->window) {
+      return GivePlacesBack(group, i, Reason::kQuota);
+    }
+  }
 }
 
 // Why, and for how long, the group has fewer places than it wants. `shed`: the controller would
-// have it so.
+// have it so, just now.
 Reason Submission::Overload(Group& group, bool shed) const {
+  const bool by_work = self_.controller().UsesWork();
   flow::ControllerState state;
-  self_.controller().Snapshot(state);
+  if (shed || !by_work) self_.controller().Snapshot(state);
   group.retry_after = std::max(kLeastRetry, state.retry_after);
   const flow::Credits& places = shared_.in_flight;
   if (places.bytes() + group.bytes_each > places.bytes_limit()) return Reason::kInFlightBytes;
-  return shed && self_.controller().UsesWork() ? Reason::kBacklog : Reason::kInFlight;
+  return shed && by_work ? Reason::kBacklog : Reason::kInFlight;
 }
 
 // Only the first `keep` of those admitted stay so; the places of the others are free again.

@@ -57,6 +57,7 @@ flow::Queue WorkAtDoor::LookAt(TaskClass cls, TenantId tenant, const WorkAccount
 
 void WorkAtDoor::Admitted(const Who& who, const WorkAccount::Needs& needs, Nanos slot_time,
                           std::uint32_t count) {
+  if (count == 0) return;
   auto entry = std::find_if(since_.begin(), since_.end(), [&](const Entry& each) {
     return each.who.cls == who.cls && each.who.tenant == who.tenant &&
            each.who.function == who.function;

@@ -13,7 +13,6 @@ namespace spillgate::bench {
 namespace {
 
 constexpr std::uint64_t kReleaseAfter = 512;
-constexpr std::size_t kMostRanges = 2000;
 constexpr std::size_t kMostUnsent = 16 << 20;  // bytes that the node does not take off us
 constexpr std::uint32_t kMostCostFactor = 20;  // of the mean: an exponential has no end
 constexpr Nanos kLook = std::chrono::milliseconds(100);
@@ -218,12 +217,7 @@ void RootStream::Wrong(std::string what) {
 
 void RootStream::ReleaseSome(std::uint64_t at_least) {
   if (to_release_ < at_least) return;
-  std::span<const wire::Range> rest(releases_);
-  while (!rest.empty()) {
-    const auto some = rest.first(std::min(rest.size(), kMostRanges));
-    wire::Encode(wire::Release{.ranges = some}, wire_.NextCorrelation(), wire_.out());
-    rest = rest.subspan(some.size());
-  }
+  wire_.Release(releases_);
   releases_.clear();
   to_release_ = 0;
 }

@@ -12,10 +12,8 @@
 namespace spillgate::bench {
 namespace {
 
-constexpr std::uint64_t kEchoEvery = 64;       // frames
-constexpr std::uint64_t kReleaseAfter = 1024;  // results
-constexpr std::size_t kMostRanges = 2000;      // in a Release
-constexpr std::uint64_t kMostInRange = 65'536;
+constexpr std::uint64_t kEchoEvery = 64;                 // frames
+constexpr std::uint64_t kReleaseAfter = 1024;            // results
 constexpr Nanos kLook = std::chrono::milliseconds(100);  // whether somebody wants it to stop
 // A sleeping client is late by what it takes to wake it; one that is due soon does not sleep.
 constexpr Nanos kNoSleep = std::chrono::microseconds(200);
@@ -233,20 +231,10 @@ void Stream::Wrong(std::string what, std::uint64_t count) {
 void Stream::ReleaseSome(std::uint64_t at_least) {
   if (ledger_.closed_count() < at_least) return;
   std::vector<wire::Range> ranges;
-  std::uint64_t count = 0;
-  const auto send = [&] {
-    wire::Encode(wire::Release{.ranges = ranges}, wire_.NextCorrelation(), wire_.out());
-    ranges.clear();
-    count = 0;
-  };
   for (const SeqRange& range : ledger_.closed()) {
-    if (!ranges.empty() && (ranges.size() == kMostRanges || count + range.count > kMostInRange)) {
-      send();
-    }
     ranges.push_back({.first = {wire_.session(), range.first}, .count = range.count});
-    count += range.count;
   }
-  if (!ranges.empty()) send();
+  wire_.Release(ranges);
   ledger_.ForgetClosed();
 }
 

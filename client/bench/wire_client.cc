@@ -18,6 +18,8 @@ namespace {
 
 constexpr std::size_t kReadSize = 256 << 10;
 constexpr std::size_t kMostPayload = 64 << 20;
+constexpr std::size_t kMostRanges = 2000;  // in a Release
+constexpr std::uint64_t kMostReleased = 65'536;
 
 Error ToError(const client::Failure& failure) {
   const bool invalid = failure.kind == client::FailureKind::kInvalid;
@@ -111,6 +113,24 @@ Result<wire::FrameView> WireClient::Ask(wire::FrameType answer) {
                    Format("the node hung up before its {}", wire::ToString(answer))};
     }
   }
+}
+
+void WireClient::Release(std::span<const wire::Range> ranges) {
+  std::uint64_t count = 0;
+  std::size_t some = 0;
+  const auto send = [&] {
+    if (some == 0) return;
+    wire::Encode(wire::Release{.ranges = ranges.first(some)}, NextCorrelation(), out_);
+    ranges = ranges.subspan(some);
+    count = some = 0;
+  };
+  while (some < ranges.size()) {
+    const std::uint64_t more = ranges[some].count;
+    if (some == kMostRanges || (some > 0 && count + more > kMostReleased)) send();
+    count += more;
+    ++some;
+  }
+  send();
 }
 
 bool WireClient::Flush() {

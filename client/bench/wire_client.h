@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -35,6 +36,9 @@ class WireClient {
   // What was put into out(), and then the frame of that type which answers it, good until the next
   // Receive.
   [[nodiscard]] Result<wire::FrameView> Ask(wire::FrameType answer);
+
+  // Lets go of these results; no frame has more than it may.
+  void Release(std::span<const wire::Range> ranges);
 
   [[nodiscard]] wire::OutBuffer& out() { return out_; }
   // Sends what there is room for; false when the connection is gone.

@@ -231,7 +231,7 @@ void Session::GoAgain(TaskState& state, Instant now) {
   if (!state.accepted) outbox_.Answer(parcel);
   Unaccept(state);
   const std::uint32_t position = state.position;
-  outbox_.Reissue(parcel, {&position, 1}, parcel.terms, now);
+  outbox_.Reissue(parcel, {&position, 1}, parcel.terms, After(now, kLeastPause));
   RepairDependants(now);
   Settle(parcel);
 }

@@ -44,7 +44,9 @@ void CostModel::Learn(FunctionId function, Nanos wall, std::int64_t units) {
   cost->mean_ns.Set(std::max<std::int64_t>(1, static_cast<std::int64_t>(cost->mean + 0.5)));
   cost->spread.Add(seen);
   const std::uint32_t total = cost->spread.total();
-  if (total <= 2 * kLookEvery || total % kLookEvery == 0) cost->p95_ns.Set(cost->spread.P95());
+  if (total <= 2 * kLookEvery || total % kLookEvery == 0) {
+    cost->p95_ns.Set(std::max(cost->spread.P95(), cost->mean_ns.get()));
+  }
   cost->runs.Set(runs);
 }
 

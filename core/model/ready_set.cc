@@ -52,7 +52,7 @@ void ReadySet::SetWeight(TenantId tenant, std::uint32_t weight) {
     flow.remainder = 0;
     if (flow.size != 0) weights += flow.weight;
     flow.account->weight.Set(flow.weight);
-    ShowTimes(flow);
+    Show(flow);
   }
 }
 
@@ -86,14 +86,13 @@ void ReadySet::Push(TaskPtr owned, Instant now) {
   ++queue.size;
   ++size_;
   Account(flow, *group.lane->kind, task, 1);
-  ShowTimes(flow);
+  Show(flow);
   Track(task, now);
 }
 
 // For those who read it: the task waits (1), or no more (-1).
 void ReadySet::Account(const Flow& flow, const ready::Kind& kind, const Task& task, int by) {
   WorkAccount::Class& cls = account_.Of(flow.cls);
-  cls.tasks.Add(by);
   account_.WaitingOf(task.function->id).Add(by);
   for (std::size_t i = 0; i < kind.needs.size(); ++i) {
     const std::int64_t change = by * kind.needs.NodeTime(i, task.ready.work);
@@ -102,9 +101,10 @@ void ReadySet::Account(const Flow& flow, const ready::Kind& kind, const Task& ta
   }
 }
 
-void ReadySet::ShowTimes(const Flow& flow) {
+void ReadySet::Show(const Flow& flow) {
   const ready::ClassQueue& queue = classes_[Index(flow.cls)];
   WorkAccount::Class& cls = account_.Of(flow.cls);
+  cls.tasks.Set(static_cast<std::int64_t>(queue.size));
   cls.time.Set(queue.time);
   cls.weights.Set(static_cast<std::int64_t>(queue.weights));
   flow.account->tag.Set(flow.tag);
@@ -150,7 +150,7 @@ void ReadySet::Detach(Task& task) {
   }
   --queue.size;
   --size_;
-  ShowTimes(flow);
+  Show(flow);
 }
 
 TaskPtr ReadySet::Remove(Task& task) {
@@ -182,7 +182,7 @@ void ReadySet::Started(const Task& task) {
   const Nanos cost = std::clamp(task.estimate, Nanos(1), kMostSlotTime);
   Charge(flow, cost.count());
   root.ready.tag += cost.count();
-  ShowTimes(flow);
+  Show(flow);
 }
 
 void ReadySet::Ended(const Function& function) {
@@ -201,7 +201,7 @@ void ReadySet::Correct(Root& root, Nanos estimated, Nanos actual) {
   Flow& flow = FlowOf(root);
   Charge(flow, owes.count());
   root.ready.tag += owes.count();
-  ShowTimes(flow);
+  Show(flow);
   if (owes >= Nanos(0)) return;
   MoveForward(flow);
   MoveForward(root.ready);

@@ -139,7 +139,7 @@ class ReadySet {
   void Detach(Task& task);
   void Forget(Task& task);
   void Account(const ready::Flow& flow, const ready::Kind& kind, const Task& task, int by);
-  void ShowTimes(const ready::Flow& flow);
+  void Show(const ready::Flow& flow);
   static void Charge(ready::Flow& flow, std::int64_t slot_time);
   static void MoveForward(ready::Flow& flow);
   static void MoveForward(ReadyRoot& root);

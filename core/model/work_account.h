@@ -11,6 +11,7 @@
 // 1996): of other flows only as much as they are given while one's own backlog is served.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdint>
@@ -43,6 +44,9 @@ class WorkAccount {
     Gauge weights;  // of the flows that wait
   };
 
+  // Of one task, at most: as many as a node can have add up without an overflow.
+  static constexpr Nanos kMostNodeTime = std::chrono::minutes(5);
+
   // What a task of some shape takes of each resource: node time for one slot time.
   class Needs {
    public:
@@ -57,8 +61,8 @@ class WorkAccount {
     [[nodiscard]] std::int64_t slots() const { return slots_; }
     // The same for the same arguments, so that what was added can be taken away again.
     [[nodiscard]] std::int64_t NodeTime(std::size_t i, Nanos slot_time) const {
-      return static_cast<std::int64_t>(static_cast<double>(slot_time.count()) *
-                                       needs_[i].node_time) +
+      const double ns = static_cast<double>(slot_time.count()) * needs_[i].node_time;
+      return static_cast<std::int64_t>(std::min(ns, static_cast<double>(kMostNodeTime.count()))) +
              1;
     }
 

@@ -25,6 +25,7 @@ struct RunReport {
   Nanos wall{0};               // from start to end
   std::string detail;          // cause of death and the last lines of stderr; empty if it ended
   Reason why = Reason::kNone;  // kTurnedAway: kDrained or kNoWorker
+  bool began = true;           // kEnded: false if it was ended before it ran
 };
 
 // What a running task tells the node about itself.

@@ -131,8 +131,11 @@ void ExecThread::Execute(Run& run) {
   if (state.recorded) shared_.ancestry.End(task.id);
   const Nanos wall = shared_.clock.Now() - begin - run.blocked;
   SetAtWork(false);
-  shared_.ports.report(
-      {.task = std::move(run.task), .end = RunEnd::kEnded, .wall = wall, .detail = {}});
+  shared_.ports.report({.task = std::move(run.task),
+                        .end = RunEnd::kEnded,
+                        .wall = wall,
+                        .detail = {},
+                        .began = stop == Reason::kNone});
 }
 
 void ExecThread::Send(RunState& run, Buffer frame) {

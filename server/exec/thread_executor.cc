@@ -71,7 +71,7 @@ void ThreadExecutor::Interrupt(TaskId task, Reason why, Instant /*now*/) {
   if (stopped.task == nullptr) return;
   EndStopped(stopped.task->outcome, why, "before it ran");
   shared_.ports.report(
-      {.task = std::move(stopped.task), .end = RunEnd::kEnded, .wall = Nanos(0), .detail = {}});
+      {.task = std::move(stopped.task), .end = RunEnd::kEnded, .detail = {}, .began = false});
 }
 
 void ThreadExecutor::Tick(Instant now) {

@@ -49,9 +49,9 @@ WorkerPool::~WorkerPool() {
   while (!workers_.empty()) workers_.begin()->second->Kill("the node has ended");
 }
 
-void WorkerPool::ReportEnded(TaskPtr task) {
+void WorkerPool::ReportUnbegun(TaskPtr task) {
   around_.ports.report(
-      {.task = std::move(task), .end = RunEnd::kEnded, .wall = Nanos(0), .detail = {}});
+      {.task = std::move(task), .end = RunEnd::kEnded, .detail = {}, .began = false});
 }
 
 void WorkerPool::TurnAway(TaskPtr task, Reason why, std::string detail) {
@@ -84,7 +84,7 @@ void WorkerPool::Begin(Worker& worker, TaskPtr task, Instant now) {
   } else if (too_large = WhyTooLarge(*task); !too_large.empty()) {
     EndFailed(task->outcome, Reason::kTooLarge, std::move(too_large));
   }
-  if (!task->outcome.open()) return ReportEnded(std::move(task));
+  if (!task->outcome.open()) return ReportUnbegun(std::move(task));
   running_[task->id] = &worker;
   worker.Begin(std::move(task), now);
 }
@@ -168,7 +168,7 @@ void WorkerPool::Interrupt(TaskId id, Reason why, Instant now) {
     if (waiting_[i].id != id) continue;
     TaskPtr task = TakeWaiting(i);
     EndStopped(task->outcome, why, "before it ran");
-    ReportEnded(std::move(task));
+    ReportUnbegun(std::move(task));
     return Settle(now);
   }
 }
@@ -259,7 +259,7 @@ void WorkerPool::OnResumed(Worker& /*worker*/, TaskPtr unbegun, Reason stop) {
       TurnAway(std::move(unbegun), stop, "the node is stopping");
     } else if (stop != Reason::kNone) {
       EndStopped(unbegun->outcome, stop, "before it ran");
-      ReportEnded(std::move(unbegun));
+      ReportUnbegun(std::move(unbegun));
     } else {
       Waiting first{.task = nullptr, .id = unbegun->id, .parent = unbegun->parent};
       first.task = std::move(unbegun);

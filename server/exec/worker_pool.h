@@ -64,7 +64,7 @@ class WorkerPool final : public Worker::Owner {
   [[nodiscard]] Worker* IdleFor(FunctionId function);
   [[nodiscard]] Worker* BlockedOn(TaskId task);
   [[nodiscard]] TaskPtr TakeWaiting(std::size_t position);
-  void ReportEnded(TaskPtr task);
+  void ReportUnbegun(TaskPtr task);
   void TurnAway(TaskPtr task, Reason why, std::string detail);
 
   // worker_supply.cc: how many there are.

@@ -107,8 +107,8 @@ TEST_F(ExecutionTest, ARunEndsAndItsLeaseComesHomeWithWhatItTook) {
   ASSERT_EQ(finished.events.size(), 1U);
   ASSERT_EQ(freed.events.size(), 1U);
   EXPECT_EQ(freed.events[0].held.amount[kCpu], 1000);
-  EXPECT_EQ(freed.events[0].wall, milliseconds(2));
-  EXPECT_TRUE(freed.events[0].ran);
+  EXPECT_EQ(freed.events[0].cost, milliseconds(2));
+  EXPECT_EQ(freed.events[0].lesson, SlotFreed::Lesson::kExact);
 }
 
 TEST_F(ExecutionTest, ATaskWhoseWorkerDiedKeepsItsLeaseRestsAndRunsAgain) {
@@ -191,7 +191,7 @@ TEST_F(ExecutionTest, ACancelThatOvertookATaskKeepsItFromRunning) {
   ASSERT_EQ(finished.events.size(), 1U);
   EXPECT_EQ(finished.events[0].task->outcome.fate, Fate::kCancelled);
   ASSERT_EQ(freed.events.size(), 1U);
-  EXPECT_FALSE(freed.events[0].ran);
+  EXPECT_EQ(freed.events[0].lesson, SlotFreed::Lesson::kNone);
 }
 
 TEST_F(ExecutionTest, NoRunBeginsAfterTheDeadline) {
@@ -244,6 +244,29 @@ TEST_F(ExecutionTest, ADeathWhileBlockedTakesTheSlotBackForTheNextRun) {
   EXPECT_EQ(freed.events.size(), 1U);
 }
 
+TEST_F(ExecutionTest, WhatIsLearnedFromARunIsWhatItShows) {
+  for (std::uint64_t seq = 1; seq <= 3; ++seq) Place(seq);
+  Ran unbegun = End(1, RunEnd::kEnded, Fate::kCancelled);
+  unbegun.report.began = false;
+  unbegun.report.wall = milliseconds(0);
+  Handle(std::move(unbegun));
+  Handle(End(2, RunEnd::kEnded, Fate::kExpired));
+  Handle(End(3, RunEnd::kEnded, Fate::kFailed));
+  const FunctionId leased = bench.AddFunction("leased", 2000, 0, Host::kInline);
+  TaskPtr task = bench.Accept(4, leased);
+  task->estimate = milliseconds(7);
+  Handle(Placed{std::move(task), {}});
+  ASSERT_EQ(freed.events.size(), 4U);
+  using Lesson = SlotFreed::Lesson;
+  EXPECT_EQ(freed.events[0].lesson, Lesson::kNone) << "it never began";
+  EXPECT_EQ(freed.events[0].cost, Nanos(0));
+  EXPECT_EQ(freed.events[1].lesson, Lesson::kAtLeast) << "it was cut short";
+  EXPECT_EQ(freed.events[1].cost, milliseconds(2));
+  EXPECT_EQ(freed.events[2].lesson, Lesson::kExact) << "to fail takes as long as it takes";
+  EXPECT_EQ(freed.events[3].lesson, Lesson::kNone) << "nobody looked at the clock";
+  EXPECT_EQ(freed.events[3].cost, milliseconds(7)) << "whatever it held meanwhile";
+}
+
 TEST_F(ExecutionTest, WhomNoWorkerCouldTakeFailsAndSaysWhy) {
   Place(1);
   Ran ran = End(1, RunEnd::kTurnedAway);
@@ -258,7 +281,7 @@ TEST_F(ExecutionTest, WhomNoWorkerCouldTakeFailsAndSaysWhy) {
   EXPECT_NE(outcome.failure->message.find("submitted again when this is mended"),
             std::string::npos);
   ASSERT_EQ(freed.events.size(), 1U);
-  EXPECT_FALSE(freed.events[0].ran) << "nothing is learned from it";
+  EXPECT_EQ(freed.events[0].lesson, SlotFreed::Lesson::kNone) << "nothing is learned from it";
 }
 
 TEST_F(ExecutionTest, WhoCameWhenTheNodeWasStoppingWasDrained) {

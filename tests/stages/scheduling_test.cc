@@ -57,8 +57,7 @@ class SchedulingTest : public ::testing::Test {
             .function = task.function,
             .root = task.root,
             .estimated = task.estimate,
-            .wall = milliseconds(1),
-            .units = 1000};
+            .cost = milliseconds(1)};
   }
   // So many one after the other, to their ends; the order in which they were placed.
   [[nodiscard]] std::vector<std::uint64_t> RunAll(std::size_t count) {
@@ -164,6 +163,22 @@ TEST_F(SchedulingTest, ATenantOfTwiceTheWeightGetsTwiceTheWork) {
   const auto heavy_ones =
       std::count_if(order.begin(), order.end(), [](auto seq) { return seq > 10; });
   EXPECT_EQ(heavy_ones, 6);
+}
+
+TEST_F(SchedulingTest, OfARunThatWasCutShortItIsLearnedThatWholeOnesTakeLonger) {
+  const auto end = [&](std::uint64_t seq, Nanos cost, SlotFreed::Lesson lesson) {
+    Resolve(seq, one);
+    SlotFreed freed = Freed(placed.events.size() - 1);
+    freed.cost = cost;
+    freed.lesson = lesson;
+    Handle(std::move(freed));
+    return bench.costs.Estimate(one);
+  };
+  using Lesson = SlotFreed::Lesson;
+  EXPECT_EQ(end(1, milliseconds(4), Lesson::kExact), milliseconds(4));
+  EXPECT_EQ(end(2, milliseconds(0), Lesson::kNone), milliseconds(4));
+  EXPECT_EQ(end(3, milliseconds(1), Lesson::kAtLeast), milliseconds(4));
+  EXPECT_EQ(end(4, milliseconds(8), Lesson::kAtLeast), milliseconds(6));
 }
 
 TEST_F(SchedulingTest, TheHigherClassGoesFirst) {

@@ -293,6 +293,28 @@ TEST_F(SubmissionTest, WhoJoinsAnEndedTaskIsStillInTheRootOfItsUnfinishedArgumen
   EXPECT_EQ(bench.answered.Verdicts(), "accepted 1") << "what is in a root needs none";
 }
 
+TEST_F(SubmissionTest, EachOfAFrameIsInTheRootOfItsOwnArguments) {
+  EXPECT_EQ(Submit({.tasks = 2}), "accepted 2");
+  EXPECT_EQ(Submit({.ask = {.remaining_us = 1000, .first_seq = 3}}), "accepted 1");
+  End(0);
+  wire::SubmitWriter writer;
+  writer.Begin({.flags = wire::kJoin, .function = function, .root = 1, .first_seq = 4});
+  for (const std::uint64_t argument : {2, 3, 1}) {
+    writer.BeginTask();
+    writer.AddObject({{Bench::kSession, argument}, 0});
+  }
+  wire::OutBuffer out;
+  writer.Finish(1, 0, out);
+  bench.answered.Clear();
+  Handle(From(Bench::kClient, Buffer::CopyOf(out.view())));
+  EXPECT_EQ(bench.answered.Verdicts(), "accepted 3");
+  EXPECT_EQ(Got(3).root.get(), Got(1).root.get());
+  EXPECT_EQ(Got(3).deadline, kNever) << "that of the other is not its own";
+  EXPECT_EQ(Got(4).root.get(), Got(2).root.get());
+  EXPECT_EQ(Got(4).deadline, Got(2).deadline);
+  EXPECT_EQ(Got(5).root->id, Got(5).id) << "its argument has ended";
+}
+
 TEST_F(SubmissionTest, TasksOfARootHaveItsClassAndAtMostItsTime) {
   Handle(Other(wire::OpenRoot{.seq = 1, .cls = TaskClass::kHigh, .remaining_us = 10'000}));
   const Instant end = bench.now() + milliseconds(10);

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <atomic>
 
+#include "core/flow/admission/class_room.h"
 #include "core/flow/admission/controllers.h"
 
 namespace spillgate::flow {
@@ -31,12 +32,15 @@ class WorkBound final : public Controller {
  public:
   [[nodiscard]] bool UsesWork() const override { return true; }
 
-  std::uint32_t Admit(const Ask& ask, const Load&, Instant) override {
+  std::uint32_t Admit(const Ask& ask, const Load& load, Instant) override {
     const Work& work = ask.work;
-    const std::int64_t count = ask.count;
-    if (work.queues.empty()) return ask.count;  // it takes nothing that is scarce
+    const std::int64_t count = std::min<std::int64_t>(ask.count, PlacesFor(ask, load));
+    if (work.queues.empty()) return Admitted(ask, count, Nanos(0));  // it takes nothing scarce
     const bool bounded = ask.remaining > Nanos(0);
-    if (bounded && ask.remaining < work.cost) return Refuse(0, work.cost);  // out of its reach
+    if (bounded && ask.remaining < work.cost) {  // out of its reach, as far as is known
+      // Where nothing waits one may try, or a cost that was once too high would stay so.
+      return Admitted(ask, work.waiting > 0 ? 0 : std::min<std::int64_t>(1, count), work.cost);
+    }
     Nanos target = work.target;
     if (bounded) target = std::min(target, OfSlack(ask.remaining - work.p95));
     std::int64_t most = count;
@@ -47,8 +51,11 @@ class WorkBound final : public Controller {
     }
     most = std::max(most, std::min(count, 2 * work.slots + 1 - work.waiting));
     if (!work.known) most = std::min(most, kUnknownPerSlot * work.slots - work.unstarted);
-    if (most >= count) return ask.count;
-    return Refuse(std::max<std::int64_t>(0, most), longest - std::max(target, Nanos(0)));
+    return Admitted(ask, most, longest - std::max(target, Nanos(0)));
+  }
+
+  [[nodiscard]] std::int64_t Room(std::uint8_t cls, const Load& load) const override {
+    return ClassRoom(cls, load);
   }
 
   Verdict Look(const Meta& meta, const Load& load, Instant now) override {
@@ -69,10 +76,13 @@ class WorkBound final : public Controller {
   }
 
   // The rest may come again when what waits too long by now has been served.
-  std::uint32_t Refuse(std::int64_t admitted, Nanos too_long) {
-    retry_ns_.store(std::clamp(too_long, kLeastRetry, kMostRetry).count(),
-                    std::memory_order_relaxed);
-    return static_cast<std::uint32_t>(admitted);
+  std::uint32_t Admitted(const Ask& ask, std::int64_t most, Nanos too_long) {
+    const auto admitted = static_cast<std::uint32_t>(std::max<std::int64_t>(0, most));
+    if (admitted < ask.count) {
+      retry_ns_.store(std::clamp(too_long, kLeastRetry, kMostRetry).count(),
+                      std::memory_order_relaxed);
+    }
+    return admitted;
   }
 
   std::atomic<std::int64_t> retry_ns_{kLeastRetry.count()};

@@ -9,20 +9,10 @@ using wire::VerdictStatus;
 
 class DependantsTest : public SessionFixture {
  protected:
-  static Arg Of(TaskState* state) {
-    Future future = Future::For(state);
-    const Arg arg(future);
-    (void)future.Take();
-    return arg;
-  }
   // Takes one argument, the result of another task.
   TaskState* After(TaskState* maker, const SubmitOptions& options = {}) {
     const std::vector<Arg> args{Of(maker)};
     return Submit(args, options);
-  }
-  std::vector<Sent> Later() {
-    now += 1s;
-    return Collect(FrameType::kSubmit);
   }
   bool NeverAccepted(TaskState* state, TaskState* argument) {
     return Failed(Seq(state), Fate::kFailed, Reason::kDependencyFailed, {kSession, Seq(argument)},

@@ -76,6 +76,13 @@ class SessionFixture : public testing::Test {
   TaskState* Submit(Args args = {}, const SubmitOptions& options = {}) {
     return session->Submit(session->TermsOf(sum, options, now), args, options, now);
   }
+  // An argument that names a future, as Client makes it.
+  static Arg Of(TaskState* state) {
+    Future future = Future::For(state);
+    const Arg arg(future);
+    (void)future.Take();
+    return arg;
+  }
   void Drop(TaskState* state) { session->Drop(state); }
 
   std::vector<Sent> Collect(bool idle = false) {
@@ -88,6 +95,11 @@ class SessionFixture : public testing::Test {
     std::vector<Sent> all = Collect(idle);
     std::erase_if(all, [&](const Sent& sent) { return sent.type() != type; });
     return all;
+  }
+  // What is submitted within the next second, a retry for instance.
+  std::vector<Sent> Later() {
+    now += 1s;
+    return Collect(wire::FrameType::kSubmit);
   }
   // The one frame of that type.
   Sent CollectOne(wire::FrameType type, bool idle = false) {

@@ -9,16 +9,7 @@ using testing::ElementsAre;
 using wire::FrameType;
 using wire::VerdictStatus;
 
-class SubmitTest : public SessionFixture {
- protected:
-  // An argument that names a future, as Client makes it.
-  static Arg Of(TaskState* state) {
-    Future future = Future::For(state);
-    const Arg arg(future);
-    (void)future.Take();
-    return arg;
-  }
-};
+class SubmitTest : public SessionFixture {};
 
 TEST_F(SubmitTest, TasksThatFollowEachOtherShareAFrame) {
   std::vector<TaskState*> states;

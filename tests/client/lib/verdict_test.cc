@@ -8,20 +8,7 @@ namespace {
 using wire::FrameType;
 using wire::VerdictStatus;
 
-class VerdictTest : public SessionFixture {
- protected:
-  static Arg Of(TaskState* state) {
-    Future future = Future::For(state);
-    const Arg arg(future);
-    (void)future.Take();
-    return arg;
-  }
-  // Sends what is due within the next second, a retry for instance.
-  std::vector<Sent> Later() {
-    now += 1s;
-    return Collect(FrameType::kSubmit);
-  }
-};
+class VerdictTest : public SessionFixture {};
 
 TEST_F(VerdictTest, WhoWaitsForVerdictsIsToldOfEachThatIsFinal) {
   Start({.retry = {.most = 1}});

@@ -25,6 +25,7 @@ struct Case {
   std::int64_t waiting = 100;
   std::int64_t unstarted = 0;
   bool known = true;
+  std::int64_t held = 0;  // of 1000 places
   std::uint32_t admitted = 0;
 };
 
@@ -57,11 +58,23 @@ const Case kCases[] = {
      .remaining = milliseconds(11),
      .queues = {Wait(0)},
      .admitted = 5},
-    {.what = "one out of reach",
+    {.what = "one out of reach", .remaining = microseconds(999), .queues = {Wait(0)}},
+    {.what = "of which one may try where nothing waits",
+     .count = 64,
      .remaining = microseconds(999),
      .queues = {Wait(0)},
      .waiting = 0,
-     .admitted = 0},
+     .admitted = 1},
+    {.what = "a class that has filled its part of the node",
+     .count = 64,
+     .queues = {Wait(0, 1)},
+     .held = 497,
+     .admitted = 3},
+    {.what = "also with what takes nothing scarce",
+     .count = 64,
+     .resources = 0,
+     .held = 497,
+     .admitted = 3},
     {.what = "in reach of the mean, not of the p95: only while slots would be idle",
      .remaining = milliseconds(2),
      .queues = {Wait(1)},
@@ -97,7 +110,9 @@ TEST(WorkBound, AdmitsWhatIsServedInTime) {
   ASSERT_NE(controller, nullptr);
   EXPECT_TRUE(controller->UsesWork());
   for (const Case& c : kCases) {
-    const Ask ask{.count = c.count,
+    const Load load{.held = c.held, .capacity = 1000, .capacity_bytes = 1000};
+    const Ask ask{.cls = 3,
+                  .count = c.count,
                   .remaining = c.remaining,
                   .work = {.queues = std::span(c.queues).first(c.resources),
                            .cost = c.cost,
@@ -107,7 +122,7 @@ TEST(WorkBound, AdmitsWhatIsServedInTime) {
                            .waiting = c.waiting,
                            .unstarted = c.unstarted,
                            .known = c.known}};
-    EXPECT_EQ(controller->Admit(ask, {}, Instant()), c.admitted) << c.what;
+    EXPECT_EQ(controller->Admit(ask, load, Instant()), c.admitted) << c.what;
   }
 }
 
@@ -121,7 +136,7 @@ TEST(WorkBound, SaysWhenWhatWaitsTooLongWillHaveBeenServed) {
                            .slots = 1,
                            .waiting = 100,
                            .known = true}};
-    EXPECT_EQ(controller->Admit(ask, {}, Instant()), 0U);
+    EXPECT_EQ(controller->Admit(ask, {.capacity = 1000, .capacity_bytes = 1000}, Instant()), 0U);
     ControllerState state;
     controller->Snapshot(state);
     return state.retry_after;
