@@ -139,11 +139,9 @@ FrameView View(ByteView frame) {
   SG_CHECK(reinterpret_cast<std::uintptr_t>(frame.data()) % 8 == 0);
   Raw raw;
   std::memcpy(&raw, frame.data(), sizeof(raw));
-  FrameView view{.header = FromRaw(raw), .body = {}, .payload = {}};
-  SG_CHECK(frame.size() >= WireSize(view.header));
-  view.body = frame.subspan(kHeaderSize, view.header.body_size);
-  view.payload = frame.subspan(kHeaderSize + view.header.body_size, view.header.payload_size);
-  return view;
+  const FrameHeader header = FromRaw(raw);
+  SG_CHECK(frame.size() >= WireSize(header));
+  return View(header, frame);
 }
 
 }  // namespace spillgate::wire

@@ -113,6 +113,12 @@ struct FrameView {
   ByteView body;  // 8-byte aligned if the frame is
   ByteView payload;
 };
+// The parts of the whole frame with that header.
+[[nodiscard]] inline FrameView View(const FrameHeader& header, ByteView frame) {
+  return {.header = header,
+          .body = frame.subspan(kHeaderSize, header.body_size),
+          .payload = frame.subspan(kHeaderSize + header.body_size, header.payload_size)};
+}
 
 // The parts of a whole frame whose header has been parsed before; `frame` holds WireSize bytes and
 // begins at a multiple of 8.

@@ -77,8 +77,8 @@ Status Daemon::OpenAll() {
   node_->Wire(*hosts_, peers_, std::random_device()());  // tidy: random: the process's one seed
   node_->Resume(std::move(recovered_.tasks));
   if (Status status = ReadTokens(config.auth.token_file); !status.ok()) return status;
-  door_ = std::make_unique<net::Door>(node_->shared(), node_->submission(), node_->publication(),
-                                      DoorSettings());
+  door_ = std::make_unique<net::Door>(node_->shared(), node_->submission(), node_->admission(),
+                                      node_->publication(), DoorSettings());
   listener_ = std::make_unique<net::Listener>(*loop_, clock_, *door_, ListenerSettings());
   replies_.Connect(*listener_,
                    [this](ConnectionId to, ByteView frames) { hosts_->Deliver(to, frames); });

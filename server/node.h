@@ -68,6 +68,12 @@ class Node {
   [[nodiscard]] const std::vector<flow::Inbox<Submission::In>*>& submission() const {
     return submission_.inboxes;
   }
+  // Of each shard of submission, once they are wired.
+  [[nodiscard]] std::vector<Admission*> admission() const {
+    std::vector<Admission*> shards;
+    for (Submission* stage : submission_.stages) shards.push_back(&stage->admission());
+    return shards;
+  }
   [[nodiscard]] const std::vector<flow::Inbox<Publication::In>*>& publication() const {
     return publication_.inboxes;
   }

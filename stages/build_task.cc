@@ -14,6 +14,19 @@ std::string_view NameOf(const T* named) {
 
 }  // namespace
 
+Named FindNamed(const Shared& shared, std::uint32_t function, std::uint32_t shape) {
+  Named named{.function = shared.functions.At(function)};
+  const Shape* own = shape == 0 ? nullptr : shared.shapes.At(shape);
+  if (named.function == nullptr) {
+    named.problem = Reason::kUnknownFunction;
+  } else if (shape != 0 && own == nullptr) {
+    named.problem = Reason::kUnknownShape;
+  } else {
+    named.shape = own == nullptr ? &named.function->shape : &own->resources;
+  }
+  return named;
+}
+
 TaskId IdOf(const Shared& shared, const TaskGroup& group, std::uint32_t i) {
   if (!group.children()) return {group.session, group.ask.first_seq + i};
   const bool mixed = (group.ask.flags & wire::kMixed) != 0;
@@ -34,12 +47,11 @@ TaskPtr BuildTask(const Shared& shared, const TaskGroup& group, std::uint32_t i,
   task->function = group.function;
   task->shape = group.shape;
   if (task->function == nullptr) {
-    task->function = shared.functions.At(head.function);
-    const Shape* shape = head.shape == 0 ? nullptr : shared.shapes.At(head.shape);
-    if (task->function == nullptr) reason = Reason::kUnknownFunction;
-    if (head.shape != 0 && shape == nullptr) reason = Reason::kUnknownShape;
+    const Named named = FindNamed(shared, head.function, head.shape);
+    reason = named.problem;
     if (reason != Reason::kNone) return task;
-    task->shape = shape == nullptr ? &task->function->shape : &shape->resources;
+    task->function = named.function;
+    task->shape = named.shape;
   }
   if (head.arg_count > 0) {
     task->frame = group.frame;

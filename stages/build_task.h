@@ -4,12 +4,13 @@
 
 #include "core/model/task.h"
 #include "schema/submit.h"
+#include "stages/ruling.h"
 #include "stages/shared.h"
 
 namespace spillgate {
 
 // What the tasks of one frame have in common.
-struct TaskGroup {
+struct TaskGroup : Ruling {
   Buffer frame;  // keeps everything below alive
   SessionId session = 0;
   wire::SubmitPreamble ask;
@@ -17,8 +18,6 @@ struct TaskGroup {
   ByteView payload;
   const Function* function = nullptr;  // null: each task names its own
   const Resources* shape = nullptr;
-  Instant deadline = kNever;
-  std::uint32_t bytes_each = 0;
 
   [[nodiscard]] bool children() const { return (ask.flags & wire::kChild) != 0; }
 };
@@ -29,6 +28,14 @@ inline constexpr std::uint32_t kTaskOverhead =
 [[nodiscard]] inline std::uint32_t BytesEach(std::size_t frame, std::uint32_t count) {
   return kTaskOverhead + static_cast<std::uint32_t>(frame / count);
 }
+
+// What numbers of a connection stand for; shape 0 is the function's own.
+struct Named {
+  const Function* function = nullptr;
+  const Resources* shape = nullptr;
+  Reason problem = Reason::kNone;
+};
+[[nodiscard]] Named FindNamed(const Shared& shared, std::uint32_t function, std::uint32_t shape);
 
 // The id of task number `i` of the frame, which was decoded if it is one of children.
 [[nodiscard]] TaskId IdOf(const Shared& shared, const TaskGroup& group, std::uint32_t i);

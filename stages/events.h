@@ -17,6 +17,7 @@
 #include "core/ports/journal.h"
 #include "core/ports/peer_link.h"
 #include "core/tables/record.h"
+#include "stages/ruling.h"
 
 namespace spillgate {
 
@@ -32,6 +33,7 @@ struct Received {
   Nanos transit{0};     // time it spent in the kernel's queue, by the sender's clock
   Instant arrived;
   bool exceeds_credit = false;  // more than its connection was told it may send, and room is short
+  Ruling ruling;                // of the door, if something is admitted; else it has not decided
 };
 
 // Decoded, new, within every bound; recorded in the task table; its place in the in-flight bound is

@@ -9,7 +9,6 @@ namespace spillgate {
 namespace {
 
 constexpr std::size_t kMostUnsynced = 1 << 20;
-constexpr Nanos kDrainRetry = std::chrono::seconds(1);
 
 }  // namespace
 
@@ -21,15 +20,18 @@ void Submission::Group::AddVerdict(wire::VerdictStatus status, Reason reason, st
   }
   const std::uint64_t dealt_with =
       verdicts.empty() ? 0 : verdicts.back().first_seq + verdicts.back().count - ask.first_seq;
-  const Nanos later = Passes(reason) ? std::max(kLeastRetry, retry_after) : Nanos(0);
-  verdicts.push_back({.first_seq = ask.first_seq + std::max<std::uint64_t>(dealt_with, next),
-                      .count = count,
-                      .correlation = parts.header.correlation,
-                      .retry_after_us = static_cast<std::uint32_t>(
-                          std::chrono::duration_cast<std::chrono::microseconds>(later).count()),
-                      .reason = reason,
-                      .status = status,
-                      .level = ask.level});
+  verdicts.push_back(VerdictOn(ask, parts.header.correlation,
+                               ask.first_seq + std::max<std::uint64_t>(dealt_with, next), count,
+                               status, reason, retry_after));
+}
+
+Asking Submission::Group::asking() const {
+  return {.ask = ask,
+          .tenant = tenant,
+          .transit = transit,
+          .bytes = frame.size(),
+          .exceeds_credit = exceeds_credit,
+          .from_task = (connection & kTaskConnection) != 0};
 }
 
 Submission::Submission(Shared& shared, flow::AnyInbox& self, SubmissionTally& tally, Out out)
@@ -38,8 +40,7 @@ Submission::Submission(Shared& shared, flow::AnyInbox& self, SubmissionTally& ta
       tally_(tally),
       out_(std::move(out)),
       answers_(shared.replies),
-      work_(shared.account),
-      needs_(Resources(), shared.account.total()),
+      admission_(shared, self, tally),
       journal_(*shared.journal, Purpose::kNewWork) {}
 
 void Submission::Handle(std::span<In> batch, Instant now) {
@@ -99,53 +100,23 @@ void Submission::OnSubmit(Received&& received, const wire::FrameView& frame, Ins
   group.exceeds_credit = received.exceeds_credit;
   group.arrived = received.arrived;
   group.frame = std::move(received.frame);
+  if ((preamble->flags & wire::kMixed) == 0) {
+    const Named named = FindNamed(shared_, preamble->function, preamble->shape);
+    group.function = named.function;
+    group.shape = named.shape;
+  }
+  if (received.ruling.admitted > 0) {
+    static_cast<Ruling&>(group) = received.ruling;
+    return Decode(group);
+  }
   if (again && MayRepeat(group)) AnswerRepeats(group);
   if (group.left() > 0 && group.refusal == Reason::kNone) Admit(group, now);
 }
 
-// Judges the group, takes places for what load allows, and decodes that much.
+// Judges the group, and decodes what is admitted.
 void Submission::Admit(Group& group, Instant now) {
-  group.refusal = Judge(group, now);
-  if (group.refusal != Reason::kNone) return;
-  TakePlaces(group, now);
-  if (group.admitted > 0 || group.children()) Decode(group);
-}
-
-// Everything that the fixed part can tell, but for load.
-Reason Submission::Judge(Group& group, Instant now) const {
-  const wire::SubmitPreamble& ask = group.ask;
-  const bool from_task = (group.connection & kTaskConnection) != 0;
-  if (group.children() != from_task) return Reason::kMalformed;
-  if (!group.children() && shared_.signals.draining.load(std::memory_order_relaxed)) {
-    group.retry_after = kDrainRetry;
-    return Reason::kDraining;
-  }
-  if (ask.remaining_us != 0) {
-    const Nanos remaining = std::chrono::microseconds(ask.remaining_us) - group.transit;
-    if (remaining <= Nanos(0)) return Reason::kExpired;
-    group.deadline = After(now, remaining);
-  } else if (!group.children()) {
-    const Nanos usual(
-        shared_.limits.default_deadline_ns[Index(ask.cls)].load(std::memory_order_relaxed));
-    if (usual > Nanos(0)) group.deadline = After(now, usual);
-  }
-  if ((ask.flags & wire::kMixed) == 0) {
-    group.function = shared_.functions.At(ask.function);
-    if (group.function == nullptr) return Reason::kUnknownFunction;
-    const Shape* shape = ask.shape == 0 ? nullptr : shared_.shapes.At(ask.shape);
-    if (ask.shape != 0 && shape == nullptr) return Reason::kUnknownShape;
-    group.shape = shape == nullptr ? &group.function->shape : &shape->resources;
-  }
-  const bool too_durable = static_cast<std::uint8_t>(ask.level) >
-                           shared_.limits.level_max.load(std::memory_order_relaxed);
-  if (too_durable || (ask.level != Level::kNone && !shared_.journal->Accepting())) {
-    return Reason::kJournal;
-  }
-  if (group.exceeds_credit && ask.root == 0) {
-    group.retry_after = kLeastRetry;
-    return Reason::kInFlight;
-  }
-  return Reason::kNone;
+  admission_.Judge(group.asking(), group.left(), group, now);
+  if (group.admitted > 0 || (group.children() && IsForRoom(group.refusal))) Decode(group);
 }
 
 // The ids of children follow from what they are, so their frame has to be whole.
@@ -198,6 +169,16 @@ void Submission::Decode(Group& group) {
     }
     group.tasks.push_back(std::move(task));
   }
+}
+
+// Only the first `keep` of those admitted stay so; the places of the others are free again.
+void Submission::GivePlacesBack(Group& group, std::uint32_t keep, Reason reason) {
+  const std::int64_t count = std::int64_t{group.admitted} - keep;
+  flow::Credits& places = group.from_reserve ? shared_.spawn_reserve : shared_.in_flight;
+  if (count > 0 && group.bytes_each > 0) places.Release(count, count * group.bytes_each);
+  if (group.tasks.size() > keep) group.tasks.resize(keep);
+  group.admitted = keep;
+  group.refusal = reason;
 }
 
 void Submission::Promise(ConnectionId to, const wire::Verdict& verdict,

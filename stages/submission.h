@@ -18,12 +18,12 @@
 #include "core/flow/emit.h"
 #include "schema/messages.h"
 #include "schema/submit.h"
+#include "stages/admission.h"
 #include "stages/answers.h"
 #include "stages/build_task.h"
 #include "stages/events.h"
 #include "stages/journal_writer.h"
 #include "stages/shared.h"
-#include "stages/work_at_door.h"
 
 namespace spillgate {
 
@@ -44,6 +44,8 @@ class Submission {
   void Handle(std::span<In> batch, Instant now);
   void Tick(Instant now);
   void Flush(Instant now);
+  // Of what this shard is asked, on its thread.
+  [[nodiscard]] Admission& admission() { return admission_; }
   [[nodiscard]] bool Idle() const {
     return waiting_.empty() && asking_.empty() && kept_.empty() && ended_.empty() &&
            unsynced_[0].empty() && unsynced_[1].empty();
@@ -56,10 +58,8 @@ class Submission {
   void KeepEnded(Finished&& event) { ended_.push_back(std::move(event)); }
 
  private:
-  static constexpr Nanos kLeastRetry = std::chrono::milliseconds(1);
-
-  // One frame that adds tasks, on its way through. Tasks [0, next) are dealt with; `admitted` more
-  // have places.
+  // One frame that adds tasks, on its way through. Tasks [0, next) are dealt with; the ruling
+  // is on those after them.
   struct Group : TaskGroup {
     ConnectionId connection = 0;
     TenantId tenant = 0;
@@ -69,11 +69,8 @@ class Submission {
     Instant arrived;
     std::uint32_t next = 0;
     std::uint32_t counted = 0;  // of those, in the stage's figures
-    std::uint32_t admitted = 0;
     bool decoded = false;
     bool from_reserve = false;
-    Reason refusal = Reason::kNone;  // of those after `next + admitted`
-    Nanos retry_after{0};
     std::vector<TaskPtr> tasks;           // as many as `admitted`; null for a repeat
     std::vector<wire::Verdict> verdicts;  // on those dealt with
     std::uint64_t root_order = 0;         // of a spawn that has to wait
@@ -83,6 +80,7 @@ class Submission {
     std::shared_ptr<const Lineage> lineage;  // what the journal has of it; shared with the records
 
     [[nodiscard]] std::uint32_t left() const { return ask.count - next; }
+    [[nodiscard]] Asking asking() const;
     void AddVerdict(wire::VerdictStatus status, Reason reason, std::uint32_t count);
   };
   // A verdict that waits for the disk.
@@ -119,31 +117,21 @@ class Submission {
       REQUIRES(shared_.table.mutex());
   void EmitAll(Instant now);
 
-  // The verdict, from the fixed part (submission.cc).
+  // The verdict, unless the door has one already (submission.cc).
   void Admit(Group& group, Instant now);
-  [[nodiscard]] Reason Judge(Group& group, Instant now) const;
   [[nodiscard]] bool MayRepeat(Group& group);
   void AnswerRepeats(Group& group);
   void SkipRepeats(Group& group, const Session& session) REQUIRES(shared_.table.mutex());
   [[nodiscard]] bool Verify(Group& group);
   void Decode(Group& group);
 
-  // The load decision (submission_verdict.cc).
-  [[nodiscard]] const WorkAccount::Needs& NeedsOf(const Resources& shape);
-  [[nodiscard]] std::uint32_t Decide(flow::Ask question, const Resources* shape, std::uint32_t has,
-                                     Instant now);
-  [[nodiscard]] bool LetIn(flow::Ask question, const wire::OpenRoot& root, Instant now);
-  [[nodiscard]] std::uint32_t AskController(const Group& group, std::uint32_t wanted,
-                                            std::uint32_t has, Instant now);
-  void TakePlaces(Group& group, Instant now);
-  void JoinByArguments(Group& group, Instant now) REQUIRES(shared_.table.mutex());
-  [[nodiscard]] Reason Overload(Group& group, bool shed) const;
   void GivePlacesBack(Group& group, std::uint32_t keep, Reason reason);
 
   // The recording, under the table's lock (submission_accept.cc).
   void AcceptAll(Instant now);
   void AcceptGroups(Instant now);
   void Accept(Group& group, Instant now) REQUIRES(shared_.table.mutex());
+  void JoinByArguments(Group& group, Instant now) REQUIRES(shared_.table.mutex());
   [[nodiscard]] Reason FindRoot(Group& group, Record*& parent, RootPtr& root)
       REQUIRES(shared_.table.mutex());
   [[nodiscard]] RootPtr NewRoot(const Group& group, const Task& task, const Session& session)
@@ -180,9 +168,7 @@ class Submission {
   std::vector<Asked> asked_;  // of those, what passes now
   std::vector<ConnectionGone> gone_;
   std::deque<TaskId> closed_;  // roots of which the journal does not know that yet
-  WorkAtDoor work_;
-  const Resources* needs_of_ = nullptr;  // a shape that stays
-  WorkAccount::Needs needs_;
+  Admission admission_;
   JournalWriter journal_;
   Lsn committed_ = 0;                             // last record of this stage
   Durable durable_;                               // as it was last told

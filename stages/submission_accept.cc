@@ -192,6 +192,33 @@ Reason Submission::FindRoot(Group& group, Record*& parent, RootPtr& root) {
   return (group.ask.flags & wire::kJoin) != 0 ? Reason::kNone : Reason::kUnknownRoot;
 }
 
+// The task that they name has ended, maybe before others of its root, or goes by another number. So
+// each is in the root of its own unfinished arguments; one that has none is a root itself, and was
+// let in without being judged as such.
+void Submission::JoinByArguments(Group& group, Instant now) {
+  std::uint32_t roots = 0;
+  for (TaskPtr& task : group.tasks) {
+    task->root = RootOfArguments(shared_.table, *task, group.session);
+    roots += task->root ? 0 : 1;
+  }
+  std::uint32_t let_in = 0;
+  if (roots > 0 && !group.exceeds_credit) {
+    let_in = admission_.LetIn(group.asking(), group, roots, group.admitted, now);
+  }
+  for (std::uint32_t i = 0; i < group.admitted; ++i) {
+    const RootPtr& root = group.tasks[i]->root;
+    if (!root && let_in == 0) {
+      admission_.Overload(group, !group.exceeds_credit);
+      return GivePlacesBack(group, i, group.refusal);
+    }
+    if (!root) --let_in;
+    // Those before it in the group may all be of the same root.
+    if (root && root->unfinished + i >= root->window) {
+      return GivePlacesBack(group, i, Reason::kQuota);
+    }
+  }
+}
+
 // Whether the id was accepted before.
 bool Submission::IsKnown(const Group& group, TaskId id, const Session& session) {
   return group.children() ? shared_.table.Find(id) != nullptr
@@ -273,12 +300,10 @@ void Submission::Conclude(Group& group, Instant now) {
     self_.stats().wait[cls].Add(now - group.arrived, group.next - group.counted);
     group.counted = group.next;
   }
-  const bool for_room = group.refusal == Reason::kInFlight ||
-                        group.refusal == Reason::kInFlightBytes || group.refusal == Reason::kQuota;
-  const bool waits = group.children() && group.left() > 0 && for_room && now < group.deadline &&
-                     waiting_.size() < kMostWaitingSpawns;
+  const bool waits = group.children() && group.left() > 0 && IsForRoom(group.refusal) &&
+                     now < group.deadline && waiting_.size() < kMostWaitingSpawns;
   if (!waits && group.left() > 0) {
-    tally_.refused[static_cast<std::size_t>(group.refusal)].Add(group.left());
+    admission_.CountRefused(group.refusal, group.left());
     group.AddVerdict(wire::VerdictStatus::kRejected, group.refusal, group.left());
   }
   for (const wire::Verdict& verdict : group.verdicts) {

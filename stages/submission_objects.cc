@@ -7,12 +7,15 @@
 namespace spillgate {
 namespace {
 
-constexpr std::uint32_t kRetryUs = 1000;
-
-wire::Verdict Refused(wire::Verdict verdict, Reason reason) {
+wire::Verdict Refused(wire::Verdict verdict, Reason reason,
+                      Nanos retry_after = Admission::kLeastRetry) {
   verdict.status = wire::VerdictStatus::kRejected;
   verdict.reason = reason;
-  verdict.retry_after_us = Passes(reason) ? kRetryUs : 0;
+  verdict.retry_after_us =
+      Passes(reason)
+          ? static_cast<std::uint32_t>(
+                std::chrono::duration_cast<std::chrono::microseconds>(retry_after).count())
+          : 0;
   return verdict;
 }
 
@@ -175,9 +178,10 @@ wire::Verdict Submission::JudgeRoot(const Received& received, const wire::OpenRo
                            .count = estimate,
                            .remaining = remaining,
                            .cost_hint = Nanos(asked.slot_time_ns)};
-  if (!LetIn(question, asked, now)) {
-    const bool by_work = self_.controller().UsesWork();
-    return Refused(verdict, by_work ? Reason::kBacklog : Reason::kInFlight);
+  if (!admission_.LetIn(question, asked, now)) {
+    Ruling ruling;
+    admission_.Overload(ruling, true);
+    return Refused(verdict, ruling.refusal, ruling.retry_after);
   }
   const Instant deadline = asked.remaining_us == 0 ? kNever : After(now, remaining);
   if (asked.level != Level::kNone) {

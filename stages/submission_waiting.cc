@@ -23,7 +23,7 @@ void Submission::RetryWaiting(Instant now) {
         waiting_.emplace(order, std::move(group));
         continue;
       }
-      TakePlaces(group, now);
+      admission_.TakePlaces(group.asking(), group.left(), group, now);
       if (std::exchange(oldest, false) && IsOldestOfNode(order)) TakeReserve(group, now);
       if (group.admitted > 0) Decode(group);
       full = group.refusal == Reason::kInFlight || group.refusal == Reason::kInFlightBytes;

@@ -56,4 +56,8 @@ class ManualClock final : public Clock {
   std::atomic<std::int64_t> now_ns_{1'000'000'000};
 };
 
+// CPU time of the calling thread: what it has really had, whoever else had the core meanwhile. A
+// system call of about 0.3 us.
+[[nodiscard]] Nanos ThreadCpuTime();
+
 }  // namespace spillgate

@@ -25,7 +25,7 @@ void Pipeline::StopThreads() {
 
 void Pipeline::Flush(Instant now) {
   // From here on one thread runs every stage.
-  for (const auto& pool : pools_) pool->StepOnly();
+  for (const auto& pool : pools_) pool->BindToThread();
   const auto run_all = [&] {
     for (bool again = true; again;) {
       again = false;
@@ -60,7 +60,7 @@ bool Pipeline::Step(std::mt19937_64& random, Instant now) {
 }
 
 void Pipeline::StepOnly() {
-  for (const auto& pool : pools_) pool->StepOnly();
+  for (const auto& pool : pools_) pool->BindToThread();
 }
 
 void Pipeline::TickAll(Instant now) {

@@ -47,11 +47,11 @@ void Pool::Serve(Runnable& runnable) {
 }
 
 bool Pool::OnOwnThread() const {
-  return sole_pool == this || stepped_by_.load(std::memory_order_relaxed) == &this_thread;
+  return sole_pool == this || bound_to_.load(std::memory_order_relaxed) == &this_thread;
 }
 
-void Pool::StepOnly() {
-  stepped_by_.store(&this_thread, std::memory_order_relaxed);
+void Pool::BindToThread() {
+  bound_to_.store(&this_thread, std::memory_order_relaxed);
 }
 
 void Pool::Notify() {

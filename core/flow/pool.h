@@ -59,9 +59,11 @@ class Pool {
   [[nodiscard]] bool TakeReady(std::uint64_t bit) { return (ready_.fetch_and(~bit) & bit) != 0; }
   [[nodiscard]] bool HasReady() const { return ready_.load(std::memory_order_relaxed) != 0; }
 
-  // From now on the calling thread runs every stage, outside Turn: a test that steps a node, or its
-  // end. What it emits crosses no threads; what others push (the journal's, executors') still does.
-  void StepOnly();
+  // From now on the calling thread alone runs every stage, also outside Turn: an event loop, whose
+  // reads push; a test that steps a node; or its end. What it emits crosses no threads and wakes
+  // nobody; what others push (the journal's, executors') still does.
+  void BindToThread();
+  void Unbind() { bound_to_.store(nullptr, std::memory_order_relaxed); }
 
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] const PoolOptions& options() const { return options_; }
@@ -87,7 +89,7 @@ class Pool {
   std::atomic<std::int64_t> next_tick_ns_{0};
   std::atomic<std::uint64_t> busy_ns_{0};
   std::atomic<std::int64_t> poll_ns_;
-  std::atomic<const void*> stepped_by_{nullptr};  // a mark of that thread
+  std::atomic<const void*> bound_to_{nullptr};  // a mark of that thread
 };
 
 }  // namespace spillgate::flow

@@ -105,7 +105,7 @@ void Connection::OnRead(ssize_t count) {
     large_filled_ += static_cast<std::size_t>(count);
     if (large_filled_ == large_.size()) {
       const Buffer frame = std::exchange(large_, Buffer());
-      owner_.OnFrame(*this, frame.view());
+      owner_.OnFrame(*this, wire::View(frame.view()), frame.view());
       owner_.OnTaken(frame.size());
     }
   } else {
@@ -141,7 +141,7 @@ bool Connection::CutOne() {
   const std::size_t size = wire::WireSize(header);
   if (held >= size) {
     begin_ += size;
-    owner_.OnFrame(*this, bytes.first(size));
+    owner_.OnFrame(*this, wire::View(header, bytes), bytes.first(size));
     return true;
   }
   if (size > kReadBuffer) {

@@ -20,12 +20,14 @@
 namespace spillgate::net {
 
 class Connection;
+struct Visitor;
 
 class ConnectionOwner {
  public:
   virtual ~ConnectionOwner() = default;
-  // `frame` is valid during the call. What came behind it is kept if the owner pauses reading here.
-  virtual void OnFrame(Connection& connection, ByteView frame) = 0;
+  // `bytes`, the whole frame, are valid during the call. What came behind it is kept if the owner
+  // pauses reading here.
+  virtual void OnFrame(Connection& connection, const wire::FrameView& frame, ByteView bytes) = 0;
   // A frame too large for one read has begun. False: not now; reading is paused, and it is asked
   // again when it goes on. What was taken is given back by OnTaken, when the frame is whole or the
   // connection is gone.
@@ -72,6 +74,10 @@ class Connection {
   // From the next frame on.
   void SetLimits(const ConnectionLimits& limits) { limits_ = limits; }
 
+  // What its owner knows it as.
+  void set_visitor(Visitor* visitor) { visitor_ = visitor; }
+  [[nodiscard]] Visitor* visitor() const { return visitor_; }
+
   [[nodiscard]] ConnectionId id() const { return id_; }
   [[nodiscard]] bool is_unix() const { return is_unix_; }
   [[nodiscard]] bool closing() const { return closing_; }
@@ -96,6 +102,7 @@ class Connection {
 
   const ConnectionId id_;
   ConnectionOwner& owner_;
+  Visitor* visitor_ = nullptr;
   ConnectionLimits limits_;
   union {
     uv_pipe_t pipe;

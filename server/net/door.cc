@@ -21,9 +21,11 @@ bool IsForOperators(wire::FrameType type) {
 }  // namespace
 
 Door::Door(Shared& shared, std::vector<flow::Inbox<Submission::In>*> submission,
+           std::vector<Admission*> admission,
            std::vector<flow::Inbox<Publication::In>*> publication, DoorOptions options)
     : shared_(shared),
       submission_(std::move(submission)),
+      admission_(std::move(admission)),
       publication_(std::move(publication)),
       options_(std::move(options)),
       received_(submission_.size()),
@@ -42,8 +44,7 @@ void Door::Refuse(Visitor& visitor, std::uint32_t correlation, Reason reason, st
   wire::Encode(wire::Error{reason, std::move(message)}, correlation, visitor.connection->out());
 }
 
-void Door::OnFrame(Visitor& visitor, ByteView bytes, Instant now) {
-  const wire::FrameView frame = wire::View(bytes);
+void Door::OnFrame(Visitor& visitor, const wire::FrameView& frame, ByteView bytes, Instant now) {
   const wire::FrameType type = frame.header.type;
   if (!visitor.welcome) {
     if (type == wire::FrameType::kHello) return OnHello(visitor, frame, now);
@@ -57,17 +58,7 @@ void Door::OnFrame(Visitor& visitor, ByteView bytes, Instant now) {
     return visitor.connection->FlushAndClose("it took an operator's place for work");
   }
   switch (type) {
-    case wire::FrameType::kSubmit: {
-      const auto ask = wire::ReadPreamble(frame);
-      if (ask.has_value() && ask->root == 0) visitor.credits.NoteSent(ask->cls, ask->count);
-      // Tasks that join a root need no credit, unless they turn out to be roots.
-      const bool joins = ask.has_value() && (ask->flags & wire::kJoin) != 0;
-      const bool exceeded = ask.has_value() &&
-                            (joins ? visitor.credits.Spent(ask->cls, now)
-                                   : ask->root == 0 && visitor.credits.Exceeded(ask->cls, now)) &&
-                            IsTight();
-      return PassOn(visitor, frame, bytes, exceeded, now);
-    }
+    case wire::FrameType::kSubmit: return OnSubmit(visitor, frame, bytes, now);
     case wire::FrameType::kPut:
     case wire::FrameType::kOpenRoot:
     case wire::FrameType::kCloseRoot:
@@ -75,7 +66,8 @@ void Door::OnFrame(Visitor& visitor, ByteView bytes, Instant now) {
     case wire::FrameType::kWait:
     case wire::FrameType::kCancel:
     case wire::FrameType::kRelease:
-    case wire::FrameType::kStatus: return PassOn(visitor, frame, bytes, false, now);
+    case wire::FrameType::kStatus:
+      return PassOn(visitor, bytes, now, visitor.transit.Of(frame.header.sent_us, now));
     case wire::FrameType::kRegister: return OnRegister(visitor, frame);
     case wire::FrameType::kShape: return OnShape(visitor, frame);
     case wire::FrameType::kStats: return OnStats(visitor, frame);
@@ -88,17 +80,60 @@ void Door::OnFrame(Visitor& visitor, ByteView bytes, Instant now) {
   }
 }
 
+// New roots are decided on at once, where that is this thread's to do. An id that may have been
+// accepted before is looked up first, which is not.
+void Door::OnSubmit(Visitor& visitor, const wire::FrameView& frame, ByteView bytes, Instant now) {
+  const Nanos transit = visitor.transit.Of(frame.header.sent_us, now);
+  const auto ask = wire::ReadPreamble(frame);
+  if (!ask.has_value()) return PassOn(visitor, bytes, now, transit);
+  const bool exceeds_credit = ExceedsCredit(visitor, *ask, now);
+  const std::size_t shard = Mix(visitor.session) % submission_.size();
+  const Asking asking{.ask = *ask,
+                      .tenant = visitor.tenant,
+                      .transit = transit,
+                      .bytes = bytes.size(),
+                      .exceeds_credit = exceeds_credit};
+  if (admission_.empty() || !asking.roots() || ask->attempt > 0 ||
+      !submission_[shard]->runnable()->OnOwnThread()) {
+    return PassOn(visitor, bytes, now, transit, exceeds_credit);
+  }
+  Ruling ruling;
+  admission_[shard]->Judge(asking, ask->count, ruling, now);
+  if (ruling.admitted > 0) return PassOn(visitor, bytes, now, transit, exceeds_credit, &ruling);
+  admission_[shard]->CountRefused(ruling.refusal, ask->count);
+  ++visitor.refused;
+  visitor.verdicts.push_back(VerdictOn(*ask, frame.header.correlation, ask->first_seq, ask->count,
+                                       wire::VerdictStatus::kRejected, ruling.refusal,
+                                       ruling.retry_after));
+}
+
+void Door::AnswerRefused(Visitor& visitor) {
+  if (visitor.verdicts.empty()) return;
+  wire::WriteVerdicts(visitor.verdicts, 0, visitor.connection->out());
+  visitor.verdicts.clear();
+}
+
+bool Door::ExceedsCredit(Visitor& visitor, const wire::SubmitPreamble& ask, Instant now) {
+  if (ask.root == 0) visitor.credits.NoteSent(ask.cls, ask.count);
+  // Tasks that join a root need no credit, unless they turn out to be roots.
+  const bool joins = (ask.flags & wire::kJoin) != 0;
+  const bool exceeded = joins ? visitor.credits.Spent(ask.cls, now)
+                              : ask.root == 0 && visitor.credits.Exceeded(ask.cls, now);
+  return exceeded && IsTight();
+}
+
 // To submission, in order, at the end of the read.
-void Door::PassOn(Visitor& visitor, const wire::FrameView& frame, ByteView bytes,
-                  bool exceeds_credit, Instant now) {
+void Door::PassOn(Visitor& visitor, ByteView bytes, Instant now, Nanos transit, bool exceeds_credit,
+                  const Ruling* ruling) {
   const std::size_t shard = Mix(visitor.session) % submission_.size();
   received_[shard].emplace_back(Received{.connection = visitor.connection->id(),
                                          .session = visitor.session,
                                          .tenant = visitor.tenant,
                                          .frame = Buffer::CopyOf(bytes),
-                                         .transit = Transit(visitor, frame.header.sent_us, now),
+                                         .transit = transit,
                                          .arrived = now,
-                                         .exceeds_credit = exceeds_credit});
+                                         .exceeds_credit = exceeds_credit,
+                                         .ruling = ruling == nullptr ? Ruling() : *ruling});
   received_bytes_[shard] += static_cast<std::int64_t>(bytes.size());
 }
 
@@ -135,23 +170,6 @@ Room Door::RoomFor(std::size_t senders) const {
 
 void Door::Tell(Visitor& visitor, const wire::Credits& credits) {
   wire::Encode(credits, 0, visitor.connection->out());
-}
-
-// How long the frame waited in the kernel: what it took beyond the least that a frame of this
-// connection ever took. That least is let grow slowly, so that two clocks that drift apart do not
-// look like a queue for ever.
-Nanos Door::Transit(Visitor& visitor, std::uint64_t sent_us, Instant now) const {
-  if (sent_us == 0) return Nanos(0);
-  const auto received_us =
-      std::chrono::duration_cast<std::chrono::microseconds>(now.time_since_epoch());
-  const std::int64_t lag = received_us.count() - static_cast<std::int64_t>(sent_us);
-  if (!visitor.lag_known || lag < visitor.best_lag_us) {
-    visitor.best_lag_us = lag;
-    visitor.lag_known = true;
-  }
-  const std::int64_t waited = lag - visitor.best_lag_us;
-  visitor.best_lag_us += waited / 4096;
-  return std::chrono::microseconds(waited);
 }
 
 bool Door::HandOn(Instant) {

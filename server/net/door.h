@@ -1,6 +1,7 @@
 // Door: what a connection says before and beside its tasks: Hello, functions, shapes, stats, drain,
 // ping. It opens and resumes sessions, and passes every frame about tasks into the submission
-// stage, in order. Loop's thread only.
+// stage, in order, but for new roots that load has no room for: where that stage is on this thread
+// its decision is asked for before the frame is copied. Loop's thread only.
 #pragma once
 
 #include <functional>
@@ -14,6 +15,7 @@
 #include "server/net/connection.h"
 #include "server/net/credits.h"
 #include "server/net/refusal_share.h"
+#include "server/net/transit.h"
 #include "stages/publication.h"
 #include "stages/shared.h"
 #include "stages/submission.h"
@@ -54,11 +56,11 @@ struct Visitor {
   Instant hello_by = kNever;
   std::uint32_t uid = 0;
   bool welcome = false;
-  bool reserved = false;         // in a place that is kept for the operator
-  std::int64_t best_lag_us = 0;  // least (received − sent) of late; the clocks' difference
-  bool lag_known = false;
+  bool reserved = false;  // in a place that is kept for the operator
+  Transit transit;
   CreditWindow credits;
-  std::uint32_t refused = 0;  // of its frames, by the door, since the listener looked
+  std::uint32_t refused = 0;            // of its frames, by the door, since the listener looked
+  std::vector<wire::Verdict> verdicts;  // on those, as far as they were submissions
   RefusalShare::Part refusals;
   std::uint32_t frames = 0;  // in the read under way
   Instant last_read;         // when something of a frame last came
@@ -68,15 +70,19 @@ struct Visitor {
 
 class Door {
  public:
+  // `admission` is that of each shard of submission, or empty: then the door decides nothing.
   Door(Shared& shared, std::vector<flow::Inbox<Submission::In>*> submission,
-       std::vector<flow::Inbox<Publication::In>*> publication, DoorOptions options);
+       std::vector<Admission*> admission, std::vector<flow::Inbox<Publication::In>*> publication,
+       DoorOptions options);
 
   // In the place of those it was made with; who is in stays in.
   void Apply(DoorOptions options) { options_ = std::move(options); }
   [[nodiscard]] const ConnectionLimits& connection_limits() const { return options_.limits; }
 
   void Greet(Visitor& visitor, Instant now);
-  void OnFrame(Visitor& visitor, ByteView frame, Instant now);
+  void OnFrame(Visitor& visitor, const wire::FrameView& frame, ByteView bytes, Instant now);
+  // The frames of one read are through: answers those that were refused here.
+  void AnswerRefused(Visitor& visitor);
   // Hands on what one read brought; true if submission is full and the connection should not be
   // read for now.
   [[nodiscard]] bool HandOn(Instant now);
@@ -94,8 +100,10 @@ class Door {
   void ExpireSessions(Instant now, Nanos ttl, Nanos result_ttl);
 
  private:
-  void PassOn(Visitor& visitor, const wire::FrameView& frame, ByteView bytes, bool exceeds_credit,
-              Instant now);
+  void OnSubmit(Visitor& visitor, const wire::FrameView& frame, ByteView bytes, Instant now);
+  void PassOn(Visitor& visitor, ByteView bytes, Instant now, Nanos transit,
+              bool exceeds_credit = false, const Ruling* ruling = nullptr);
+  [[nodiscard]] bool ExceedsCredit(Visitor& visitor, const wire::SubmitPreamble& ask, Instant now);
   [[nodiscard]] bool IsTight() const;
   void OnHello(Visitor& visitor, const wire::FrameView& frame, Instant now);
   [[nodiscard]] std::string_view WhyNot(const Visitor& visitor, const wire::Hello& hello,
@@ -110,12 +118,12 @@ class Door {
   void OnDrain(Visitor& visitor, const wire::FrameView& frame, Instant now);
   [[nodiscard]] flow::Load InFlight() const;
   void Refuse(Visitor& visitor, std::uint32_t correlation, Reason reason, std::string message);
-  [[nodiscard]] Nanos Transit(Visitor& visitor, std::uint64_t sent_us, Instant now) const;
   template <class E>
   void Tell(E event, std::uint64_t route);
 
   Shared& shared_;
   std::vector<flow::Inbox<Submission::In>*> submission_;
+  std::vector<Admission*> admission_;
   std::vector<flow::Inbox<Publication::In>*> publication_;
   DoorOptions options_;
   std::vector<std::vector<Submission::In>> received_;  // by shard

@@ -20,8 +20,11 @@ constexpr Nanos kCheckPeriod = std::chrono::milliseconds(250);
 constexpr Nanos kCreditPeriod = std::chrono::milliseconds(5);
 constexpr Nanos kFrameWithin = std::chrono::seconds(5);
 constexpr Nanos kReadWithin = std::chrono::seconds(10);
-constexpr std::uint32_t kNoisyFrames = 64;  // that are read in one turn
-constexpr std::size_t kSpareSlots = 64;     // for those who are told that there is no room
+// Of a peer that is refused so many frames are read in one turn, or a quarter of them if each is
+// answered by an Error.
+constexpr std::uint32_t kNoisyFrames = 256;
+constexpr std::uint32_t kErrorFrames = 4;
+constexpr std::size_t kSpareSlots = 64;  // for those who are told that there is no room
 
 // Before its Hello a connection may send little, and no payload.
 constexpr ConnectionLimits kStranger{.body = 4096, .payload = 0, .egress = 64 << 10};
@@ -155,6 +158,7 @@ void Listener::Accept(uv_stream_t* server, bool is_unix) {
   const int status = is_unix ? connection->AcceptPipe(server) : connection->AcceptTcp(server);
   Visitor& visitor = visitors_[id];
   visitor.connection = connection;
+  connection->set_visitor(&visitor);
   visitor.uid = is_unix && status == 0 ? PeerUid(connection->fd()) : static_cast<std::uint32_t>(-1);
   visitor.last_read = clock_.Now();
   count_.store(visitors_.size(), std::memory_order_relaxed);
@@ -204,43 +208,49 @@ void Listener::LeavePlace(const Visitor& visitor) {
   }
 }
 
-void Listener::OnFrame(Connection& connection, ByteView frame) {
-  if (!reading_) {
+void Listener::OnFrame(Connection& connection, const wire::FrameView& frame, ByteView bytes) {
+  if (read_.began == kNever) {
     // One clock read for all that one read brought. The time of the last turn will not do: the loop
     // may have been blocked since, and a frame that seems to come before it was sent would make all
-    // later ones of its connection look as if they had waited (Door::Transit).
+    // later ones of its connection look as if they had waited (Transit).
     now_ = clock_.Now();
-    reading_ = true;
-    busy_since_ = std::min(busy_since_, now_);
+    read_.Begin(now_, refusals_.Active(now_));
+    if (turn_.began == kNever) turn_ = read_;
   }
-  const auto found = visitors_.find(connection.id());
-  if (found == visitors_.end()) return;
-  Visitor& visitor = found->second;
+  ++read_.frames;
+  if (connection.visitor() == nullptr) return;
+  Visitor& visitor = *connection.visitor();
   refusals_.NoteFrame();
-  door_.OnFrame(visitor, frame, now_);
+  const std::size_t verdicts = visitor.verdicts.size();
+  door_.OnFrame(visitor, frame, bytes, now_);
   if (connection.closing()) return;
   HoldBack(visitor);
   // The answer to stats takes a hundred times as long as the reading of others, and to say no takes
   // ten times as long as it takes to ask for it, so that one read could hold a thousand of them up
   // the loop: the others have their turn first.
   const bool noisy = visitor.refused > 0 || visitor.refusals.noisy_until > now_;
-  const bool portion = noisy && ++visitor.frames >= kNoisyFrames;
-  if (!portion && wire::View(frame).header.type != wire::FrameType::kStats) return;
+  if (noisy) visitor.frames += visitor.verdicts.size() > verdicts ? 1 : kErrorFrames;
+  const bool portion = visitor.frames >= kNoisyFrames;
+  if (!portion && frame.header.type != wire::FrameType::kStats) return;
   connection.PauseReading();
   paused_.push_back(connection.id());
   yielded_ = true;
 }
 
 void Listener::OnReadEnd(Connection& connection) {
-  const auto found = visitors_.find(connection.id());
-  if (found != visitors_.end()) {
-    Visitor& visitor = found->second;
-    visitor.last_read = reading_ ? now_ : clock_.Now();
+  if (connection.visitor() != nullptr) {
+    Visitor& visitor = *connection.visitor();
+    visitor.last_read = read_.began != kNever ? now_ : clock_.Now();
     visitor.frames = 0;
-    if (visitor.refused > 0) refusals_.NoteRefused(visitor.refusals, visitor.refused, now_);
+    door_.AnswerRefused(visitor);
+    HoldBack(visitor);
+    if (visitor.refused > 0) {
+      refusals_.NoteRefusedAtDoor(visitor.refusals, visitor.refused, read_.Busy(now_), read_.frames,
+                                  now_);
+    }
     visitor.refused = 0;
   }
-  reading_ = false;
+  read_ = {};
   loop_.NoteActivity();
   dirty_.push_back(connection.id());
   if (!door_.HandOn(now_)) return;
@@ -252,12 +262,13 @@ void Listener::OnClosed(Connection& connection, std::string_view why) {
   const auto found = visitors_.find(connection.id());
   if (found == visitors_.end()) return;
   log::Debug("net", Format("connection {} closed: {}", connection.id(), why));
-  reading_ = false;
+  read_ = {};
   loop_.NoteActivity();
   door_.OnGone(found->second, now_);
   behind_[SlotOf(connection.id())].store(false, std::memory_order_relaxed);
   free_slots_.push_back(SlotOf(connection.id()));
   LeavePlace(found->second);
+  connection.set_visitor(nullptr);
   visitors_.erase(found);
   count_.store(visitors_.size(), std::memory_order_relaxed);
 }
@@ -306,7 +317,7 @@ void Listener::DeliverPosted() {
 
 void Listener::EndTurn(Instant now) {
   now_ = now;
-  reading_ = false;
+  read_ = {};
   if (has_posted_.load(std::memory_order_acquire)) DeliverPosted();
   ShareRefusals(now);
   ResumePaused(now);

@@ -62,6 +62,22 @@ class Listener final : public ReplySink, private ConnectionOwner {
     std::uint32_t refused;
   };
 
+  // A stretch of work of this thread: a read, or a turn of the loop from its first frame on.
+  struct Stretch {
+    Instant began = kNever;
+    Nanos cpu{-1};  // if what it takes matters
+    std::uint32_t frames = 0;
+
+    void Begin(Instant now, bool matters) {
+      began = now;
+      if (matters) cpu = ThreadCpuTime();
+    }
+    [[nodiscard]] Nanos Busy(Instant now) const {
+      if (began == kNever) return Nanos(0);
+      return cpu >= Nanos(0) ? ThreadCpuTime() - cpu : std::max(Nanos(0), now - began);
+    }
+  };
+
   static constexpr std::size_t kSlotBits = 16;
   // The low bits of a connection's id: unique among those that are open.
   [[nodiscard]] static std::size_t SlotOf(ConnectionId id) {
@@ -89,7 +105,7 @@ class Listener final : public ReplySink, private ConnectionOwner {
   void CatchUp(Visitor& visitor);
   void TurnAway(uv_stream_t* server, bool is_unix);
 
-  void OnFrame(Connection& connection, ByteView frame) override;
+  void OnFrame(Connection& connection, const wire::FrameView& frame, ByteView bytes) override;
   void OnReadEnd(Connection& connection) override;
   [[nodiscard]] bool MayTake(Connection& connection, std::size_t bytes) override;
   void OnTaken(std::size_t bytes) override { large_bytes_ -= bytes; }
@@ -115,9 +131,10 @@ class Listener final : public ReplySink, private ConnectionOwner {
   std::vector<std::size_t> free_slots_;
   std::vector<std::atomic<bool>> behind_;  // by slot: does not read its replies
   Instant now_;
-  bool ending_ = false;          // nobody is read any more
-  bool reading_ = false;         // now_ is that of the read under way
-  Instant busy_since_ = kNever;  // when the first frame of this turn came
+  bool ending_ = false;   // nobody is read any more
+  bool reading_ = false;  // now_ is that of the read under way
+  Stretch turn_;
+  Stretch read_;
   RefusalShare refusals_;
   std::vector<ConnectionId> resting_;
   std::atomic<std::uint64_t> rests_{0};

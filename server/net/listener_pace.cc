@@ -63,19 +63,12 @@ void Listener::ResumePaused(Instant now) {
 
 // Saying no has its part of the loop's time; beyond it the noisiest are not read for a while.
 void Listener::ShareRefusals(Instant now) {
-  refusals_.EndTurn(std::min(busy_since_, now), now);
-  busy_since_ = kNever;
+  refusals_.EndTurn(turn_.Busy(now), now);
+  turn_ = {};
   if (!resting_.empty()) ResumeRested(now);
-  while (refusals_.Over()) {
-    Visitor* noisiest = nullptr;
-    std::uint32_t most = 0;
-    for (auto& [id, visitor] : visitors_) {
-      const std::uint32_t refused = refusals_.RefusedOf(visitor.refusals);
-      if (refused > most) noisiest = &visitor;
-      most = std::max(most, refused);
-    }
-    if (noisiest == nullptr) return refusals_.Forgive();
-    LetRest(*noisiest, now);
+  if (!refusals_.Over()) return;
+  for (auto& [id, visitor] : visitors_) {
+    if (refusals_.ShouldRest(visitor.refusals, now)) LetRest(visitor, now);
   }
 }
 

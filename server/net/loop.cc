@@ -81,6 +81,7 @@ bool Loop::OnThread() const {
 
 void Loop::Run() {
   running_loop = this;
+  pool_.BindToThread();
   Instant poll_until = clock_.Now();
   while (!stop_.load(std::memory_order_relaxed)) {
     active_ = false;
@@ -100,6 +101,7 @@ void Loop::Run() {
     }
     if (!active_ || !pool_.HasReady()) Block();
   }
+  pool_.Unbind();
   running_loop = nullptr;
 }
 

@@ -1,10 +1,13 @@
-// RefusalShare: keeps what the node spends on saying no within a part of its loop's time. Who is
-// over it is not read for a while, the one that was refused most first; so a peer that sends
-// nothing but rubbish, or far more than it has credit for, pays with its own speed.
+// RefusalShare: keeps what the node spends on saying no within a part of its loop's time. What it
+// spends is a debt that is paid off at 3 % of the time that passes; while it is more than a burst
+// may be, those that were refused most are not read until it is paid. So a peer that sends nothing
+// but rubbish, or far more than it has credit for, pays with its own speed.
 //
-// Learns what a refusal costs from the turns of the loop: the time that one was at work, by the
-// part of its frames that were refused. One clock read a turn, none a frame. The loop's thread
-// only.
+// Learns what refusals cost from the reads that brought the frames and, for those that a stage
+// refused, from the turns of the loop: the time that one was at work, by the part of its frames
+// that were refused. One clock read a read and a turn, none a frame; while there are refusals it is
+// that of the thread's CPU time, or who shares the core with the loop would make them look dear.
+// The loop's thread only.
 #pragma once
 
 #include <algorithm>
@@ -16,9 +19,11 @@ namespace spillgate::net {
 
 class RefusalShare {
  public:
-  static constexpr Nanos kWindow = std::chrono::milliseconds(10);
-  static constexpr Nanos kBudget = kWindow * 3 / 100;
-  static constexpr Nanos kRest = std::chrono::milliseconds(10);  // of a connection, at most
+  static constexpr std::int64_t kPercent = 3;
+  static constexpr Nanos kBurst = std::chrono::milliseconds(1);
+  static constexpr Nanos kWindow = std::chrono::milliseconds(10);  // of who was refused
+  static constexpr Nanos kLeastRest = std::chrono::milliseconds(1);
+  static constexpr Nanos kMostRest = std::chrono::milliseconds(10);
 
   // One connection's part.
   struct Part {
@@ -28,60 +33,75 @@ class RefusalShare {
     Instant noisy_until{};  // it was refused of late: it is read in small portions
   };
 
-  // A frame came, of whomever; some of one connection's were refused, in this turn.
+  // A frame came, of whomever.
   void NoteFrame() { ++frames_; }
+  // Some of one connection's were refused while they were read; the read took so long and brought
+  // so many frames.
+  void NoteRefusedAtDoor(Part& part, std::uint32_t refused, Nanos busy, std::uint32_t frames,
+                         Instant now) {
+    Note(part, refused, now);
+    debt_ += ShareOf(busy, refused, frames);
+  }
+  // Some of one connection's were refused later in this turn.
   void NoteRefused(Part& part, std::uint32_t frames, Instant now) {
-    if (part.window != window_) part.refused = 0;
-    part.window = window_;
-    part.refused += frames;
-    part.noisy_until = now + kNoisyFor;
+    Note(part, frames, now);
     refused_ += frames;
-    refused_in_window_ += frames;
   }
 
-  // The turn is over, at `now`; it was at work since `began`.
-  void EndTurn(Instant began, Instant now) {
-    if (refused_ > 0) {
-      const std::uint64_t all = std::max(frames_, refused_);
-      spent_ += Nanos((now - began).count() * static_cast<std::int64_t>(refused_) /
-                      static_cast<std::int64_t>(all));
-    }
+  // Some were refused of late.
+  [[nodiscard]] bool Active(Instant now) const { return now < noisy_until_; }
+  // The turn is over, at `now`; it was at work for so long.
+  void EndTurn(Nanos busy, Instant now) {
+    debt_ = std::max(Nanos(0), debt_ - (now - turn_ended_) * kPercent / 100);
+    turn_ended_ = now;
+    if (refused_ > 0) debt_ += ShareOf(busy, refused_, frames_);
     frames_ = refused_ = 0;
-    if (window_began_ == Instant{}) window_began_ = began;
     // As long as it is over, it must be known who is to rest for it.
     if (now - window_began_ < kWindow || Over()) return;
     window_began_ = now;
     ++window_;
-    refused_in_window_ = 0;
-    spent_ = Nanos(0);
+    refused_in_window_ = parts_ = 0;
   }
-  [[nodiscard]] bool Over() const { return spent_ > kBudget; }
-  [[nodiscard]] std::uint32_t RefusedOf(const Part& part) const {
-    return part.window == window_ ? part.refused : 0;
+  [[nodiscard]] bool Over() const { return debt_ > kBurst; }
+  // Whether this one is among those that were refused most, and reads now.
+  [[nodiscard]] bool ShouldRest(const Part& part, Instant now) const {
+    return part.window == window_ && part.rests_until <= now &&
+           part.refused * parts_ >= refused_in_window_;
   }
-  // It is not read until then, and what it cost is paid. Answers the end of its rest.
+  // It is not read until the debt is paid. Answers the end of its rest.
   Instant Rest(Part& part, Instant now) {
-    const std::uint64_t all = std::max<std::uint64_t>(1, refused_in_window_);
-    const std::uint64_t own = std::min<std::uint64_t>(all, RefusedOf(part));
-    spent_ -=
-        Nanos(spent_.count() * static_cast<std::int64_t>(own) / static_cast<std::int64_t>(all));
-    refused_in_window_ -= std::min(refused_in_window_, own);
-    part.refused = 0;
-    part.rests_until = now + kRest;
+    const Nanos unpaid = (debt_ - kBurst) * 100 / kPercent;
+    part.rests_until = now + std::clamp(unpaid, kLeastRest, kMostRest);
     return part.rests_until;
   }
-  // Nobody is left who could rest for it.
-  void Forgive() { spent_ = Nanos(0); }
 
  private:
+  void Note(Part& part, std::uint32_t refused, Instant now) {
+    if (part.window != window_) {
+      part.refused = 0;
+      ++parts_;
+    }
+    part.window = window_;
+    part.refused += refused;
+    part.noisy_until = noisy_until_ = now + kNoisyFor;
+    refused_in_window_ += refused;
+  }
+  static Nanos ShareOf(Nanos busy, std::uint64_t refused, std::uint64_t frames) {
+    return Nanos(busy.count() * static_cast<std::int64_t>(refused) /
+                 static_cast<std::int64_t>(std::max(frames, refused)));
+  }
+
   static constexpr Nanos kNoisyFor = std::chrono::milliseconds(100);
 
   std::uint64_t frames_ = 0;  // of this turn
   std::uint64_t refused_ = 0;
   std::uint64_t window_ = 1;
   Instant window_began_{};
+  Instant turn_ended_{};
+  Instant noisy_until_{};
   std::uint64_t refused_in_window_ = 0;
-  Nanos spent_{0};
+  std::uint64_t parts_ = 0;  // connections that were refused something in it
+  Nanos debt_{0};
 };
 
 }  // namespace spillgate::net

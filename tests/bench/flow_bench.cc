@@ -76,7 +76,7 @@ void SixStages(benchmark::State& state) {
     pipeline.Run(*inboxes[i], pool, batch,
                  std::make_unique<Relay>(*inboxes[i], std::move(next), ended));
   }
-  pool.StepOnly();
+  pool.BindToThread();
   std::vector<Event> events(batch);
   std::uint64_t sent = 0;
   for (auto _ : state) {
@@ -100,7 +100,7 @@ void OneInbox(benchmark::State& state) {
   Inbox<Event>& inbox = pipeline.Open<Event>("stage", 0, InboxOptions(), MakeController("none"));
   std::uint64_t ended = 0;
   pipeline.Run(inbox, pool, batch, std::make_unique<Relay>(inbox, nullptr, ended));
-  pool.StepOnly();
+  pool.BindToThread();
   std::vector<Event> events(batch);
   std::vector<Event> taken;
   for (auto _ : state) {

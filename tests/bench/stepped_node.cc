@@ -42,7 +42,7 @@ SteppedNode::SteppedNode(const Clock& clock, std::uint32_t batch) : clock_(clock
                                                PortsOf(*node_), ancestry_);
   node_->Wire(*executor_, peers_, 1);
   pool_ = node_->flow().FindPool(config::kLoopPool);
-  pool_->StepOnly();
+  pool_->BindToThread();
   MutexLock lock(node_->shared().table.mutex());
   Session& session = node_->shared().table.NewSession(kSession);
   session.connection = kConnection;

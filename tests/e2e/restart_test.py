@@ -92,6 +92,8 @@ class Restarts(unittest.TestCase):
         dice = random.Random(SEED)
         with Node() as node:
             replay = self.replay(node, "async")
+            # One that is not there when the client begins is no fault that it should survive.
+            settle(lambda: node.json("status")["tasks"]["runs"] > 0, "something runs")
             kills = 0
             while kills < KILLS and replay.poll() is None:
                 time.sleep(dice.uniform(0.05, 0.4))  # the fault's moment, not a synchronisation

@@ -20,7 +20,7 @@ constexpr std::size_t kATurn = 3 * kARead;
 // Counts what it is handed, by connection.
 class CountingOwner final : public ConnectionOwner {
  public:
-  void OnFrame(Connection& connection, ByteView frame) override {
+  void OnFrame(Connection& connection, const wire::FrameView&, ByteView frame) override {
     bytes[connection.id()] += frame.size();
   }
   bool MayTake(Connection&, std::size_t) override { return true; }

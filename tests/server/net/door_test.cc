@@ -19,7 +19,7 @@ using testing::Bench;
 
 class NoOwner final : public ConnectionOwner {
  public:
-  void OnFrame(Connection&, ByteView) override {}
+  void OnFrame(Connection&, const wire::FrameView&, ByteView) override {}
   bool MayTake(Connection&, std::size_t) override { return true; }
   void OnTaken(std::size_t) override {}
   void OnReadEnd(Connection&) override {}
@@ -50,7 +50,7 @@ class DoorTest : public ::testing::Test {
     wire::OutBuffer frame;
     wire::Encode(hello, 1, frame);
     const std::size_t before = visitor.connection->out().size();
-    door.OnFrame(visitor, frame.view(), bench.now());
+    door.OnFrame(visitor, wire::View(frame.view()), frame.view(), bench.now());
     const auto welcome =
         wire::DecodeWelcome(wire::View(visitor.connection->out().view().subspan(before)));
     EXPECT_TRUE(welcome.has_value());
@@ -84,9 +84,11 @@ class DoorTest : public ::testing::Test {
   flow::Pipeline pipeline{bench.clock};
   flow::Inbox<Submission::In>& submission = OpenInto<Submission::In>("submission");
   flow::Inbox<Publication::In>& publication = OpenInto<Publication::In>("publication");
+  Admission admission{bench.shared, submission, bench.tally.submission[0]};
   Door door{
       bench.shared,
       {&submission},
+      {&admission},
       {&publication},
       DoorOptions{.node_name = "n",
                   .tenants_by_name = true,
@@ -158,6 +160,105 @@ TEST_F(DoorTest, WhoOpensManySessionsPushesOutTheirOwn) {
   EXPECT_NE(Hello(one_more, by_name).session, 0U);
   Visitor back = Visit();
   EXPECT_TRUE(Hello(back, Resume(ada)).resumed) << "although it was away for longer";
+}
+
+// New roots are decided on before their frame is copied.
+class DoorAdmissionTest : public DoorTest {
+ protected:
+  DoorAdmissionTest() {
+    submission.Use(flow::MakeController("bound"));
+    (void)Hello(visitor, {});
+    visitor.connection->out().Clear();
+    pipeline.StepOnly();
+  }
+  void Submit(wire::SubmitPreamble ask, std::uint32_t tasks = 1) {
+    ask.function = function;
+    ask.first_seq = next_seq;
+    next_seq += tasks;
+    writer.Begin(ask);
+    for (std::uint32_t i = 0; i < tasks; ++i) writer.BeginTask();
+    wire::OutBuffer out;
+    writer.Finish(9, 0, out);
+    door.OnFrame(visitor, wire::View(out.view()), out.view(), bench.now());
+  }
+  // What the visitor was told at the end of the read.
+  std::vector<wire::Verdict> Told() {
+    door.AnswerRefused(visitor);
+    EXPECT_FALSE(door.HandOn(bench.now()));
+    if (visitor.connection->out().empty()) return {};
+    const auto told = wire::ReadVerdicts(wire::View(visitor.connection->out().view()));
+    EXPECT_TRUE(told.has_value());
+    std::vector<wire::Verdict> verdicts(told->begin(), told->end());
+    visitor.connection->out().Clear();
+    return verdicts;
+  }
+  Received Passed() {
+    std::vector<Submission::In> events;
+    submission.Take(events, 1);
+    EXPECT_EQ(events.size(), 1U);
+    return events.empty() ? Received() : std::get<Received>(std::move(events.front()));
+  }
+  [[nodiscard]] std::uint64_t Refused(Reason reason) const {
+    return bench.tally.submission[0].refused[static_cast<std::size_t>(reason)].get();
+  }
+
+  Visitor visitor = Visit();
+  const FunctionId function = bench.AddFunction("f", 1000);
+  wire::SubmitWriter writer;
+  std::uint64_t next_seq = 1;
+};
+
+TEST_F(DoorAdmissionTest, WhatLoadHasNoRoomForGoesNoFurther) {
+  bench.in_flight.Force(99, 0);
+  Submit({.cls = TaskClass::kCritical}, 2);
+  Submit({.cls = TaskClass::kCritical}, 2);
+  const std::vector<wire::Verdict> told = Told();
+  ASSERT_EQ(told.size(), 1U) << "the first two had room for one";
+  EXPECT_EQ(told[0].status, wire::VerdictStatus::kRejected);
+  EXPECT_EQ(told[0].reason, Reason::kInFlight);
+  EXPECT_EQ(told[0].first_seq, 3U);
+  EXPECT_EQ(told[0].count, 2U);
+  EXPECT_EQ(told[0].correlation, 9U);
+  EXPECT_GE(told[0].retry_after_us, 1000U);
+  EXPECT_EQ(Refused(Reason::kInFlight), 2U);
+  EXPECT_EQ(visitor.refused, 1U);
+  EXPECT_EQ(submission.waiting(), 1U);
+  EXPECT_EQ(Passed().ruling.admitted, 1U);
+  EXPECT_EQ(bench.in_flight.count(), 100);
+}
+
+TEST_F(DoorAdmissionTest, WhatWaitedTooLongInTheKernelIsExpired) {
+  visitor.transit = {};
+  writer.Begin({.function = function, .remaining_us = 500, .first_seq = 1});
+  writer.BeginTask();
+  wire::OutBuffer fresh;
+  writer.Finish(1, 10'000, fresh);
+  wire::OutBuffer stale;
+  writer.Finish(2, 9'000, stale);
+  door.OnFrame(visitor, wire::View(fresh.view()), fresh.view(), bench.now());
+  door.OnFrame(visitor, wire::View(stale.view()), stale.view(), bench.now());
+  const std::vector<wire::Verdict> told = Told();
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].reason, Reason::kExpired);
+  EXPECT_EQ(told[0].correlation, 2U);
+  EXPECT_EQ(told[0].retry_after_us, 0U) << "it will not be younger";
+}
+
+TEST_F(DoorAdmissionTest, WhatMayHaveBeenAcceptedIsLookedUpFirst) {
+  bench.in_flight.Force(100, 0);
+  Submit({.attempt = 1});
+  Submit({.root = 77});
+  EXPECT_TRUE(Told().empty());
+  EXPECT_EQ(submission.waiting(), 2U);
+  EXPECT_EQ(Passed().ruling.admitted, 0U);
+}
+
+TEST_F(DoorAdmissionTest, AStageOnAThreadOfItsOwnDecidesItself) {
+  submission.runnable()->pool()->Unbind();
+  bench.in_flight.Force(100, 0);
+  Submit({});
+  EXPECT_TRUE(Told().empty());
+  EXPECT_EQ(submission.waiting(), 1U);
 }
 
 }  // namespace

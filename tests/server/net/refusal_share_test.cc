@@ -18,7 +18,7 @@ class RefusalShareTest : public ::testing::Test {
       share_.NoteRefused(*part, static_cast<std::uint32_t>(count), began);
     }
     now_ += microseconds(frames);
-    share_.EndTurn(began, now_);
+    share_.EndTurn(now_ - began, now_);
   }
 
   RefusalShare share_;
@@ -37,23 +37,48 @@ TEST_F(RefusalShareTest, ThreePercentOfTheLoopAreFree) {
   EXPECT_FALSE(share_.Over());
 }
 
-TEST_F(RefusalShareTest, TheOneThatIsRefusedMostRestsAndTheOtherGoesOn) {
-  Turn(400, {{&loud_, 350}, {&quiet_, 10}});
-  ASSERT_TRUE(share_.Over());
-  EXPECT_GT(share_.RefusedOf(loud_), share_.RefusedOf(quiet_));
-  const Instant until = share_.Rest(loud_, now_);
-  EXPECT_EQ(until, now_ + RefusalShare::kRest);
-  EXPECT_FALSE(share_.Over()) << "what is left is the other one's, and little";
-  EXPECT_EQ(share_.RefusedOf(loud_), 0U);
-  EXPECT_EQ(share_.RefusedOf(quiet_), 10U);
+TEST_F(RefusalShareTest, ABurstIsForNothing) {
+  Turn(900, {{&quiet_, 900}});
+  EXPECT_FALSE(share_.Over());
+  Turn(200, {{&quiet_, 200}});
+  EXPECT_TRUE(share_.Over());
+  now_ += milliseconds(10);
+  Turn(1, {});
+  EXPECT_FALSE(share_.Over()) << "300 us of it are paid";
 }
 
-TEST_F(RefusalShareTest, WhoeverIsOverRestsUntilTheOthersFit) {
-  Turn(2000, {{&loud_, 1000}, {&quiet_, 900}});
-  (void)share_.Rest(loud_, now_);
-  EXPECT_TRUE(share_.Over());
-  (void)share_.Rest(quiet_, now_);
+TEST_F(RefusalShareTest, TheOneThatIsRefusedMostRestsAndTheOtherGoesOn) {
+  Turn(1500, {{&loud_, 1350}, {&quiet_, 10}});
+  ASSERT_TRUE(share_.Over());
+  EXPECT_TRUE(share_.ShouldRest(loud_, now_));
+  EXPECT_FALSE(share_.ShouldRest(quiet_, now_));
+  EXPECT_EQ(share_.Rest(loud_, now_), now_ + RefusalShare::kMostRest);
+  EXPECT_FALSE(share_.ShouldRest(loud_, now_)) << "it rests already";
+  EXPECT_TRUE(share_.ShouldRest(loud_, loud_.rests_until)) << "the debt is not paid yet";
+}
+
+TEST_F(RefusalShareTest, AllThatAreRefusedAsMuchAsOthersRest) {
+  Turn(2000, {{&loud_, 1000}, {&quiet_, 1000}});
+  EXPECT_TRUE(share_.ShouldRest(loud_, now_));
+  EXPECT_TRUE(share_.ShouldRest(quiet_, now_));
+}
+
+TEST_F(RefusalShareTest, WhoIsALittleOverRestsALittle) {
+  Turn(1010, {{&loud_, 1010}});
+  ASSERT_TRUE(share_.Over());
+  EXPECT_EQ(share_.Rest(loud_, now_), now_ + RefusalShare::kLeastRest);
+}
+
+TEST_F(RefusalShareTest, WhatIsRefusedAtTheDoorCostsItsReadAlone) {
+  share_.NoteRefusedAtDoor(loud_, 100, microseconds(30), 120, now_);
+  now_ += milliseconds(1);
+  share_.EndTurn(milliseconds(1), now_);  // what else the turn did
   EXPECT_FALSE(share_.Over());
+  for (int i = 0; i < 50; ++i) {
+    share_.NoteRefusedAtDoor(loud_, 100, microseconds(30), 120, now_);
+  }
+  EXPECT_TRUE(share_.Over()) << "50 times 25 us";
+  EXPECT_TRUE(share_.ShouldRest(loud_, now_));
 }
 
 TEST_F(RefusalShareTest, AFloodGetsItsShareAndNoMore) {
@@ -62,30 +87,26 @@ TEST_F(RefusalShareTest, AFloodGetsItsShareAndNoMore) {
   while (now_ - begin < milliseconds(1000)) {
     if (loud_.rests_until > now_) {
       now_ = loud_.rests_until;
-      share_.EndTurn(now_, now_);
+      share_.EndTurn(Nanos(0), now_);
       continue;
     }
     Turn(64, {{&loud_, 64}});
     at_work += microseconds(64);
-    while (share_.Over()) (void)share_.Rest(loud_, now_);
+    if (share_.Over() && share_.ShouldRest(loud_, now_)) (void)share_.Rest(loud_, now_);
   }
-  EXPECT_GT(at_work, milliseconds(20));
-  EXPECT_LT(at_work, milliseconds(50));
+  EXPECT_GT(at_work, milliseconds(25));
+  EXPECT_LT(at_work, milliseconds(35));
 }
 
 TEST_F(RefusalShareTest, AnOldCountIsNotHeldAgainstIt) {
-  Turn(100, {{&loud_, 100}});
-  EXPECT_EQ(share_.RefusedOf(loud_), 100U);
+  Turn(500, {{&quiet_, 500}});
   now_ += RefusalShare::kWindow;
   Turn(1, {});
-  EXPECT_EQ(share_.RefusedOf(loud_), 0U);
-  EXPECT_GT(loud_.noisy_until, now_) << "but it is read in portions for a while";
-}
-
-TEST_F(RefusalShareTest, WithNobodyLeftToRestItIsForgiven) {
-  Turn(1000, {{&loud_, 1000}});
-  share_.Forgive();
-  EXPECT_FALSE(share_.Over());
+  Turn(1200, {{&loud_, 1200}});
+  ASSERT_TRUE(share_.Over());
+  EXPECT_TRUE(share_.ShouldRest(loud_, now_));
+  EXPECT_FALSE(share_.ShouldRest(quiet_, now_));
+  EXPECT_GT(quiet_.noisy_until, now_) << "but it is read in portions for a while";
 }
 
 }  // namespace

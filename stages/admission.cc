@@ -1,0 +1,161 @@
+#include "stages/admission.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "stages/build_task.h"
+
+namespace spillgate {
+namespace {
+
+constexpr Nanos kDrainRetry = std::chrono::seconds(1);
+
+}  // namespace
+
+void Admission::Judge(const Asking& asking, std::uint32_t left, Ruling& ruling, Instant now) {
+  ruling.refusal = LookAtFixedPart(asking, ruling, now);
+  if (ruling.refusal == Reason::kNone) TakePlaces(asking, left, ruling, now);
+}
+
+// All but load.
+Reason Admission::LookAtFixedPart(const Asking& asking, Ruling& ruling, Instant now) const {
+  const wire::SubmitPreamble& ask = asking.ask;
+  if (asking.children() != asking.from_task) return Reason::kMalformed;
+  if (!asking.children() && shared_.signals.draining.load(std::memory_order_relaxed)) {
+    ruling.retry_after = kDrainRetry;
+    return Reason::kDraining;
+  }
+  if (ask.remaining_us != 0) {
+    const Nanos remaining = std::chrono::microseconds(ask.remaining_us) - asking.transit;
+    if (remaining <= Nanos(0)) return Reason::kExpired;
+    ruling.deadline = After(now, remaining);
+  } else if (!asking.children()) {
+    const Nanos usual(
+        shared_.limits.default_deadline_ns[Index(ask.cls)].load(std::memory_order_relaxed));
+    if (usual > Nanos(0)) ruling.deadline = After(now, usual);
+  }
+  if ((ask.flags & wire::kMixed) == 0) {
+    const Reason problem = FindNamed(shared_, ask.function, ask.shape).problem;
+    if (problem != Reason::kNone) return problem;
+  }
+  const bool too_durable = static_cast<std::uint8_t>(ask.level) >
+                           shared_.limits.level_max.load(std::memory_order_relaxed);
+  if (too_durable || (ask.level != Level::kNone && !shared_.journal->Accepting())) {
+    return Reason::kJournal;
+  }
+  if (asking.exceeds_credit && ask.root == 0) {
+    ruling.retry_after = kLeastRetry;
+    return Reason::kInFlight;
+  }
+  return Reason::kNone;
+}
+
+void Admission::TakePlaces(const Asking& asking, std::uint32_t left, Ruling& ruling, Instant now) {
+  flow::Credits& places = shared_.in_flight;
+  ruling.bytes_each = BytesEach(asking.bytes, asking.ask.count);
+  std::uint32_t wanted = left;
+  if (asking.roots()) wanted = LetIn(asking, ruling, wanted, 0, now);
+  const bool shed = wanted < left;
+  while (wanted > 0 && !places.Reserve(wanted, std::int64_t{wanted} * ruling.bytes_each)) {
+    const bool count_is_short = places.room() < wanted;
+    wanted = count_is_short ? static_cast<std::uint32_t>(places.room()) : wanted / 2;
+  }
+  ruling.admitted = wanted;
+  if (wanted < left) Overload(ruling, shed);
+}
+
+std::uint32_t Admission::LetIn(const Asking& asking, const Ruling& ruling, std::uint32_t wanted,
+                               std::uint32_t has, Instant now) {
+  const wire::SubmitPreamble& ask = asking.ask;
+  Nanos remaining{0};
+  if (ruling.deadline != kNever) remaining = std::max(Nanos(1), ruling.deadline - now);
+  return Decide({.cls = static_cast<std::uint8_t>(ask.cls),
+                 .retry = ask.retry,
+                 .flow = asking.tenant,
+                 .function = ask.function,
+                 .count = wanted,
+                 .bytes = ruling.bytes_each * wanted,
+                 .remaining = remaining,
+                 .cost_hint = Nanos(ask.cost_hint_ns)},
+                FindNamed(shared_, ask.function, ask.shape).shape, has, now);
+}
+
+// By work, if there is time for the first of its tasks; all of them count as waiting for those who
+// come next.
+bool Admission::LetIn(flow::Ask question, const wire::OpenRoot& root, Instant now) {
+  if (!by_work()) return Decide(question, nullptr, 0, now) >= question.count;
+  static constexpr Resources kUsual{.amount = {kOneSlot}};
+  const Shape* shape = root.shape == 0 ? nullptr : shared_.shapes.At(root.shape);
+  const Resources& needs = shape == nullptr ? kUsual : shape->resources;
+  question.cost_hint = shared_.costs.Estimate(0, question.cost_hint);  // clamped, or the usual
+  const std::uint32_t estimate = std::exchange(question.count, 1);
+  if (Decide(question, &needs, 0, now) == 0) return false;
+  work_.Admitted({root.cls, question.flow, 0}, NeedsOf(needs), question.cost_hint, estimate - 1);
+  return true;
+}
+
+// What the group needs of each resource. Most groups are like the one before.
+const WorkAccount::Needs& Admission::NeedsOf(const Resources& shape) {
+  if (needs_of_ != &shape) {
+    needs_of_ = &shape;
+    needs_ = WorkAccount::Needs(shape, shared_.account.total());
+  }
+  return needs_;
+}
+
+// How many of the roots in question the controller lets in, for the load there is and, if it goes
+// by work, for what would run before them. The group holds places for `has` already.
+std::uint32_t Admission::Decide(flow::Ask question, const Resources* shape, std::uint32_t has,
+                                Instant now) {
+  const flow::Credits& places = shared_.in_flight;
+  const std::uint32_t bytes_each = question.count == 0 ? 0 : question.bytes / question.count;
+  const flow::Load load{.held = places.count() - has,
+                        .bytes = places.bytes() - std::int64_t{has} * bytes_each,
+                        .capacity = places.count_limit(),
+                        .capacity_bytes = places.bytes_limit()};
+  flow::Controller& controller = stage_.controller();
+  if (!controller.UsesWork() || shape == nullptr) return controller.Admit(question, load, now);
+  const auto cls = static_cast<TaskClass>(question.cls);
+  const WorkAccount::Needs& needs = NeedsOf(*shape);
+  const Nanos cost = shared_.costs.Estimate(question.function, question.cost_hint);
+  const WorkAtDoor::Ahead ahead = work_.Look(cls, question.flow, needs, cost);
+  const bool known = question.cost_hint > Nanos(0) || shared_.costs.Runs(question.function) > 0;
+  question.work = {
+      .queues = std::span(ahead.queues).first(ahead.count),
+      .cost = cost,
+      .p95 = shared_.costs.P95(question.function, question.cost_hint),
+      .target = Nanos(shared_.limits.target_delay_ns[question.cls].load(std::memory_order_relaxed)),
+      .slots = needs.slots(),
+      .waiting = ahead.tasks,
+      .unstarted = known ? 0 : work_.Unstarted(question.function),
+      .known = known};
+  const std::uint32_t admitted = controller.Admit(question, load, now);
+  work_.Admitted({cls, question.flow, question.function}, needs, cost, admitted);
+  return admitted;
+}
+
+void Admission::Overload(Ruling& ruling, bool shed) const {
+  flow::ControllerState state;
+  if (shed || !by_work()) stage_.controller().Snapshot(state);
+  ruling.retry_after = std::max(kLeastRetry, state.retry_after);
+  const flow::Credits& places = shared_.in_flight;
+  const bool bytes = places.bytes() + ruling.bytes_each > places.bytes_limit();
+  ruling.refusal =
+      bytes ? Reason::kInFlightBytes : (shed && by_work() ? Reason::kBacklog : Reason::kInFlight);
+}
+
+wire::Verdict VerdictOn(const wire::SubmitPreamble& ask, std::uint32_t correlation,
+                        std::uint64_t first_seq, std::uint32_t count, wire::VerdictStatus status,
+                        Reason reason, Nanos retry_after) {
+  const Nanos later = Passes(reason) ? std::max(Admission::kLeastRetry, retry_after) : Nanos(0);
+  return {.first_seq = first_seq,
+          .count = count,
+          .correlation = correlation,
+          .retry_after_us = static_cast<std::uint32_t>(
+              std::chrono::duration_cast<std::chrono::microseconds>(later).count()),
+          .reason = reason,
+          .status = status,
+          .level = ask.level};
+}
+
+}  // namespace spillgate

@@ -1,0 +1,96 @@
+// Admission: the one load decision on a group of roots, from the fixed part of its frame, and the
+// places that it gets in the in-flight bound. Whoever reads the frame may ask: submission when it
+// handles it, or the door while it reads, so that a refusal costs the reading of a header. One for
+// each shard of submission, on the thread of that shard.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "core/base/clock.h"
+#include "core/flow/inbox.h"
+#include "core/model/reason.h"
+#include "core/model/work_account.h"
+#include "schema/messages.h"
+#include "schema/replies.h"
+#include "schema/submit.h"
+#include "stages/ruling.h"
+#include "stages/shared.h"
+#include "stages/work_at_door.h"
+
+namespace spillgate {
+
+// A frame that adds tasks, by what it costs nothing to know.
+struct Asking {
+  const wire::SubmitPreamble& ask;
+  TenantId tenant = 0;
+  Nanos transit{0};  // time that it spent in the kernel's queue
+  std::size_t bytes = 0;
+  bool exceeds_credit = false;
+  bool from_task = false;
+
+  [[nodiscard]] bool children() const { return (ask.flags & wire::kChild) != 0; }
+  // Each of its tasks is a root, to be judged by load.
+  [[nodiscard]] bool roots() const { return !children() && ask.root == 0; }
+};
+
+class Admission {
+ public:
+  static constexpr Nanos kLeastRetry = std::chrono::milliseconds(1);
+
+  // `stage` is submission's inbox: its controller gives the verdicts.
+  Admission(Shared& shared, flow::AnyInbox& stage, SubmissionTally& tally)
+      : shared_(shared),
+        stage_(stage),
+        tally_(tally),
+        work_(shared.account),
+        needs_(Resources(), shared.account.total()) {}
+
+  // On the last `left` tasks of the frame, by everything that the fixed part can tell. What is
+  // admitted has its places.
+  void Judge(const Asking& asking, std::uint32_t left, Ruling& ruling, Instant now);
+  // Places for as many of `left` as load allows, put down in `ruling`; its other parts are as Judge
+  // found them. Children are never refused for load, and an open root was let in when it was
+  // opened.
+  void TakePlaces(const Asking& asking, std::uint32_t left, Ruling& ruling, Instant now);
+  // How many of `wanted` roots load lets in, of a frame that holds places for `has` already.
+  [[nodiscard]] std::uint32_t LetIn(const Asking& asking, const Ruling& ruling,
+                                    std::uint32_t wanted, std::uint32_t has, Instant now);
+  // Whether a root is let in that will bring `count` tasks, as the question says.
+  [[nodiscard]] bool LetIn(flow::Ask question, const wire::OpenRoot& root, Instant now);
+  // Why, and for how long, a frame has fewer places than it wants. `shed`: the controller would
+  // have it so, just now.
+  void Overload(Ruling& ruling, bool shed) const;
+
+  [[nodiscard]] bool by_work() const { return stage_.controller().UsesWork(); }
+  void CountRefused(Reason reason, std::uint32_t tasks) {
+    tally_.refused[static_cast<std::size_t>(reason)].Add(tasks);
+  }
+
+ private:
+  [[nodiscard]] Reason LookAtFixedPart(const Asking& asking, Ruling& ruling, Instant now) const;
+  [[nodiscard]] const WorkAccount::Needs& NeedsOf(const Resources& shape);
+  [[nodiscard]] std::uint32_t Decide(flow::Ask question, const Resources* shape, std::uint32_t has,
+                                     Instant now);
+
+  Shared& shared_;
+  flow::AnyInbox& stage_;
+  SubmissionTally& tally_;
+  WorkAtDoor work_;
+  const Resources* needs_of_ = nullptr;  // a shape that stays
+  WorkAccount::Needs needs_;
+};
+
+// It waits for a place that will come free.
+[[nodiscard]] inline bool IsForRoom(Reason refusal) {
+  return refusal == Reason::kInFlight || refusal == Reason::kInFlightBytes ||
+         refusal == Reason::kQuota;
+}
+
+// On `count` tasks from `first_seq`; they may come again after that time if the reason is one that
+// passes.
+[[nodiscard]] wire::Verdict VerdictOn(const wire::SubmitPreamble& ask, std::uint32_t correlation,
+                                      std::uint64_t first_seq, std::uint32_t count,
+                                      wire::VerdictStatus status, Reason reason, Nanos retry_after);
+
+}  // namespace spillgate

@@ -1,0 +1,19 @@
+// Ruling: what was decided about a frame of tasks from its fixed part.
+#pragma once
+
+#include <cstdint>
+
+#include "core/base/clock.h"
+#include "core/model/reason.h"
+
+namespace spillgate {
+
+struct Ruling {
+  std::uint32_t admitted = 0;      // the first so many have places in the in-flight bound
+  std::uint32_t bytes_each = 0;    // what each of them is charged there
+  Reason refusal = Reason::kNone;  // of the others
+  Nanos retry_after{0};            // for them
+  Instant deadline = kNever;       // of all
+};
+
+}  // namespace spillgate
