@@ -67,29 +67,31 @@ void Admission::TakePlaces(const Asking& asking, std::uint32_t left, Ruling& rul
 std::uint32_t Admission::LetIn(const Asking& asking, const Ruling& ruling, std::uint32_t wanted,
                                std::uint32_t has, Instant now) {
   const wire::SubmitPreamble& ask = asking.ask;
-  Nanos remaining{0};
-  if (ruling.deadline != kNever) remaining = std::max(Nanos(1), ruling.deadline - now);
-  return Decide({.cls = static_cast<std::uint8_t>(ask.cls),
-                 .retry = ask.retry,
-                 .flow = asking.tenant,
-                 .function = ask.function,
-                 .count = wanted,
-                 .bytes = ruling.bytes_each * wanted,
-                 .remaining = remaining,
-                 .cost_hint = Nanos(ask.cost_hint_ns)},
-                FindNamed(shared_, ask.function, ask.shape).shape, has, now);
+  flow::Ask question{.cls = static_cast<std::uint8_t>(ask.cls),
+                     .retry = ask.retry,
+                     .flow = asking.tenant,
+                     .function = ask.function,
+                     .count = wanted,
+                     .bytes = ruling.bytes_each * wanted,
+                     .remaining = {},
+                     .cost_hint = Nanos(ask.cost_hint_ns),
+                     .work = {}};
+  if (ruling.deadline != kNever) question.remaining = std::max(Nanos(1), ruling.deadline - now);
+  if (!by_work()) return Decide(question, has, now);
+  const Resources* shape = FindNamed(shared_, ask.function, ask.shape).shape;
+  return DecideByWork(question, *shape, has, now);
 }
 
 // By work, if there is time for the first of its tasks; all of them count as waiting for those who
 // come next.
 bool Admission::LetIn(flow::Ask question, const wire::OpenRoot& root, Instant now) {
-  if (!by_work()) return Decide(question, nullptr, 0, now) >= question.count;
+  if (!by_work()) return Decide(question, 0, now) >= question.count;
   static constexpr Resources kUsual{.amount = {kOneSlot}};
   const Shape* shape = root.shape == 0 ? nullptr : shared_.shapes.At(root.shape);
   const Resources& needs = shape == nullptr ? kUsual : shape->resources;
   question.cost_hint = shared_.costs.Estimate(0, question.cost_hint);  // clamped, or the usual
   const std::uint32_t estimate = std::exchange(question.count, 1);
-  if (Decide(question, &needs, 0, now) == 0) return false;
+  if (DecideByWork(question, needs, 0, now) == 0) return false;
   work_.Admitted({root.cls, question.flow, 0}, NeedsOf(needs), question.cost_hint, estimate - 1);
   return true;
 }
@@ -103,20 +105,23 @@ const WorkAccount::Needs& Admission::NeedsOf(const Resources& shape) {
   return needs_;
 }
 
-// How many of the roots in question the controller lets in, for the load there is and, if it goes
-// by work, for what would run before them. The group holds places for `has` already.
-std::uint32_t Admission::Decide(flow::Ask question, const Resources* shape, std::uint32_t has,
-                                Instant now) {
+// How many of the roots in question the controller lets in for the load there is. The group holds
+// places for `has` already.
+std::uint32_t Admission::Decide(flow::Ask& question, std::uint32_t has, Instant now) {
   const flow::Credits& places = shared_.in_flight;
   const std::uint32_t bytes_each = question.count == 0 ? 0 : question.bytes / question.count;
   const flow::Load load{.held = places.count() - has,
                         .bytes = places.bytes() - std::int64_t{has} * bytes_each,
                         .capacity = places.count_limit(),
                         .capacity_bytes = places.bytes_limit()};
-  flow::Controller& controller = stage_.controller();
-  if (!controller.UsesWork() || shape == nullptr) return controller.Admit(question, load, now);
+  return stage_.controller().Admit(question, load, now);
+}
+
+// And for what would run before them.
+std::uint32_t Admission::DecideByWork(flow::Ask& question, const Resources& shape,
+                                      std::uint32_t has, Instant now) {
   const auto cls = static_cast<TaskClass>(question.cls);
-  const WorkAccount::Needs& needs = NeedsOf(*shape);
+  const WorkAccount::Needs& needs = NeedsOf(shape);
   const Nanos cost = shared_.costs.Estimate(question.function, question.cost_hint);
   const WorkAtDoor::Ahead ahead = work_.Look(cls, question.flow, needs, cost);
   const bool known = question.cost_hint > Nanos(0) || shared_.costs.Runs(question.function) > 0;
@@ -129,7 +134,7 @@ std::uint32_t Admission::Decide(flow::Ask question, const Resources* shape, std:
       .waiting = ahead.tasks,
       .unstarted = known ? 0 : work_.Unstarted(question.function),
       .known = known};
-  const std::uint32_t admitted = controller.Admit(question, load, now);
+  const std::uint32_t admitted = Decide(question, has, now);
   work_.Admitted({cls, question.flow, question.function}, needs, cost, admitted);
   return admitted;
 }

@@ -70,8 +70,9 @@ class Admission {
  private:
   [[nodiscard]] Reason LookAtFixedPart(const Asking& asking, Ruling& ruling, Instant now) const;
   [[nodiscard]] const WorkAccount::Needs& NeedsOf(const Resources& shape);
-  [[nodiscard]] std::uint32_t Decide(flow::Ask question, const Resources* shape, std::uint32_t has,
-                                     Instant now);
+  [[nodiscard]] std::uint32_t Decide(flow::Ask& question, std::uint32_t has, Instant now);
+  [[nodiscard]] std::uint32_t DecideByWork(flow::Ask& question, const Resources& shape,
+                                           std::uint32_t has, Instant now);
 
   Shared& shared_;
   flow::AnyInbox& stage_;

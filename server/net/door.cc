@@ -87,20 +87,19 @@ void Door::OnSubmit(Visitor& visitor, const wire::FrameView& frame, ByteView byt
   const auto ask = wire::ReadPreamble(frame);
   if (!ask.has_value()) return PassOn(visitor, bytes, now, transit);
   const bool exceeds_credit = ExceedsCredit(visitor, *ask, now);
-  const std::size_t shard = Mix(visitor.session) % submission_.size();
   const Asking asking{.ask = *ask,
                       .tenant = visitor.tenant,
                       .transit = transit,
                       .bytes = bytes.size(),
                       .exceeds_credit = exceeds_credit};
   if (admission_.empty() || !asking.roots() || ask->attempt > 0 ||
-      !submission_[shard]->runnable()->OnOwnThread()) {
+      !submission_[visitor.shard]->runnable()->OnOwnThread()) {
     return PassOn(visitor, bytes, now, transit, exceeds_credit);
   }
   Ruling ruling;
-  admission_[shard]->Judge(asking, ask->count, ruling, now);
+  admission_[visitor.shard]->Judge(asking, ask->count, ruling, now);
   if (ruling.admitted > 0) return PassOn(visitor, bytes, now, transit, exceeds_credit, &ruling);
-  admission_[shard]->CountRefused(ruling.refusal, ask->count);
+  admission_[visitor.shard]->CountRefused(ruling.refusal, ask->count);
   ++visitor.refused;
   visitor.verdicts.push_back(VerdictOn(*ask, frame.header.correlation, ask->first_seq, ask->count,
                                        wire::VerdictStatus::kRejected, ruling.refusal,
@@ -125,16 +124,15 @@ bool Door::ExceedsCredit(Visitor& visitor, const wire::SubmitPreamble& ask, Inst
 // To submission, in order, at the end of the read.
 void Door::PassOn(Visitor& visitor, ByteView bytes, Instant now, Nanos transit, bool exceeds_credit,
                   const Ruling* ruling) {
-  const std::size_t shard = Mix(visitor.session) % submission_.size();
-  received_[shard].emplace_back(Received{.connection = visitor.connection->id(),
-                                         .session = visitor.session,
-                                         .tenant = visitor.tenant,
-                                         .frame = Buffer::CopyOf(bytes),
-                                         .transit = transit,
-                                         .arrived = now,
-                                         .exceeds_credit = exceeds_credit,
-                                         .ruling = ruling == nullptr ? Ruling() : *ruling});
-  received_bytes_[shard] += static_cast<std::int64_t>(bytes.size());
+  received_[visitor.shard].emplace_back(Received{.connection = visitor.connection->id(),
+                                                 .session = visitor.session,
+                                                 .tenant = visitor.tenant,
+                                                 .frame = Buffer::CopyOf(bytes),
+                                                 .transit = transit,
+                                                 .arrived = now,
+                                                 .exceeds_credit = exceeds_credit,
+                                                 .ruling = ruling == nullptr ? Ruling() : *ruling});
+  received_bytes_[visitor.shard] += static_cast<std::int64_t>(bytes.size());
 }
 
 // What one connection sends beyond its window takes nothing from the others while there is plenty.
@@ -274,7 +272,7 @@ void Door::OnGone(const Visitor& visitor, Instant now) {
   (void)HandOn(now);
   // Behind what it has sent, or requests of it would be answered for ever.
   Submission::In event = ConnectionGone{visitor.connection->id(), visitor.session};
-  submission_[Mix(visitor.session) % submission_.size()]->Commit({&event, 1});
+  submission_[visitor.shard]->Commit({&event, 1});
 }
 
 void Door::OnDrained(const Visitor& visitor) {

@@ -51,7 +51,8 @@ struct PendingDrain {
 struct Visitor {
   Connection* connection = nullptr;
   SessionId session = 0;
-  TenantId tenant = 0;  // the session's
+  TenantId tenant = 0;    // the session's
+  std::size_t shard = 0;  // of submission, that has the session
   wire::Token nonce{};
   Instant hello_by = kNever;
   std::uint32_t uid = 0;

@@ -134,6 +134,7 @@ bool Door::Welcome(Visitor& visitor, const wire::Hello& hello, const std::string
   }
   welcome.resumed = resumed;
   visitor.session = welcome.session;
+  visitor.shard = Mix(visitor.session) % submission_.size();
   visitor.welcome = true;
   visitor.hello_by = kNever;
   visitor.connection->SetLimits(options_.limits);
