@@ -175,8 +175,8 @@ struct StageConfig {
   Bytes bytes = MiB(256);
   // Most events in one turn. Beyond 64 the cost of each hardly falls, and latency grows.
   std::uint32_t batch = 64;
-  // "bound" refuses what does not fit, "work_bound" what would wait for too long by the work that
-  // is before it, "deadline" drops what is too late to be of use.
+  // "work_bound" refuses what would come too late by the work that is before it, and what there is
+  // no room for; "bound" only that; "deadline" drops what is too late to be of use.
   ControllerKind controller = ControllerKind::kDeadline;
 
   friend bool operator==(const StageConfig&, const StageConfig&) = default;
@@ -185,7 +185,7 @@ struct StageConfig {
 struct StagesConfig {
   // Resolution, execution and publication have room for all that was accepted: for what is in
   // flight, and for the spawn reserve.
-  StageConfig submission{.controller = ControllerKind::kBound};  // it alone refuses
+  StageConfig submission{.controller = ControllerKind::kWorkBound};  // it alone refuses
   StageConfig resolution{.capacity = 66560, .bytes = MiB(257)};
   StageConfig scheduling;
   StageConfig spillover;
@@ -218,9 +218,9 @@ struct ClassConfig {
   std::uint32_t share = 0;
   // Of roots that name none. 0 is no deadline.
   Nanos default_deadline = Nanos(0);
-  // How long the work that is served before a new root may take, by what its functions are known to
-  // cost. More is refused by a "work_bound".
-  Nanos target_delay = std::chrono::seconds(10);
+  // How long a root of this class is to wait at most, so that one which can spend more than this on
+  // waiting goes behind those that cannot.
+  Nanos target_delay = std::chrono::seconds(1);
 
   friend bool operator==(const ClassConfig&, const ClassConfig&) = default;
 };
@@ -333,9 +333,9 @@ struct Config {
   // Indexed by TaskClass: the most important one needs no guarantee, the others must never starve.
   std::array<ClassConfig, kClasses> classes{
       {{.target_delay = std::chrono::milliseconds(10)},
-       {.share = 5, .target_delay = std::chrono::seconds(1)},
+       {.share = 5, .target_delay = std::chrono::milliseconds(100)},
        {.share = 5},
-       {.share = 5, .target_delay = std::chrono::minutes(10)}}};
+       {.share = 5, .target_delay = std::chrono::minutes(1)}}};
   std::map<std::string, TenantConfig> tenants;
   SchedulingConfig scheduling;
   std::map<std::string, FunctionConfig> functions;

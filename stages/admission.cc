@@ -38,6 +38,11 @@ Reason Admission::LookAtFixedPart(const Asking& asking, Ruling& ruling, Instant 
     const Reason problem = FindNamed(shared_, ask.function, ask.shape).problem;
     if (problem != Reason::kNone) return problem;
   }
+  if (!asking.children() && by_work()) {
+    const Nanos remaining = ruling.deadline == kNever ? Nanos(0) : ruling.deadline - now;
+    const Nanos p95 = shared_.costs.P95(ask.function, Nanos(ask.cost_hint_ns));
+    ruling.patient = IsPatient(ask.cls, remaining, p95);
+  }
   const bool too_durable = static_cast<std::uint8_t>(ask.level) >
                            shared_.limits.level_max.load(std::memory_order_relaxed);
   if (too_durable || (ask.level != Level::kNone && !shared_.journal->Accepting())) {
@@ -61,7 +66,7 @@ void Admission::TakePlaces(const Asking& asking, std::uint32_t left, Ruling& rul
     wanted = count_is_short ? static_cast<std::uint32_t>(places.room()) : wanted / 2;
   }
   ruling.admitted = wanted;
-  if (wanted < left) Overload(ruling, shed);
+  if (wanted < left) Overload(asking.ask.cls, ruling, shed);
 }
 
 std::uint32_t Admission::LetIn(const Asking& asking, const Ruling& ruling, std::uint32_t wanted,
@@ -78,6 +83,7 @@ std::uint32_t Admission::LetIn(const Asking& asking, const Ruling& ruling, std::
                      .work = {}};
   if (ruling.deadline != kNever) question.remaining = std::max(Nanos(1), ruling.deadline - now);
   if (!by_work()) return Decide(question, has, now);
+  question.work.patient = ruling.patient;
   const Resources* shape = FindNamed(shared_, ask.function, ask.shape).shape;
   return DecideByWork(question, *shape, has, now);
 }
@@ -90,10 +96,17 @@ bool Admission::LetIn(flow::Ask question, const wire::OpenRoot& root, Instant no
   const Shape* shape = root.shape == 0 ? nullptr : shared_.shapes.At(root.shape);
   const Resources& needs = shape == nullptr ? kUsual : shape->resources;
   question.cost_hint = shared_.costs.Estimate(0, question.cost_hint);  // clamped, or the usual
+  question.work.patient = IsPatient(root.cls, question.remaining, question.cost_hint);
   const std::uint32_t estimate = std::exchange(question.count, 1);
   if (DecideByWork(question, needs, 0, now) == 0) return false;
-  work_.Admitted({root.cls, question.flow, 0}, NeedsOf(needs), question.cost_hint, estimate - 1);
+  work_.Admitted(NewcomerOf(question), 0, NeedsOf(needs), estimate - 1);
   return true;
+}
+
+bool Admission::IsPatient(TaskClass cls, Nanos remaining, Nanos p95) const {
+  if (!by_work()) return false;
+  const Nanos target(shared_.limits.target_delay_ns[Index(cls)].load(std::memory_order_relaxed));
+  return remaining == Nanos(0) || flow::WaitWithin(remaining - p95) >= target;
 }
 
 // What the group needs of each resource. Most groups are like the one before.
@@ -117,36 +130,47 @@ std::uint32_t Admission::Decide(flow::Ask& question, std::uint32_t has, Instant 
   return stage_.controller().Admit(question, load, now);
 }
 
+WorkAtDoor::Newcomer Admission::NewcomerOf(const flow::Ask& question) const {
+  const auto cls = static_cast<TaskClass>(question.cls);
+  return {.cls = cls,
+          .tenant = question.flow,
+          .patient = question.work.patient,
+          .share = shared_.limits.shares[Index(cls)].load(std::memory_order_relaxed),
+          .slot_time = shared_.costs.Estimate(question.function, question.cost_hint)};
+}
+
 // And for what would run before them.
 std::uint32_t Admission::DecideByWork(flow::Ask& question, const Resources& shape,
                                       std::uint32_t has, Instant now) {
-  const auto cls = static_cast<TaskClass>(question.cls);
   const WorkAccount::Needs& needs = NeedsOf(shape);
-  const Nanos cost = shared_.costs.Estimate(question.function, question.cost_hint);
-  const WorkAtDoor::Ahead ahead = work_.Look(cls, question.flow, needs, cost);
-  const bool known = question.cost_hint > Nanos(0) || shared_.costs.Runs(question.function) > 0;
-  question.work = {
-      .queues = std::span(ahead.queues).first(ahead.count),
-      .cost = cost,
-      .p95 = shared_.costs.P95(question.function, question.cost_hint),
-      .target = Nanos(shared_.limits.target_delay_ns[question.cls].load(std::memory_order_relaxed)),
-      .slots = needs.slots(),
-      .waiting = ahead.tasks,
-      .unstarted = known ? 0 : work_.Unstarted(question.function),
-      .known = known};
+  const WorkAtDoor::Newcomer root = NewcomerOf(question);
+  const WorkAtDoor::Ahead ahead = work_.Look(root, needs);
+  flow::Work& work = question.work;
+  work.queues = std::span(ahead.queues).first(ahead.count);
+  work.cost = root.slot_time;
+  work.p95 = shared_.costs.P95(question.function, question.cost_hint);
+  work.slots = needs.slots();
+  work.waiting = ahead.tasks;
+  work.known = question.cost_hint > Nanos(0) || shared_.costs.Runs(question.function) > 0;
+  work.unstarted = work.known ? 0 : work_.Unstarted(question.function);
   const std::uint32_t admitted = Decide(question, has, now);
-  work_.Admitted({cls, question.flow, question.function}, needs, cost, admitted);
+  work_.Admitted(root, question.function, needs, admitted);
   return admitted;
 }
 
-void Admission::Overload(Ruling& ruling, bool shed) const {
+void Admission::Overload(TaskClass cls, Ruling& ruling, bool shed) const {
   flow::ControllerState state;
   if (shed || !by_work()) stage_.controller().Snapshot(state);
   ruling.retry_after = std::max(kLeastRetry, state.retry_after);
   const flow::Credits& places = shared_.in_flight;
-  const bool bytes = places.bytes() + ruling.bytes_each > places.bytes_limit();
-  ruling.refusal =
-      bytes ? Reason::kInFlightBytes : (shed && by_work() ? Reason::kBacklog : Reason::kInFlight);
+  const std::int64_t room = stage_.controller().Room(
+      static_cast<std::uint8_t>(cls),
+      {.held = places.count(), .bytes = places.bytes(), .capacity = places.count_limit()});
+  if (places.bytes() + ruling.bytes_each > places.bytes_limit()) {
+    ruling.refusal = Reason::kInFlightBytes;
+  } else {
+    ruling.refusal = shed && by_work() && room > 0 ? Reason::kBacklog : Reason::kInFlight;
+  }
 }
 
 wire::Verdict VerdictOn(const wire::SubmitPreamble& ask, std::uint32_t correlation,

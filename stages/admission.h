@@ -56,11 +56,14 @@ class Admission {
   // How many of `wanted` roots load lets in, of a frame that holds places for `has` already.
   [[nodiscard]] std::uint32_t LetIn(const Asking& asking, const Ruling& ruling,
                                     std::uint32_t wanted, std::uint32_t has, Instant now);
+  // Whether it can wait for longer than its class is to; without a deadline (0) it can. None is
+  // patient where the controller does not go by work.
+  [[nodiscard]] bool IsPatient(TaskClass cls, Nanos remaining, Nanos p95) const;
   // Whether a root is let in that will bring `count` tasks, as the question says.
   [[nodiscard]] bool LetIn(flow::Ask question, const wire::OpenRoot& root, Instant now);
   // Why, and for how long, a frame has fewer places than it wants. `shed`: the controller would
   // have it so, just now.
-  void Overload(Ruling& ruling, bool shed) const;
+  void Overload(TaskClass cls, Ruling& ruling, bool shed) const;
 
   [[nodiscard]] bool by_work() const { return stage_.controller().UsesWork(); }
   void CountRefused(Reason reason, std::uint32_t tasks) {
@@ -71,6 +74,7 @@ class Admission {
   [[nodiscard]] Reason LookAtFixedPart(const Asking& asking, Ruling& ruling, Instant now) const;
   [[nodiscard]] const WorkAccount::Needs& NeedsOf(const Resources& shape);
   [[nodiscard]] std::uint32_t Decide(flow::Ask& question, std::uint32_t has, Instant now);
+  [[nodiscard]] WorkAtDoor::Newcomer NewcomerOf(const flow::Ask& question) const;
   [[nodiscard]] std::uint32_t DecideByWork(flow::Ask& question, const Resources& shape,
                                            std::uint32_t has, Instant now);
 

@@ -12,6 +12,7 @@ struct Ruling {
   std::uint32_t admitted = 0;      // the first so many have places in the in-flight bound
   std::uint32_t bytes_each = 0;    // what each of them is charged there
   Reason refusal = Reason::kNone;  // of the others
+  bool patient = false;            // they can wait for longer than their class is to
   Nanos retry_after{0};            // for them
   Instant deadline = kNever;       // of all
 };

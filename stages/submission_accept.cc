@@ -208,7 +208,7 @@ void Submission::JoinByArguments(Group& group, Instant now) {
   for (std::uint32_t i = 0; i < group.admitted; ++i) {
     const RootPtr& root = group.tasks[i]->root;
     if (!root && let_in == 0) {
-      admission_.Overload(group, !group.exceeds_credit);
+      admission_.Overload(group.ask.cls, group, !group.exceeds_credit);
       return GivePlacesBack(group, i, group.refusal);
     }
     if (!root) --let_in;
@@ -256,6 +256,7 @@ RootPtr Submission::NewRoot(const Group& group, const Task& task, const Session&
   root->cls = group.ask.cls;
   root->order = shared_.table.NextRootOrder();
   root->deadline = group.deadline;
+  root->patient = group.patient;
   root->window = shared_.limits.root_window.load(std::memory_order_relaxed);
   return root;
 }

@@ -165,8 +165,11 @@ wire::Verdict Submission::JudgeRoot(const Received& received, const wire::OpenRo
   if (const Reason reason = MayAdd(session, asked.level); reason != Reason::kNone) {
     return Refused(verdict, reason);
   }
-  const Nanos remaining = std::chrono::microseconds(asked.remaining_us) - received.transit;
-  if (asked.remaining_us != 0 && remaining <= Nanos(0)) return Refused(verdict, Reason::kExpired);
+  Nanos remaining{0};
+  if (asked.remaining_us != 0) {
+    remaining = std::chrono::microseconds(asked.remaining_us) - received.transit;
+    if (remaining <= Nanos(0)) return Refused(verdict, Reason::kExpired);
+  }
   if (shared_.table.open_roots() >= shared_.limits.open_roots.load(std::memory_order_relaxed)) {
     return Refused(verdict, Reason::kQuota);
   }
@@ -180,7 +183,7 @@ wire::Verdict Submission::JudgeRoot(const Received& received, const wire::OpenRo
                            .cost_hint = Nanos(asked.slot_time_ns)};
   if (!admission_.LetIn(question, asked, now)) {
     Ruling ruling;
-    admission_.Overload(ruling, true);
+    admission_.Overload(asked.cls, ruling, true);
     return Refused(verdict, ruling.refusal, ruling.retry_after);
   }
   const Instant deadline = asked.remaining_us == 0 ? kNever : After(now, remaining);
@@ -200,6 +203,7 @@ wire::Verdict Submission::JudgeRoot(const Received& received, const wire::OpenRo
   root->cls = asked.cls;
   root->order = shared_.table.NextRootOrder();
   root->deadline = deadline;
+  root->patient = admission_.IsPatient(asked.cls, question.remaining, question.cost_hint);
   root->window = shared_.limits.root_window.load(std::memory_order_relaxed);
   root->explicit_open = true;
   shared_.table.AddRoot(root);

@@ -4,75 +4,103 @@
 
 namespace spillgate {
 
-WorkAtDoor::Ahead WorkAtDoor::Look(TaskClass cls, TenantId tenant, const WorkAccount::Needs& needs,
-                                   Nanos slot_time) {
+WorkAtDoor::Ahead WorkAtDoor::Look(const Newcomer& root, const WorkAccount::Needs& needs) {
   if (const std::int64_t passes = account_.passes(); passes != passes_) {
     passes_ = passes;
     since_.clear();
   }
-  Ahead ahead{.queues = {}, .count = needs.size(), .tasks = account_.TasksBefore(cls)};
+  Ahead ahead{.queues = {}, .count = needs.size(), .tasks = account_.TasksBefore(root.cls)};
   for (const Entry& entry : since_) {
-    if (Index(entry.who.cls) <= Index(cls)) ahead.tasks += entry.tasks;
+    if (Index(entry.cls) <= Index(root.cls)) ahead.tasks += entry.tasks;
   }
-  for (std::size_t i = 0; i < needs.size(); ++i) {
-    ahead.queues[i] = LookAt(cls, tenant, needs, i, slot_time);
-  }
+  for (std::size_t i = 0; i < needs.size(); ++i) ahead.queues[i] = LookAt(root, needs, i);
   return ahead;
 }
 
-// All of the more important classes, all of its own flow, and of the others in its class what the
-// fair queue gives them while it serves its own: as much for each weight as this flow has waiting,
-// and what they are still owed.
-flow::Queue WorkAtDoor::LookAt(TaskClass cls, TenantId tenant, const WorkAccount::Needs& needs,
-                               std::size_t which, Nanos slot_time) const {
-  const auto [kind, node_time] = needs[which];
-  const WorkAccount::Class& mine = account_.At(cls);
-  const WorkAccount::Flow& flow = account_.At(cls, tenant);
-  std::int64_t above = 0;
-  for (std::size_t i = 0; i < Index(cls); ++i) {
-    above += account_.At(static_cast<TaskClass>(i)).work[kind].get();
+WorkAtDoor::Before WorkAtDoor::Count(const Newcomer& root, std::size_t kind) const {
+  const WorkAccount::Class& mine = account_.At(root.cls);
+  const WorkAccount::Flow& flow = account_.At(root.cls, root.tenant);
+  Before before{.own = flow.work[kind].get(), .patient = flow.patient[kind].get()};
+  before.others = std::max<std::int64_t>(0, mine.work[kind].get() - before.own);
+  for (std::size_t i = 0; i < Index(root.cls); ++i) {
+    before.above += account_.At(static_cast<TaskClass>(i)).work[kind].get();
   }
-  std::int64_t own = flow.work[kind].get();
-  std::int64_t others = std::max<std::int64_t>(0, mine.work[kind].get() - own);
-  const bool waits = own > 0;
   for (const Entry& entry : since_) {
-    if (Index(entry.who.cls) < Index(cls)) above += entry.work[kind];
-    if (entry.who.cls == cls) (entry.who.tenant == tenant ? own : others) += entry.work[kind];
+    const std::int64_t work = entry.work[kind];
+    if (Index(entry.cls) < Index(root.cls)) before.above += work;
+    if (entry.cls != root.cls) continue;
+    const bool own = entry.tenant == root.tenant;
+    (own ? before.own : before.others) += work;
+    if (own && entry.patient) before.patient += work;
   }
-  const std::int64_t cost = needs.NodeTime(which, slot_time);
+  return before;
+}
+
+// All of the more important classes, of its own flow all, or if it is not patient what is not
+// either and as much again of what is, and of the others in its class what the fair queue gives
+// them meanwhile: as much for each weight as this flow is given, and what they are still owed. A
+// class with a least share waits no longer than that takes.
+flow::Queue WorkAtDoor::LookAt(const Newcomer& root, const WorkAccount::Needs& needs,
+                               std::size_t which) const {
+  const auto [kind, node_time] = needs[which];
+  const WorkAccount::Class& mine = account_.At(root.cls);
+  const WorkAccount::Flow& flow = account_.At(root.cls, root.tenant);
+  const Before before = Count(root, kind);
+  const std::int64_t cost = needs.NodeTime(which, root.slot_time);
+  std::int64_t own = before.own;
+  double grows = 1;
+  if (!root.patient) {
+    const std::int64_t urgent = before.own - before.patient;
+    own = urgent + std::min(before.patient, urgent + cost);
+    if (before.patient > urgent + cost) grows = 2;
+  }
+  const bool waits = flow.work[kind].get() > 0;
   const auto weight = static_cast<double>(flow.weight.get());
   const auto rest = static_cast<double>(mine.weights.get() - (waits ? flow.weight.get() : 0));
   const auto head_start =
       static_cast<double>(std::max<std::int64_t>(0, flow.tag.get() - mine.time.get())) * node_time;
   // Others that came since the account was read wait too, whatever it knows of their weights.
-  const double by_weight = std::max(rest, others > 0 ? 1.0 : 0.0) / weight;
+  const double by_weight = std::max(rest, before.others > 0 ? 1.0 : 0.0) / weight;
   const double given = (static_cast<double>(own + cost) + head_start * weight) * by_weight;
-  const bool all = given >= static_cast<double>(others);
-  flow::Queue queue;
-  queue.wait = Nanos(above + own + (all ? others : static_cast<std::int64_t>(given)));
-  const double grows = all ? 1.0 : 1.0 + by_weight;
-  queue.each = Nanos(static_cast<std::int64_t>(static_cast<double>(cost) * grows));
-  return queue;
+  const bool all = given >= static_cast<double>(before.others);
+  if (!all) grows *= 1 + by_weight;
+  const std::int64_t in_class = own + (all ? before.others : static_cast<std::int64_t>(given));
+  double wait = static_cast<double>(before.above + in_class);
+  double each = static_cast<double>(cost) * grows;
+  if (root.share > 0) {
+    const double at_least = 100.0 / root.share;
+    const double by_share = static_cast<double>(in_class + cost) * at_least;
+    if (by_share < wait) {
+      wait = by_share;
+      each *= at_least;
+    }
+  }
+  return {.wait = Nanos(static_cast<std::int64_t>(wait)),
+          .each = Nanos(static_cast<std::int64_t>(each))};
 }
 
-void WorkAtDoor::Admitted(const Who& who, const WorkAccount::Needs& needs, Nanos slot_time,
-                          std::uint32_t count) {
+void WorkAtDoor::Admitted(const Newcomer& root, FunctionId function,
+                          const WorkAccount::Needs& needs, std::uint32_t count) {
   if (count == 0) return;
   auto entry = std::find_if(since_.begin(), since_.end(), [&](const Entry& each) {
-    return each.who.cls == who.cls && each.who.tenant == who.tenant &&
-           each.who.function == who.function;
+    return each.cls == root.cls && each.tenant == root.tenant && each.patient == root.patient &&
+           each.function == function;
   });
-  if (entry == since_.end()) entry = since_.insert(entry, {.who = who});
+  if (entry == since_.end()) {
+    entry = since_.insert(
+        entry,
+        {.cls = root.cls, .tenant = root.tenant, .patient = root.patient, .function = function});
+  }
   entry->tasks += count;
   for (std::size_t i = 0; i < needs.size(); ++i) {
-    entry->work[needs[i].kind] += needs.NodeTime(i, slot_time) * count;
+    entry->work[needs[i].kind] += needs.NodeTime(i, root.slot_time) * count;
   }
 }
 
 std::int64_t WorkAtDoor::Unstarted(FunctionId function) const {
   std::int64_t tasks = account_.Waiting(function);
   for (const Entry& entry : since_) {
-    if (entry.who.function == function) tasks += entry.tasks;
+    if (entry.function == function) tasks += entry.tasks;
   }
   return tasks;
 }

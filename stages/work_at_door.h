@@ -16,32 +16,45 @@ class WorkAtDoor {
  public:
   explicit WorkAtDoor(const WorkAccount& account) : account_(account) {}
 
-  // What would run before a root of `slot_time` that comes now; one Queue for each need.
+  // A root in question.
+  struct Newcomer {
+    TaskClass cls{};
+    TenantId tenant = 0;
+    bool patient = false;
+    std::uint32_t share = 0;  // percent of the slot time that its class has at least
+    Nanos slot_time{0};
+  };
+  // What would run before one that comes now; one Queue for each need.
   struct Ahead {
     std::array<flow::Queue, kResourceKinds> queues{};
     std::size_t count = 0;
     std::int64_t tasks = 0;  // that wait, of its class and above
   };
-  [[nodiscard]] Ahead Look(TaskClass cls, TenantId tenant, const WorkAccount::Needs& needs,
-                           Nanos slot_time);
-  struct Who {
-    TaskClass cls{};
-    TenantId tenant = 0;
-    FunctionId function = 0;
-  };
-  void Admitted(const Who& who, const WorkAccount::Needs& needs, Nanos slot_time,
+  [[nodiscard]] Ahead Look(const Newcomer& root, const WorkAccount::Needs& needs);
+  void Admitted(const Newcomer& root, FunctionId function, const WorkAccount::Needs& needs,
                 std::uint32_t count);
   // Tasks of a function that wait.
   [[nodiscard]] std::int64_t Unstarted(FunctionId function) const;
 
  private:
   struct Entry {
-    Who who;
+    TaskClass cls{};
+    TenantId tenant = 0;
+    bool patient = false;
+    FunctionId function = 0;
     std::array<std::int64_t, kResourceKinds> work{};
     std::int64_t tasks = 0;
   };
-  [[nodiscard]] flow::Queue LookAt(TaskClass cls, TenantId tenant, const WorkAccount::Needs& needs,
-                                   std::size_t which, Nanos slot_time) const;
+  // Work on one resource, in node time.
+  struct Before {
+    std::int64_t above = 0;    // of more important classes
+    std::int64_t own = 0;      // of its own tenant and class
+    std::int64_t patient = 0;  // of that, of patient roots
+    std::int64_t others = 0;   // of other tenants of its class
+  };
+  [[nodiscard]] Before Count(const Newcomer& root, std::size_t kind) const;
+  [[nodiscard]] flow::Queue LookAt(const Newcomer& root, const WorkAccount::Needs& needs,
+                                   std::size_t which) const;
 
   const WorkAccount& account_;
   std::int64_t passes_ = 0;

@@ -48,12 +48,18 @@ struct Work {
   std::span<const Queue> queues;  // one for each resource that a root needs
   Nanos cost{0};                  // of a root, as learned or as the client says
   Nanos p95{0};                   // 95 of 100 take no longer
-  Nanos target{0};                // longest wait that its class is to have
   std::int64_t slots = 0;         // of them that could run at a time
   std::int64_t waiting = 0;       // tasks that wait, of its class and above
   std::int64_t unstarted = 0;     // tasks of its function that wait
   bool known = false;             // the cost is learned, or a client's hint
+  bool patient = false;           // it can wait for longer than its class is to
 };
+
+// The part of its slack that a root may spend on waiting. What is left bears an estimate half too
+// low, or another as much work that goes before it.
+[[nodiscard]] inline Nanos WaitWithin(Nanos slack) {
+  return Nanos(static_cast<std::int64_t>(0.45 * static_cast<double>(slack.count())));
+}
 
 // The fixed part of a submission: all that the verdict on a group of roots may read.
 struct Ask {

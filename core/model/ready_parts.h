@@ -1,8 +1,8 @@
 // The parts that a ready set is made of, and their orders. A Kind is what decides whether a task
 // can run now: its resources, and the slot limit of its function if that has one. In each class a
-// Kind has a Lane, so all that cannot run is passed over at once, however much of it waits. In a
-// Lane wait Groups (the tasks of one kind, of one tenant, in one class), in a Group Bundles (those
-// of one root), in a Bundle tasks. Only ReadySet uses these.
+// Kind has a Lane, and one for patient roots, so all that cannot run is passed over at once,
+// however much of it waits. In a Lane wait Groups (the tasks of one kind, of one tenant, in one
+// class), in a Group Bundles (those of one root), in a Bundle tasks. Only ReadySet uses these.
 #pragma once
 
 #include <array>
@@ -38,6 +38,15 @@ struct Flow {
   std::uint32_t roots = 0;  // that wait
   std::size_t size = 0;
   Nanos work{0};
+
+  // Its tasks stand in two lines: those of patient roots behind the others, but while both wait
+  // each has half of the slot time.
+  std::size_t patient = 0;     // tasks
+  std::int64_t behind_by = 0;  // slot time that patient roots have had less than the others
+  [[nodiscard]] bool PatientFirst() const {
+    return patient == size || (patient > 0 && behind_by > 0);
+  }
+
   WorkAccount::Flow* account = nullptr;  // what others may see of it
 
   // The fair queue over its roots. A new root starts where the roots that wait would be by now if
@@ -99,6 +108,7 @@ struct Kind;
 
 struct Lane {
   Kind* kind = nullptr;
+  bool patient = false;
   std::size_t place = 0;  // in the list of its class, while it has groups
   OrderedQueue<Group, GroupOrder> groups;
 };
@@ -111,11 +121,14 @@ struct KindName {
 
 struct Kind {
   explicit Kind(const Resources& shape, const Resources& total) : needs(shape, total) {}
+  [[nodiscard]] Lane& LaneFor(TaskClass cls, bool patient) {
+    return lanes[2 * Index(cls) + (patient ? 1 : 0)];
+  }
 
   KindName name;
   WorkAccount::Needs needs;
-  const Function* function = nullptr;  // whose slot limit it is; null for none
-  std::array<Lane, kClasses> lanes;
+  const Function* function = nullptr;    // whose slot limit it is; null for none
+  std::array<Lane, 2 * kClasses> lanes;  // of each class, and of its patient roots
 };
 
 struct ClassQueue {
@@ -124,6 +137,7 @@ struct ClassQueue {
   std::int64_t time = 0;      // virtual: furthest tag at which a flow was served
   std::uint64_t weights = 0;  // of the flows that wait
   std::size_t size = 0;
+  std::size_t patient = 0;
   Nanos work{0};
 };
 

@@ -62,7 +62,7 @@ void ReadySet::Push(TaskPtr owned, Instant now) {
   Root& root = *task.root;
   Flow& flow = FlowOf(root);
   ready::ClassQueue& queue = classes_[Index(flow.cls)];
-  Group& group = GroupOf(flow, KindOf(task).lanes[Index(flow.cls)]);
+  Group& group = GroupOf(flow, KindOf(task).LaneFor(flow.cls, root.patient));
   task.ready.order = ++sequence_;
   task.ready.passed = kNever;
   task.ready.work = costs_.Estimate(task.function->id, task.estimate);
@@ -83,21 +83,25 @@ void ReadySet::Push(TaskPtr owned, Instant now) {
   task.ready.bundle = &bundle;
   flow.work += task.ready.work;
   queue.work += task.ready.work;
+  flow.patient += root.patient ? 1 : 0;
+  queue.patient += root.patient ? 1 : 0;
   ++queue.size;
   ++size_;
-  Account(flow, *group.lane->kind, task, 1);
+  Account(flow, *group.lane, task, 1);
   Show(flow);
   Track(task, now);
 }
 
 // For those who read it: the task waits (1), or no more (-1).
-void ReadySet::Account(const Flow& flow, const ready::Kind& kind, const Task& task, int by) {
+void ReadySet::Account(const Flow& flow, const ready::Lane& lane, const Task& task, int by) {
+  const WorkAccount::Needs& needs = lane.kind->needs;
   WorkAccount::Class& cls = account_.Of(flow.cls);
   account_.WaitingOf(task.function->id).Add(by);
-  for (std::size_t i = 0; i < kind.needs.size(); ++i) {
-    const std::int64_t change = by * kind.needs.NodeTime(i, task.ready.work);
-    flow.account->work[kind.needs[i].kind].Add(change);
-    cls.work[kind.needs[i].kind].Add(change);
+  for (std::size_t i = 0; i < needs.size(); ++i) {
+    const std::int64_t change = by * needs.NodeTime(i, task.ready.work);
+    flow.account->work[needs[i].kind].Add(change);
+    if (lane.patient) flow.account->patient[needs[i].kind].Add(change);
+    cls.work[needs[i].kind].Add(change);
   }
 }
 
@@ -134,7 +138,7 @@ void ReadySet::Forget(Task& task) {
 void ReadySet::Detach(Task& task) {
   Forget(task);
   Bundle& bundle = *std::exchange(task.ready.bundle, nullptr);
-  const ready::Kind* kind = bundle.group->lane->kind;
+  const ready::Lane& lane = *bundle.group->lane;
   Flow& flow = *bundle.group->flow;
   Root& root = *bundle.root;
   ready::ClassQueue& queue = classes_[Index(flow.cls)];
@@ -143,7 +147,9 @@ void ReadySet::Detach(Task& task) {
   if (--root.ready.waiting == 0) --flow.roots;
   flow.work -= task.ready.work;
   queue.work -= task.ready.work;
-  Account(flow, *kind, task, -1);
+  flow.patient -= lane.patient ? 1 : 0;
+  queue.patient -= lane.patient ? 1 : 0;
+  Account(flow, lane, task, -1);
   if (--flow.size == 0) {
     flow.unspread = 0;
     queue.weights -= flow.weight;

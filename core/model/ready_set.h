@@ -5,9 +5,10 @@
 // The order: class first, but each class keeps its least share; then start-time fair queueing over
 // the tenants of the class, by weight, then over the roots of the tenant, both in estimated slot
 // time that is corrected when the work has ended; within a root work that was begun first, then the
-// earliest deadline, then the order of arrival. Class and tenant are those of the root. What stands
-// first but does not fit is passed by others for `reserve_after`; then what it needs is kept free
-// for it. A function at its slot limit is passed over and holds up nobody.
+// earliest deadline, then the order of arrival. Of the roots of a tenant those that are patient go
+// behind the others, but have half of its slot time while both wait. Class and tenant are those of
+// the root. What stands first but does not fit is passed by others for `reserve_after`; then what
+// it needs is kept free for it. A function at its slot limit is passed over and holds up nobody.
 //
 // All that waits here is in the account, which other threads may read.
 //
@@ -96,6 +97,8 @@ class ReadySet {
 
   [[nodiscard]] bool empty() const { return size_ == 0; }
   [[nodiscard]] std::size_t size() const { return size_; }
+  // Tasks of patient roots that wait.
+  [[nodiscard]] std::size_t Patient(TaskClass cls) const { return classes_[Index(cls)].patient; }
   [[nodiscard]] std::size_t Size(TaskClass cls) const { return classes_[Index(cls)].size; }
   [[nodiscard]] Nanos Work(TaskClass cls) const { return classes_[Index(cls)].work; }
   [[nodiscard]] std::size_t Size(TaskClass cls, TenantId tenant) const;
@@ -138,7 +141,7 @@ class ReadySet {
   void Track(Task& task, Instant now);
   void Detach(Task& task);
   void Forget(Task& task);
-  void Account(const ready::Flow& flow, const ready::Kind& kind, const Task& task, int by);
+  void Account(const ready::Flow& flow, const ready::Lane& lane, const Task& task, int by);
   void Show(const ready::Flow& flow);
   static void Charge(ready::Flow& flow, std::int64_t slot_time);
   static void MoveForward(ready::Flow& flow);

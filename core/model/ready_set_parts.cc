@@ -61,7 +61,10 @@ Kind& ReadySet::KindOf(const Task& task) {
   auto kind = std::make_unique<Kind>(*task.shape, account_.total());
   kind->name = name;
   kind->function = limited != 0 ? &function : nullptr;
-  for (Lane& lane : kind->lanes) lane.kind = kind.get();
+  for (std::size_t i = 0; i < kind->lanes.size(); ++i) {
+    kind->lanes[i].kind = kind.get();
+    kind->lanes[i].patient = i % 2 == 1;
+  }
   recent = kind.get();
   kinds_.insert({name, std::move(kind)});
   return *recent;

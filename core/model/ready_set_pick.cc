@@ -49,6 +49,8 @@ bool Before(const Task& a, const Task& b) {
   const Flow& other_flow = *b.ready.bundle->group->flow;
   if (flow.tag != other_flow.tag) return flow.tag < other_flow.tag;
   if (flow.order != other_flow.order) return flow.order < other_flow.order;
+  const bool patient = a.ready.bundle->root->patient;
+  if (patient != b.ready.bundle->root->patient) return patient == flow.PatientFirst();
   const ReadyRoot& root = a.ready.bundle->root->ready;
   const ReadyRoot& other_root = b.ready.bundle->root->ready;
   if (root.tag != other_root.tag) return root.tag < other_root.tag;
@@ -60,6 +62,7 @@ bool Before(const Task& a, const Task& b) {
 bool Before(Group& a, Group& b) {
   if (a.tag != b.tag) return a.tag < b.tag;
   if (a.order != b.order) return a.order < b.order;
+  if (a.lane->patient != b.lane->patient) return a.lane->patient == a.flow->PatientFirst();
   return Before(FirstTask(a), FirstTask(b));
 }
 
@@ -212,6 +215,13 @@ TaskPtr ReadySet::Take(const Found& found) {
   root.tag = std::max(root.tag, flow.served - lag);
   Advance(flow, root.tag, cost.count());
   flow.served = std::max(flow.served, root.tag);
+  if (flow.patient == 0 || flow.patient == flow.size) {
+    flow.behind_by = 0;  // nobody is kept waiting by the other line
+  } else {
+    flow.behind_by += bundle.root->patient ? -cost.count() : cost.count();
+    const std::int64_t most = options_.share_window.count();
+    flow.behind_by = std::clamp(flow.behind_by, -most, most);
+  }
   Detach(task);
   return TaskPtr(&task);
 }

@@ -26,6 +26,7 @@ struct Root {
   TaskClass cls = TaskClass::kNormal;
   std::uint64_t order = 0;  // counts up over the node's life: the oldest root has the least
   Instant deadline = kNever;
+  bool patient = false;  // it can wait for longer than its class is to: it runs behind what cannot
 
   // Unfinished tasks that wait for other tasks: parked, or blocked in a get or a spawn. When all of
   // them do, only the reserve can help.

@@ -34,7 +34,8 @@ class WorkAccount {
   // A tenant in a class.
   struct Flow {
     Work work;
-    Gauge tag;  // virtual time, in slot ns, at which it has had what it was given
+    Work patient;  // of that, what is of patient roots
+    Gauge tag;     // virtual time, in slot ns, at which it has had what it was given
     Gauge weight{1};
   };
   struct Class {

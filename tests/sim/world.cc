@@ -49,7 +49,8 @@ config::Config World::MakeConfig(bool peer) {
     if (tiny_) options.capacity = among(2, 4);
   }
   if (random_() % 2 == 0) {
-    config.stages.submission.controller = config::ControllerKind::kWorkBound;
+    config.stages.submission.controller = config::ControllerKind::kBound;
+  } else {
     for (config::ClassConfig& cls : config.classes) {
       cls.target_delay = std::chrono::milliseconds(among(1, 20));
     }

@@ -18,12 +18,14 @@ class WorkAtDoorTest : public ::testing::Test {
  protected:
   static constexpr Resources kTotal{.amount = {2000, 1000, 1 << 20}};
 
-  void Push(TenantId tenant, TaskClass cls, std::size_t tasks, const Resources* shape = nullptr) {
+  void Push(TenantId tenant, TaskClass cls, std::size_t tasks, const Resources* shape = nullptr,
+            bool patient = false) {
     for (std::size_t i = 0; i < tasks; ++i) {
       Root* root = roots_.Make();
       root->home = &roots_;
       root->tenant = tenant;
       root->cls = cls;
+      root->patient = patient;
       TaskPtr task(tasks_.Make());
       task->home = &tasks_;
       task->root = RootPtr(root);
@@ -45,10 +47,19 @@ class WorkAtDoorTest : public ::testing::Test {
   double Wait(TenantId tenant, TaskClass cls = TaskClass::kNormal, std::size_t queue = 0,
               const Resources* shape = nullptr) {
     const WorkAccount::Needs needs(shape == nullptr ? function_.shape : *shape, kTotal);
-    const WorkAtDoor::Ahead ahead = door_.Look(cls, tenant, needs, milliseconds(1));
+    const WorkAtDoor::Ahead ahead = door_.Look({.cls = cls,
+                                                .tenant = tenant,
+                                                .patient = patient_,
+                                                .share = share_,
+                                                .slot_time = milliseconds(1)},
+                                               needs);
     EXPECT_LT(queue, ahead.count);
     return static_cast<double>(ahead.queues[queue].wait.count()) / 500'000;
   }
+
+  // Of the newcomer.
+  bool patient_ = false;
+  std::uint32_t share_ = 0;
 
   const Function function_{.id = 1, .name = "f", .shape = {.amount = {1000}}};
   Instant now_{std::chrono::seconds(1)};
@@ -106,6 +117,39 @@ TEST_F(WorkAtDoorTest, ClassesBelowAreNotBefore) {
   EXPECT_EQ(account_.TasksBefore(TaskClass::kSheddable), 55);
 }
 
+TEST_F(WorkAtDoorTest, WhoCanWaitIsBeforeOthersOnlyWithItsHalf) {
+  Push(kMine, TaskClass::kNormal, 100, nullptr, true);
+  EXPECT_NEAR(Wait(kMine), 1, 0.01) << "one of them may have its turn";
+  Push(kMine, TaskClass::kNormal, 10);
+  EXPECT_NEAR(Wait(kMine), 10 + 11, 0.01);
+  patient_ = true;
+  EXPECT_NEAR(Wait(kMine), 110, 0.01) << "behind all";
+  patient_ = false;
+  EXPECT_NEAR(Wait(kOther), 1, 0.1) << "to others they are like all";
+}
+
+TEST_F(WorkAtDoorTest, WhatWasLetInAndCanWaitCountsAsSuch) {
+  const WorkAccount::Needs needs(function_.shape, kTotal);
+  WorkAtDoor::Newcomer root{
+      .cls = TaskClass::kNormal, .tenant = kMine, .patient = true, .slot_time = milliseconds(1)};
+  EXPECT_EQ(Wait(kMine), 0);
+  door_.Admitted(root, 1, needs, 50);
+  EXPECT_NEAR(Wait(kMine), 1, 0.01);
+  root.patient = false;
+  door_.Admitted(root, 1, needs, 5);
+  EXPECT_NEAR(Wait(kMine), 5 + 6, 0.01);
+  patient_ = true;
+  EXPECT_NEAR(Wait(kMine), 55, 0.01);
+}
+
+TEST_F(WorkAtDoorTest, ALeastShareBoundsTheWait) {
+  Push(kOther, TaskClass::kCritical, 1000);
+  Push(kMine, TaskClass::kNormal, 4);
+  EXPECT_NEAR(Wait(kMine), 1004, 0.1);
+  share_ = 5;
+  EXPECT_NEAR(Wait(kMine), 5 * 20, 0.1) << "20 times what goes before it in its class, and itself";
+}
+
 TEST_F(WorkAtDoorTest, EachResourceHasItsOwnQueue) {
   const Resources gpu{.amount = {1000, 1000}};
   Push(kOther, TaskClass::kNormal, 8, &gpu);
@@ -117,7 +161,8 @@ TEST_F(WorkAtDoorTest, EachResourceHasItsOwnQueue) {
 TEST_F(WorkAtDoorTest, WhatWasLetInCountsUntilTheAccountHasIt) {
   const WorkAccount::Needs needs(function_.shape, kTotal);
   EXPECT_EQ(Wait(kMine), 0);
-  door_.Admitted({TaskClass::kNormal, kMine, 1}, needs, milliseconds(1), 7);
+  door_.Admitted({.cls = TaskClass::kNormal, .tenant = kMine, .slot_time = milliseconds(1)}, 1,
+                 needs, 7);
   EXPECT_NEAR(Wait(kMine), 7, 0.01);
   EXPECT_EQ(door_.Unstarted(1), 7);
   EXPECT_EQ(door_.Unstarted(2), 0);
@@ -130,6 +175,7 @@ TEST_F(WorkAtDoorTest, WhatWasLetInCountsUntilTheAccountHasIt) {
 TEST_F(WorkAtDoorTest, NothingIsLeftWhenAllHasLeft) {
   const Resources some{.amount = {700, 300, 1000}};
   Push(kMine, TaskClass::kNormal, 20, &some);
+  Push(kMine, TaskClass::kNormal, 20, &some, true);
   Push(kOther, TaskClass::kHigh, 20, &some);
   while (TaskPtr task = Pop()) ready_.Ended(*task->function);
   for (const TaskClass cls : {TaskClass::kHigh, TaskClass::kNormal}) {
@@ -137,6 +183,7 @@ TEST_F(WorkAtDoorTest, NothingIsLeftWhenAllHasLeft) {
     for (std::size_t kind = 0; kind < kResourceKinds; ++kind) {
       EXPECT_EQ(account_.At(cls).work[kind].get(), 0);
       EXPECT_EQ(account_.At(cls, kMine).work[kind].get(), 0);
+      EXPECT_EQ(account_.At(cls, kMine).patient[kind].get(), 0);
       EXPECT_EQ(account_.At(cls, kOther).work[kind].get(), 0);
     }
   }

@@ -1,11 +1,13 @@
-// Admits a root when the work that would run before it fits into the wait that its class is to
-// have, and into less than half of its own slack: on every resource that it needs. So what is
-// admitted follows the cost of functions, not their number, and capacity is what the node has,
-// never a rate of completions: that is the offered load while the node is idle, and falls with it.
+// Admits a root when the work that would run before it fits into less than half of its own slack,
+// on every resource that it needs; one without a deadline waits as long as there are places. So
+// what is admitted follows the cost of functions, not their number, and capacity is what the node
+// has, never a rate of completions: that is the offered load while the node is idle, and falls with
+// it.
 //
-// A deadline tightens, it buys nothing. A few roots more than there are slots always get in, or
-// variable service would leave slots idle. Of a function whose cost nobody knows, no more wait than
-// two for each slot until the first has ended.
+// A deadline tightens, it buys nothing: who has time waits behind those who have none (patient). A
+// few roots more than there are slots always get in, or variable service would leave slots idle. Of
+// a function whose cost nobody knows, no more wait than two for each slot until the first has
+// ended, but for those that can wait.
 #include <algorithm>
 #include <atomic>
 
@@ -15,8 +17,6 @@
 namespace spillgate::flow {
 namespace {
 
-// Part of the slack that may be spent on waiting: what is left bears an estimate half too low.
-constexpr double kPartOfSlack = 0.45;
 constexpr std::int64_t kUnknownPerSlot = 2;
 constexpr Nanos kLeastRetry = std::chrono::milliseconds(1);
 constexpr Nanos kMostRetry = std::chrono::seconds(30);
@@ -41,8 +41,7 @@ class WorkBound final : public Controller {
       // Where nothing waits one may try, or a cost that was once too high would stay so.
       return Admitted(ask, work.waiting > 0 ? 0 : std::min<std::int64_t>(1, count), work.cost);
     }
-    Nanos target = work.target;
-    if (bounded) target = std::min(target, OfSlack(ask.remaining - work.p95));
+    const Nanos target = bounded ? WaitWithin(ask.remaining - work.p95) : Nanos::max();
     std::int64_t most = count;
     Nanos longest{0};
     for (const Queue& queue : work.queues) {
@@ -50,7 +49,8 @@ class WorkBound final : public Controller {
       longest = std::max(longest, queue.wait);
     }
     most = std::max(most, std::min(count, 2 * work.slots + 1 - work.waiting));
-    if (!work.known) most = std::min(most, kUnknownPerSlot * work.slots - work.unstarted);
+    if (!work.known && !work.patient)
+      most = std::min(most, kUnknownPerSlot * work.slots - work.unstarted);
     return Admitted(ask, most, longest - std::max(target, Nanos(0)));
   }
 
@@ -71,10 +71,6 @@ class WorkBound final : public Controller {
   }
 
  private:
-  static Nanos OfSlack(Nanos slack) {
-    return Nanos(static_cast<std::int64_t>(kPartOfSlack * static_cast<double>(slack.count())));
-  }
-
   // The rest may come again when what waits too long by now has been served.
   std::uint32_t Admitted(const Ask& ask, std::int64_t most, Nanos too_long) {
     const auto admitted = static_cast<std::uint32_t>(std::max<std::int64_t>(0, most));

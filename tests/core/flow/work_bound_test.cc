@@ -15,16 +15,16 @@ using std::chrono::seconds;
 struct Case {
   const char* what;
   std::uint32_t count = 1;
-  Nanos remaining{0};
+  Nanos remaining = microseconds(23'223);  // so that it may wait for 10 ms
   std::array<Queue, 2> queues{};
   std::size_t resources = 1;
   Nanos cost = milliseconds(1);
   Nanos p95 = milliseconds(1);
-  Nanos target = milliseconds(10);
   std::int64_t slots = 1;
   std::int64_t waiting = 100;
   std::int64_t unstarted = 0;
   bool known = true;
+  bool patient = false;
   std::int64_t held = 0;  // of 1000 places
   std::uint32_t admitted = 0;
 };
@@ -35,7 +35,7 @@ Queue Wait(std::int64_t ms, std::int64_t each_us = 1000) {
 
 const Case kCases[] = {
     {.what = "nothing waits", .queues = {Wait(0)}, .admitted = 1},
-    {.what = "as long as the target", .queues = {Wait(10)}, .admitted = 1},
+    {.what = "as long as its slack has it", .queues = {Wait(10)}, .admitted = 1},
     {.what = "longer", .queues = {Wait(11)}, .admitted = 0},
     {.what = "as many as fit behind each other", .count = 64, .queues = {Wait(4)}, .admitted = 7},
     {.what = "of a group on eight slots",
@@ -49,10 +49,16 @@ const Case kCases[] = {
      .resources = 2,
      .admitted = 2},
     {.what = "what takes nothing scarce", .count = 9, .resources = 0, .admitted = 9},
-    {.what = "a far deadline buys nothing",
-     .remaining = seconds(100),
-     .queues = {Wait(11)},
-     .admitted = 0},
+    {.what = "a far deadline leaves time to wait",
+     .count = 64,
+     .remaining = seconds(1),
+     .queues = {Wait(440)},
+     .admitted = 10},
+    {.what = "none leaves any",
+     .count = 64,
+     .remaining = Nanos(0),
+     .queues = {Wait(3'600'000)},
+     .admitted = 64},
     {.what = "a near one tightens: 0.45 of 11 ms less 1",
      .count = 64,
      .remaining = milliseconds(11),
@@ -103,6 +109,14 @@ const Case kCases[] = {
      .waiting = 50,
      .known = false,
      .admitted = 8},
+    {.what = "nor is who can wait on probation",
+     .count = 64,
+     .remaining = Nanos(0),
+     .queues = {Wait(0)},
+     .waiting = 50,
+     .known = false,
+     .patient = true,
+     .admitted = 64},
 };
 
 TEST(WorkBound, AdmitsWhatIsServedInTime) {
@@ -117,11 +131,11 @@ TEST(WorkBound, AdmitsWhatIsServedInTime) {
                   .work = {.queues = std::span(c.queues).first(c.resources),
                            .cost = c.cost,
                            .p95 = c.p95,
-                           .target = c.target,
                            .slots = c.slots,
                            .waiting = c.waiting,
                            .unstarted = c.unstarted,
-                           .known = c.known}};
+                           .known = c.known,
+                           .patient = c.patient}};
     EXPECT_EQ(controller->Admit(ask, load, Instant()), c.admitted) << c.what;
   }
 }
@@ -130,9 +144,10 @@ TEST(WorkBound, SaysWhenWhatWaitsTooLongWillHaveBeenServed) {
   const auto controller = MakeController("work_bound");
   const auto retry_after = [&](Queue queue) {
     const Ask ask{.count = 1,
+                  .remaining = microseconds(23'223),
                   .work = {.queues = {&queue, 1},
                            .cost = milliseconds(1),
-                           .target = milliseconds(10),
+                           .p95 = milliseconds(1),
                            .slots = 1,
                            .waiting = 100,
                            .known = true}};
@@ -141,8 +156,9 @@ TEST(WorkBound, SaysWhenWhatWaitsTooLongWillHaveBeenServed) {
     controller->Snapshot(state);
     return state.retry_after;
   };
-  EXPECT_EQ(retry_after(Wait(25)), milliseconds(15));
-  EXPECT_EQ(retry_after({.wait = milliseconds(10) + Nanos(1)}), milliseconds(1)) << "at least";
+  EXPECT_NEAR(static_cast<double>(retry_after(Wait(25)).count()), 15e6, 1e3);
+  EXPECT_EQ(retry_after({.wait = milliseconds(10) + microseconds(1)}), milliseconds(1))
+      << "at least";
   EXPECT_EQ(retry_after({.wait = std::chrono::hours(1)}), seconds(30)) << "at most";
 }
 
