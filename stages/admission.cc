@@ -84,22 +84,31 @@ std::uint32_t Admission::LetIn(const Asking& asking, const Ruling& ruling, std::
   if (ruling.deadline != kNever) question.remaining = std::max(Nanos(1), ruling.deadline - now);
   if (!by_work()) return Decide(question, has, now);
   question.work.patient = ruling.patient;
-  const Resources* shape = FindNamed(shared_, ask.function, ask.shape).shape;
-  return DecideByWork(question, *shape, has, now);
+  const WorkAccount::Needs& needs = NeedsOf(*FindNamed(shared_, ask.function, ask.shape).shape);
+  const WorkAtDoor::Newcomer root = NewcomerOf(question);
+  const WorkAtDoor::Ahead ahead = work_.Look(root, needs);
+  const std::uint32_t admitted = DecideByWork(question, ahead, root, has, now);
+  work_.Admitted(root, ask.function, needs, admitted);
+  return admitted;
 }
 
-// By work, if there is time for the first of its tasks; all of them count as waiting for those who
-// come next.
-bool Admission::LetIn(flow::Ask question, const wire::OpenRoot& root, Instant now) {
+// By work, if there is time for the first of its tasks.
+bool Admission::LetIn(flow::Ask question, const wire::OpenRoot& asked, Root& root, Instant now) {
   if (!by_work()) return Decide(question, 0, now) >= question.count;
   static constexpr Resources kUsual{.amount = {kOneSlot}};
-  const Shape* shape = root.shape == 0 ? nullptr : shared_.shapes.At(root.shape);
+  const Shape* shape = asked.shape == 0 ? nullptr : shared_.shapes.At(asked.shape);
   const Resources& needs = shape == nullptr ? kUsual : shape->resources;
   question.cost_hint = shared_.costs.Estimate(0, question.cost_hint);  // clamped, or the usual
-  question.work.patient = IsPatient(root.cls, question.remaining, question.cost_hint);
+  root.patient = question.work.patient =
+      IsPatient(asked.cls, question.remaining, question.cost_hint);
   const std::uint32_t estimate = std::exchange(question.count, 1);
-  if (DecideByWork(question, needs, 0, now) == 0) return false;
-  work_.Admitted(NewcomerOf(question), 0, NeedsOf(needs), estimate - 1);
+  const WorkAtDoor::Newcomer newcomer = NewcomerOf(question);
+  const WorkAtDoor::Ahead ahead = work_.Look(newcomer, NeedsOf(needs));
+  if (DecideByWork(question, ahead, newcomer, 0, now) == 0) return false;
+  root.promise = std::make_unique<WorkPromise>(
+      shared_.account,
+      WorkPromise::Of{.cls = asked.cls, .tenant = question.flow, .patient = root.patient},
+      NeedsOf(needs), question.cost_hint, estimate);
   return true;
 }
 
@@ -140,22 +149,18 @@ WorkAtDoor::Newcomer Admission::NewcomerOf(const flow::Ask& question) const {
 }
 
 // And for what would run before them.
-std::uint32_t Admission::DecideByWork(flow::Ask& question, const Resources& shape,
-                                      std::uint32_t has, Instant now) {
-  const WorkAccount::Needs& needs = NeedsOf(shape);
-  const WorkAtDoor::Newcomer root = NewcomerOf(question);
-  const WorkAtDoor::Ahead ahead = work_.Look(root, needs);
+std::uint32_t Admission::DecideByWork(flow::Ask& question, const WorkAtDoor::Ahead& ahead,
+                                      const WorkAtDoor::Newcomer& root, std::uint32_t has,
+                                      Instant now) {
   flow::Work& work = question.work;
   work.queues = std::span(ahead.queues).first(ahead.count);
   work.cost = root.slot_time;
   work.p95 = shared_.costs.P95(question.function, question.cost_hint);
-  work.slots = needs.slots();
+  work.slots = needs_.slots();
   work.waiting = ahead.tasks;
   work.known = question.cost_hint > Nanos(0) || shared_.costs.Runs(question.function) > 0;
   work.unstarted = work.known ? 0 : work_.Unstarted(question.function);
-  const std::uint32_t admitted = Decide(question, has, now);
-  work_.Admitted(root, question.function, needs, admitted);
-  return admitted;
+  return Decide(question, has, now);
 }
 
 void Admission::Overload(TaskClass cls, Ruling& ruling, bool shed) const {

@@ -59,8 +59,11 @@ class Admission {
   // Whether it can wait for longer than its class is to; without a deadline (0) it can. None is
   // patient where the controller does not go by work.
   [[nodiscard]] bool IsPatient(TaskClass cls, Nanos remaining, Nanos p95) const;
-  // Whether a root is let in that will bring `count` tasks, as the question says.
-  [[nodiscard]] bool LetIn(flow::Ask question, const wire::OpenRoot& root, Instant now);
+  // Whether a root is let in that will bring `count` tasks, as the question says; then it has its
+  // place in its tenant's line, and, where the controller goes by work, its promise counts. The
+  // caller holds the task table's lock.
+  [[nodiscard]] bool LetIn(flow::Ask question, const wire::OpenRoot& asked, Root& root,
+                           Instant now);
   // Why, and for how long, a frame has fewer places than it wants. `shed`: the controller would
   // have it so, just now.
   void Overload(TaskClass cls, Ruling& ruling, bool shed) const;
@@ -75,8 +78,9 @@ class Admission {
   [[nodiscard]] const WorkAccount::Needs& NeedsOf(const Resources& shape);
   [[nodiscard]] std::uint32_t Decide(flow::Ask& question, std::uint32_t has, Instant now);
   [[nodiscard]] WorkAtDoor::Newcomer NewcomerOf(const flow::Ask& question) const;
-  [[nodiscard]] std::uint32_t DecideByWork(flow::Ask& question, const Resources& shape,
-                                           std::uint32_t has, Instant now);
+  [[nodiscard]] std::uint32_t DecideByWork(flow::Ask& question, const WorkAtDoor::Ahead& ahead,
+                                           const WorkAtDoor::Newcomer& root, std::uint32_t has,
+                                           Instant now);
 
   Shared& shared_;
   flow::AnyInbox& stage_;

@@ -125,6 +125,7 @@ void Submission::Accept(Group& group, Instant now) {
       Enter(group, i, std::move(task), *session, root, parent, now);
     }
   }
+  if (root && root->promise != nullptr) root->promise->Keep(group.admitted);
   group.next += group.admitted;
   // Among what a parent spawns again there may be something new; what follows it needs no room.
   if (group.children() && group.view.child.attempt > 1) SkipRepeats(group, *session);

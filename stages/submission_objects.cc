@@ -181,7 +181,8 @@ wire::Verdict Submission::JudgeRoot(const Received& received, const wire::OpenRo
                            .count = estimate,
                            .remaining = remaining,
                            .cost_hint = Nanos(asked.slot_time_ns)};
-  if (!admission_.LetIn(question, asked, now)) {
+  RootPtr root = shared_.table.MakeRoot();
+  if (!admission_.LetIn(question, asked, *root, now)) {
     Ruling ruling;
     admission_.Overload(asked.cls, ruling, true);
     return Refused(verdict, ruling.refusal, ruling.retry_after);
@@ -195,7 +196,6 @@ wire::Verdict Submission::JudgeRoot(const Received& received, const wire::OpenRo
     }
     if (!position.has_value()) return Refused(verdict, Reason::kJournal);
   }
-  RootPtr root = shared_.table.MakeRoot();
   root->id = id;
   root->durable = asked.level != Level::kNone;
   root->session = session->id;
@@ -203,7 +203,6 @@ wire::Verdict Submission::JudgeRoot(const Received& received, const wire::OpenRo
   root->cls = asked.cls;
   root->order = shared_.table.NextRootOrder();
   root->deadline = deadline;
-  root->patient = admission_.IsPatient(asked.cls, question.remaining, question.cost_hint);
   root->window = shared_.limits.root_window.load(std::memory_order_relaxed);
   root->explicit_open = true;
   shared_.table.AddRoot(root);

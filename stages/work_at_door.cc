@@ -20,10 +20,13 @@ WorkAtDoor::Ahead WorkAtDoor::Look(const Newcomer& root, const WorkAccount::Need
 WorkAtDoor::Before WorkAtDoor::Count(const Newcomer& root, std::size_t kind) const {
   const WorkAccount::Class& mine = account_.At(root.cls);
   const WorkAccount::Flow& flow = account_.At(root.cls, root.tenant);
-  Before before{.own = flow.work[kind].get(), .patient = flow.patient[kind].get()};
-  before.others = std::max<std::int64_t>(0, mine.work[kind].get() - before.own);
+  Before before{.own = flow.work[kind].get() + flow.promised[kind].get(),
+                .patient = flow.patient[kind].get() + flow.promised_patient[kind].get()};
+  before.others =
+      std::max<std::int64_t>(0, mine.work[kind].get() + mine.promised[kind].get() - before.own);
   for (std::size_t i = 0; i < Index(root.cls); ++i) {
-    before.above += account_.At(static_cast<TaskClass>(i)).work[kind].get();
+    const WorkAccount::Class& more = account_.At(static_cast<TaskClass>(i));
+    before.above += more.work[kind].get() + more.promised[kind].get();
   }
   for (const Entry& entry : since_) {
     const std::int64_t work = entry.work[kind];

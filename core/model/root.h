@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <utility>
 
 #include "core/base/clock.h"
@@ -13,6 +14,7 @@
 #include "core/base/slab.h"
 #include "core/model/class.h"
 #include "core/model/ready_hooks.h"
+#include "core/model/work_promise.h"
 
 namespace spillgate {
 
@@ -41,7 +43,8 @@ struct Root {
   bool explicit_open = false;    // made by OpenRoot
   bool durable = false;          // the journal knows of it
   bool closed = false;           // takes no more from its session
-  bool ended = false;            // closed and all published; takes nothing more from anybody
+  std::unique_ptr<WorkPromise> promise;  // of what it was let in for; none once it is closed
+  bool ended = false;               // closed and all published; takes nothing more from anybody
   Root* next_of_session = nullptr;  // of those that OpenRoot made
   Root* prev_of_session = nullptr;
 

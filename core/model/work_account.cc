@@ -27,7 +27,10 @@ WorkAccount::WorkAccount(const Resources& total, std::uint32_t most_tenants)
 
 WorkAccount::Flow& WorkAccount::Of(TaskClass cls, TenantId tenant) {
   SG_CHECK(tenant <= most_);
-  Tenant* flows = tenants_[tenant].load(std::memory_order_relaxed);
+  Tenant* flows = tenants_[tenant].load(std::memory_order_acquire);
+  if (flows != nullptr) return (*flows)[Index(cls)];
+  MutexLock lock(mutex_);
+  flows = tenants_[tenant].load(std::memory_order_relaxed);
   if (flows == nullptr) {
     flows = owned_.emplace_back(std::make_unique<Tenant>()).get();
     tenants_[tenant].store(flows, std::memory_order_release);
@@ -42,7 +45,9 @@ const WorkAccount::Flow& WorkAccount::At(TaskClass cls, TenantId tenant) const {
 
 std::int64_t WorkAccount::TasksBefore(TaskClass cls) const {
   std::int64_t tasks = 0;
-  for (std::size_t above = 0; above <= Index(cls); ++above) tasks += classes_[above].tasks.get();
+  for (std::size_t above = 0; above <= Index(cls); ++above) {
+    tasks += classes_[above].tasks.get() + classes_[above].promised_tasks.get();
+  }
   return tasks;
 }
 

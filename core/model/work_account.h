@@ -7,6 +7,9 @@
 // One millisecond on one of four CPUs is 250 us. So the work that runs before a task, in node time,
 // is how long the task waits.
 //
+// Beside what waits stands what is promised: the work that the estimates of open roots have not
+// brought yet (work_promise.h).
+//
 // The bound on what comes before is that of start-time fair queueing (Goyal, Vin, Cheng, SIGCOMM
 // 1996): of other flows only as much as they are given while one's own backlog is served.
 #pragma once
@@ -21,6 +24,7 @@
 #include "core/base/clock.h"
 #include "core/base/gauge.h"
 #include "core/base/ids.h"
+#include "core/base/mutex.h"  // tidy: locks: who makes roots and who serves them may meet a tenant first
 #include "core/model/class.h"
 #include "core/model/function.h"
 #include "core/model/resources.h"
@@ -35,12 +39,16 @@ class WorkAccount {
   struct Flow {
     Work work;
     Work patient;  // of that, what is of patient roots
-    Gauge tag;     // virtual time, in slot ns, at which it has had what it was given
+    Work promised;
+    Work promised_patient;
+    Gauge tag;  // virtual time, in slot ns, at which it has had what it was given
     Gauge weight{1};
   };
   struct Class {
     Work work;
+    Work promised;
     Gauge tasks;
+    Gauge promised_tasks;
     Gauge time;     // virtual
     Gauge weights;  // of the flows that wait
   };
@@ -78,9 +86,10 @@ class WorkAccount {
 
   [[nodiscard]] const Resources& total() const { return total_; }
 
-  // ---- the ready set's
   [[nodiscard]] Class& Of(TaskClass cls) { return classes_[Index(cls)]; }
-  [[nodiscard]] Flow& Of(TaskClass cls, TenantId tenant);
+  [[nodiscard]] Flow& Of(TaskClass cls, TenantId tenant) EXCLUDES(mutex_);
+
+  // ---- the ready set's
   // All that was handed on to scheduling has been counted.
   void EndPass() { passes_.Add(1); }
 
@@ -94,7 +103,7 @@ class WorkAccount {
   [[nodiscard]] std::int64_t Waiting(FunctionId function) const {
     return function > kMostFunctions ? 0 : waiting_[function].get();
   }
-  // Tasks that wait, of this class and of more important ones.
+  // Tasks that wait or are promised, of this class and of more important ones.
   [[nodiscard]] std::int64_t TasksBefore(TaskClass cls) const;
 
  private:
@@ -106,7 +115,8 @@ class WorkAccount {
   const std::uint32_t most_;
   std::array<Class, kClasses> classes_;
   std::unique_ptr<Place[]> tenants_;
-  std::vector<std::unique_ptr<Tenant>> owned_;
+  Mutex mutex_;  // tidy: locks: of making a tenant, once each
+  std::vector<std::unique_ptr<Tenant>> owned_ GUARDED_BY(mutex_);
   std::unique_ptr<Gauge[]> waiting_;
   const Tenant nobody_{};
   Gauge passes_;

@@ -88,6 +88,7 @@ RootPtr TaskTable::FindRoot(TaskId id) {
 
 void TaskTable::CloseRoot(Root& root) {
   root.closed = true;
+  root.promise.reset();
   if (root.unfinished == 0) DropRoot(root);
 }
 

@@ -58,6 +58,7 @@ class SubmissionBench : public ::testing::Test {
     EXPECT_TRUE(inbox.Reserve(1, static_cast<std::int64_t>(frame.size())));
     return {.connection = connection,
             .session = session,
+            .tenant = bench.session().tenant,
             .frame = std::move(frame),
             .transit = {},
             .arrived = bench.now()};

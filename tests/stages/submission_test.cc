@@ -293,30 +293,6 @@ TEST_F(SubmissionTest, WhoJoinsAnEndedTaskIsStillInTheRootOfItsUnfinishedArgumen
   EXPECT_EQ(bench.answered.Verdicts(), "accepted 1") << "what is in a root needs none";
 }
 
-// The door has decided on it, and taken places.
-TEST_F(SubmissionTest, WhatWasDecidedAtTheDoorIsNotJudgedAgain) {
-  bench.signals.draining = true;  // since
-  Received frame = From(Bench::kClient, Write({.tasks = 3}));
-  frame.ruling = {.admitted = 2,
-                  .bytes_each = 600,
-                  .refusal = Reason::kBacklog,
-                  .retry_after = std::chrono::milliseconds(7),
-                  .deadline = bench.now() + std::chrono::seconds(1)};
-  ASSERT_TRUE(bench.in_flight.Reserve(2, 1200));
-  Handle(std::move(frame));
-  EXPECT_EQ(bench.answered.Verdicts(), "accepted 2, backlog 1");
-  EXPECT_EQ(bench.answered.verdicts.back().retry_after_us, 7000U);
-  EXPECT_EQ(bench.in_flight.count(), 2);
-  EXPECT_EQ(Got(0).bytes, 600U);
-  EXPECT_EQ(Got(1).deadline, bench.now() + std::chrono::seconds(1));
-  // What then turns out to be a repeat gives its place back.
-  Received again = From(Bench::kClient, Write({.tasks = 1}));
-  again.ruling = {.admitted = 1, .bytes_each = 600};
-  ASSERT_TRUE(bench.in_flight.Reserve(1, 600));
-  Handle(std::move(again));
-  EXPECT_EQ(bench.in_flight.count(), 2);
-}
-
 TEST_F(SubmissionTest, EachOfAFrameIsInTheRootOfItsOwnArguments) {
   EXPECT_EQ(Submit({.tasks = 2}), "accepted 2");
   EXPECT_EQ(Submit({.ask = {.remaining_us = 1000, .first_seq = 3}}), "accepted 1");

@@ -1,0 +1,34 @@
+#include "core/model/work_promise.h"
+
+#include <algorithm>
+
+namespace spillgate {
+
+WorkPromise::WorkPromise(WorkAccount& account, const Of& of, const WorkAccount::Needs& needs,
+                         Nanos slot_time, std::uint32_t tasks)
+    : cls_(account.Of(of.cls)),
+      flow_(account.Of(of.cls, of.tenant)),
+      patient_(of.patient),
+      left_(tasks) {
+  for (std::size_t i = 0; i < needs.size(); ++i)
+    each_[needs[i].kind] = needs.NodeTime(i, slot_time);
+  Count(left_);
+}
+
+void WorkPromise::Keep(std::uint32_t tasks) {
+  const std::uint32_t kept = std::min(tasks, left_);
+  left_ -= kept;
+  Count(-std::int64_t{kept});
+}
+
+void WorkPromise::Count(std::int64_t tasks) {
+  cls_.promised_tasks.Add(tasks);
+  for (std::size_t kind = 0; kind < kResourceKinds; ++kind) {
+    const std::int64_t change = tasks * each_[kind];
+    cls_.promised[kind].Add(change);
+    flow_.promised[kind].Add(change);
+    if (patient_) flow_.promised_patient[kind].Add(change);
+  }
+}
+
+}  // namespace spillgate

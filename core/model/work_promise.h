@@ -1,0 +1,45 @@
+// WorkPromise: what an open root was let in for and has not brought yet. It counts as waiting in
+// the account until its tasks come, the root is closed, or it is gone, so that many small pieces
+// wrapped in roots are judged like the whole. Made, kept and let go of by one thread at a time:
+// under the lock of the task table.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "core/base/clock.h"
+#include "core/base/ids.h"
+#include "core/model/class.h"
+#include "core/model/work_account.h"
+
+namespace spillgate {
+
+class WorkPromise {
+ public:
+  struct Of {
+    TaskClass cls{};
+    TenantId tenant = 0;
+    bool patient = false;
+  };
+  // That so many tasks of `slot_time` each will come.
+  WorkPromise(WorkAccount& account, const Of& of, const WorkAccount::Needs& needs, Nanos slot_time,
+              std::uint32_t tasks);
+  ~WorkPromise() { Keep(left_); }
+  WorkPromise(const WorkPromise&) = delete;
+  WorkPromise& operator=(const WorkPromise&) = delete;
+
+  // So many have come; more than were promised are as good.
+  void Keep(std::uint32_t tasks);
+  [[nodiscard]] std::uint32_t left() const { return left_; }
+
+ private:
+  void Count(std::int64_t tasks);
+
+  WorkAccount::Class& cls_;
+  WorkAccount::Flow& flow_;
+  const bool patient_;
+  std::array<std::int64_t, kResourceKinds> each_{};  // node time
+  std::uint32_t left_;
+};
+
+}  // namespace spillgate

@@ -1,0 +1,145 @@
+// Admission by work, at the submission stage: patient roots, promises of open ones, and reasons.
+#include "stages/admission.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "tests/stages/submission_bench.h"
+
+namespace spillgate {
+namespace {
+
+using std::chrono::milliseconds;
+using testing::Bench;
+
+// Two CPUs; tasks of `function` are known to take a millisecond each on one of them.
+class AdmissionTest : public testing::SubmissionBench {
+ protected:
+  AdmissionTest() {
+    inbox.Use(flow::MakeController("work_bound"));
+    for (auto& target : bench.limits.target_delay_ns)
+      target = Nanos(std::chrono::seconds(1)).count();
+    bench.costs.Learn(function, milliseconds(1));
+  }
+  std::string SubmitWithin(Nanos remaining, std::uint64_t seq, std::uint32_t tasks = 1,
+                           TaskClass cls = TaskClass::kNormal) {
+    return Submit({.ask = {.cls = cls,
+                           .remaining_us = static_cast<std::uint64_t>(remaining.count() / 1000),
+                           .first_seq = seq},
+                   .tasks = tasks});
+  }
+  std::string Open(std::uint64_t seq, std::uint32_t tasks, Nanos remaining) {
+    bench.answered.Clear();
+    wire::OpenRoot root{.seq = seq};
+    root.remaining_us = static_cast<std::uint64_t>(remaining.count() / 1000);
+    root.slot_time_ns = 1'000'000;
+    root.estimated_tasks = tasks;
+    Handle(Other(root));
+    return bench.answered.Verdicts();
+  }
+  [[nodiscard]] std::int64_t Promised() const {
+    return bench.account.At(TaskClass::kNormal).promised_tasks.get();
+  }
+};
+
+TEST_F(AdmissionTest, WhoCanWaitForLongerThanItsClassIsPatient) {
+  bench.in_flight.Resize(100, 1 << 20);
+  EXPECT_EQ(SubmitWithin(Nanos(0), 1), "accepted 1");
+  EXPECT_EQ(SubmitWithin(milliseconds(100), 2), "accepted 1");
+  EXPECT_EQ(SubmitWithin(std::chrono::seconds(2), 3), "accepted 1");
+  EXPECT_EQ(SubmitWithin(std::chrono::seconds(3), 4), "accepted 1");
+  EXPECT_TRUE(Got(0).root->patient) << "it has no deadline";
+  EXPECT_FALSE(Got(1).root->patient);
+  EXPECT_FALSE(Got(2).root->patient) << "0.45 of two seconds are less than one";
+  EXPECT_TRUE(Got(3).root->patient);
+  bench.limits.default_deadline_ns[Index(TaskClass::kNormal)] = Nanos(milliseconds(50)).count();
+  EXPECT_EQ(SubmitWithin(Nanos(0), 5), "accepted 1");
+  EXPECT_FALSE(Got(4).root->patient) << "its class has a deadline";
+  inbox.Use(flow::MakeController("bound"));
+  EXPECT_EQ(SubmitWithin(std::chrono::seconds(3), 6), "accepted 1");
+  EXPECT_FALSE(Got(5).root->patient) << "nothing is judged by work";
+}
+
+TEST_F(AdmissionTest, WhatWouldComeTooLateIsABacklog) {
+  // Within 20 ms of which it may wait 8.5: 17 of them run before the last that is let in.
+  EXPECT_EQ(SubmitWithin(milliseconds(20), 1, 64), "accepted 18, backlog 46");
+  EXPECT_GE(bench.answered.verdicts.back().retry_after_us, 1000U);
+  EXPECT_EQ(SubmitWithin(milliseconds(20), 100), "backlog 1");
+  EXPECT_EQ(SubmitWithin(Nanos(0), 200), "accepted 1") << "who has time waits";
+}
+
+TEST_F(AdmissionTest, WhereThereAreNoPlacesThatIsSaid) {
+  bench.in_flight.Resize(10, 1 << 20);
+  EXPECT_EQ(SubmitWithin(Nanos(0), 1, 10), "accepted 8, in_flight 2") << "a class has its part";
+  EXPECT_EQ(SubmitWithin(Nanos(0), 20, 10), "in_flight 10");
+}
+
+TEST_F(AdmissionTest, AnOpenRootIsChargedWhatItWillBring) {
+  EXPECT_EQ(Open(1, 50, milliseconds(100)), "accepted 1");
+  EXPECT_EQ(Promised(), 50);
+  EXPECT_EQ(SubmitWithin(milliseconds(20), 2), "backlog 1") << "25 ms go before it";
+  EXPECT_EQ(Submit({.ask = {.root = 1, .first_seq = 3}, .tasks = 40}), "accepted 40");
+  EXPECT_EQ(Promised(), 10) << "the others wait now, or run";
+  EXPECT_EQ(SubmitWithin(milliseconds(20), 50), "accepted 1");
+  CloseRoot(1);
+  EXPECT_EQ(Promised(), 0);
+  EXPECT_EQ(bench.account.At(TaskClass::kNormal).promised[0].get(), 0);
+}
+
+TEST_F(AdmissionTest, SmallPiecesInRootsAreJudgedLikeTheWhole) {
+  std::size_t let_in = 0;
+  for (std::uint64_t seq = 1; seq <= 20; ++seq) {
+    const std::string verdict = Open(seq, 5, milliseconds(20));
+    let_in += verdict == "accepted 1" ? 1 : 0;
+    EXPECT_TRUE(verdict == "accepted 1" || verdict == "backlog 1") << verdict;
+  }
+  EXPECT_GE(let_in, 3U);
+  EXPECT_LE(let_in, 4U) << "as many as of the tasks in them fit into 8.5 ms";
+  EXPECT_EQ(Promised(), static_cast<std::int64_t>(5 * let_in));
+}
+
+TEST_F(AdmissionTest, ARootThatBringsMoreThanItSaidOwesNothing) {
+  EXPECT_EQ(Open(1, 2, milliseconds(100)), "accepted 1");
+  EXPECT_EQ(Submit({.ask = {.root = 1, .first_seq = 3}, .tasks = 5}), "accepted 5");
+  EXPECT_EQ(Promised(), 0);
+  CloseRoot(1);
+  EXPECT_EQ(Promised(), 0);
+}
+
+// The door has decided on it, and taken places.
+TEST_F(AdmissionTest, WhatWasDecidedAtTheDoorIsNotJudgedAgain) {
+  bench.signals.draining = true;  // since
+  Received frame = From(Bench::kClient, Write({.tasks = 3}));
+  frame.ruling = {.admitted = 2,
+                  .bytes_each = 600,
+                  .refusal = Reason::kBacklog,
+                  .retry_after = std::chrono::milliseconds(7),
+                  .deadline = bench.now() + std::chrono::seconds(1)};
+  ASSERT_TRUE(bench.in_flight.Reserve(2, 1200));
+  Handle(std::move(frame));
+  EXPECT_EQ(bench.answered.Verdicts(), "accepted 2, backlog 1");
+  EXPECT_EQ(bench.answered.verdicts.back().retry_after_us, 7000U);
+  EXPECT_EQ(bench.in_flight.count(), 2);
+  EXPECT_EQ(Got(0).bytes, 600U);
+  EXPECT_EQ(Got(1).deadline, bench.now() + std::chrono::seconds(1));
+  // What then turns out to be a repeat gives its place back.
+  Received again = From(Bench::kClient, Write({.tasks = 1}));
+  again.ruling = {.admitted = 1, .bytes_each = 600};
+  ASSERT_TRUE(bench.in_flight.Reserve(1, 600));
+  Handle(std::move(again));
+  EXPECT_EQ(bench.in_flight.count(), 2);
+}
+
+TEST_F(AdmissionTest, WhatNobodyKnowsIsOnProbation) {
+  const FunctionId unknown = bench.AddFunction("unknown", 1000);
+  const auto submit = [&](std::uint64_t remaining_us, std::uint64_t seq) {
+    return Submit({.ask = {.function = unknown, .remaining_us = remaining_us, .first_seq = seq},
+                   .tasks = 20});
+  };
+  EXPECT_EQ(submit(100'000, 1), "accepted 4, backlog 16") << "two for each slot";
+  EXPECT_EQ(submit(0, 100), "accepted 20") << "who can wait is in nobody's way";
+}
+
+}  // namespace
+}  // namespace spillgate
