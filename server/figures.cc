@@ -1,5 +1,7 @@
 #include "server/figures.h"
 
+#include <algorithm>
+
 namespace spillgate {
 namespace {
 
@@ -54,6 +56,10 @@ admin::NodeFigures CollectFigures(const FigureSources& sources) {
                   .count_limit = sources.config.limits.park,
                   .bytes = gauges.parked_bytes.load(std::memory_order_relaxed),
                   .bytes_limit = static_cast<std::int64_t>(sources.config.limits.park_bytes.count)};
+  for (std::size_t cls = 0; cls < kClasses; ++cls) {
+    const auto waiting = shared.account.At(static_cast<TaskClass>(cls)).patient.get();
+    figures.deferred[cls] = static_cast<std::uint64_t>(std::max<std::int64_t>(0, waiting));
+  }
   figures.park_oldest = Instant(Nanos(gauges.park_oldest_ns.load(std::memory_order_relaxed)));
   Resources free;
   for (std::size_t kind = 0; kind < kResourceKinds; ++kind) {

@@ -10,6 +10,8 @@ namespace {
 constexpr std::size_t kMostExpiriesAPass = 1024;
 // A child that a blocked task waits for gets a slot by then, free or not.
 constexpr Nanos kInPlaceAfter = std::chrono::milliseconds(1);
+// Who had to wait for so long was deferred.
+constexpr Nanos kDeferral = std::chrono::milliseconds(1);
 
 ReadySet::Options ReadyOptions(const Limits& limits) {
   ReadySet::Options options;
@@ -44,7 +46,7 @@ void Scheduling::Handle(std::span<In> batch, Instant now) {
     } else if (const auto* lent = std::get_if<SlotLent>(&event)) {
       OnLent(*lent, now);
     } else {
-      OnCancel(std::get<CancelAsked>(event).task);
+      OnCancel(std::get<CancelAsked>(event).task, now);
     }
   }
   Dispatch(now);
@@ -96,8 +98,16 @@ void Scheduling::Dispatch(Instant now) {
   if (!in_place_.empty()) PlaceInPlace(now);
   while (TaskPtr task = ready_.Pop(free_, now)) {
     held_.erase(task->id);
+    if (task->root->patient) CountDeferral(*task, SchedulingTally::kRun, now);
     Place(std::move(task), {}, now);
   }
+}
+
+void Scheduling::CountDeferral(const Task& task, SchedulingTally::Deferral how, Instant now) {
+  const Nanos waited = now - task.ready.since;
+  if (!task.root->patient || waited < kDeferral) return;
+  shared_.tally.scheduling.deferrals[how].Add(1);
+  shared_.tally.scheduling.deferred_for.Add(waited);
 }
 
 void Scheduling::OnFreed(const SlotFreed& event, Instant) {
@@ -166,11 +176,12 @@ void Scheduling::SpillKept(Instant now) {
   }
 }
 
-void Scheduling::OnCancel(TaskId id) {
+void Scheduling::OnCancel(TaskId id, Instant now) {
   const auto found = held_.find(id);
   if (found == held_.end()) return;
   TaskPtr task = ready_.Remove(*found->second);
   held_.erase(id);
+  CountDeferral(*task, SchedulingTally::kCancelled, now);
   Cancel(*task);
   finished_.push_back({std::move(task)});
 }
@@ -211,6 +222,7 @@ void Scheduling::Tick(Instant now) {
   ready_.Expire(now, kMostExpiriesAPass, expired);
   for (TaskPtr& task : expired) {
     held_.erase(task->id);
+    CountDeferral(*task, SchedulingTally::kExpired, now);
     Expire(*task, "while it waited for its turn");
     finished_.push_back({std::move(task)});
   }

@@ -54,7 +54,7 @@ class Scheduling {
   void OnTask(TaskPtr task, Instant now);
   void OnFreed(const SlotFreed& event, Instant now);
   void OnLent(const SlotLent& event, Instant now);
-  void OnCancel(TaskId id);
+  void OnCancel(TaskId id, Instant now);
   void Hold(TaskPtr task, Instant now);
   [[nodiscard]] bool MayRunInPlace(const Task& task) const;
   void PlaceInPlace(Instant now);
@@ -62,6 +62,7 @@ class Scheduling {
   void Place(TaskPtr task, TaskId nested_in, Instant now);
   void TakeBack(const Task& task);
   void Dispatch(Instant now);
+  void CountDeferral(const Task& task, SchedulingTally::Deferral how, Instant now);
   void ReadLimits();
   void ReadWeights();
   void EmitAll(Instant now);

@@ -38,6 +38,13 @@ struct ResolutionTally {
   flow::Counter parked;
 };
 
+// Tasks of patient roots that waited for their turn for a millisecond at least.
+struct SchedulingTally {
+  enum Deferral : std::uint8_t { kRun, kExpired, kCancelled, kDeferrals };  // how it ended
+  std::array<flow::Counter, kDeferrals> deferrals;
+  flow::Histogram deferred_for;
+};
+
 struct ExecutionTally {
   flow::Counter started;  // runs, first and further ones
   flow::Counter host_deaths;
@@ -65,6 +72,7 @@ struct Tally {
 
   std::vector<SubmissionTally> submission;
   ResolutionTally resolution;
+  SchedulingTally scheduling;
   std::vector<ExecutionTally> execution;
   std::vector<PublicationTally> publication;
 };

@@ -109,6 +109,7 @@ void ReadySet::Show(const Flow& flow) {
   const ready::ClassQueue& queue = classes_[Index(flow.cls)];
   WorkAccount::Class& cls = account_.Of(flow.cls);
   cls.tasks.Set(static_cast<std::int64_t>(queue.size));
+  cls.patient.Set(static_cast<std::int64_t>(queue.patient));
   cls.time.Set(queue.time);
   cls.weights.Set(static_cast<std::int64_t>(queue.weights));
   flow.account->tag.Set(flow.tag);

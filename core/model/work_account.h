@@ -24,7 +24,7 @@
 #include "core/base/clock.h"
 #include "core/base/gauge.h"
 #include "core/base/ids.h"
-#include "core/base/mutex.h"  // tidy: locks: who makes roots and who serves them may meet a tenant first
+#include "core/base/mutex.h"  // tidy: locks: two may meet an unknown tenant at once
 #include "core/model/class.h"
 #include "core/model/function.h"
 #include "core/model/resources.h"
@@ -48,6 +48,7 @@ class WorkAccount {
     Work work;
     Work promised;
     Gauge tasks;
+    Gauge patient;  // of those, tasks of patient roots
     Gauge promised_tasks;
     Gauge time;     // virtual
     Gauge weights;  // of the flows that wait

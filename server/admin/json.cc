@@ -135,6 +135,12 @@ Json ToJson(const TaskFigures& tasks) {
           {"accepted_by_class", ToJson(tasks.accepted)},
           {"repeated", tasks.repeated},
           {"parked", tasks.parked},
+          {"deferred",
+           {{"run", tasks.deferrals[SchedulingTally::kRun]},
+            {"expired", tasks.deferrals[SchedulingTally::kExpired]},
+            {"cancelled", tasks.deferrals[SchedulingTally::kCancelled]},
+            {"p50_us", Micros(tasks.deferred_for.Quantile(0.5))},
+            {"p99_us", Micros(tasks.deferred_for.Quantile(0.99))}}},
           {"spawns_waited", tasks.spawns_waited},
           {"from_reserve", tasks.from_reserve},
           {"runs", tasks.started},
@@ -182,6 +188,7 @@ std::string StatusJson(const Snapshot& snapshot) {
   json["records"] = node.records;
   json["requests"] = node.requests;
   json["in_flight"] = ToJson(node.in_flight);
+  json["deferred_by_class"] = ToJson(node.deferred);
   json["park"] = ToJson(node.park);
   json["park"]["oldest_us"] = Micros(snapshot.park_oldest_age);
   json["spawn_reserve"] = ToJson(node.spawn_reserve);

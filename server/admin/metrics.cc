@@ -16,6 +16,7 @@ namespace {
 constexpr std::array<int, 16> kWaitBuckets{13, 15, 17, 18, 19, 20, 21, 22,
                                            23, 24, 25, 26, 27, 29, 31, 33};
 // Busy time an event: a fraction of a microsecond as a rule, seconds where functions run inline.
+constexpr std::array<int, 5> kDeferralBuckets{20, 25, 30, 35, 40};  // 1 ms to 18 min
 constexpr std::array<int, 10> kServiceBuckets{8, 10, 12, 14, 17, 20, 24, 27, 30, 33};
 
 double Seconds(Nanos nanos) {
@@ -120,6 +121,13 @@ void Tasks(Families& f, const Snapshot& s) {
   for (std::size_t c = 0; c < kClasses; ++c) f.Add({{"class", kClassNames[c]}}, t.accepted[c]);
   f.Counter("tasks_repeated_total", "Tasks submitted again that were known already", t.repeated);
   f.Counter("tasks_parked_total", "Tasks that had to wait in the park", t.parked);
+  f.Counter("deferrals_total", "Tasks that could wait, did so for a millisecond at least, and how");
+  for (std::size_t how = 0; how < SchedulingTally::kDeferrals; ++how) {
+    constexpr std::string_view kHow[] = {"run", "expired", "cancelled"};
+    f.Add({{"reason", "slack"}, {"outcome", kHow[how]}}, t.deferrals[how]);
+  }
+  f.Histogram("deferral_seconds", "How long they waited");
+  f.Add({{"reason", "slack"}}, t.deferred_for, kDeferralBuckets);
   f.Counter("task_runs_total", "Runs begun, first and further ones", t.started);
   f.Counter("task_runs_died_total", "Runs that ended with their worker", t.host_deaths);
   f.Counter("tasks_retried_total", "Runs that followed one that died", t.retried);
@@ -152,6 +160,10 @@ void Bounds(Families& f, const Snapshot& s) {
   const NodeFigures& n = s.node;
   Bound(f, "tasks_in_flight", "tasks accepted and not yet ended", n.in_flight);
   Bound(f, "tasks_parked", "tasks that wait in the park", n.park);
+  f.Gauge("tasks_deferred", "Tasks that wait behind those that cannot wait as long");
+  for (std::size_t c = 0; c < kClasses; ++c) {
+    f.Add({{"class", kClassNames[c]}, {"reason", "slack"}}, n.deferred[c]);
+  }
   f.Gauge("park_oldest_age_seconds", "Time since the task longest there was parked",
           Seconds(s.park_oldest_age));
   Bound(f, "spawn_reserve", "tasks on the spawn reserve", n.spawn_reserve);

@@ -3,12 +3,14 @@
 // thread; what it leaves alone shows as zero.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
 
 #include "core/base/clock.h"
 #include "core/flow/credits.h"
+#include "core/model/class.h"
 #include "core/model/level.h"
 #include "core/model/resources.h"
 
@@ -78,7 +80,8 @@ struct NodeFigures {
   Use in_flight;
   Use spawn_reserve;
   Use park;
-  Use values;  // the heap of values too large for a frame
+  std::array<std::uint64_t, kClasses> deferred{};  // tasks of patient roots that wait
+  Use values;                                      // the heap of values too large for a frame
   Instant park_oldest = kNever;
 
   HostFigures threads;

@@ -126,6 +126,8 @@ TaskFigures Observer::ReadTasks() const {
     tasks.from_reserve += shard.from_reserve.get();
   }
   tasks.parked = tally_.resolution.parked.get();
+  AddCounters(tasks.deferrals, tally_.scheduling.deferrals);
+  tasks.deferred_for.Add(tally_.scheduling.deferred_for);
   for (const ExecutionTally& shard : tally_.execution) {
     tasks.started += shard.started.get();
     tasks.host_deaths += shard.host_deaths.get();

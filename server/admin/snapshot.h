@@ -101,6 +101,8 @@ struct TaskFigures {
   std::uint64_t spawns_waited = 0;
   std::uint64_t from_reserve = 0;
   std::uint64_t parked = 0;
+  std::array<std::uint64_t, SchedulingTally::kDeferrals> deferrals{};
+  Durations deferred_for;
   std::uint64_t started = 0;
   std::uint64_t host_deaths = 0;
   std::uint64_t retried = 0;

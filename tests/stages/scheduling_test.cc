@@ -279,6 +279,30 @@ TEST_F(SchedulingTest, ACancelReachesWhatWaitsAndWhatItHasOvertaken) {
   EXPECT_TRUE(stage.ready().empty());
 }
 
+TEST_F(SchedulingTest, WhatCouldWaitAndDidIsCountedWithHowItEnded) {
+  const SchedulingTally& tally = bench.tally.scheduling;
+  const auto resolve = [&](std::uint64_t seq, Instant deadline) {
+    TaskPtr task = bench.Accept(seq, two);
+    task->root->patient = true;
+    task->deadline = deadline;
+    Handle(Resolved{std::move(task)});
+  };
+  resolve(1, kNever);
+  for (const std::uint64_t seq : {2, 3}) resolve(seq, kNever);
+  resolve(4, bench.now() + milliseconds(3));
+  EXPECT_EQ(bench.account.At(TaskClass::kNormal).patient.get(), 3);
+  bench.clock.Advance(milliseconds(2));
+  Handle(Freed(0));
+  bench.clock.Advance(milliseconds(2));
+  stage.Tick(bench.now());
+  Handle(CancelAsked{{Bench::kSession, 3}});
+  EXPECT_EQ(tally.deferrals[SchedulingTally::kRun].get(), 1U) << "the first did not wait";
+  EXPECT_EQ(tally.deferrals[SchedulingTally::kExpired].get(), 1U);
+  EXPECT_EQ(tally.deferrals[SchedulingTally::kCancelled].get(), 1U);
+  EXPECT_EQ(tally.deferred_for.sum_ns(), Nanos(milliseconds(2 + 4 + 4)).count());
+  EXPECT_EQ(bench.account.At(TaskClass::kNormal).patient.get(), 0);
+}
+
 TEST_F(SchedulingTest, ADeadlinePassesWhileATaskWaits) {
   Resolve(1, two);
   TaskPtr due = bench.Accept(2, two);
