@@ -8,6 +8,7 @@
 #include "client/bench/overload.h"
 #include "client/bench/pinning.h"
 #include "client/bench/round_trip.h"
+#include "client/bench/spike.h"
 #include "client/bench/throughput.h"
 #include "client/bench/wire_client.h"
 
@@ -51,6 +52,7 @@ Result<Row> Measure(const Benchmark& benchmark, const Options& options, Placemen
     case Method::kLibraryTrip: return MeasureRoundTrip(benchmark, options, placement, target);
     case Method::kLibraryBatch: return MeasureLibraryBatches(benchmark, options, target);
     case Method::kGraph: return MeasureGraphs(benchmark, options, target);
+    case Method::kSpike: return MeasureSpike(options, target);
     case Method::kOverload: break;  // has a row for each multiple
   }
   return Error{Code::kInvalid, "no such method"};

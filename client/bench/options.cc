@@ -26,6 +26,7 @@ constexpr Benchmark kBenchmarks[] = {
     {"client-rtt", Method::kLibraryTrip, 1, 1, Level::kNone, "rtt by the C++ library"},
     {"overload", Method::kOverload, 1, 1, Level::kNone,
      "roots of --service at each of --x times the capacity"},
+    {"spike", Method::kSpike, 1, 1, Level::kNone, "the same in bursts: how soon it is as before"},
     {"dag", Method::kGraph, 1, 1, Level::kNone, "graphs of tasks of a --shape, by the C++ library"},
 };
 // Rows 1 to 4 of how the project is judged.
@@ -93,11 +94,11 @@ Status CheckGraph(const Options& options) {
   return {};
 }
 
-Status CheckOverload(const Options& options) {
+Status CheckOverload(const Benchmark& benchmark, const Options& options) {
   constexpr double kMostX = 100;
   constexpr Nanos kLeast = std::chrono::microseconds(10);
   constexpr Nanos kMost = std::chrono::seconds(1);
-  if (options.x.empty()) return Wrong("overload wants --x, such as 0.5,1,2,10");
+  if (options.x.empty()) return Wrong(Format("{} wants --x, such as 0.5,1,2,10", benchmark.name));
   for (const double x : options.x) {
     if (!(x >= 0.01 && x <= kMostX)) {
       return Wrong(Format("--x has {}; it has to be 0.01 to {}", x, kMostX));
@@ -107,13 +108,15 @@ Status CheckOverload(const Options& options) {
     return Wrong("--service has to be 10us to 1s");
   }
   if (!options.function.empty() && options.function != "spin" && options.function != "sleep") {
-    return Wrong("overload takes --function spin or sleep, which cost what they are told");
+    return Wrong(
+        Format("{} takes --function spin or sleep, which cost what they are told", benchmark.name));
   }
   if (options.payload != 0 || options.clients != 1 || options.batch || options.window) {
     return Wrong(
-        "overload is one client's, a root a frame: no --payload, --clients, --batch, "
-        "--window");
+        Format("{} is one client's, a root a frame: no --payload, --clients, --batch, --window",
+               benchmark.name));
   }
+  if (options.spikes < 1 || options.spikes > 1000) return Wrong("--spikes has to be 1 to 1000");
   return {};
 }
 
@@ -174,7 +177,9 @@ Status Check(const Benchmark& benchmark, const Options& options) {
     return Wrong("open wants a --rate, from 1 to 100000000 tasks a second");
   }
   if (!open && options.rate != 0) return Wrong("--rate is for open");
-  if (benchmark.method == Method::kOverload) return CheckOverload(options);
+  if (benchmark.method == Method::kOverload || benchmark.method == Method::kSpike) {
+    return CheckOverload(benchmark, options);
+  }
   if (benchmark.method != Method::kGraph) return {};
   if (!options.function.empty() || options.payload != 0) {
     return Wrong("dag adds numbers, so that it can check the sum: no --function, no --payload");

@@ -26,6 +26,7 @@ enum class Method : std::uint8_t {
   kLibraryTrip,   // as kRoundTrip, through the client library
   kGraph,         // graphs of tasks, through the client library
   kOverload,      // roots of known cost at multiples of what the node can do
+  kSpike,         // the same in bursts
 };
 
 struct Benchmark {
@@ -79,6 +80,7 @@ struct Options {
   std::vector<double> x{0.5, 0.7, 1, 2, 5, 10};  // overload: times the node's capacity
   Nanos service = std::chrono::milliseconds(1);  // overload: mean cost of a root
   CostMix mix = CostMix::kConstant;              // overload: how costs are spread
+  std::uint32_t spikes = 20;                     // spike: short ones
   Shape shape = Shape::kTree;
   std::uint32_t size = 255;                        // tasks of a graph
   Nanos poll = std::chrono::microseconds(20);      // clients look again for so long, then block

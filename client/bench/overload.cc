@@ -7,38 +7,38 @@
 
 #include "client/bench/cpu_meter.h"
 #include "client/bench/pinning.h"
-#include "client/bench/root_stream.h"
+#include "client/bench/root_runs.h"
 #include "core/base/format.h"
-#include "core/base/json.h"
 
 namespace spillgate::bench {
 namespace {
 
-constexpr std::uint32_t kWindows[] = {2, 4, 8, 16, 32, 64};
-constexpr double kUnloaded = 0.05;      // of the capacity
-constexpr int kDeadlineInMedians = 10;  // unloaded
-constexpr double kMostDrift = 0.05;     // of the capacity, from before to after
-constexpr double kMostLateness = 0.1;   // of the deadline, at the p99
-constexpr double kMostSteal = 5;        // percent
+constexpr double kMostDrift = 0.05;    // of the capacity, from before to after
+constexpr double kMostLateness = 0.1;  // of the deadline, at the p99
+constexpr double kMostSteal = 5;       // percent
 
 class Overload {
  public:
-  Overload(RootStream stream, const Options& options, const Target& target)
-      : stream_(std::move(stream)), options_(options), target_(target) {}
+  Overload(RootRuns runs, const Options& options, const Target& target)
+      : runs_(std::move(runs)), options_(options), target_(target) {}
 
   Status Run(const std::function<void(Row&)>& report) {
-    if (Status status = AskController(); !status.ok()) return status;
-    const Result<double> before = Capacity();
+    Result<std::string> controller = runs_.AskController();
+    if (!controller.ok()) return controller.error();
+    controller_ = std::move(controller).value();
+    const Result<double> before = runs_.Capacity();
     if (!before.ok()) return before.error();
     capacity_ = before.value();
-    if (Status status = MeasureUnloaded(); !status.ok()) return status;
+    const Result<RootRuns::Unloaded> unloaded = runs_.WithoutLoad(capacity_);
+    if (!unloaded.ok()) return unloaded.error();
+    unloaded_ = unloaded.value();
     std::vector<Row> rows;
     for (const double x : options_.x) {
       Result<Row> row = MeasureAt(x);
       if (!row.ok()) return row.error();
       rows.push_back(std::move(row).value());
     }
-    const Result<double> after = Capacity();
+    const Result<double> after = runs_.Capacity();
     if (!after.ok()) return after.error();
     for (Row& row : rows) {
       Conclude(row, before.value(), after.value());
@@ -48,64 +48,15 @@ class Overload {
   }
 
  private:
-  Status AskController() {
-    const Result<std::string> stages = stream_.wire().Stats("stages");
-    if (!stages.ok()) return stages.error();
-    const Json json = Json::parse(stages.value(), nullptr, false);
-    if (!json.is_object() || !json.contains("stages")) return {};
-    for (const Json& stage : json["stages"]) {
-      if (stage.value("stage", "") == "submission") controller_ = stage.value("controller", "");
-    }
-    return {};
-  }
-
-  RootLoad Load(Nanos time) {
-    return {.time = time,
-            .service = {.mean = options_.service, .mix = options_.mix},
-            .seed = options_.seed + runs_++};
-  }
-
-  // Most work done in a second of a closed loop, in mean roots.
-  Result<double> Capacity() {
-    double best = 0;
-    for (const std::uint32_t window : kWindows) {
-      RootLoad load = Load(options_.time / 4);
-      load.window = window;
-      Result<RootReport> report = stream_.Run(load, options_);
-      if (!report.ok()) return report.error();
-      Keep(report.value());
-      const double work = static_cast<double>(report.value().good_work / options_.service);
-      best = std::max(best, work / std::chrono::duration<double>(report.value().span).count());
-    }
-    if (best > 0) return best;
-    return Error{Code::kUnavailable, "no root came back: what would its capacity be?"};
-  }
-
-  Status MeasureUnloaded() {
-    RootLoad load = Load(2 * options_.time);
-    load.rate = capacity_ * kUnloaded;
-    const Result<RootReport> report = stream_.Run(load, options_);
-    if (!report.ok()) return report.error();
-    Keep(report.value());
-    if (report.value().times.count() == 0) {
-      return Error{Code::kUnavailable, "no root came back without load: measure for longer"};
-    }
-    unloaded_p99_ = report.value().times.Quantile(0.99);
-    deadline_ = kDeadlineInMedians * report.value().times.Quantile(0.5);
-    return {};
-  }
-
   Result<Row> MeasureAt(double x) {
-    RootLoad load = Load(options_.time);
-    load.rate = capacity_ * x;
-    load.deadline = deadline_;
     const CpuMeter meter({target_.process});
-    const Result<RootReport> measured = stream_.Run(load, options_);
+    const Result<RootReport> measured =
+        runs_.Run({.rate = capacity_ * x, .time = options_.time, .deadline = unloaded_.Deadline()});
     if (!measured.ok()) return measured.error();
     const CpuShares shares = meter.Read();
     const RootReport& report = measured.value();
     Row row{.bench = "overload"};
-    row.function = options_.function.empty() ? "spin" : options_.function;
+    row.function = RootFunction(options_);
     row.n = report.offered;
     row.errors = report.errors;
     row.problem = report.problem;
@@ -147,38 +98,29 @@ class Overload {
     figures.capacity_per_s = capacity;
     figures.goodput_ratio /= most;
     figures.goodput_ratio_count /= most;
-    figures.unloaded_p99_us = Micros(unloaded_p99_);
-    figures.deadline_us = Micros(deadline_);
+    figures.unloaded_p99_us = Micros(unloaded_.p99);
+    figures.deadline_us = Micros(unloaded_.Deadline());
     figures.controller = controller_;
     figures.mix = std::string(ToString(options_.mix));
     if (figures.silent > 0) row.SetProblem(Format("{} roots have no outcome", figures.silent));
-    if (!problem_.empty()) row.SetProblem(problem_);
+    if (!runs_.problem().empty()) row.SetProblem(runs_.problem());
     if (std::abs(before - after) > kMostDrift * capacity) {
       row.SetProblem(
           Format("void: the capacity was {:.0f} a second before and {:.0f} after", before, after));
     }
-    if (figures.lateness_p99_us > kMostLateness * Micros(deadline_)) {
+    if (figures.lateness_p99_us > kMostLateness * Micros(unloaded_.Deadline())) {
       row.SetProblem(Format("void: the sender was {:.0f} us late", figures.lateness_p99_us));
     }
     if (row.steal_pct > kMostSteal) row.SetProblem("void: the host took CPU away");
     row.verified = row.problem.empty();
   }
 
-  void Keep(const RootReport& report) {
-    if (!problem_.empty()) return;
-    if (report.errors > 0) problem_ = report.problem;
-    if (report.refused > 0) problem_ = "refused without load";
-  }
-
-  RootStream stream_;
+  RootRuns runs_;
   const Options& options_;
   const Target& target_;
   std::string controller_;
-  std::string problem_;
   double capacity_ = 0;  // roots a second
-  Nanos unloaded_p99_{0};
-  Nanos deadline_{0};
-  std::uint64_t runs_ = 0;
+  RootRuns::Unloaded unloaded_;
 };
 
 }  // namespace
@@ -188,11 +130,9 @@ Status MeasureOverload(const Options& options, const Target& target,
   Result<Pinning> pinning =
       Pinning::Make(options.placement.value_or(Placement::kFree), target.process);
   if (!pinning.ok()) return pinning.error();
-  Result<RootStream> stream =
-      RootStream::Open({.address = target.address, .poll = options.poll},
-                       options.function.empty() ? "spin" : options.function);
-  if (!stream.ok()) return stream.error();
-  return Overload(std::move(stream).value(), options, target).Run(report);
+  Result<RootRuns> runs = RootRuns::Open(target.address, options);
+  if (!runs.ok()) return runs.error();
+  return Overload(std::move(runs).value(), options, target).Run(report);
 }
 
 }  // namespace spillgate::bench

@@ -36,18 +36,8 @@ Result<RootStream> RootStream::Open(const WireOptions& wire, std::string_view fu
 }
 
 Result<RootReport> RootStream::Run(const RootLoad& load, const Options& options) {
-  load_ = load;
-  report_ = {};
-  random_.seed(load.seed);
-  entries_.clear();
-  if (load.rate > 0) {
-    const double expected = load.rate * std::chrono::duration<double>(load.time).count();
-    entries_.reserve(static_cast<std::size_t>(expected * 1.2) + 1024);
-  }
-  first_seq_ = next_seq_;
   const Instant began = clock_.Now();
-  until_ = After(began, load.time);
-  next_due_ = began;
+  Begin(load, began);
   Instant heard = began;
   while (true) {
     const Instant now = clock_.Now();
@@ -65,24 +55,70 @@ Result<RootReport> RootStream::Run(const RootLoad& load, const Options& options)
   }
   report_.silent = under_way_;
   under_way_ = 0;
-  report_.span = load.rate > 0 ? load.time : clock_.Now() - began;
+  report_.span = load_.rate > 0 ? load_.time : clock_.Now() - began;
+  if (!load.phases.empty()) TellOutcomes(began);
   ReleaseSome(1);
   if (!wire_.Flush()) return Error{Code::kUnavailable, "the node hung up"};
   return std::move(report_);
 }
 
+void RootStream::Begin(const RootLoad& load, Instant now) {
+  load_ = load;
+  phase_ = 0;
+  phase_ends_ = kNever;
+  if (!load_.phases.empty()) {
+    load_.time = Nanos(0);
+    for (const Phase& phase : load_.phases) load_.time += phase.time;
+    load_.rate = load_.phases.front().rate;
+    phase_ends_ = After(now, load_.phases.front().time);
+  }
+  report_ = {};
+  random_.seed(load_.seed);
+  entries_.clear();
+  if (load_.rate > 0) {
+    double expected = 0;
+    for (const Phase& phase : load_.phases) {
+      expected += phase.rate * std::chrono::duration<double>(phase.time).count();
+    }
+    if (load_.phases.empty()) {
+      expected = load_.rate * std::chrono::duration<double>(load_.time).count();
+    }
+    entries_.reserve(static_cast<std::size_t>(expected * 1.2) + 1024);
+  }
+  first_seq_ = next_seq_;
+  until_ = After(now, load_.time);
+  next_due_ = now;
+}
+
+void RootStream::TellOutcomes(Instant began) {
+  report_.outcomes.reserve(entries_.size());
+  for (const Entry& entry : entries_) report_.outcomes.push_back({entry.due - began, entry.fate});
+}
+
 // ---- sending
+
+// A Poisson process has no memory: at the end of a phase it begins anew with the next rate.
+Instant RootStream::NextDue() {
+  while (true) {
+    std::exponential_distribution<double> gap(load_.rate);
+    const Instant due = next_due_ + Nanos(static_cast<std::int64_t>(std::ceil(gap(random_) * 1e9)));
+    if (due < phase_ends_ || phase_ + 1 >= load_.phases.size()) return due;
+    next_due_ = phase_ends_;
+    const Phase& next = load_.phases[++phase_];
+    load_.rate = next.rate;
+    phase_ends_ = After(phase_ends_, next.time);
+  }
+}
 
 Instant RootStream::SendWhatIsDue(Instant now) {
   if (load_.rate == 0) {
     while (now < until_ && under_way_ < load_.window) Send(now, now);
     return now < until_ ? until_ : kNever;
   }
-  std::exponential_distribution<double> gap(load_.rate);
   while (next_due_ <= now && next_due_ < until_ && wire_.out().size() < kMostUnsent) {
     report_.late_by.Add(now - next_due_);
     Send(next_due_, now);
-    next_due_ += Nanos(static_cast<std::int64_t>(std::ceil(gap(random_) * 1e9)));
+    next_due_ = NextDue();
   }
   return next_due_ < until_ ? next_due_ : kNever;
 }
@@ -155,8 +191,9 @@ void RootStream::TakeVerdicts(const wire::FrameView& frame) {
     report_.received += verdict.count;
     if (verdict.status == wire::VerdictStatus::kAccepted) continue;
     for (std::uint64_t seq = verdict.first_seq; seq < verdict.first_seq + verdict.count; ++seq) {
-      const Entry* entry = Close(seq);
+      Entry* entry = Close(seq);
       if (entry == nullptr) return Wrong("a verdict on what was not under way");
+      entry->fate = RootFate::kRefused;
       report_.refusals.Add(now - entry->sent);
       const bool shed = Passes(verdict.reason) || verdict.reason == Reason::kExpired;
       shed ? void(++report_.refused) : Wrong(Format("rejected: {}", ToString(verdict.reason)));
@@ -183,7 +220,7 @@ void RootStream::TakeResult(const wire::ResultHead& head, const wire::FrameView&
     releases_.push_back({.first = head.task, .count = 1});
   }
   ++to_release_;
-  const Entry* entry = Close(seq);
+  Entry* entry = Close(seq);
   if (entry == nullptr) {
     if (seq >= first_seq_) Wrong(Format("a result of {}, which is not under way", seq));
     return;
@@ -192,6 +229,7 @@ void RootStream::TakeResult(const wire::ResultHead& head, const wire::FrameView&
   const ByteView value = wire::BytesOf(frame, head);
   if (head.fate == Fate::kExpired) {
     ++report_.expired;
+    entry->fate = RootFate::kExpired;
     const std::string_view why = wire::ReadFailure(value).message;
     if (why.find("while it ran") != std::string_view::npos) report_.spent_work += work;
     return;
@@ -202,6 +240,7 @@ void RootStream::TakeResult(const wire::ResultHead& head, const wire::FrameView&
   report_.spent_work += work;
   report_.times.Add(now - entry->due);
   const bool in_time = load_.deadline == Nanos(0) || now <= entry->due + load_.deadline;
+  entry->fate = in_time ? RootFate::kGood : RootFate::kLate;
   if (!in_time) {
     ++report_.late;
     return;

@@ -26,6 +26,12 @@ struct Service {
   CostMix mix = CostMix::kConstant;
 };
 
+// A part of an open loop.
+struct Phase {
+  double rate = 0;  // roots a second
+  Nanos time{0};
+};
+
 struct RootLoad {
   double rate = 0;           // roots a second, by a Poisson process; 0: a closed loop
   std::uint32_t window = 1;  // of the closed loop: under way
@@ -33,6 +39,15 @@ struct RootLoad {
   Service service;
   Nanos deadline{0};  // from the time at which a root should have been sent; 0: none
   std::uint64_t seed = 1;
+  // Of an open loop whose rate changes: in the place of `rate` and `time`. Then the outcome of each
+  // root is reported.
+  std::vector<Phase> phases;
+};
+
+enum class RootFate : std::uint8_t { kSilent, kGood, kLate, kExpired, kRefused };
+struct RootOutcome {
+  Nanos due{0};  // from the beginning of the run
+  RootFate fate = RootFate::kSilent;
 };
 
 struct RootReport {
@@ -51,7 +66,8 @@ struct RootReport {
   Latencies times;      // of those done, from when they should have been sent
   Latencies refusals;   // from sent to the verdict
   Latencies late_by;    // of the sender itself
-  Nanos span{0};        // of the open loop's schedule; of the closed loop to its last result
+  std::vector<RootOutcome> outcomes;  // in the order in which they were due, if asked for
+  Nanos span{0};  // of the open loop's schedule; of the closed loop to its last result
 };
 
 class RootStream {
@@ -68,13 +84,17 @@ class RootStream {
     Instant due;
     Instant sent;
     std::uint32_t cost_us = 0;
+    RootFate fate = RootFate::kSilent;
     bool open = true;
   };
 
   RootStream(WireClient wire, std::uint32_t function)
       : wire_(std::move(wire)), function_(function), next_seq_(wire_.next_seq()) {}
 
+  void Begin(const RootLoad& load, Instant now);
+  void TellOutcomes(Instant began);
   [[nodiscard]] Instant SendWhatIsDue(Instant now);
+  [[nodiscard]] Instant NextDue();
   void Send(Instant due, Instant now);
   [[nodiscard]] std::uint32_t DrawCost();
   [[nodiscard]] bool Wait(Instant now, Instant next);
@@ -102,6 +122,8 @@ class RootStream {
   std::uint64_t under_way_ = 0;
   Instant next_due_;
   Instant until_;
+  std::size_t phase_ = 0;
+  Instant phase_ends_;
   std::vector<wire::Range> releases_;
   std::uint64_t to_release_ = 0;
 };

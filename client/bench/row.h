@@ -31,6 +31,26 @@ struct OverloadFigures {
   std::string mix;
 };
 
+// Of bursts of `x` times a node's capacity, and of half of it between them.
+struct SpikeFigures {
+  double x = 0;
+  std::uint64_t spikes = 0;
+  double capacity_per_s = 0;
+  // From the beginning of a spike until what is accepted comes in time, and from its end until
+  // everything does: the median, the worst, and the median of the same without a spike.
+  double converge_ms = 0;
+  double converge_ms_worst = 0;
+  double converge_ms_baseline = 0;
+  double recover_ms = 0;
+  double recover_ms_worst = 0;
+  double recover_ms_baseline = 0;
+  double unloaded_p99_us = 0;
+  double deadline_us = 0;
+  double lateness_p99_us = 0;  // of the sender
+  std::string controller;
+  std::string mix;
+};
+
 struct Row {
   std::string bench;
   std::optional<double> per_s;  // tasks
@@ -62,6 +82,7 @@ struct Row {
   std::optional<double> late_max_us;
 
   std::optional<OverloadFigures> overload;
+  std::optional<SpikeFigures> spike;
 
   // While it was measured, of all cores: taken away by the host, used by other programs.
   double steal_pct = 0;

@@ -44,6 +44,13 @@ std::string HowOf(const bench::Row& row) {
                   figures.x, figures.controller, figures.goodput_ratio, figures.wasted_ratio,
                   FormatShare(figures.refused_ratio));
   }
+  if (row.spike.has_value()) {
+    const bench::SpikeFigures& figures = *row.spike;
+    how += Format(
+        ", {} spikes of {} times the capacity, {}: converges in {:.1f} ms, recovers in "
+        "{:.1f} ms",
+        figures.spikes, figures.x, figures.controller, figures.converge_ms, figures.recover_ms);
+  }
   if (row.placement == "same") how += ", on one core";
   if (row.placement == "across") how += ", across two cores";
   if (row.late_max_us.has_value())
@@ -75,6 +82,26 @@ void PutOverload(Json& json, const bench::OverloadFigures& figures) {
   json["mix"] = figures.mix;
 }
 
+void PutSpike(Json& json, const bench::SpikeFigures& figures) {
+  const auto put = [&json](const char* name, double number) {
+    Put(json, name, std::optional<double>(number));
+  };
+  put("x", figures.x);
+  json["spikes"] = figures.spikes;
+  put("capacity_per_s", figures.capacity_per_s);
+  put("converge_ms", figures.converge_ms);
+  put("converge_ms_worst", figures.converge_ms_worst);
+  put("converge_ms_baseline", figures.converge_ms_baseline);
+  put("recover_ms", figures.recover_ms);
+  put("recover_ms_worst", figures.recover_ms_worst);
+  put("recover_ms_baseline", figures.recover_ms_baseline);
+  put("unloaded_p99_us", figures.unloaded_p99_us);
+  put("deadline_us", figures.deadline_us);
+  put("lateness_p99_us", figures.lateness_p99_us);
+  json["controller"] = figures.controller;
+  json["mix"] = figures.mix;
+}
+
 }  // namespace
 
 Json ToJson(const bench::Row& row) {
@@ -102,6 +129,7 @@ Json ToJson(const bench::Row& row) {
   Put(json, "profile", row.profile);
   Put(json, "blocks", row.blocks);
   if (row.overload.has_value()) PutOverload(json, *row.overload);
+  if (row.spike.has_value()) PutSpike(json, *row.spike);
   Put(json, "rate", row.rate);
   Put(json, "late_p50_us", row.late_p50_us);
   Put(json, "late_p99_us", row.late_p99_us);

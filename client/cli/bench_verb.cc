@@ -77,7 +77,7 @@ Result<bench::Target> MakeTarget(const BenchPlan& plan, const bench::Benchmark& 
   NodeSettings settings = plan.node;
   // One slot, so that a loop and a generator have the other core to themselves. What the user says
   // comes behind it, and wins.
-  if (benchmark.method == bench::Method::kOverload) {
+  if (benchmark.method == bench::Method::kOverload || benchmark.method == bench::Method::kSpike) {
     settings.sets.insert(settings.sets.begin(), "node.resources.cpu=1");
   }
   Result<OwnNode> node = OwnNode::Start(settings, kReadyWithin);
@@ -168,11 +168,15 @@ void AddLoad(CLI::App& verb, BenchPlan& plan) {
       ->type_name("HOW")
       ->check(CLI::IsMember(ListOf(bench::kPlacementNames)));
   verb.add_option("--rate", options.rate, "of open: tasks a second")->type_name("R");
-  verb.add_option("--x", options.x, "of overload: times the capacity [0.5,0.7,1,2,5,10]")
+  verb.add_option("--x", options.x,
+                  "of overload and spike (the largest): times the capacity [0.5,0.7,1,2,5,10]")
       ->type_name("LIST")
       ->delimiter(',');
-  AddDuration(verb, "--service", options.service, "of overload: mean cost of a root [1ms]");
-  verb.add_option("--mix", plan.mix, "of overload: how costs are spread [constant]")
+  AddDuration(verb, "--service", options.service,
+              "of overload and spike: mean cost of a root [1ms]");
+  verb.add_option("--spikes", options.spikes,
+                  "of spike: of 300 ms, and one of five times --seconds for each seven [20]");
+  verb.add_option("--mix", plan.mix, "of overload and spike: how costs are spread [constant]")
       ->type_name("MIX")
       ->check(CLI::IsMember(ListOf(bench::kMixNames)));
   verb.add_option("--shape", plan.shape, "of dag: chain, fan or tree [tree]")

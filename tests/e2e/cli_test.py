@@ -82,6 +82,15 @@ class Verbs(Case):
         self.assertGreater(many["refused_ratio"], few["refused_ratio"])
         self.assertGreater(many["n"], 5 * few["n"])
 
+    def test_spike_looks_at_both_ends_of_each(self) -> None:
+        done = self.node.spillgate("bench", "spike", "--x", "4", "--service", "1ms", "--spikes", "1",
+                                   "--seconds", "0.1", "-o", "json", SPILLGATE_ADDRESS="")
+        row = json.loads(done.stdout)
+        self.assertEqual((row["errors"], row["spikes"], row["x"]), (0, 2, 4), row)
+        for end in ("converge", "recover"):
+            self.assertGreaterEqual(row[f"{end}_ms_worst"], row[f"{end}_ms"], row)
+            self.assertLessEqual(row[f"{end}_ms_worst"], 3000, row)
+
     def test_several_returns(self) -> None:
         words = ("echo", "--arg", "a", "--arg", "b", "--arg", "c", "--returns", "3")
         self.assertEqual(self.run_ok("submit", *words, "--wait"), b"a\nb\nc\n")

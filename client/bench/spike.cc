@@ -1,0 +1,195 @@
+#include "client/bench/spike.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "client/bench/cpu_meter.h"
+#include "client/bench/pinning.h"
+#include "client/bench/root_runs.h"
+#include "core/base/format.h"
+
+namespace spillgate::bench {
+namespace {
+
+constexpr double kBase = 0.5;  // of the capacity, between the spikes
+constexpr Nanos kShortTime = std::chrono::milliseconds(300);
+constexpr std::uint32_t kShortToLong = 7;  // so many short ones to a long one
+constexpr int kLongTime = 5;               // of that, in times of a measurement
+constexpr std::size_t kNext = 100;         // roots that are looked at
+constexpr std::size_t kMostBad = 2;
+
+bool IsBad(RootFate fate, bool refusals_are_bad) {
+  if (fate == RootFate::kRefused) return refusals_are_bad;
+  return fate != RootFate::kGood;
+}
+
+struct Statistic {
+  std::vector<Nanos> times;
+  [[nodiscard]] double MedianMs() {
+    if (times.empty()) return 0;
+    std::nth_element(times.begin(), times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2),
+                     times.end());
+    return Micros(times[times.size() / 2]) / 1000;
+  }
+  [[nodiscard]] double WorstMs() const {
+    return times.empty() ? 0 : Micros(*std::max_element(times.begin(), times.end())) / 1000;
+  }
+};
+
+class Spike {
+ public:
+  Spike(RootRuns runs, const Options& options, const Target& target)
+      : runs_(std::move(runs)),
+        options_(options),
+        target_(target),
+        x_(*std::max_element(options.x.begin(), options.x.end())) {}
+
+  Result<Row> Run() {
+    Result<std::string> controller = runs_.AskController();
+    if (!controller.ok()) return controller.error();
+    const Result<double> capacity = runs_.Capacity();
+    if (!capacity.ok()) return capacity.error();
+    capacity_ = capacity.value();
+    const Result<RootRuns::Unloaded> unloaded = runs_.WithoutLoad(capacity_);
+    if (!unloaded.ok()) return unloaded.error();
+    unloaded_ = unloaded.value();
+    // A hundred of them have to be looked at.
+    rest_ = std::max<Nanos>(std::chrono::seconds(1), Hundreds(3));
+    const CpuMeter meter({target_.process});
+    Row row{.bench = "spike"};
+    if (Status status = Measure(row); !status.ok()) return status.error();
+    const CpuShares shares = meter.Read();
+    row.steal_pct = shares.steal;
+    row.foreign_cpu_pct = shares.foreign;
+    Fill(row, controller.value());
+    return row;
+  }
+
+ private:
+  // The time of so many hundred roots between the spikes.
+  [[nodiscard]] Nanos Hundreds(double count) const {
+    return Nanos(static_cast<std::int64_t>(count * 100 / (kBase * capacity_) * 1e9));
+  }
+
+  Status Measure(Row& row) {
+    spikes_.assign(options_.spikes, kShortTime);
+    spikes_.insert(spikes_.end(), (options_.spikes + kShortToLong - 1) / kShortToLong,
+                   kLongTime * options_.time);
+    std::vector<Phase> phases{{kBase * capacity_, rest_}};
+    for (const Nanos time : spikes_) {
+      phases.push_back({x_ * capacity_, time});
+      phases.push_back({kBase * capacity_, rest_});
+    }
+    Result<RootReport> report = RunPhases(row, std::move(phases));
+    if (!report.ok()) return report.error();
+    Nanos at = rest_;
+    for (const Nanos time : spikes_) {
+      const auto& outcomes = report.value().outcomes;
+      converge_.times.push_back(Settled(outcomes, at, at + time, false));
+      recover_.times.push_back(Settled(outcomes, at + time, at + time + rest_, true));
+      at += time + rest_;
+    }
+    return MeasureBaselines(row);
+  }
+
+  // The same without a step: how long from any moment to a hundred that are as good.
+  Status MeasureBaselines(Row& row) {
+    const std::int64_t moments = std::int64_t{options_.spikes} + 2;
+    const Nanos time = moments * std::max(kShortTime, rest_);
+    for (const bool spike : {true, false}) {
+      Result<RootReport> report =
+          RunPhases(row, {{spike ? x_ * capacity_ : kBase * capacity_, time}});
+      if (!report.ok()) return report.error();
+      Statistic& baseline = spike ? converge_baseline_ : recover_baseline_;
+      for (std::int64_t i = 1; i + 1 < moments; ++i) {
+        const Nanos at = time / moments * i;
+        baseline.times.push_back(Settled(report.value().outcomes, at, time, !spike));
+      }
+    }
+    return {};
+  }
+
+  Result<RootReport> RunPhases(Row& row, std::vector<Phase> phases) {
+    Result<RootReport> report =
+        runs_.Run({.deadline = unloaded_.Deadline(), .phases = std::move(phases)});
+    if (!report.ok()) return report;
+    const RootReport& told = report.value();
+    row.n += told.offered;
+    row.errors += told.errors;
+    if (told.errors > 0) row.SetProblem(told.problem);
+    if (told.silent > 0) row.SetProblem(Format("{} roots have no outcome", told.silent));
+    lateness_p99_ = std::max(lateness_p99_, told.late_by.Quantile(0.99));
+    return report;
+  }
+
+  void Fill(Row& row, const std::string& controller) {
+    row.function = RootFunction(options_);
+    row.placement = std::string(ToString(options_.placement.value_or(Placement::kFree)));
+    row.shape = "single";
+    SpikeFigures& figures = row.spike.emplace();
+    figures.x = x_;
+    figures.spikes = spikes_.size();
+    figures.capacity_per_s = capacity_;
+    figures.converge_ms_worst = converge_.WorstMs();
+    figures.converge_ms = converge_.MedianMs();
+    figures.converge_ms_baseline = converge_baseline_.MedianMs();
+    figures.recover_ms_worst = recover_.WorstMs();
+    figures.recover_ms = recover_.MedianMs();
+    figures.recover_ms_baseline = recover_baseline_.MedianMs();
+    figures.unloaded_p99_us = Micros(unloaded_.p99);
+    figures.deadline_us = Micros(unloaded_.Deadline());
+    figures.lateness_p99_us = Micros(lateness_p99_);
+    figures.controller = controller;
+    figures.mix = std::string(ToString(options_.mix));
+    if (!runs_.problem().empty()) row.SetProblem(runs_.problem());
+    if (lateness_p99_ > unloaded_.Deadline() / 10) {
+      row.SetProblem(Format("void: the sender was {:.0f} us late", figures.lateness_p99_us));
+    }
+    row.verified = row.problem.empty();
+  }
+
+  RootRuns runs_;
+  const Options& options_;
+  const Target& target_;
+  const double x_;
+  double capacity_ = 0;
+  RootRuns::Unloaded unloaded_;
+  Nanos rest_{0};
+  Nanos lateness_p99_{0};
+  std::vector<Nanos> spikes_;
+  Statistic converge_;
+  Statistic recover_;
+  Statistic converge_baseline_;
+  Statistic recover_baseline_;
+};
+
+}  // namespace
+
+Nanos Settled(std::span<const RootOutcome> outcomes, Nanos since, Nanos until,
+              bool refusals_are_bad) {
+  const auto before = [](const RootOutcome& outcome, Nanos due) { return outcome.due < due; };
+  const auto first = std::lower_bound(outcomes.begin(), outcomes.end(), since, before);
+  const auto last = std::lower_bound(first, outcomes.end(), until, before);
+  std::size_t bad = 0;  // of those that are looked at
+  auto from = first;
+  for (auto to = first; to != last; ++to) {
+    bad += IsBad(to->fate, refusals_are_bad) ? 1 : 0;
+    if (to - from + 1 < static_cast<std::ptrdiff_t>(kNext)) continue;
+    if (bad <= kMostBad) return from->due - since;
+    bad -= IsBad(from->fate, refusals_are_bad) ? 1 : 0;
+    ++from;
+  }
+  return until - since;
+}
+
+Result<Row> MeasureSpike(const Options& options, const Target& target) {
+  Result<Pinning> pinning =
+      Pinning::Make(options.placement.value_or(Placement::kFree), target.process);
+  if (!pinning.ok()) return pinning.error();
+  Result<RootRuns> runs = RootRuns::Open(target.address, options);
+  if (!runs.ok()) return runs.error();
+  return Spike(std::move(runs).value(), options, target).Run();
+}
+
+}  // namespace spillgate::bench
