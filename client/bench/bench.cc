@@ -53,6 +53,7 @@ Result<Row> Measure(const Benchmark& benchmark, const Options& options, Placemen
     case Method::kLibraryBatch: return MeasureLibraryBatches(benchmark, options, target);
     case Method::kGraph: return MeasureGraphs(benchmark, options, target);
     case Method::kSpike: return MeasureSpike(options, target);
+    case Method::kFair:
     case Method::kOverload: break;  // has a row for each multiple
   }
   return Error{Code::kInvalid, "no such method"};
@@ -75,7 +76,9 @@ Status RunBench(const Benchmark& benchmark, const Options& options, const Target
     row.payload = options.payload;
     report(row);
   };
-  if (benchmark.method == Method::kOverload) return MeasureOverload(options, known, finish);
+  if (benchmark.method == Method::kOverload || benchmark.method == Method::kFair) {
+    return MeasureOverload(benchmark.method, options, known, finish);
+  }
   for (const Placement placement : PlacementsOf(benchmark, options, target.process != 0)) {
     Result<Row> measured = Measure(benchmark, options, placement, known);
     if (!measured.ok()) return measured.error();

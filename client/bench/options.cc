@@ -27,6 +27,8 @@ constexpr Benchmark kBenchmarks[] = {
     {"overload", Method::kOverload, 1, 1, Level::kNone,
      "roots of --service at each of --x times the capacity"},
     {"spike", Method::kSpike, 1, 1, Level::kNone, "the same in bursts: how soon it is as before"},
+    {"fair", Method::kFair, 1, 1, Level::kNone,
+     "overload by one tenant, beside --tenants that ask for 0.6 of the capacity together"},
     {"dag", Method::kGraph, 1, 1, Level::kNone, "graphs of tasks of a --shape, by the C++ library"},
 };
 // Rows 1 to 4 of how the project is judged.
@@ -116,6 +118,12 @@ Status CheckOverload(const Benchmark& benchmark, const Options& options) {
         Format("{} is one client's, a root a frame: no --payload, --clients, --batch, --window",
                benchmark.name));
   }
+  if (options.critical != 0 && benchmark.method != Method::kOverload) {
+    return Wrong("--critical is for overload");
+  }
+  if (!(options.critical >= 0 && options.critical <= 1))
+    return Wrong("--critical has to be 0 to 1");
+  if (options.tenants < 1 || options.tenants > 32) return Wrong("--tenants has to be 1 to 32");
   if (options.spikes < 1 || options.spikes > 1000) return Wrong("--spikes has to be 1 to 1000");
   return {};
 }
@@ -177,9 +185,9 @@ Status Check(const Benchmark& benchmark, const Options& options) {
     return Wrong("open wants a --rate, from 1 to 100000000 tasks a second");
   }
   if (!open && options.rate != 0) return Wrong("--rate is for open");
-  if (benchmark.method == Method::kOverload || benchmark.method == Method::kSpike) {
-    return CheckOverload(benchmark, options);
-  }
+  const bool load = benchmark.method == Method::kOverload || benchmark.method == Method::kSpike ||
+                    benchmark.method == Method::kFair;
+  if (load) return CheckOverload(benchmark, options);
   if (benchmark.method != Method::kGraph) return {};
   if (!options.function.empty() || options.payload != 0) {
     return Wrong("dag adds numbers, so that it can check the sum: no --function, no --payload");

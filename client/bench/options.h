@@ -27,6 +27,7 @@ enum class Method : std::uint8_t {
   kGraph,         // graphs of tasks, through the client library
   kOverload,      // roots of known cost at multiples of what the node can do
   kSpike,         // the same in bursts
+  kFair,          // the same beside tenants that ask for little
 };
 
 struct Benchmark {
@@ -80,6 +81,8 @@ struct Options {
   std::vector<double> x{0.5, 0.7, 1, 2, 5, 10};  // overload: times the node's capacity
   Nanos service = std::chrono::milliseconds(1);  // overload: mean cost of a root
   CostMix mix = CostMix::kConstant;              // overload: how costs are spread
+  double critical = 0;                           // overload: of the capacity, in that class
+  std::uint32_t tenants = 4;                     // fair: that ask for little
   std::uint32_t spikes = 20;                     // spike: short ones
   Shape shape = Shape::kTree;
   std::uint32_t size = 255;                        // tasks of a graph

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -13,14 +15,15 @@
 namespace spillgate::bench {
 namespace {
 
+constexpr double kMice = 0.6;          // of the capacity, of all tenants that ask for little
 constexpr double kMostDrift = 0.05;    // of the capacity, from before to after
 constexpr double kMostLateness = 0.1;  // of the deadline, at the p99
 constexpr double kMostSteal = 5;       // percent
 
 class Overload {
  public:
-  Overload(RootRuns runs, const Options& options, const Target& target)
-      : runs_(std::move(runs)), options_(options), target_(target) {}
+  Overload(Method method, RootRuns runs, const Options& options, const Target& target)
+      : method_(method), runs_(std::move(runs)), options_(options), target_(target) {}
 
   Status Run(const std::function<void(Row&)>& report) {
     Result<std::string> controller = runs_.AskController();
@@ -32,6 +35,7 @@ class Overload {
     const Result<RootRuns::Unloaded> unloaded = runs_.WithoutLoad(capacity_);
     if (!unloaded.ok()) return unloaded.error();
     unloaded_ = unloaded.value();
+    if (Status status = JoinOthers(); !status.ok()) return status;
     std::vector<Row> rows;
     for (const double x : options_.x) {
       Result<Row> row = MeasureAt(x);
@@ -48,13 +52,73 @@ class Overload {
   }
 
  private:
+  // Connections beside the one that asks for most.
+  Status JoinOthers() {
+    if (method_ == Method::kFair) {
+      for (std::uint32_t i = 0; i < options_.tenants; ++i) {
+        if (Status status = runs_.Join(Format("mouse-{}", i)); !status.ok()) return status;
+      }
+    } else if (options_.critical > 0) {
+      return runs_.Join("");
+    }
+    return {};
+  }
+
+  // What each of them asks for, in capacities.
+  [[nodiscard]] std::vector<double> Demands(double x) const {
+    if (method_ == Method::kFair) {
+      std::vector<double> demands(options_.tenants + 1, kMice / options_.tenants);
+      demands.front() = x;
+      return demands;
+    }
+    if (options_.critical == 0) return {x};
+    return {std::max(x - options_.critical, 0.001), options_.critical};
+  }
+
   Result<Row> MeasureAt(double x) {
     const CpuMeter meter({target_.process});
-    const Result<RootReport> measured =
-        runs_.Run({.rate = capacity_ * x, .time = options_.time, .deadline = unloaded_.Deadline()});
+    const std::vector<double> demands = Demands(x);
+    std::vector<RootLoad> loads;
+    for (const double demand : demands) {
+      loads.push_back(
+          {.rate = capacity_ * demand, .time = options_.time, .deadline = unloaded_.Deadline()});
+    }
+    if (options_.critical > 0) loads.back().cls = TaskClass::kCritical;
+    const Result<std::vector<RootReport>> measured = runs_.RunTogether(std::move(loads));
     if (!measured.ok()) return measured.error();
-    const CpuShares shares = meter.Read();
-    const RootReport& report = measured.value();
+    RootReport all = measured.value().front();
+    for (const RootReport& other : std::span(measured.value()).subspan(1)) all.Add(other);
+    Row row = RowOf(x, all, meter.Read());
+    if (method_ == Method::kFair) {
+      row.bench = "fair";
+      Compare(demands, measured.value(), *row.overload);
+    } else if (options_.critical > 0) {
+      const RootReport& critical = measured.value().back();
+      const auto offered = static_cast<double>(std::max<std::uint64_t>(1, critical.offered));
+      row.overload->critical_ok_ratio = static_cast<double>(critical.good) / offered;
+      row.overload->critical_p99_us = Micros(critical.times.Quantile(0.99));
+    }
+    return row;
+  }
+
+  // The tenants, by what they got of what they are entitled to.
+  void Compare(std::span<const double> demands, std::span<const RootReport> reports,
+               OverloadFigures& figures) const {
+    const std::vector<double> entitled = Entitlements(demands);
+    std::vector<double> shares;
+    Latencies mice;
+    for (std::size_t i = 0; i < reports.size(); ++i) {
+      const double seconds = std::chrono::duration<double>(reports[i].span).count();
+      shares.push_back(static_cast<double>(reports[i].good_work / options_.service) /
+                       (entitled[i] * capacity_ * seconds));
+      if (i > 0) mice.Add(reports[i].times);
+    }
+    figures.jain = JainIndex(shares);
+    figures.least_of_tenant = *std::min_element(shares.begin(), shares.end());
+    figures.mice_p99_us = Micros(mice.Quantile(0.99));
+  }
+
+  [[nodiscard]] Row RowOf(double x, const RootReport& report, const CpuShares& shares) const {
     Row row{.bench = "overload"};
     row.function = RootFunction(options_);
     row.n = report.offered;
@@ -115,6 +179,7 @@ class Overload {
     row.verified = row.problem.empty();
   }
 
+  const Method method_;
   RootRuns runs_;
   const Options& options_;
   const Target& target_;
@@ -125,14 +190,38 @@ class Overload {
 
 }  // namespace
 
-Status MeasureOverload(const Options& options, const Target& target,
+double JainIndex(std::span<const double> shares) {
+  double sum = 0;
+  double squares = 0;
+  for (const double share : shares) {
+    sum += share;
+    squares += share * share;
+  }
+  return squares > 0 ? sum * sum / (static_cast<double>(shares.size()) * squares) : 0;
+}
+
+std::vector<double> Entitlements(std::span<const double> demands) {
+  std::vector<std::size_t> order(demands.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::sort(order.begin(), order.end(),
+            [&](std::size_t a, std::size_t b) { return demands[a] < demands[b]; });
+  std::vector<double> entitled(demands.size());
+  double left = 1;
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    entitled[order[i]] = std::min(demands[order[i]], left / static_cast<double>(order.size() - i));
+    left -= entitled[order[i]];
+  }
+  return entitled;
+}
+
+Status MeasureOverload(Method method, const Options& options, const Target& target,
                        const std::function<void(Row&)>& report) {
   Result<Pinning> pinning =
       Pinning::Make(options.placement.value_or(Placement::kFree), target.process);
   if (!pinning.ok()) return pinning.error();
   Result<RootRuns> runs = RootRuns::Open(target.address, options);
   if (!runs.ok()) return runs.error();
-  return Overload(std::move(runs).value(), options, target).Run(report);
+  return Overload(method, std::move(runs).value(), options, target).Run(report);
 }
 
 }  // namespace spillgate::bench

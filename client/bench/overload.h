@@ -4,14 +4,23 @@
 #pragma once
 
 #include <functional>
+#include <span>
+#include <vector>
 
 #include "client/bench/bench.h"
 
 namespace spillgate::bench {
 
-// A row for each of `options.x`, in order, all of them against the capacity that was measured
-// before the first and after the last: so they are reported together.
-[[nodiscard]] Status MeasureOverload(const Options& options, const Target& target,
+// `method` is kOverload or kFair. A row for each of `options.x`, in order, all of them against the
+// capacity that was measured before the first and after the last: so they are reported together.
+[[nodiscard]] Status MeasureOverload(Method method, const Options& options, const Target& target,
                                      const std::function<void(Row&)>& report);
+
+// How even the shares are: 1 when all are the same, 1/n when one has it all (Jain, Chiu, Hawe
+// 1984).
+[[nodiscard]] double JainIndex(std::span<const double> shares);
+// What each is entitled to of 1, by max-min fairness: what it asks for, but no more than an even
+// share of what others leave.
+[[nodiscard]] std::vector<double> Entitlements(std::span<const double> demands);
 
 }  // namespace spillgate::bench

@@ -21,11 +21,19 @@ Result<RootRuns> RootRuns::Open(const std::string& address, const Options& optio
   Result<RootStream> stream =
       RootStream::Open({.address = address, .poll = options.poll}, RootFunction(options));
   if (!stream.ok()) return stream.error();
-  return RootRuns(std::move(stream).value(), options);
+  return RootRuns(address, std::move(stream).value(), options);
+}
+
+Status RootRuns::Join(const std::string& tenant) {
+  Result<RootStream> stream = RootStream::Open(
+      {.address = address_, .poll = options_.poll, .tenant = tenant}, RootFunction(options_));
+  if (!stream.ok()) return stream.error();
+  streams_.push_back(std::move(stream).value());
+  return {};
 }
 
 Result<std::string> RootRuns::AskController() {
-  const Result<std::string> stages = stream_.wire().Stats("stages");
+  const Result<std::string> stages = streams_.front().wire().Stats("stages");
   if (!stages.ok()) return stages.error();
   const Json json = Json::parse(stages.value(), nullptr, false);
   if (!json.is_object() || !json.contains("stages")) return std::string();
@@ -38,7 +46,15 @@ Result<std::string> RootRuns::AskController() {
 Result<RootReport> RootRuns::Run(RootLoad load) {
   load.service = {.mean = options_.service, .mix = options_.mix};
   load.seed = options_.seed + runs_++;
-  return stream_.Run(load, options_);
+  return streams_.front().Run(load, options_);
+}
+
+Result<std::vector<RootReport>> RootRuns::RunTogether(std::vector<RootLoad> loads) {
+  for (RootLoad& load : loads) {
+    load.service = {.mean = options_.service, .mix = options_.mix};
+    load.seed = options_.seed + runs_++;
+  }
+  return RootStream::RunTogether(std::span(streams_).first(loads.size()), loads, options_);
 }
 
 Result<double> RootRuns::Capacity() {

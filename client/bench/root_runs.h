@@ -4,6 +4,8 @@
 #pragma once
 
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "client/bench/options.h"
 #include "client/bench/root_stream.h"
@@ -27,17 +29,24 @@ class RootRuns {
 
   // One more run; each has a seed of its own.
   [[nodiscard]] Result<RootReport> Run(RootLoad load);
+  // Another connection beside the first, which calls itself that tenant ("": none).
+  [[nodiscard]] Status Join(const std::string& tenant);
+  // A load for each of them, at the same time.
+  [[nodiscard]] Result<std::vector<RootReport>> RunTogether(std::vector<RootLoad> loads);
 
   // The controller of submission, as the node names it; "" if it does not say.
   [[nodiscard]] Result<std::string> AskController();
   [[nodiscard]] const std::string& problem() const { return problem_; }
 
  private:
-  RootRuns(RootStream stream, const Options& options)
-      : stream_(std::move(stream)), options_(options) {}
+  RootRuns(std::string address, RootStream stream, const Options& options)
+      : address_(std::move(address)), options_(options) {
+    streams_.push_back(std::move(stream));
+  }
   void Keep(const RootReport& report);
 
-  RootStream stream_;
+  std::string address_;
+  std::vector<RootStream> streams_;
   const Options& options_;
   std::uint64_t runs_ = 0;
   std::string problem_;

@@ -1,5 +1,6 @@
 #include "client/bench/root_stream.h"
 
+#include <poll.h>
 #include <sched.h>
 
 #include <algorithm>
@@ -35,30 +36,75 @@ Result<RootStream> RootStream::Open(const WireOptions& wire, std::string_view fu
   return RootStream(std::move(client).value(), found.value());
 }
 
+void RootReport::Add(const RootReport& other) {
+  offered += other.offered;
+  received += other.received;
+  good += other.good;
+  late += other.late;
+  refused += other.refused;
+  expired += other.expired;
+  silent += other.silent;
+  errors += other.errors;
+  if (problem.empty()) problem = other.problem;
+  offered_work += other.offered_work;
+  good_work += other.good_work;
+  spent_work += other.spent_work;
+  times.Add(other.times);
+  refusals.Add(other.refusals);
+  late_by.Add(other.late_by);
+  span = std::max(span, other.span);
+}
+
 Result<RootReport> RootStream::Run(const RootLoad& load, const Options& options) {
-  const Instant began = clock_.Now();
-  Begin(load, began);
-  Instant heard = began;
-  while (true) {
-    const Instant now = clock_.Now();
-    const Instant next = SendWhatIsDue(now);
-    const std::uint64_t before = under_way_;
-    if (now >= until_ && before == 0) break;
-    if (before == 0 || now < until_) heard = now;
-    if (!wire_.Flush() || !Wait(now, next)) {
-      return Error{Code::kUnavailable, Format("the node hung up with {} roots under way", before)};
+  Result<std::vector<RootReport>> reports =
+      RunTogether(std::span(this, 1), std::span(&load, 1), options);
+  if (!reports.ok()) return reports.error();
+  return std::move(reports.value().front());
+}
+
+Result<std::vector<RootReport>> RootStream::RunTogether(std::span<RootStream> streams,
+                                                        std::span<const RootLoad> loads,
+                                                        const Options& options) {
+  const Instant began = streams.front().clock_.Now();
+  for (std::size_t i = 0; i < streams.size(); ++i) streams[i].Begin(loads[i], began);
+  for (bool done = false; !done;) {
+    const Instant now = streams.front().clock_.Now();
+    Instant next = kNever;
+    bool connected = true;
+    for (RootStream& stream : streams) {
+      next = std::min(next, stream.SendWhatIsDue(now));
+      connected = connected && stream.wire_.Flush();
     }
-    TakeFrames();
-    if (under_way_ < before) heard = now;
-    if (now - heard > std::max(kSilence, 2 * load.deadline)) break;
+    connected = connected && (streams.size() == 1 ? streams.front().Wait(now, next)
+                                                  : WaitForAll(streams, now, next));
+    if (!connected) return Error{Code::kUnavailable, "the node hung up with roots under way"};
     if (options.stopped()) return Error{Code::kCancelled, "interrupted"};
+    done = true;
+    for (RootStream& stream : streams) done = stream.Done(now) && done;
   }
+  std::vector<RootReport> reports;
+  for (RootStream& stream : streams) {
+    reports.push_back(stream.Finish());
+    if (!stream.wire_.Flush()) return Error{Code::kUnavailable, "the node hung up"};
+  }
+  return reports;
+}
+
+// Takes what has come. Done is who has sent all and heard of all, or of none for long.
+bool RootStream::Done(Instant now) {
+  const std::uint64_t before = under_way_;
+  TakeFrames();
+  if (under_way_ < before || before == 0 || now < until_) heard_ = now;
+  if (now < until_) return false;
+  return under_way_ == 0 || now - heard_ > std::max(kSilence, 2 * load_.deadline);
+}
+
+RootReport RootStream::Finish() {
   report_.silent = under_way_;
   under_way_ = 0;
-  report_.span = load_.rate > 0 ? load_.time : clock_.Now() - began;
-  if (!load.phases.empty()) TellOutcomes(began);
+  report_.span = load_.rate > 0 ? load_.time : clock_.Now() - began_;
+  if (!load_.phases.empty()) TellOutcomes();
   ReleaseSome(1);
-  if (!wire_.Flush()) return Error{Code::kUnavailable, "the node hung up"};
   return std::move(report_);
 }
 
@@ -86,13 +132,14 @@ void RootStream::Begin(const RootLoad& load, Instant now) {
     entries_.reserve(static_cast<std::size_t>(expected * 1.2) + 1024);
   }
   first_seq_ = next_seq_;
+  began_ = heard_ = now;
   until_ = After(now, load_.time);
   next_due_ = now;
 }
 
-void RootStream::TellOutcomes(Instant began) {
+void RootStream::TellOutcomes() {
   report_.outcomes.reserve(entries_.size());
-  for (const Entry& entry : entries_) report_.outcomes.push_back({entry.due - began, entry.fate});
+  for (const Entry& entry : entries_) report_.outcomes.push_back({entry.due - began_, entry.fate});
 }
 
 // ---- sending
@@ -138,7 +185,8 @@ void RootStream::Send(Instant due, Instant now) {
   ++under_way_;
   ++report_.offered;
   report_.offered_work += std::chrono::microseconds(cost);
-  wire::SubmitPreamble preamble{.flags = wire::kPush, .function = function_, .first_seq = seq};
+  wire::SubmitPreamble preamble{
+      .cls = load_.cls, .flags = wire::kPush, .function = function_, .first_seq = seq};
   if (load_.deadline > Nanos(0)) preamble.remaining_us = Micro(due + load_.deadline - now);
   writer_.Begin(preamble);
   writer_.BeginTask();
@@ -154,6 +202,24 @@ bool RootStream::Wait(Instant now, Instant next) {
   }
   const Nanos at_most = next == kNever ? kLook : std::min(kLook, next - now);
   return wire_.Receive(std::max(at_most, Nanos(0)));
+}
+
+bool RootStream::WaitForAll(std::span<RootStream> streams, Instant now, Instant next) {
+  if (next != kNever && next - now < kNoSleep) {
+    sched_yield();
+  } else {
+    const Nanos at_most = next == kNever ? kLook : std::min(kLook, next - now);
+    std::vector<pollfd> waits;
+    for (RootStream& stream : streams) {
+      const short room = stream.wire_.out().empty() ? 0 : POLLOUT;
+      waits.push_back({stream.wire_.fd(), static_cast<short>(POLLIN | room), 0});
+    }
+    const auto ms = std::chrono::floor<std::chrono::milliseconds>(at_most).count();
+    poll(waits.data(), waits.size(), static_cast<int>(ms));
+  }
+  bool connected = true;
+  for (RootStream& stream : streams) connected = stream.wire_.Receive(Nanos(0)) && connected;
+  return connected;
 }
 
 // ---- what comes back

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <random>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,7 @@ struct RootLoad {
   std::uint32_t window = 1;  // of the closed loop: under way
   Nanos time{0};
   Service service;
+  TaskClass cls = TaskClass::kNormal;
   Nanos deadline{0};  // from the time at which a root should have been sent; 0: none
   std::uint64_t seed = 1;
   // Of an open loop whose rate changes: in the place of `rate` and `time`. Then the outcome of each
@@ -68,6 +70,8 @@ struct RootReport {
   Latencies late_by;    // of the sender itself
   std::vector<RootOutcome> outcomes;  // in the order in which they were due, if asked for
   Nanos span{0};  // of the open loop's schedule; of the closed loop to its last result
+
+  void Add(const RootReport& other);  // of another stream at the same time; without its outcomes
 };
 
 class RootStream {
@@ -77,6 +81,10 @@ class RootStream {
   // Runs the load, and waits for what is under way, for as long as something comes. The error is
   // that it cannot go on.
   [[nodiscard]] Result<RootReport> Run(const RootLoad& load, const Options& options);
+  // A load for each of the streams, at the same time; of more than one, all are open loops.
+  [[nodiscard]] static Result<std::vector<RootReport>> RunTogether(std::span<RootStream> streams,
+                                                                   std::span<const RootLoad> loads,
+                                                                   const Options& options);
   [[nodiscard]] WireClient& wire() { return wire_; }
 
  private:
@@ -92,7 +100,10 @@ class RootStream {
       : wire_(std::move(wire)), function_(function), next_seq_(wire_.next_seq()) {}
 
   void Begin(const RootLoad& load, Instant now);
-  void TellOutcomes(Instant began);
+  [[nodiscard]] bool Done(Instant now);
+  RootReport Finish();
+  [[nodiscard]] static bool WaitForAll(std::span<RootStream> streams, Instant now, Instant next);
+  void TellOutcomes();
   [[nodiscard]] Instant SendWhatIsDue(Instant now);
   [[nodiscard]] Instant NextDue();
   void Send(Instant due, Instant now);
@@ -121,7 +132,9 @@ class RootStream {
   std::vector<Entry> entries_;
   std::uint64_t under_way_ = 0;
   Instant next_due_;
+  Instant began_;
   Instant until_;
+  Instant heard_;  // when something last came of what was under way
   std::size_t phase_ = 0;
   Instant phase_ends_;
   std::vector<wire::Range> releases_;

@@ -23,6 +23,11 @@ struct OverloadFigures {
   double refusal_p99_us = 0;
   double lateness_p99_us = 0;  // of the sender
   double deadline_us = 0;
+  std::optional<double> critical_ok_ratio;  // good ones of that class, to those offered
+  std::optional<double> critical_p99_us;
+  std::optional<double> jain;             // over good work to entitlement, by tenant
+  std::optional<double> least_of_tenant;  // the least of those
+  std::optional<double> mice_p99_us;      // of the tenants that ask for little
   std::uint64_t good = 0;
   std::uint64_t late = 0;
   std::uint64_t expired = 0;

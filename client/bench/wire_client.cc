@@ -67,7 +67,9 @@ Status WireClient::Handshake() {
                  "this node wants a token there; measure it over its Unix socket, or with "
                  "client-batch and client-rtt"};
   }
-  wire::Encode(wire::Hello{.software = "spillgate bench"}, 0, out_);
+  wire::Hello hello{.software = "spillgate bench"};
+  hello.name = options_.tenant;
+  wire::Encode(hello, 0, out_);
   const Result<wire::FrameView> answer = Ask(wire::FrameType::kWelcome);
   if (!answer.ok()) return answer.error();
   auto welcome = wire::DecodeWelcome(answer.value());

@@ -20,6 +20,7 @@ struct WireOptions {
   std::string address;                            // "unix:///path" or "tcp://host:port"
   Nanos poll = std::chrono::microseconds(20);     // looks again for so long before it blocks
   Nanos answer_within = std::chrono::seconds(5);  // of the handshake and of single questions
+  std::string tenant = {};                        // as it calls itself; "": it does not
 };
 
 class WireClient {
@@ -55,6 +56,7 @@ class WireClient {
   [[nodiscard]] std::uint32_t NextCorrelation() { return ++correlation_; }
   [[nodiscard]] std::uint64_t bytes_sent() const { return bytes_sent_; }
   [[nodiscard]] std::uint64_t bytes_received() const { return bytes_received_; }
+  [[nodiscard]] int fd() const { return fd_; }
   // The process at the other end of a Unix socket; 0: not known.
   [[nodiscard]] pid_t peer() const;
 

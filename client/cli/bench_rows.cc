@@ -74,6 +74,11 @@ void PutOverload(Json& json, const bench::OverloadFigures& figures) {
   put("refusal_p99_us", figures.refusal_p99_us);
   put("lateness_p99_us", figures.lateness_p99_us);
   put("deadline_us", figures.deadline_us);
+  Put(json, "critical_ok_ratio", figures.critical_ok_ratio);
+  Put(json, "critical_p99_us", figures.critical_p99_us);
+  Put(json, "jain", figures.jain);
+  Put(json, "least_of_tenant", figures.least_of_tenant);
+  Put(json, "mice_p99_us", figures.mice_p99_us);
   json["good"] = figures.good;
   json["late"] = figures.late;
   json["expired"] = figures.expired;

@@ -77,8 +77,11 @@ Result<bench::Target> MakeTarget(const BenchPlan& plan, const bench::Benchmark& 
   NodeSettings settings = plan.node;
   // One slot, so that a loop and a generator have the other core to themselves. What the user says
   // comes behind it, and wins.
-  if (benchmark.method == bench::Method::kOverload || benchmark.method == bench::Method::kSpike) {
-    settings.sets.insert(settings.sets.begin(), "node.resources.cpu=1");
+  using bench::Method;
+  if (benchmark.method == Method::kOverload || benchmark.method == Method::kSpike ||
+      benchmark.method == Method::kFair) {
+    settings.sets.insert(settings.sets.begin(),
+                         {"node.resources.cpu=1", "auth.tenants_by_name=true"});
   }
   Result<OwnNode> node = OwnNode::Start(settings, kReadyWithin);
   if (!node.ok()) return node.error();
@@ -174,6 +177,10 @@ void AddLoad(CLI::App& verb, BenchPlan& plan) {
       ->delimiter(',');
   AddDuration(verb, "--service", options.service,
               "of overload and spike: mean cost of a root [1ms]");
+  verb.add_option("--critical", options.critical,
+                  "of overload: part of the capacity that is offered in class critical [0]")
+      ->type_name("R");
+  verb.add_option("--tenants", options.tenants, "of fair: that ask for little [4]")->type_name("N");
   verb.add_option("--spikes", options.spikes,
                   "of spike: of 300 ms, and one of five times --seconds for each seven [20]");
   verb.add_option("--mix", plan.mix, "of overload and spike: how costs are spread [constant]")

@@ -83,7 +83,7 @@ class Verbs(Case):
         self.assertGreater(many["n"], 5 * few["n"])
 
     def test_spike_looks_at_both_ends_of_each(self) -> None:
-        done = self.node.spillgate("bench", "spike", "--x", "4", "--service", "1ms", "--spikes", "1",
+        done = self.node.spillgate("bench", "spike", "--x", "4", "--spikes", "1",
                                    "--seconds", "0.1", "-o", "json", SPILLGATE_ADDRESS="")
         row = json.loads(done.stdout)
         self.assertEqual((row["errors"], row["spikes"], row["x"]), (0, 2, 4), row)
