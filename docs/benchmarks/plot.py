@@ -1,0 +1,224 @@
+#!/usr/bin/env python3
+"""Goodput against the load that is offered, a line for each controller: an SVG from the lines that
+tests/slow/overload.py or `spillgate bench overload -o json` wrote.
+
+plot.py FILE… -o PICTURE.svg [--title TEXT] [--void]
+
+A panel for each layout and mix. What no node can exceed and what the best rule reaches are drawn
+where the lines tell (all.jsonl of the sweep). Rows that are not verified are left out, unless
+--void asks for them. Standard library only.
+"""
+
+import argparse
+import json
+import math
+import pathlib
+import sys
+from collections import defaultdict
+from xml.sax.saxutils import escape
+
+# Colours that the colour-blind can tell apart (Okabe and Ito), each with a mark of its own.
+LOOKS = (
+    ("#0072b2", "circle"),
+    ("#d55e00", "square"),
+    ("#009e73", "diamond"),
+    ("#cc79a7", "triangle"),
+    ("#e69f00", "cross"),
+)
+FIRST = "work_bound"  # the default has the first look in every picture
+GREY = "#777777"
+
+WIDTH, HEIGHT = 460, 300  # of a panel's axes
+LEFT, TOP, RIGHT, BOTTOM, GAP = 62, 74, 24, 56, 72
+LEGEND = 26
+TEXT = 'font-family="Helvetica, Arial, sans-serif"'
+
+Series = dict[str, list[tuple[float, float]]]
+
+
+class Panel:
+    """One layout and mix: goodput by controller, and what is possible."""
+
+    def __init__(self, title: str):
+        self.title = title
+        self.controllers: Series = defaultdict(list)
+        self.possible: Series = defaultdict(list)
+
+    def add(self, row: dict) -> None:
+        self.controllers[row["controller"]].append((row["x"], row["goodput_ratio"]))
+        known = row.get("frontier", {})
+        # By default only: it has all the multiples, and a frontier of its own for each deadline.
+        if known and row.get("default"):
+            self.possible["upper bound"].append((row["x"], known["upper"]))
+            self.possible["best rule"].append((row["x"], known["best"]))
+            if known["best"] - known["blind"] > 0.002:
+                self.possible["best rule, costs unknown"].append((row["x"], known["blind"]))
+
+    def x(self) -> list[float]:
+        return sorted({x for points in self.controllers.values() for x, _ in points})
+
+    def most(self) -> float:
+        return max(y for points in self.controllers.values() for _, y in points)
+
+
+def title_of(row: dict) -> str:
+    what = row.get("layout") or row.get("function", "")
+    return f"{what}, {row['mix']} costs" if what else f"{row['mix']} costs"
+
+
+def read(paths: list[pathlib.Path], void: bool) -> list[Panel]:
+    panels: dict[str, Panel] = {}
+    for path in paths:
+        for line in path.read_text(encoding="utf-8").splitlines():
+            row = json.loads(line)
+            if row.get("bench") != "overload" or not (row["verified"] or void):
+                continue
+            title = title_of(row)
+            panels.setdefault(title, Panel(title)).add(row)
+    return list(panels.values())
+
+
+# ---- drawing
+
+
+class Axes:
+    """From figures to places: the load on a logarithmic axis, goodput on a linear one from 0."""
+
+    def __init__(self, left: float, top: float, x: list[float], most: float):
+        self.left, self.top = left, top
+        self.low, self.high = math.log(x[0]), math.log(max(x[-1], x[0] * 1.01))
+        self.most = math.ceil(max(most, 1.0) * 10 + 0.5) / 10
+
+    def x(self, value: float) -> float:
+        return self.left + (math.log(value) - self.low) / (self.high - self.low) * WIDTH
+
+    def y(self, value: float) -> float:
+        return self.top + HEIGHT - value / self.most * HEIGHT
+
+
+def text(x: float, y: float, what: str, size: int = 12, anchor: str = "middle", **more: str) -> str:
+    rest = "".join(f' {name.replace("_", "-")}="{value}"' for name, value in more.items())
+    return (f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" text-anchor="{anchor}"{rest}>'
+            f"{escape(what)}</text>")  # fmt: skip
+
+
+def line(x1: float, y1: float, x2: float, y2: float, color: str, width: float = 1) -> str:
+    return (f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{color}" '
+            f'stroke-width="{width:g}"/>')  # fmt: skip
+
+
+def mark(kind: str, x: float, y: float, color: str) -> str:
+    r = 3.6
+    if kind == "circle":
+        return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{r}" fill="{color}"/>'
+    if kind == "cross":
+        return (line(x - r, y - r, x + r, y + r, color, 2) + line(x - r, y + r, x + r, y - r, color,
+                                                                  2))  # fmt: skip
+    corners = {
+        "square": ((-r, -r), (r, -r), (r, r), (-r, r)),
+        "diamond": ((0, -1.4 * r), (1.4 * r, 0), (0, 1.4 * r), (-1.4 * r, 0)),
+        "triangle": ((0, -1.3 * r), (1.2 * r, r), (-1.2 * r, r)),
+    }[kind]
+    points = " ".join(f"{x + dx:.1f},{y + dy:.1f}" for dx, dy in corners)
+    return f'<polygon points="{points}" fill="{color}"/>'
+
+
+def path(axes: Axes, points: list[tuple[float, float]], color: str, dashes: str = "") -> str:
+    places = " ".join(f"{axes.x(x):.1f},{axes.y(y):.1f}" for x, y in sorted(points))
+    dashed = f' stroke-dasharray="{dashes}"' if dashes else ""
+    return (f'<polyline points="{places}" fill="none" stroke="{color}" stroke-width="1.8"{dashed} '
+            'stroke-linejoin="round"/>')  # fmt: skip
+
+
+def grid(axes: Axes, x: list[float]) -> list[str]:
+    bottom, right = axes.top + HEIGHT, axes.left + WIDTH
+    drawn = []
+    for tenth in range(0, round(axes.most * 10) + 1, 2):
+        y = axes.y(tenth / 10)
+        drawn.append(line(axes.left, y, right, y, "#e4e4e4"))
+        drawn.append(text(axes.left - 8, y + 4, f"{tenth / 10:.1f}", anchor="end"))
+    last = -math.inf
+    for value in x:
+        place = axes.x(value)
+        drawn.append(line(place, bottom, place, bottom + 5, "#333333"))
+        if place - last >= 22:  # or the labels would run into each other
+            drawn.append(text(place, bottom + 19, f"{value:g}"))
+            last = place
+    drawn.append(line(axes.left, bottom, right, bottom, "#333333"))
+    drawn.append(line(axes.left, axes.top, axes.left, bottom, "#333333"))
+    middle = axes.top + HEIGHT / 2
+    drawn.append(text(axes.left + WIDTH / 2, bottom + 40, "offered load, times the capacity"))
+    drawn.append(text(axes.left - 44, middle, "goodput, of what is possible at full use",
+                      transform=f"rotate(-90 {axes.left - 44:.1f} {middle:.1f})"))  # fmt: skip
+    return drawn
+
+
+DASHES = {"upper bound": "2 3", "best rule": "7 4", "best rule, costs unknown": "1 4"}
+
+
+def draw_panel(panel: Panel, left: float, top: float, looks: dict) -> list[str]:
+    axes = Axes(left, top, panel.x(), panel.most())
+    drawn = [text(left + WIDTH / 2, top - 10, panel.title, 14, font_weight="bold")]
+    drawn += grid(axes, panel.x())
+    for name, points in panel.possible.items():
+        drawn.append(path(axes, points, GREY, DASHES[name]))
+    for controller, points in sorted(panel.controllers.items(), key=lambda pair: pair[0] == FIRST):
+        color, kind = looks[controller]
+        drawn.append(path(axes, points, color))
+        drawn += [mark(kind, axes.x(x), axes.y(y), color) for x, y in points]
+    return drawn
+
+
+def legend(panels: list[Panel], looks: dict, y: float) -> list[str]:
+    drawn, x = [], float(LEFT)
+    for controller, (color, kind) in looks.items():
+        drawn += [line(x, y, x + 24, y, color, 1.8), mark(kind, x + 12, y, color)]
+        drawn.append(text(x + 30, y + 4, controller, anchor="start"))
+        x += 54 + 7 * len(controller)
+    for name in DASHES:
+        if not any(name in panel.possible for panel in panels):
+            continue
+        drawn.append(f'<line x1="{x:.1f}" y1="{y:.1f}" x2="{x + 24:.1f}" y2="{y:.1f}" '
+                     f'stroke="{GREY}" stroke-width="1.8" stroke-dasharray="{DASHES[name]}"/>')  # fmt: skip
+        drawn.append(text(x + 30, y + 4, name, anchor="start"))
+        x += 54 + 7 * len(name)
+    return drawn
+
+
+def draw(panels: list[Panel], title: str) -> str:
+    names = sorted({name for panel in panels for name in panel.controllers},
+                   key=lambda name: (name != FIRST, name))  # fmt: skip
+    if len(names) > len(LOOKS):
+        raise SystemExit(f"plot.py: {len(names)} controllers; a picture takes {len(LOOKS)}")
+    looks = dict(zip(names, LOOKS))
+    columns = min(2, len(panels))
+    rows = math.ceil(len(panels) / columns)
+    width = LEFT + columns * WIDTH + (columns - 1) * GAP + RIGHT
+    height = TOP + LEGEND + rows * (HEIGHT + BOTTOM + 30)
+    drawn = [text(width / 2, 28, title, 17, font_weight="bold"), *legend(panels, looks, 54)]
+    for i, panel in enumerate(panels):
+        left = LEFT + (i % columns) * (WIDTH + GAP)
+        top = TOP + LEGEND + (i // columns) * (HEIGHT + BOTTOM + 30)
+        drawn += draw_panel(panel, left, top, looks)
+    body = "\n".join(drawn)
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
+            f'viewBox="0 0 {width} {height}" {TEXT} fill="#222222">\n'
+            f'<rect width="{width}" height="{height}" fill="#ffffff"/>\n{body}\n</svg>\n')  # fmt: skip
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("files", nargs="+", type=pathlib.Path, metavar="FILE")
+    parser.add_argument("-o", "--output", required=True, type=pathlib.Path)
+    parser.add_argument("--title", default="Goodput under overload")
+    parser.add_argument("--void", action="store_true", help="also what is not verified")
+    asked = parser.parse_args()
+    panels = read(asked.files, asked.void)
+    if not panels:
+        sys.exit("plot.py: nothing to draw: no verified row of the overload benchmark")
+    asked.output.write_text(draw(panels, asked.title), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

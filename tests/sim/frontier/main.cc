@@ -1,0 +1,120 @@
+// frontier: how much of the work that comes a node could do in time, at most and by the best rule
+// that is known, as a JSON object a line. It is what measurements are compared with
+// (tests/slow/overload.py); docs/benchmarks.md says what counts.
+//
+//   frontier [--slots K] [--mix MIX] [--limit L] [--x LIST] [--arrivals N] [--seed S]
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "tests/sim/frontier/bound.h"
+#include "tests/sim/frontier/rules.h"
+#include "tests/sim/frontier/sample.h"
+
+namespace spillgate::frontier {
+namespace {
+
+constexpr const char* kUsage =
+    "usage: frontier [--slots K] [--mix constant|exponential|bimodal|lognormal] [--limit L]\n"
+    "                [--x LIST] [--arrivals N] [--seed S]\n"
+    "Of a node with K slots [1], for roots that have to be done L medians [10] after they come, "
+    "and\n"
+    "come at x times what it can do [0.5,0.7,0.9,1,1.2,2,10]; N of them [60000] for each x.\n";
+constexpr double kMostSlots = 4096;
+constexpr double kMostArrivals = 10'000'000;
+constexpr double kMostSeed = 1e15;
+
+struct Asked {
+  Load load;
+  std::vector<double> x{0.5, 0.7, 0.9, 1, 1.2, 2, 10};
+};
+
+std::optional<double> Number(const std::string& text, double least, double most) {
+  char* end = nullptr;
+  const double number = std::strtod(text.c_str(), &end);
+  if (text.empty() || *end != '\0' || !(number >= least && number <= most)) return std::nullopt;
+  return number;
+}
+
+std::optional<std::vector<double>> Numbers(const std::string& list) {
+  std::vector<double> numbers;
+  for (std::size_t at = 0; at <= list.size();) {
+    const std::size_t end = std::min(list.find(',', at), list.size());
+    const auto number = Number(list.substr(at, end - at), 0.01, 1000);
+    if (!number.has_value()) return std::nullopt;
+    numbers.push_back(*number);
+    at = end + 1;
+  }
+  return numbers;
+}
+
+// Whether it is an option, and that a value for it.
+bool Take(const std::string& option, const std::string& value, Asked& asked) {
+  Load& load = asked.load;
+  if (option == "--mix") {
+    const std::optional<Mix> mix = MixOf(value);
+    if (mix.has_value()) load.mix = *mix;
+    return mix.has_value();
+  }
+  if (option == "--x") {
+    auto numbers = Numbers(value);
+    if (numbers.has_value()) asked.x = std::move(*numbers);
+    return numbers.has_value();
+  }
+  const auto put = [&value](auto& field, double least, double most) {
+    const std::optional<double> number = Number(value, least, most);
+    if (number.has_value()) field = static_cast<std::remove_reference_t<decltype(field)>>(*number);
+    return number.has_value();
+  };
+  if (option == "--slots") return put(load.slots, 1, kMostSlots);
+  if (option == "--limit") return put(load.limit, 1, 1e6);
+  if (option == "--arrivals") return put(load.arrivals, 1, kMostArrivals);
+  if (option == "--seed") return put(load.seed, 0, kMostSeed);
+  return false;
+}
+
+void Print(const Load& load) {
+  const Sample sample = Draw(load);
+  const Best blind = BestOf(sample, false);
+  const Best clairvoyant = BestOf(sample, true);
+  const Best& best = clairvoyant.goodput > blind.goodput ? clairvoyant : blind;
+  std::printf(
+      "{\"x\":%g,\"slots\":%u,\"mix\":\"%s\",\"limit\":%g,\"upper\":%.4f,\"best\":%.4f,"
+      "\"rule\":\"%s\",\"blind\":%.4f,\"blind_rule\":\"%s\",\"arrivals\":%u,\"seed\":%llu}\n",
+      load.x, load.slots, std::string(ToString(load.mix)).c_str(), load.limit, UpperBound(sample),
+      best.goodput, best.rule.Name().c_str(), blind.goodput, blind.rule.Name().c_str(),
+      load.arrivals, static_cast<unsigned long long>(load.seed));
+  std::fflush(stdout);
+}
+
+int Main(const std::vector<std::string>& arguments) {
+  Asked asked;
+  for (std::size_t i = 0; i < arguments.size(); i += 2) {
+    if (arguments[i] == "-h" || arguments[i] == "--help") {
+      std::fputs(kUsage, stdout);
+      return 0;
+    }
+    const std::string value = i + 1 < arguments.size() ? arguments[i + 1] : "";
+    if (!Take(arguments[i], value, asked)) {
+      std::fprintf(stderr, "frontier: %s %s?\n%s", arguments[i].c_str(), value.c_str(), kUsage);
+      return 2;
+    }
+  }
+  for (const double x : asked.x) {
+    asked.load.x = x;
+    Print(asked.load);
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace spillgate::frontier
+
+int main(int argc, char** argv) {
+  return spillgate::frontier::Main({argv + 1, argv + argc});
+}

@@ -1,0 +1,292 @@
+#include "tests/sim/frontier/rules.h"
+
+#include <algorithm>
+#include <array>
+#include <deque>
+#include <functional>
+#include <limits>
+#include <sstream>
+#include <utility>
+#include <vector>
+
+namespace spillgate::frontier {
+namespace {
+
+constexpr double kNever = std::numeric_limits<double>::infinity();
+constexpr double kLongTimes = 10;  // the shortest function: from there on it is a long one
+
+// How much longer a root of a function will run, on average, when it has run for so long: from the
+// sample itself, at evenly spaced ages, and on straight lines between them.
+class Remaining {
+ public:
+  explicit Remaining(std::vector<double> costs) {
+    if (costs.empty()) return;
+    std::sort(costs.begin(), costs.end());
+    step_ = costs.back() / kSteps;
+    per_step_ = 1 / step_;
+    double more = 0;  // summed cost of those that cost more than the age
+    std::size_t first = costs.size();
+    for (std::size_t i = kSteps; i-- > 0;) {
+      const double age = step_ * static_cast<double>(i);
+      while (first > 0 && costs[first - 1] > age) more += costs[--first];
+      const auto count = static_cast<double>(costs.size() - first);
+      means_[i] = count > 0 ? more / count - age : 0;
+    }
+  }
+
+  [[nodiscard]] double At(double age) const {
+    const double place = age * per_step_;
+    const auto before = static_cast<std::size_t>(place);
+    if (before >= kSteps) return 0;
+    const double part = place - static_cast<double>(before);
+    return means_[before] * (1 - part) + means_[before + 1] * part;
+  }
+
+ private:
+  static constexpr std::size_t kSteps = 512;
+  double step_ = 0;
+  double per_step_ = 0;
+  std::array<double, kSteps + 1> means_{};
+};
+
+std::vector<Remaining> RemainingOf(const Sample& sample) {
+  std::vector<std::vector<double>> costs(sample.functions.size());
+  for (const Root& root : sample.roots) costs[root.function].push_back(root.cost);
+  std::vector<Remaining> found;
+  for (std::vector<double>& each : costs) found.emplace_back(std::move(each));
+  return found;
+}
+
+struct Running {
+  double started = 0;
+  double ends = 0;
+  std::uint32_t function = 0;
+
+  friend bool operator>(const Running& a, const Running& b) { return a.ends > b.ends; }
+};
+
+// Work from one time to another, as far as it is within the span.
+double Within(const Sample& sample, double from, double to) {
+  return std::max(0.0, std::min(to, sample.span) - from);
+}
+
+// What waits of one function: the first to come is the first to be due, so its two ends are all
+// that any order takes from.
+struct Waiting {
+  std::deque<const Root*> roots;
+  double work = 0;  // as the rule sees it
+  bool is_long = false;
+};
+
+double MostWait(const Rule& rule, const Function& function) {
+  if (rule.bound == Bound::kTime) return rule.most_wait;
+  return rule.most_wait * (function.patience - function.mean);
+}
+
+// Who knows the costs can tell at a root's arrival when it will start: in the order of arrival it
+// takes the first slot that will be free.
+double GoodputOfClairvoyant(const Rule& rule, const Sample& sample) {
+  std::vector<double> free_at(sample.slots, 0.0);  // a heap: the first in front
+  double good = 0;
+  for (const Root& root : sample.roots) {
+    const Function& function = sample.FunctionOf(root);
+    const double start = std::max(root.arrival, free_at.front());
+    const double wait = start - root.arrival;
+    if (wait > MostWait(rule, function) || wait + root.cost > function.patience) continue;
+    std::pop_heap(free_at.begin(), free_at.end(), std::greater<>());
+    free_at.back() = start + root.cost;
+    good += Within(sample, start, start + root.cost);
+    std::push_heap(free_at.begin(), free_at.end(), std::greater<>());
+  }
+  return sample.RatioOf(good);
+}
+
+class Node {
+ public:
+  Node(const Rule& rule, const Sample& sample, const std::vector<Remaining>& remaining)
+      : rule_(rule), sample_(sample), remaining_(remaining), waiting_(sample.functions.size()) {
+    double shortest = kNever;
+    for (const Function& each : sample.functions) shortest = std::min(shortest, each.mean);
+    for (std::size_t i = 0; i < waiting_.size(); ++i) {
+      waiting_[i].is_long = rule.lanes && sample.functions[i].mean >= kLongTimes * shortest;
+    }
+  }
+
+  double Run() {
+    for (const Root& root : sample_.roots) {
+      RunUntil(root.arrival);
+      if (!Admits(root)) continue;
+      Waiting& queue = waiting_[root.function];
+      queue.roots.push_back(&root);
+      queue.work += Expected(root);
+      ++count_waiting_;
+      Dispatch(root.arrival);
+    }
+    RunUntil(kNever);
+    return sample_.RatioOf(good_);
+  }
+
+ private:
+  [[nodiscard]] double Expected(const Root& root) const { return sample_.FunctionOf(root).mean; }
+
+  [[nodiscard]] double WaitingBefore(double deadline) const {
+    double work = 0;
+    for (const Waiting& queue : waiting_) {
+      const bool all = rule_.order != Order::kDeadline || queue.roots.empty() ||
+                       sample_.DeadlineOf(*queue.roots.back()) <= deadline;
+      if (all) {
+        work += queue.work;
+        continue;
+      }
+      for (const Root* root : queue.roots) {
+        if (sample_.DeadlineOf(*root) > deadline) break;
+        work += Expected(*root);
+      }
+    }
+    return work;
+  }
+
+  [[nodiscard]] bool Admits(const Root& root) const {
+    if (count_waiting_ == 0 && running_.size() < sample_.slots) return true;
+    // In the sum over what runs, a slot's share of it: with the first to end a slot is free.
+    const double slots = sample_.slots;
+    const double most = MostWait(rule_, sample_.FunctionOf(root)) * slots;
+    double room = (most - WaitingBefore(sample_.DeadlineOf(root))) * slots;
+    for (auto each = running_.begin(); each != running_.end() && room >= 0; ++each) {
+      room -= remaining_[each->function].At(root.arrival - each->started);
+    }
+    return room >= 0;
+  }
+
+  void RunUntil(double then) {
+    while (!running_.empty() && running_.front().ends <= then) {
+      const Running ended = running_.front();
+      std::pop_heap(running_.begin(), running_.end(), std::greater<>());
+      running_.pop_back();
+      if (waiting_[ended.function].is_long) --long_running_;
+      Dispatch(ended.ends);
+    }
+  }
+
+  void Dispatch(double now) {
+    while (running_.size() < sample_.slots) {
+      const Root* root = Take();
+      if (root == nullptr) return;
+      if (rule_.drops && now + Expected(*root) > sample_.DeadlineOf(*root)) continue;
+      Start(*root, now);
+    }
+  }
+
+  const Root* Take() {
+    Waiting* best = nullptr;
+    double least = kNever;
+    for (Waiting& queue : waiting_) {
+      if (queue.roots.empty()) continue;
+      if (queue.is_long && long_running_ + 1 >= sample_.slots) continue;
+      const double rank = Rank(queue);
+      if (rank >= least) continue;
+      least = rank;
+      best = &queue;
+    }
+    if (best == nullptr) return nullptr;
+    const bool last = rule_.order == Order::kLifo;
+    const Root* root = last ? best->roots.back() : best->roots.front();
+    last ? best->roots.pop_back() : best->roots.pop_front();
+    best->work = best->roots.empty() ? 0 : best->work - Expected(*root);
+    --count_waiting_;
+    return root;
+  }
+
+  [[nodiscard]] double Rank(const Waiting& queue) const {
+    switch (rule_.order) {
+      case Order::kFifo: return queue.roots.front()->arrival;
+      case Order::kLifo: return -queue.roots.back()->arrival;
+      case Order::kDeadline: return sample_.DeadlineOf(*queue.roots.front());
+    }
+    return 0;
+  }
+
+  void Start(const Root& root, double now) {
+    const double ends = now + root.cost;
+    running_.push_back({.started = now, .ends = ends, .function = root.function});
+    std::push_heap(running_.begin(), running_.end(), std::greater<>());
+    if (waiting_[root.function].is_long) ++long_running_;
+    if (ends <= sample_.DeadlineOf(root)) good_ += Within(sample_, now, ends);
+  }
+
+  const Rule& rule_;
+  const Sample& sample_;
+  const std::vector<Remaining>& remaining_;  // by function
+  std::vector<Waiting> waiting_;             // by function
+  std::size_t count_waiting_ = 0;
+  std::vector<Running> running_;  // a heap: the first to end in front
+  std::uint32_t long_running_ = 0;
+  double good_ = 0;
+};
+
+// What to try. The bounds are spread over what roots can wait, in steps that change little.
+std::vector<Rule> RulesFor(const Sample& sample, bool clairvoyant) {
+  constexpr double kShares[] = {0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1};
+  constexpr double kTimes[] = {0.25, 0.5, 1, 2, 4, 9, 20, 50};
+  std::vector<Rule> rules;
+  if (clairvoyant) {
+    for (const double share : kShares) {
+      rules.push_back({.bound = Bound::kSlack, .most_wait = share, .clairvoyant = true});
+    }
+    return rules;
+  }
+  const bool many = sample.functions.size() > 1;
+  const auto add = [&](Rule rule) {
+    for (const bool drops : {false, true}) {
+      rule.drops = drops;
+      rule.lanes = false;
+      rules.push_back(rule);
+      rule.lanes = true;
+      if (many && sample.slots > 1) rules.push_back(rule);
+    }
+  };
+  for (const Order order : {Order::kFifo, Order::kDeadline, Order::kLifo}) {
+    if (order == Order::kDeadline && !many) continue;  // would be the same as kFifo
+    for (const double share : kShares) {
+      add({.order = order, .bound = Bound::kSlack, .most_wait = share});
+    }
+    for (const double time : kTimes) {
+      if (many) add({.order = order, .bound = Bound::kTime, .most_wait = time});
+    }
+  }
+  return rules;
+}
+
+double GoodputOf(const Rule& rule, const Sample& sample, const std::vector<Remaining>& remaining) {
+  if (rule.clairvoyant) return GoodputOfClairvoyant(rule, sample);
+  return Node(rule, sample, remaining).Run();
+}
+
+}  // namespace
+
+std::string Rule::Name() const {
+  constexpr const char* kOrders[] = {"fifo", "lifo", "edf"};
+  std::ostringstream name;
+  name << kOrders[static_cast<std::size_t>(order)] << ", wait <= " << most_wait;
+  if (bound == Bound::kSlack) name << " of the slack";
+  if (clairvoyant) name << ", costs known";
+  if (drops) name << ", drops the doomed";
+  if (lanes) name << ", lanes";
+  return name.str();
+}
+
+double Goodput(const Rule& rule, const Sample& sample) {
+  return GoodputOf(rule, sample, RemainingOf(sample));
+}
+
+Best BestOf(const Sample& sample, bool clairvoyant) {
+  const std::vector<Remaining> remaining = RemainingOf(sample);
+  Best best;
+  for (const Rule& rule : RulesFor(sample, clairvoyant)) {
+    const double goodput = GoodputOf(rule, sample, remaining);
+    if (goodput > best.goodput) best = {.rule = rule, .goodput = goodput};
+  }
+  return best;
+}
+
+}  // namespace spillgate::frontier

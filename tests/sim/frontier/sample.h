@@ -1,0 +1,67 @@
+// The roots that a frontier is computed for: when they come, what they cost, and by when they have
+// to be done, drawn from a seed. Time is in mean costs of a root. Plain values; any thread.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+namespace spillgate::frontier {
+
+// How costs are spread around their mean, which is 1.
+enum class Mix : std::uint8_t {
+  kConstant,     // every root costs the same
+  kExponential,  // memoryless
+  kBimodal,      // 99 of 100 cost a half, one costs 50.5; each mode is a function of its own
+  kLognormal,    // of sigma 0.5
+};
+inline constexpr std::string_view kMixNames[] = {"constant", "exponential", "bimodal", "lognormal"};
+[[nodiscard]] std::string_view ToString(Mix mix);
+[[nodiscard]] std::optional<Mix> MixOf(std::string_view name);
+
+// What is asked for.
+struct Load {
+  std::uint32_t slots = 1;
+  Mix mix = Mix::kConstant;
+  double limit = 10;  // a root's deadline after its arrival, in medians of its function
+  double x = 1;       // work that comes, to the work that the slots can do
+  std::uint32_t arrivals = 60'000;
+  std::uint64_t seed = 1;
+};
+
+struct Function {
+  double mean = 1;
+  double patience = 0;  // from a root's arrival to its deadline
+};
+
+struct Root {
+  double arrival = 0;
+  double cost = 0;
+  std::uint32_t function = 0;  // in Sample::functions
+};
+
+// A Poisson process over [0, span), stretched so that its work is exactly x times what the slots
+// can do in that time: a sample that happens to bring too little would pass for a rule that does.
+struct Sample {
+  std::uint32_t slots = 1;
+  double x = 1;
+  double span = 0;
+  std::vector<Function> functions;
+  std::vector<Root> roots;  // by arrival
+
+  [[nodiscard]] const Function& FunctionOf(const Root& root) const {
+    return functions[root.function];
+  }
+  [[nodiscard]] double DeadlineOf(const Root& root) const {
+    return root.arrival + FunctionOf(root).patience;
+  }
+  // Of work that was done within the span: to the capacity, or to what came if that is less.
+  [[nodiscard]] double RatioOf(double work) const {
+    return work / (slots * span * (x < 1 ? x : 1));
+  }
+};
+
+[[nodiscard]] Sample Draw(const Load& load);
+
+}  // namespace spillgate::frontier

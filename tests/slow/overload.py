@@ -1,0 +1,368 @@
+#!/usr/bin/env python3
+"""The sweep: what each controller makes of 0.3 to 10 times the work that a node can do, beside what
+any node could make of it (tests/sim/frontier). Ends with a table; docs/benchmarks.md says what the
+figures are.
+
+overload.py [--quick] [--list] [--report] [--again] [--only PATTERN…] [--seconds S] [--out FOLDER]
+
+A part is a layout, a mix and a controller: a file of the lines that `spillgate bench overload`
+printed, in build/overload. What has been measured is not measured again; what was disturbed is
+tried again, three times, and then listed. The folder's all.jsonl has all of it with the frontier's
+figures, for docs/benchmarks/plot.py.
+"""
+
+import argparse
+import fnmatch
+import json
+import math
+import os
+import pathlib
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BIN = pathlib.Path(os.environ.get("SPILLGATE_BIN", ROOT / "build" / "release" / "bin"))
+
+
+@dataclass(frozen=True)
+class Layout:
+    name: str
+    slots: int
+    arguments: tuple[str, ...] = ()  # of the benchmark
+    controllers: tuple[str, ...] = ("",)  # of submission; "": as the node has it by default
+    shape: str = "single"  # the frontier knows of roots that are single tasks
+
+
+# What is measured. The benchmark says so if it does not know one of these; that is then skipped.
+LAYOUTS = (
+    Layout("spin-1ms", 1, ("--service", "1ms"), ("", "bound", "deadline", "none")),
+    Layout("sleep-10ms-64", 64, ("--service", "10ms", "--function", "sleep",
+                                 "--set", "node.resources.cpu=64")),  # fmt: skip
+)
+MIXES = ("constant", "exponential", "bimodal", "lognormal")
+X = (0.3, 0.5, 0.7, 0.9, 1, 1.2, 1.5, 2, 5, 10)
+X_OF_OTHERS = (0.7, 1, 2, 10)  # that are not the default
+SECONDS = 5.0  # of each measurement
+ATTEMPTS = 3
+QUIET = 0.1  # of the cores in use is quiet enough to begin
+PATIENCE = 60.0  # seconds to wait for that
+
+QUICK_LAYOUTS = (Layout("spin-1ms", 1, ("--service", "1ms"), ("", "bound")),)
+QUICK_MIXES = ("constant", "exponential")
+QUICK_X = (0.7, 2, 10)
+QUICK_X_OF_OTHERS = (2,)
+QUICK_SECONDS = 1.2
+
+# In means; and the square of the coefficient of variation. The deadline is the same for all roots
+# of these mixes, and the limit can be told from it; other mixes have a deadline for each function.
+MEDIAN = {"constant": 1.0, "exponential": math.log(2), "lognormal": math.exp(-0.125)}
+VARIATION = {"constant": 0.0, "exponential": 1.0, "bimodal": 24.75, "lognormal": 0.284}
+LIMIT = 10.0  # medians
+
+# A verified measurement may be so much above the bound before one of the two is wrong. Goodput is
+# relative to the capacity, which closed loops find with an error of their own: the benchmark takes
+# two that differ by up to 5 % for the same, and the queue of an open loop can keep the node a few
+# percent busier than the windows of a closed one. Roots that come just before the end of the
+# measurement and are done after it count as well: a deadline's worth, 0.2 % of 5 s.
+TOLERANCE = 0.05
+LUCK = 3  # standard deviations of the work that came, which is a sample of the load asked for
+USAGE = 2  # the exit code of the command for what it does not know
+
+
+class Broken(Exception):
+    """What is not the machine's fault."""
+
+
+@dataclass(frozen=True)
+class Part:
+    layout: Layout
+    mix: str
+    controller: str
+    x: tuple[float, ...]
+
+    @property
+    def name(self) -> str:
+        return f"{self.layout.name}-{self.mix}-{self.controller or 'default'}"
+
+
+def parts(quick: bool) -> list[Part]:
+    found = []
+    for layout in QUICK_LAYOUTS if quick else LAYOUTS:
+        for mix in QUICK_MIXES if quick else MIXES:
+            for controller in layout.controllers:
+                own = QUICK_X if quick else X
+                others = QUICK_X_OF_OTHERS if quick else X_OF_OTHERS
+                found.append(Part(layout, mix, controller, others if controller else own))
+    return found
+
+
+# ---- measuring
+
+
+def busy() -> tuple[int, int]:
+    """Of all cores since the machine's start: ticks in use, and all ticks."""
+    with open("/proc/stat", encoding="utf-8") as file:
+        ticks = [int(each) for each in file.readline().split()[1:9]]
+    return sum(ticks) - ticks[3] - ticks[4], sum(ticks)
+
+
+def wait_for_quiet(at_most: float) -> None:
+    """Until other programs leave the cores alone: beside them hardly a measurement is valid."""
+    until = time.monotonic() + at_most
+    while time.monotonic() < until:
+        before = busy()
+        time.sleep(2)
+        after = busy()
+        if after[0] - before[0] < QUIET * (after[1] - before[1]):
+            return
+
+
+def lines(path: pathlib.Path) -> list[dict]:
+    """Whole lines of JSON; the last may have been cut off."""
+    found = []
+    for line in path.read_text().splitlines() if path.exists() else ():
+        try:
+            found.append(json.loads(line))
+        except ValueError:
+            continue
+    return found
+
+
+def measured(path: pathlib.Path) -> dict[float, dict]:
+    """The last verified row of each multiple, or the last one."""
+    rows: dict[float, dict] = {}
+    for row in lines(path):
+        if row["verified"] or not rows.get(row["x"], {}).get("verified"):
+            rows[row["x"]] = row
+    return rows
+
+
+def is_disturbed(row: dict) -> bool:
+    return not row["verified"] and row.get("problem", "").startswith("void")
+
+
+def bench(part: Part, x: list[float], seconds: float) -> list[dict]:
+    """Runs the benchmark; [] if it does not know what it is asked for."""
+    command = [str(BIN / "spillgate"), "bench", "overload", "-o", "json", "--mix", part.mix]
+    command += ["--x", ",".join(f"{each:g}" for each in x), "--seconds", f"{seconds:g}"]
+    command += part.layout.arguments
+    if part.controller:
+        command += ["--set", f"stage.submission.controller={part.controller}"]
+    # Capacity twice, without load, and each multiple; all with the time that silence takes.
+    at_most = 30 + (len(x) + 5) * seconds * 2 + len(x) * 10
+    done = subprocess.run(
+        [str(ROOT / "ops" / "contain"), f"{at_most:.0f}", *command],
+        check=False, capture_output=True, text=True,
+    )  # fmt: skip
+    if done.returncode == USAGE:
+        print(f"{part.name}: skipped: {done.stderr.strip()}", flush=True)
+        return []
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    if not rows:
+        raise Broken(f"{part.name}: exit code {done.returncode}: {done.stderr.strip()}")
+    return rows
+
+
+def keep(part: Part, path: pathlib.Path, rows: list[dict]) -> None:
+    about = {"layout": part.layout.name, "slots": part.layout.slots, "root": part.layout.shape,
+             "default": not part.controller, "part": part.name}  # fmt: skip
+    with path.open("a") as file:
+        file.write("".join(json.dumps(row | about) + "\n" for row in rows))
+    for row in rows:
+        if is_disturbed(row):
+            print(f"  {row['x']:g}: {row['problem']}", flush=True)
+        elif not row["verified"]:
+            raise Broken(f"{part.name} at {row['x']:g}: {row['problem']}")
+
+
+def measure(
+    part: Part, path: pathlib.Path, seconds: float, attempts: int, patience: float
+) -> bool:
+    """Whether the benchmark knows the part. Only what has no verified row yet is run: at first all
+    at once, then in smaller pieces, for which the machine is more likely to be quiet."""
+    for attempt in range(attempts):
+        rows = measured(path)
+        missing = [x for x in part.x if not rows.get(x, {}).get("verified")]
+        piece = max(2, len(part.x) >> attempt)
+        for piece_of in (missing[i : i + piece] for i in range(0, len(missing), piece)):
+            wait_for_quiet(patience)
+            print(f"{part.name}: {', '.join(f'{x:g}' for x in piece_of)}", flush=True)
+            found = bench(part, piece_of, seconds)
+            if not found:
+                return False
+            keep(part, path, found)
+    return True
+
+
+# ---- comparing
+
+
+def limit_of(row: dict) -> float:
+    """The deadline in medians of a root whose mean cost is what a slot does one in: of what the
+    capacity is one of, with all that the node does beside the task itself."""
+    median = MEDIAN.get(row["mix"])
+    if median is None:
+        return LIMIT
+    return round(row["deadline_us"] * row["capacity_per_s"] / 1e6 / row["slots"] / median, 2)
+
+
+def frontier(row: dict) -> dict:
+    """What is possible for the slots, mix and limit of a row; {} if nobody knows."""
+    if row["root"] != "single":
+        return {}
+    arguments = ["--slots", row["slots"], "--mix", row["mix"], "--limit", limit_of(row)]
+    done = subprocess.run(
+        [str(BIN / "frontier"), *map(str, arguments), "--x", f"{row['x']:g}"],
+        check=False, capture_output=True, text=True,
+    )  # fmt: skip
+    if done.returncode == USAGE:
+        return {}
+    done.check_returncode()
+    return json.loads(done.stdout)
+
+
+def most(row: dict, upper: float) -> float:
+    """What a verified measurement may show. Less than the capacity is offered by chance, and so may
+    a little more be; but whatever comes, no node does more than its capacity."""
+    luck = LUCK * math.sqrt((1 + VARIATION.get(row["mix"], 0)) / max(1, row["n"]))
+    return (1 + TOLERANCE) * min(upper + luck, 1 / min(row["x"], 1))
+
+
+def compare(rows: list[dict]) -> list[str]:
+    """Adds what is possible to each row, and tells of those that are better than that."""
+    problems = []
+    for row in rows:
+        known = frontier(row)
+        if not known:
+            continue
+        row["frontier"] = known
+        row["regret"] = 1 - row["goodput_ratio"] / known["best"]
+        allowed = most(row, known["upper"])
+        if row["verified"] and row["goodput_ratio"] > allowed:
+            problems.append(
+                f"{row['part']} at {row['x']:g}: goodput {row['goodput_ratio']:.3f} is more than "
+                f"can be: at most {known['upper']:.3f}, and {allowed:.3f} with the tolerance"
+            )
+    return problems
+
+
+# ---- telling
+
+COLUMNS = ("layout, mix", "controller", "x", "goodput", "best", "upper", "regret", "blind best",
+           "blind regret", "wasted", "refused", "p99", "problem")  # fmt: skip
+
+
+def cells(row: dict) -> list[str]:
+    known = row.get("frontier", {})
+
+    def figure(number: float | None) -> str:
+        return "" if number is None else f"{number:.3f}"
+
+    blind = 1 - row["goodput_ratio"] / known["blind"] if known else None
+    unloaded, p99 = row["unloaded_p99_us"], row.get("p99_us")
+    return [
+        f"{row['layout']}, {row['mix']}",
+        row["controller"],
+        f"{row['x']:g}",
+        figure(row["goodput_ratio"]),
+        figure(known.get("best")),
+        figure(known.get("upper")),
+        figure(row.get("regret")),
+        figure(known.get("blind")),
+        figure(blind),
+        figure(row["wasted_ratio"]),
+        figure(row["refused_ratio"]),
+        f"{p99 / unloaded:.1f}" if p99 and unloaded else "",
+        row.get("problem", ""),
+    ]
+
+
+def table(rows: list[dict]) -> str:
+    """In Markdown, with columns as wide as what is in them."""
+    whole = [list(COLUMNS), *(cells(row) for row in rows)]
+    widths = [max(len(line[i]) for line in whole) for i in range(len(COLUMNS))]
+
+    def text(line: list[str]) -> str:
+        return "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths)) + " |"
+
+    return "\n".join([text(whole[0]), "|" + "|".join("-" * (width + 2) for width in widths) + "|",
+                      *map(text, whole[1:])])  # fmt: skip
+
+
+def summary(rows: list[dict]) -> str:
+    judged = [row for row in rows if row["verified"] and row["default"] and "regret" in row]
+    if not judged:
+        return "Nothing that was verified can be compared."
+    worst = max(judged, key=lambda row: row["regret"])
+    blind = min(judged, key=lambda row: row["goodput_ratio"] / row["frontier"]["blind"])
+    return (
+        f"By default at least {1 - worst['regret']:.3f} of the best rule's goodput "
+        f"({worst['layout']}, {worst['mix']}, {worst['x']:g}), and "
+        f"{blind['goodput_ratio'] / blind['frontier']['blind']:.3f} of that of the best rule which "
+        f"does not know a root's cost ({blind['layout']}, {blind['mix']}, {blind['x']:g})."
+    )
+
+
+def report(chosen: list[Part], out: pathlib.Path) -> list[str]:
+    rows = []
+    for part in chosen:
+        path = out / f"{part.name}.jsonl"
+        found = measured(path)
+        rows += [found[x] for x in sorted(found)]
+        if found and path.stat().st_mtime < (BIN / "spillgated").stat().st_mtime:
+            print(f"{part.name}: measured before the programs were built; --again measures anew")
+    problems = compare(rows)
+    (out / "all.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    if not any(row["verified"] for row in rows):
+        problems.append("nothing was measured that is verified")
+    print(f"\n{table(rows)}\n\n{summary(rows)}", flush=True)
+    return problems
+
+
+def options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--quick", action="store_true", help="a minute; in build/overload-quick")
+    parser.add_argument("--list", action="store_true", help="the parts' names, and end")
+    parser.add_argument("--report", action="store_true", help="of what there is; measure nothing")
+    parser.add_argument("--again", action="store_true", help="forget what has been measured")
+    parser.add_argument("--only", nargs="+", metavar="PATTERN", help="parts, as *-constant-*")
+    parser.add_argument("--seconds", type=float, help=f"of each measurement [{SECONDS:g}]")
+    parser.add_argument("--attempts", type=int, default=0, help=f"of what is void [{ATTEMPTS}]")
+    parser.add_argument("--out", type=pathlib.Path, help="folder of the results [build/overload]")
+    return parser.parse_args()
+
+
+def main() -> int:
+    asked = options()
+    chosen = parts(asked.quick)
+    if asked.only:
+        chosen = [p for p in chosen if any(fnmatch.fnmatch(p.name, each) for each in asked.only)]
+    if asked.list or not chosen:
+        print("\n".join(part.name for part in chosen or parts(asked.quick)))
+        return 0 if chosen else 2
+    out = asked.out or ROOT / "build" / ("overload-quick" if asked.quick else "overload")
+    out.mkdir(parents=True, exist_ok=True)
+    seconds = asked.seconds or (QUICK_SECONDS if asked.quick else SECONDS)
+    attempts = asked.attempts or (1 if asked.quick else ATTEMPTS)
+    problems = []
+    for part in () if asked.report else chosen:
+        path = out / f"{part.name}.jsonl"
+        if asked.again:
+            path.unlink(missing_ok=True)
+        try:
+            measure(part, path, seconds, attempts, 0 if asked.quick else PATIENCE)
+        except Broken as problem:
+            problems.append(str(problem))
+    problems += report(chosen, out)
+    for problem in problems:
+        print(f"FAILED: {problem}")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    if missing := [name for name in ("spillgate", "spillgated", "frontier")
+                   if not (BIN / name).exists()]:  # fmt: skip
+        sys.exit(f"{BIN}/{missing[0]}: build it first (ops/build)")
+    sys.exit(main())
