@@ -63,8 +63,10 @@ inline constexpr std::string_view kShapeNames[] = {"chain", "fan", "tree"};
 enum class CostMix : std::uint8_t {
   kConstant,     // every root costs the same
   kExponential,  // memoryless
+  kBimodal,      // 99 of 100 half of the mean, by one function; one 50.5 times it, by another
+  kLogNormal,    // with sigma 0.5
 };
-inline constexpr std::string_view kMixNames[] = {"constant", "exponential"};
+inline constexpr std::string_view kMixNames[] = {"constant", "exponential", "bimodal", "lognormal"};
 [[nodiscard]] std::string_view ToString(CostMix mix);
 
 struct Options {

@@ -81,7 +81,7 @@ class Overload {
     std::vector<RootLoad> loads;
     for (const double demand : demands) {
       loads.push_back(
-          {.rate = capacity_ * demand, .time = options_.time, .deadline = unloaded_.Deadline()});
+          {.rate = capacity_ * demand, .time = options_.time, .deadlines = unloaded_.Deadlines()});
     }
     if (options_.critical > 0) loads.back().cls = TaskClass::kCritical;
     const Result<std::vector<RootReport>> measured = runs_.RunTogether(std::move(loads));
@@ -128,9 +128,11 @@ class Overload {
     row.foreign_cpu_pct = shares.foreign;
     row.placement = std::string(ToString(options_.placement.value_or(Placement::kFree)));
     row.shape = "single";
-    if (report.times.count() > 0) row.SetTimes(report.times);
+    // A p99 over two functions says nothing.
+    if (report.modes[0].times.count() > 0) row.SetTimes(report.modes[0].times);
+    SetModes(report, row.overload.emplace());
     const double seconds = std::chrono::duration<double>(report.span).count();
-    OverloadFigures& figures = row.overload.emplace();
+    OverloadFigures& figures = *row.overload;
     figures.x = x;
     figures.offered_per_s = static_cast<double>(report.offered) / seconds;
     figures.received_per_s = static_cast<double>(report.received) / seconds;
@@ -152,6 +154,21 @@ class Overload {
     figures.expired = report.expired;
     figures.silent = report.silent;
     return row;
+  }
+
+  // How the functions fared, of a mix that has two.
+  void SetModes(const RootReport& report, OverloadFigures& figures) const {
+    if (options_.mix != CostMix::kBimodal) return;
+    figures.long_p99_us = Micros(report.modes[1].times.Quantile(0.99));
+    const auto success = [](std::uint64_t good, std::uint64_t offered) {
+      return static_cast<double>(good) / static_cast<double>(std::max<std::uint64_t>(1, offered));
+    };
+    const double all = success(report.good, report.offered);
+    double least = 1;
+    for (const RootReport::Mode& mode : report.modes) {
+      least = std::min(least, success(mode.good, mode.offered));
+    }
+    figures.min_function_success = all > 0 ? least / all : 0;
   }
 
   // Relative to the larger of the two capacities. Void if they differ, or the sender was late.

@@ -74,11 +74,19 @@ Result<RootRuns::Unloaded> RootRuns::WithoutLoad(double capacity) {
   const Result<RootReport> report = Run({.rate = capacity * kUnloaded, .time = 2 * options_.time});
   if (!report.ok()) return report.error();
   Keep(report.value());
-  if (report.value().times.count() == 0) {
-    return Error{Code::kUnavailable, "no root came back without load: measure for longer"};
+  const Latencies& times = report.value().modes[0].times;
+  Unloaded unloaded{.medians = {times.Quantile(0.5)}, .p99 = times.Quantile(0.99)};
+  bool known = times.count() > 0;
+  if (options_.mix == CostMix::kBimodal) {
+    const Result<RootReport> alone =
+        Run({.window = 1, .time = 2 * options_.time, .long_ones = true});
+    if (!alone.ok()) return alone.error();
+    Keep(alone.value());
+    unloaded.medians[1] = alone.value().times.Quantile(0.5);
+    known = known && alone.value().times.count() > 0;
   }
-  return Unloaded{.median = report.value().times.Quantile(0.5),
-                  .p99 = report.value().times.Quantile(0.99)};
+  if (known) return unloaded;
+  return Error{Code::kUnavailable, "no root came back without load: measure for longer"};
 }
 
 void RootRuns::Keep(const RootReport& report) {

@@ -16,6 +16,7 @@ namespace {
 constexpr std::uint64_t kReleaseAfter = 512;
 constexpr std::size_t kMostUnsent = 16 << 20;  // bytes that the node does not take off us
 constexpr std::uint32_t kMostCostFactor = 20;  // of the mean: an exponential has no end
+constexpr double kSigma = 0.5;
 constexpr Nanos kLook = std::chrono::milliseconds(100);
 constexpr Nanos kNoSleep = std::chrono::microseconds(200);
 // What is accepted and has a deadline ends by then; what has none, when all before it has been
@@ -31,9 +32,14 @@ std::uint64_t Micro(Nanos time) {
 Result<RootStream> RootStream::Open(const WireOptions& wire, std::string_view function) {
   Result<WireClient> client = WireClient::Connect(wire);
   if (!client.ok()) return client.error();
-  const Result<std::uint32_t> found = client.value().Find(function);
-  if (!found.ok()) return found.error();
-  return RootStream(std::move(client).value(), found.value());
+  std::array<std::uint32_t, kModes> functions{};
+  for (std::size_t mode = 0; mode < kModes; ++mode) {
+    const Result<std::uint32_t> found =
+        client.value().Find(std::string(function) + (mode == 0 ? "" : "_long"));
+    if (!found.ok()) return found.error();
+    functions[mode] = found.value();
+  }
+  return RootStream(std::move(client).value(), functions);
 }
 
 void RootReport::Add(const RootReport& other) {
@@ -49,6 +55,11 @@ void RootReport::Add(const RootReport& other) {
   offered_work += other.offered_work;
   good_work += other.good_work;
   spent_work += other.spent_work;
+  for (std::size_t i = 0; i < kModes; ++i) {
+    modes[i].offered += other.modes[i].offered;
+    modes[i].good += other.modes[i].good;
+    modes[i].times.Add(other.modes[i].times);
+  }
   times.Add(other.times);
   refusals.Add(other.refusals);
   late_by.Add(other.late_by);
@@ -96,7 +107,9 @@ bool RootStream::Done(Instant now) {
   TakeFrames();
   if (under_way_ < before || before == 0 || now < until_) heard_ = now;
   if (now < until_) return false;
-  return under_way_ == 0 || now - heard_ > std::max(kSilence, 2 * load_.deadline);
+  return under_way_ == 0 ||
+         now - heard_ > std::max(kSilence, 2 * *std::max_element(load_.deadlines.begin(),
+                                                                 load_.deadlines.end()));
 }
 
 RootReport RootStream::Finish() {
@@ -170,27 +183,44 @@ Instant RootStream::SendWhatIsDue(Instant now) {
   return next_due_ < until_ ? next_due_ : kNever;
 }
 
-std::uint32_t RootStream::DrawCost() {
-  const auto mean = static_cast<std::uint32_t>(Micro(load_.service.mean));
-  if (load_.service.mix == CostMix::kConstant) return mean;
-  std::exponential_distribution<double> draw(1.0 / mean);
-  const double cost = std::min(draw(random_), static_cast<double>(mean) * kMostCostFactor);
-  return std::max(1U, static_cast<std::uint32_t>(std::lround(cost)));
+RootStream::Cost RootStream::DrawCost() {
+  const auto mean = static_cast<double>(Micro(load_.service.mean));
+  const auto rounded = [](double cost, std::uint8_t mode) {
+    return Cost{std::max(1U, static_cast<std::uint32_t>(std::lround(cost))), mode};
+  };
+  switch (load_.service.mix) {
+    case CostMix::kConstant: return rounded(mean, 0);
+    case CostMix::kExponential: {
+      std::exponential_distribution<double> draw(1.0 / mean);
+      return rounded(std::min(draw(random_), mean * kMostCostFactor), 0);
+    }
+    case CostMix::kLogNormal: {
+      // Its mean is exp(mu + sigma^2 / 2).
+      std::lognormal_distribution<double> draw(std::log(mean) - kSigma * kSigma / 2, kSigma);
+      return rounded(std::min(draw(random_), mean * kMostCostFactor), 0);
+    }
+    case CostMix::kBimodal: break;
+  }
+  std::bernoulli_distribution is_long(kLongShare);
+  if (load_.long_ones || is_long(random_)) return rounded(mean * kLongCost, 1);
+  return rounded(mean * kShortCost, 0);
 }
 
 void RootStream::Send(Instant due, Instant now) {
   const std::uint64_t seq = next_seq_++;
-  const std::uint32_t cost = DrawCost();
-  entries_.push_back({.due = due, .sent = now, .cost_us = cost});
+  const Cost cost = DrawCost();
+  entries_.push_back({.due = due, .sent = now, .cost_us = cost.us, .mode = cost.mode});
+  ++report_.modes[cost.mode].offered;
   ++under_way_;
   ++report_.offered;
-  report_.offered_work += std::chrono::microseconds(cost);
+  report_.offered_work += std::chrono::microseconds(cost.us);
   wire::SubmitPreamble preamble{
-      .cls = load_.cls, .flags = wire::kPush, .function = function_, .first_seq = seq};
-  if (load_.deadline > Nanos(0)) preamble.remaining_us = Micro(due + load_.deadline - now);
+      .cls = load_.cls, .flags = wire::kPush, .function = functions_[cost.mode], .first_seq = seq};
+  const Nanos deadline = load_.deadlines[cost.mode];
+  if (deadline > Nanos(0)) preamble.remaining_us = Micro(due + deadline - now);
   writer_.Begin(preamble);
   writer_.BeginTask();
-  writer_.AddInline(AsBytes(std::to_string(cost)));
+  writer_.AddInline(AsBytes(std::to_string(cost.us)));
   writer_.AddInline(nonces_.Of(seq));
   writer_.Finish(wire_.NextCorrelation(), Micro(now.time_since_epoch()), wire_.out());
 }
@@ -305,13 +335,17 @@ void RootStream::TakeResult(const wire::ResultHead& head, const wire::FrameView&
   }
   report_.spent_work += work;
   report_.times.Add(now - entry->due);
-  const bool in_time = load_.deadline == Nanos(0) || now <= entry->due + load_.deadline;
+  RootReport::Mode& mode = report_.modes[entry->mode];
+  mode.times.Add(now - entry->due);
+  const Nanos deadline = load_.deadlines[entry->mode];
+  const bool in_time = deadline == Nanos(0) || now <= entry->due + deadline;
   entry->fate = in_time ? RootFate::kGood : RootFate::kLate;
   if (!in_time) {
     ++report_.late;
     return;
   }
   ++report_.good;
+  ++mode.good;
   report_.good_work += work;
 }
 

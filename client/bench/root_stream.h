@@ -5,6 +5,7 @@
 // time.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <random>
 #include <span>
@@ -20,6 +21,12 @@
 #include "schema/submit.h"
 
 namespace spillgate::bench {
+
+// The functions of a mix: its own, and another for the long roots of one with two modes.
+inline constexpr std::size_t kModes = 2;
+inline constexpr double kShortCost = 0.5;  // of the mean
+inline constexpr double kLongCost = 50.5;
+inline constexpr double kLongShare = 0.01;
 
 // How the cost of roots is spread around its mean.
 struct Service {
@@ -39,7 +46,9 @@ struct RootLoad {
   Nanos time{0};
   Service service;
   TaskClass cls = TaskClass::kNormal;
-  Nanos deadline{0};  // from the time at which a root should have been sent; 0: none
+  // From the time at which a root should have been sent, by its mode; 0: none.
+  std::array<Nanos, kModes> deadlines{};
+  bool long_ones = false;  // nothing but roots of the second mode
   std::uint64_t seed = 1;
   // Of an open loop whose rate changes: in the place of `rate` and `time`. Then the outcome of each
   // root is reported.
@@ -53,6 +62,12 @@ struct RootOutcome {
 };
 
 struct RootReport {
+  struct Mode {
+    std::uint64_t offered = 0;
+    std::uint64_t good = 0;
+    Latencies times;  // of those done
+  };
+  std::array<Mode, kModes> modes;
   std::uint64_t offered = 0;
   std::uint64_t received = 0;  // have a verdict
   std::uint64_t good = 0;      // verified, and there by the deadline
@@ -76,6 +91,7 @@ struct RootReport {
 
 class RootStream {
  public:
+  // `function` costs what it is told, and so does the one whose name has "_long" behind it.
   [[nodiscard]] static Result<RootStream> Open(const WireOptions& wire, std::string_view function);
 
   // Runs the load, and waits for what is under way, for as long as something comes. The error is
@@ -92,12 +108,13 @@ class RootStream {
     Instant due;
     Instant sent;
     std::uint32_t cost_us = 0;
+    std::uint8_t mode = 0;
     RootFate fate = RootFate::kSilent;
     bool open = true;
   };
 
-  RootStream(WireClient wire, std::uint32_t function)
-      : wire_(std::move(wire)), function_(function), next_seq_(wire_.next_seq()) {}
+  RootStream(WireClient wire, std::array<std::uint32_t, kModes> functions)
+      : wire_(std::move(wire)), functions_(functions), next_seq_(wire_.next_seq()) {}
 
   void Begin(const RootLoad& load, Instant now);
   [[nodiscard]] bool Done(Instant now);
@@ -107,7 +124,11 @@ class RootStream {
   [[nodiscard]] Instant SendWhatIsDue(Instant now);
   [[nodiscard]] Instant NextDue();
   void Send(Instant due, Instant now);
-  [[nodiscard]] std::uint32_t DrawCost();
+  struct Cost {
+    std::uint32_t us = 1;
+    std::uint8_t mode = 0;
+  };
+  [[nodiscard]] Cost DrawCost();
   [[nodiscard]] bool Wait(Instant now, Instant next);
   void TakeFrames();
   void TakeVerdicts(const wire::FrameView& frame);
@@ -118,7 +139,7 @@ class RootStream {
   void ReleaseSome(std::uint64_t at_least);
 
   WireClient wire_;
-  const std::uint32_t function_;
+  const std::array<std::uint32_t, kModes> functions_;
   wire::SubmitWriter writer_;
   SteadyClock clock_;
 

@@ -23,7 +23,9 @@ struct OverloadFigures {
   double refusal_p99_us = 0;
   double lateness_p99_us = 0;  // of the sender
   double deadline_us = 0;
-  std::optional<double> critical_ok_ratio;  // good ones of that class, to those offered
+  std::optional<double> long_p99_us;           // of the other function of a bimodal mix
+  std::optional<double> min_function_success;  // of the worse of the two, to that of all
+  std::optional<double> critical_ok_ratio;     // good ones of that class, to those offered
   std::optional<double> critical_p99_us;
   std::optional<double> jain;             // over good work to entitlement, by tenant
   std::optional<double> least_of_tenant;  // the least of those

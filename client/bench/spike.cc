@@ -112,7 +112,7 @@ class Spike {
 
   Result<RootReport> RunPhases(Row& row, std::vector<Phase> phases) {
     Result<RootReport> report =
-        runs_.Run({.deadline = unloaded_.Deadline(), .phases = std::move(phases)});
+        runs_.Run({.deadlines = unloaded_.Deadlines(), .phases = std::move(phases)});
     if (!report.ok()) return report;
     const RootReport& told = report.value();
     row.n += told.offered;

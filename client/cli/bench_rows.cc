@@ -74,6 +74,8 @@ void PutOverload(Json& json, const bench::OverloadFigures& figures) {
   put("refusal_p99_us", figures.refusal_p99_us);
   put("lateness_p99_us", figures.lateness_p99_us);
   put("deadline_us", figures.deadline_us);
+  Put(json, "long_p99_us", figures.long_p99_us);
+  Put(json, "min_function_success", figures.min_function_success);
   Put(json, "critical_ok_ratio", figures.critical_ok_ratio);
   Put(json, "critical_p99_us", figures.critical_p99_us);
   Put(json, "jain", figures.jain);

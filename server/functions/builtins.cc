@@ -18,6 +18,10 @@ constexpr sg_function kFunctions[] = {
     Export<Remaining>("remaining", SG_HOST_INLINE),
     Export<Sleep>("sleep", SG_HOST_THREAD),
     Export<Spin>("spin", SG_HOST_THREAD),
+    // The same under other names: what they cost is learned apart, and their slots are limited
+    // apart.
+    Export<Sleep>("sleep_long", SG_HOST_THREAD),
+    Export<Spin>("spin_long", SG_HOST_THREAD),
     Export<Fib>("fib", SG_HOST_THREAD),
     Export<Spawn>("spawn", SG_HOST_THREAD),
     Export<FirstOf>("first_of", SG_HOST_THREAD, 2),
