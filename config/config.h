@@ -220,7 +220,7 @@ struct ClassConfig {
   Nanos default_deadline = Nanos(0);
   // How long a root of this class is to wait at most, so that one which can spend more than this on
   // waiting goes behind those that cannot.
-  Nanos target_delay = std::chrono::seconds(1);
+  Nanos target_delay = std::chrono::milliseconds(20);
 
   friend bool operator==(const ClassConfig&, const ClassConfig&) = default;
 };
@@ -333,9 +333,9 @@ struct Config {
   // Indexed by TaskClass: the most important one needs no guarantee, the others must never starve.
   std::array<ClassConfig, kClasses> classes{
       {{.target_delay = std::chrono::milliseconds(10)},
-       {.share = 5, .target_delay = std::chrono::milliseconds(100)},
        {.share = 5},
-       {.share = 5, .target_delay = std::chrono::minutes(1)}}};
+       {.share = 5},
+       {.share = 5, .target_delay = std::chrono::seconds(1)}}};
   std::map<std::string, TenantConfig> tenants;
   SchedulingConfig scheduling;
   std::map<std::string, FunctionConfig> functions;
