@@ -8,6 +8,16 @@
 #include "stages/ending.h"
 
 namespace spillgate {
+namespace {
+
+// It may have waited for other tasks, whatever the load.
+bool TakesResults(const Task& task) {
+  return std::any_of(task.args.begin(), task.args.end(),
+                     [](const ArgRef& arg) { return arg.kind == ArgRef::kObject; });
+}
+
+}  // namespace
+
 Publication::Publication(Shared& shared, PublicationTally& tally, Out out)
     : shared_(shared),
       tally_(tally),
@@ -78,7 +88,7 @@ void Publication::CountServed(const Task& task, Instant now) {
   const bool ran = task.begun != kNever && (fate == Fate::kDone || fate == Fate::kFailed);
   if (ran) served.ran.Add(1);
   const bool expired = task.begun == kNever && fate == Fate::kExpired;
-  if ((!ran && !expired) || task.depth > 0 || task.objects != nullptr) return;
+  if ((!ran && !expired) || task.depth > 0 || TakesResults(task)) return;
   const Nanos wait = from(task.accepted, ran ? task.begun : now);
   served.wait.Add(wait);
   served.wait_ns.Add(static_cast<std::uint64_t>(wait.count()));

@@ -71,7 +71,7 @@ struct StageFigures {
 
   CountByClass dry_run_refused{};  // tasks that the controller on trial would have refused
   std::int64_t admits_up_to = 0;   // by its controller, in its own unit; 0 is no limit
-  Nanos retry_after{0};           // told to those it refuses
+  Nanos retry_after{0};            // told to those it refuses
   StageRates rates;
   StageState state = StageState::kIdle;
 

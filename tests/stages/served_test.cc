@@ -17,8 +17,9 @@ class ServedTest : public PublicationBench {
   ServedTest() { bench.signals.observed = true; }
 
   // A task that waited, ran, and ended now.
-  TaskPtr Ran(std::uint64_t seq, Nanos wait, Nanos service) {
-    TaskPtr task = bench.Accept(seq, function);
+  TaskPtr Ran(std::uint64_t seq, Nanos wait, Nanos service,
+              const std::vector<ObjectId>& args = {}) {
+    TaskPtr task = bench.Accept(seq, function, args);
     task->begun = bench.now() - service;
     task->accepted = task->begun - wait;
     return task;
@@ -60,9 +61,8 @@ TEST_F(ServedTest, WhatWaitsForOthersEndsButSaysNothingOfTheWait) {
   TaskPtr child = Ran(1, milliseconds(4), milliseconds(1));
   child->depth = 1;
   PublishDone(std::move(child));
-  TaskPtr fed = Ran(2, milliseconds(4), milliseconds(1));
-  fed->objects = std::make_unique<Value[]>(1);
-  PublishDone(std::move(fed));
+  const std::vector<ObjectId> args{{{Bench::kSession, 1}, 1}};
+  PublishDone(Ran(2, milliseconds(4), milliseconds(1), args));
   const flow::Served served = since.Take();
   EXPECT_EQ(served.count, 2U);
   EXPECT_EQ(served.samples, 0U);

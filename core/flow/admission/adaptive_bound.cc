@@ -54,7 +54,7 @@ class AdaptiveBound final : public Controller {
     }
     bound_.Set(
         std::clamp(bound, std::max<std::int64_t>(1, kLeastForEachSlot * served.slots), kMostBound));
-    if (served.count > 0) refused_ = false;
+    if (served.samples > 0) refused_ = false;
   }
 
   void Snapshot(ControllerState& state) const override {
@@ -64,13 +64,13 @@ class AdaptiveBound final : public Controller {
   }
 
  private:
-  // Looks for a bound that the node can fill. What has ended was let in under it, so there has to
-  // be some before it is doubled again.
+  // Looks for a bound that the node can fill. Only what ends can say how long it had waited, so it
+  // is not doubled before something has.
   void Search(const Served& served, std::int64_t& bound) {
     idle_ = refused_ && served.waiting == 0 ? idle_ + 1 : 0;
     if (served.samples > 0 && served.mean_wait > target_delay() / 2) {
       searching_ = false;
-    } else if (searching_ && refused_ && served.count > 0) {
+    } else if (searching_ && refused_ && served.samples > 0) {
       bound *= 2;
     } else if (idle_ >= kTicksIdle) {
       searching_ = true;
@@ -80,7 +80,7 @@ class AdaptiveBound final : public Controller {
   Gauge bound_{kFirstBound};  // any thread reads it
   DrainRate rate_;
   bool searching_ = true;
-  bool refused_ = false;  // since the last tick in which something ended
+  bool refused_ = false;  // since something that was timed has ended
   int idle_ = 0;
 };
 

@@ -5,11 +5,11 @@
 //
 // What is changed: times are fractions of a second and not whole milliseconds, in which every rate
 // above a thousand a second was one thousand. An update comes with 100 samples, as there, or after
-// 10 ms instead of a second; but no sooner than the target after the one before, for what ends until
-// then was let in before it. The step grows with the rate, for two tasks a second are nothing to
-// one of a hundred thousand. The rate starts high and does not grow while nobody is refused: from
-// their 10 a second upwards it takes hours. The target is of what a task waits, so the mean time of
-// a run is taken off the response time. It knows no classes.
+// 10 ms instead of a second; but no sooner than the target after the one before, for what ends
+// until then was let in before it. The step grows with the rate, for two tasks a second are nothing
+// to one of a hundred thousand. The rate starts high and does not grow while nobody is refused:
+// from their 10 a second upwards it takes hours. The target is of what a task waits, so the mean
+// time of a run is taken off the response time. It knows no classes.
 #include <algorithm>
 #include <cmath>
 
