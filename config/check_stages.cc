@@ -87,17 +87,31 @@ void CheckPublication(const Loaded& loaded, Problems& problems) {
                "\"none\" will do");
 }
 
-void CheckWorkBounds(const Loaded& loaded, Problems& problems) {
+// What has an answer only for new roots.
+constexpr bool JudgesRoots(ControllerKind controller) {
+  return controller >= ControllerKind::kWorkBound;
+}
+
+void CheckJudges(const Loaded& loaded, Problems& problems) {
   for (const StageName& stage : kStages) {
-    const bool told = stage.field == &StagesConfig::publication;  // that it takes none at all
-    const bool refuses = stage.field == &StagesConfig::submission;
+    if (stage.field == &StagesConfig::submission) continue;  // it refuses
     const StageConfig& settings = loaded.config.stages.*stage.field;
-    if (refuses || told || settings.controller != ControllerKind::kWorkBound) continue;
-    const std::string path = Format("stage.{}.controller", stage.name);
-    problems.Add(OriginOf(loaded.origins, path),
-                 Format("{}: \"work_bound\" judges new roots, so only stage.submission takes it; "
-                        "\"deadline\" drops what is too late",
-                        path));
+    const bool told = stage.field == &StagesConfig::publication;  // that it takes none at all
+    if (!told && JudgesRoots(settings.controller)) {
+      const std::string path = Format("stage.{}.controller", stage.name);
+      const auto kind = static_cast<std::size_t>(settings.controller);
+      problems.Add(OriginOf(loaded.origins, path),
+                   Format("{}: \"{}\" judges new roots, so only stage.submission takes it; "
+                          "\"deadline\" drops what is too late",
+                          path, kControllerNames[kind]));
+    }
+    if (settings.dry_run != DryRunKind::kOff) {
+      const std::string path = Format("stage.{}.dry_run", stage.name);
+      problems.Add(OriginOf(loaded.origins, path),
+                   Format("{}: it counts what would be refused, and only stage.submission refuses; "
+                          "set it there",
+                          path));
+    }
   }
 }
 
@@ -148,7 +162,7 @@ void CheckStages(const Loaded& loaded, Problems& problems) {
   }
   for (const Roomy& stage : kRoomy) CheckRoom(loaded, stage, problems);
   CheckPublication(loaded, problems);
-  CheckWorkBounds(loaded, problems);
+  CheckJudges(loaded, problems);
   CheckThreads(loaded, problems);
 }
 

@@ -6,9 +6,11 @@
 // nothing means "auto".
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <string>
@@ -29,8 +31,25 @@ inline constexpr std::int64_t kConfigVersion =
     1;  // of the file; a later program may read older ones
 
 enum class LogFormat : std::uint8_t { kAuto, kText, kJson };
-enum class ControllerKind : std::uint8_t { kNone, kBound, kDeadline, kWorkBound };
-inline constexpr std::string_view kControllerNames[] = {"none", "bound", "deadline", "work_bound"};
+enum class ControllerKind : std::uint8_t {
+  kNone,
+  kBound,
+  kDeadline,
+  kWorkBound,
+  kAdaptiveBound,
+  kCodel,
+  kSedaAimd,
+  kGradient,
+};
+inline constexpr std::string_view kControllerNames[] = {
+    "none", "bound", "deadline", "work_bound", "adaptive_bound", "codel", "seda_aimd", "gradient"};
+// The same, with one that is none at all before them.
+enum class DryRunKind : std::uint8_t { kOff };
+inline constexpr auto kDryRunNames = [] {
+  std::array<std::string_view, std::size(kControllerNames) + 1> names;
+  std::copy(std::begin(kControllerNames), std::end(kControllerNames), names.begin() + 1);
+  return names;
+}();
 enum class LibraryHost : std::uint8_t { kWorker, kInProcess };
 
 // Amounts of named resources in thousandths, so that fractions stay exact.
@@ -176,8 +195,14 @@ struct StageConfig {
   // Most events in one turn. Beyond 64 the cost of each hardly falls, and latency grows.
   std::uint32_t batch = 64;
   // "work_bound" refuses what would come too late by the work that is before it, and what there is
-  // no room for; "bound" only that; "deadline" drops what is too late to be of use.
+  // no room for; "bound" only that; "deadline" drops what is too late to be of use. The last four
+  // go by how those fare that were let in, and are there to be compared with.
   ControllerKind controller = ControllerKind::kDeadline;
+  // How long those four let tasks wait.
+  Nanos target_delay = std::chrono::milliseconds(5);
+  // A controller that is asked as well and has no effect: what it would have refused is counted.
+  // "" is off.
+  DryRunKind dry_run = DryRunKind::kOff;
 
   friend bool operator==(const StageConfig&, const StageConfig&) = default;
 };

@@ -21,6 +21,13 @@ std::unique_ptr<flow::Controller> ControllerOf(const config::StageConfig& option
       config::kControllerNames[static_cast<std::size_t>(options.controller)]);
 }
 
+// What else the config says of who judges there.
+void SetControllers(flow::AnyInbox& inbox, const config::StageConfig& options) {
+  inbox.UseDryRun(
+      flow::MakeController(config::kDryRunNames[static_cast<std::size_t>(options.dry_run)]));
+  inbox.SetTargetDelay(options.target_delay);
+}
+
 }  // namespace
 
 Node::Node(const Clock& clock, const config::Config& config, const config::HostLimits& host,
@@ -67,6 +74,7 @@ Node::Node(const Clock& clock, const config::Config& config, const config::HostL
   Open(spillover_, "spillover", stages.spillover);
   Open(execution_, "execution", stages.execution);
   Open(publication_, "publication", stages.publication);
+  SignalWhoObserves();
 }
 
 void Node::AddPools(const config::HostLimits& host) {
@@ -101,6 +109,7 @@ void Node::Open(Shards<S>& shards, const std::string& name, const config::StageC
          // At most one a task, slot or object in flight, and requests, which have a bound as well.
          .back_capacity = std::int64_t{8} * (config_.limits.in_flight + kMostRequests)},
         ControllerOf(options)));
+    SetControllers(*shards.inboxes.back(), options);
   }
 }
 
@@ -356,6 +365,12 @@ void Node::Apply(const config::Config& config) {
   Tune(spillover_, stages.spillover);
   Tune(execution_, stages.execution);
   Tune(publication_, stages.publication);
+  SignalWhoObserves();
+}
+
+// Publication counts nothing that nobody asks for.
+void Node::SignalWhoObserves() {
+  signals_.observed.store(submission_.inboxes.front()->Observes(), std::memory_order_relaxed);
 }
 
 template <class S>
@@ -363,6 +378,7 @@ void Node::Tune(Shards<S>& shards, const config::StageConfig& options) {
   for (flow::Inbox<typename S::In>* inbox : shards.inboxes) {
     inbox->credits().Resize(options.capacity, Count(options.bytes));
     inbox->Use(ControllerOf(options));
+    SetControllers(*inbox, options);
   }
   for (flow::StageRunner<S>* runner : shards.runners) runner->set_batch(options.batch);
 }

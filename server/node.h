@@ -91,6 +91,7 @@ class Node {
 
   void AddPools(const config::HostLimits& host);
   void SetTenants();
+  void SignalWhoObserves();
   template <class S>
   void Open(Shards<S>& shards, const std::string& name, const config::StageConfig& options);
   template <class S>

@@ -82,8 +82,10 @@ std::uint32_t Admission::LetIn(const Asking& asking, const Ruling& ruling, std::
                      .cost_hint = Nanos(ask.cost_hint_ns),
                      .work = {}};
   if (ruling.deadline != kNever) question.remaining = std::max(Nanos(1), ruling.deadline - now);
-  if (!by_work()) return Decide(question, has, now);
-  question.work.patient = ruling.patient;
+  if (!looks_at_work()) return Decide(question, has, now);
+  question.work.patient = by_work() ? ruling.patient
+                                    : CanWait(ask.cls, question.remaining,
+                                              shared_.costs.P95(ask.function, question.cost_hint));
   const WorkAccount::Needs& needs = NeedsOf(*FindNamed(shared_, ask.function, ask.shape).shape);
   const WorkAtDoor::Newcomer root = NewcomerOf(question);
   const WorkAtDoor::Ahead ahead = work_.Look(root, needs);
@@ -112,8 +114,7 @@ bool Admission::LetIn(flow::Ask question, const wire::OpenRoot& asked, Root& roo
   return true;
 }
 
-bool Admission::IsPatient(TaskClass cls, Nanos remaining, Nanos p95) const {
-  if (!by_work()) return false;
+bool Admission::CanWait(TaskClass cls, Nanos remaining, Nanos p95) const {
   const Nanos target(shared_.limits.target_delay_ns[Index(cls)].load(std::memory_order_relaxed));
   return remaining == Nanos(0) || flow::WaitWithin(remaining - p95) >= target;
 }
@@ -136,7 +137,13 @@ std::uint32_t Admission::Decide(flow::Ask& question, std::uint32_t has, Instant 
                         .bytes = places.bytes() - std::int64_t{has} * bytes_each,
                         .capacity = places.count_limit(),
                         .capacity_bytes = places.bytes_limit()};
-  return stage_.controller().Admit(question, load, now);
+  const std::uint32_t admitted = stage_.controller().Admit(question, load, now);
+  if (flow::DryRun* dry = stage_.dry_run()) {
+    const std::uint32_t would = dry->controller->Admit(question, load, now);
+    const std::size_t cls = std::min<std::size_t>(question.cls, flow::kMaxClasses - 1);
+    dry->refused[cls].Add(question.count - std::min(would, question.count));
+  }
+  return admitted;
 }
 
 WorkAtDoor::Newcomer Admission::NewcomerOf(const flow::Ask& question) const {
@@ -174,7 +181,9 @@ void Admission::Overload(TaskClass cls, Ruling& ruling, bool shed) const {
   if (places.bytes() + ruling.bytes_each > places.bytes_limit()) {
     ruling.refusal = Reason::kInFlightBytes;
   } else {
-    ruling.refusal = shed && by_work() && room > 0 ? Reason::kBacklog : Reason::kInFlight;
+    // Of the two, a bound of its own is not limits.in_flight either.
+    const bool by_load = (by_work() && room > 0) || stage_.controller().Observes();
+    ruling.refusal = shed && by_load && places.room() > 0 ? Reason::kBacklog : Reason::kInFlight;
   }
 }
 

@@ -58,7 +58,9 @@ class Admission {
                                     std::uint32_t wanted, std::uint32_t has, Instant now);
   // Whether it can wait for longer than its class is to; without a deadline (0) it can. None is
   // patient where the controller does not go by work.
-  [[nodiscard]] bool IsPatient(TaskClass cls, Nanos remaining, Nanos p95) const;
+  [[nodiscard]] bool IsPatient(TaskClass cls, Nanos remaining, Nanos p95) const {
+    return by_work() && CanWait(cls, remaining, p95);
+  }
   // Whether a root is let in that will bring `count` tasks, as the question says; then it has its
   // place in its tenant's line, and, where the controller goes by work, its promise counts. The
   // caller holds the task table's lock.
@@ -69,11 +71,17 @@ class Admission {
   void Overload(TaskClass cls, Ruling& ruling, bool shed) const;
 
   [[nodiscard]] bool by_work() const { return stage_.controller().UsesWork(); }
+  // That one, or the one that is only asked.
+  [[nodiscard]] bool looks_at_work() const {
+    const flow::DryRun* dry = stage_.dry_run();
+    return by_work() || (dry != nullptr && dry->controller->UsesWork());
+  }
   void CountRefused(Reason reason, std::uint32_t tasks) {
     tally_.refused[static_cast<std::size_t>(reason)].Add(tasks);
   }
 
  private:
+  [[nodiscard]] bool CanWait(TaskClass cls, Nanos remaining, Nanos p95) const;
   [[nodiscard]] Reason LookAtFixedPart(const Asking& asking, Ruling& ruling, Instant now) const;
   [[nodiscard]] const WorkAccount::Needs& NeedsOf(const Resources& shape);
   [[nodiscard]] std::uint32_t Decide(flow::Ask& question, std::uint32_t has, Instant now);

@@ -116,7 +116,7 @@ void Execution::Run(TaskPtr task, TaskId nested_in, Instant now) {
     Start(std::move(task), nested_in, now);
     return;
   }
-  CountRun(*task);
+  CountRun(*task, now);
   executor_.RunHere(*task, now);
   // Nobody looked at the clock: it had what it was charged for.
   if (task->leased()) Free(task->id, task->estimate, Lesson::kNone);
@@ -124,12 +124,13 @@ void Execution::Run(TaskPtr task, TaskId nested_in, Instant now) {
 }
 
 void Execution::Start(TaskPtr task, TaskId nested_in, Instant now) {
-  CountRun(*task);
+  CountRun(*task, now);
   executor_.Start(std::move(task), nested_in, now);
 }
 
-void Execution::CountRun(Task& task) {
+void Execution::CountRun(Task& task, Instant now) {
   task.started = true;
+  if (task.begun == kNever) task.begun = now;
   if (task.attempt++ > 0) tally_.retried.Add(1);
   task.record->attempt.store(task.attempt, std::memory_order_relaxed);
   tally_.started.Add(1);

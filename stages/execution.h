@@ -84,7 +84,7 @@ class Execution {
   void Run(TaskPtr task, TaskId nested_in, Instant now);
   void Start(TaskPtr task, TaskId nested_in, Instant now);
   [[nodiscard]] static bool RunsHere(const Task& task);
-  void CountRun(Task& task);
+  void CountRun(Task& task, Instant now);
   void EndSpent(Task& task, const std::string& detail);
   [[nodiscard]] bool MayRetry() const;
   [[nodiscard]] Nanos PauseAfter(int deaths);

@@ -8,6 +8,16 @@
 #include "stages/ending.h"
 
 namespace spillgate {
+namespace {
+
+// It may have waited for other tasks, whatever the load.
+bool TakesResults(const Task& task) {
+  return std::any_of(task.args.begin(), task.args.end(),
+                     [](const ArgRef& arg) { return arg.kind == ArgRef::kObject; });
+}
+
+}  // namespace
+
 Publication::Publication(Shared& shared, PublicationTally& tally, Out out)
     : shared_(shared),
       tally_(tally),
@@ -42,6 +52,7 @@ void Publication::Handle(std::span<In> batch, Instant now) {
 void Publication::OnFinished(TaskPtr task, Instant now) {
   SG_CHECK(!task->outcome.open());
   if (GoesOn(*task)) return Leave(std::move(task), now);
+  if (shared_.signals.observed.load(std::memory_order_relaxed)) CountServed(*task, now);
   BoundValue(*task);
   if (task->level == Level::kNone) {
     Settle(std::move(task), now);
@@ -65,6 +76,26 @@ bool Publication::GoesOn(const Task& task) const {
 void Publication::Leave(TaskPtr task, Instant now) {
   out_.done.Note(MetaOf(task), now);
   done_.push_back(std::move(task));
+}
+
+// What was cut short says nothing of how long it would have taken; what expired before it began has
+// waited at least so long.
+void Publication::CountServed(const Task& task, Instant now) {
+  // Stages on threads of their own read the clock at moments of their own.
+  const auto from = [](Instant begin, Instant end) { return std::max(Nanos(0), end - begin); };
+  ServedTally& served = tally_.served;
+  const Fate fate = task.outcome.fate;
+  const bool ran = task.begun != kNever && (fate == Fate::kDone || fate == Fate::kFailed);
+  if (ran) served.ran.Add(1);
+  const bool expired = task.begun == kNever && fate == Fate::kExpired;
+  if ((!ran && !expired) || task.depth > 0 || TakesResults(task)) return;
+  const Nanos wait = from(task.accepted, ran ? task.begun : now);
+  served.wait.Add(wait);
+  served.wait_ns.Add(static_cast<std::uint64_t>(wait.count()));
+  served.response.Add(from(task.accepted, now));
+  if (!ran) return;
+  served.timed.Add(1);
+  served.service_ns.Add(static_cast<std::uint64_t>(from(task.begun, now).count()));
 }
 
 // An outcome becomes visible when it is on the disk. Where the journal has no room, it waits here.

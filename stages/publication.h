@@ -51,6 +51,7 @@ class Publication {
   void OnFinished(TaskPtr task, Instant now) REQUIRES(shared_.table.mutex());
   [[nodiscard]] bool GoesOn(const Task& task) const;
   void Leave(TaskPtr task, Instant now);
+  void CountServed(const Task& task, Instant now);
   void Settle(TaskPtr task, Instant now) REQUIRES(shared_.table.mutex());
   void CountLate(const Task& task, Instant now) REQUIRES(shared_.table.mutex());
   void BoundValue(Task& task) REQUIRES(shared_.table.mutex());

@@ -23,6 +23,7 @@
 #include "stages/build_task.h"
 #include "stages/events.h"
 #include "stages/journal_writer.h"
+#include "stages/served_since.h"
 #include "stages/shared.h"
 
 namespace spillgate {
@@ -48,7 +49,7 @@ class Submission {
   [[nodiscard]] Admission& admission() { return admission_; }
   [[nodiscard]] bool Idle() const {
     return waiting_.empty() && asking_.empty() && kept_.empty() && ended_.empty() &&
-           unsynced_[0].empty() && unsynced_[1].empty();
+           unsynced_[0].empty() && unsynced_[1].empty() && !HasToObserve();
   }
 
   // Resolution has no place for it.
@@ -90,6 +91,10 @@ class Submission {
     wire::Verdict verdict;
   };
 
+  // The controller goes by what becomes of those that it let in, and not all of that is known.
+  [[nodiscard]] bool HasToObserve() const {
+    return self_.Observes() && (!observed_all_ || shared_.unfinished() > 0);
+  }
   void OnReceived(Received&& received, Instant now);
   void OnSubmit(Received&& received, const wire::FrameView& frame, Instant now);
   void OnDurable(const Durable& durable);
@@ -169,6 +174,8 @@ class Submission {
   std::vector<ConnectionGone> gone_;
   std::deque<TaskId> closed_;  // roots of which the journal does not know that yet
   Admission admission_;
+  ServedSince served_;
+  bool observed_all_ = true;  // that was let in before this pass
   JournalWriter journal_;
   Lsn committed_ = 0;                             // last record of this stage
   Durable durable_;                               // as it was last told

@@ -19,6 +19,7 @@ void Submission::AcceptAll(Instant now) {
 
 void Submission::AcceptGroups(Instant now) {
   if (!groups_.empty()) {
+    observed_all_ = false;
     MutexLock lock(shared_.table.mutex());
     for (Group& group : groups_) {
       if (group.admitted > 0 || group.children()) Accept(group, now);
@@ -332,6 +333,12 @@ void Submission::Conclude(Group& group, Instant now) {
 }
 
 void Submission::Tick(Instant now) {
+  if (self_.Observes()) {
+    const bool none_left = shared_.unfinished() == 0;
+    const flow::Served served = served_.Take();
+    self_.Observe(served, now);
+    observed_all_ = none_left && served.count == 0;
+  }
   if (!waiting_.empty()) RetryWaiting(now);
   AcceptAll(now);
 }

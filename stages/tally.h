@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/flow/spread.h"
 #include "core/flow/stage_stats.h"
 #include "core/model/class.h"
 #include "core/model/outcome.h"
@@ -51,11 +52,24 @@ struct ExecutionTally {
   flow::Counter retried;
 };
 
+// How those fared that were let in. Counted while a controller wants to know it
+// (Signals::observed). Times are of tasks that wait for no other: for no argument, and for no
+// parent.
+struct ServedTally {
+  flow::Counter ran;         // tasks that ran to their end
+  flow::Counter timed;       // those of them whose run is in service_ns
+  flow::Counter service_ns;  // from the beginning of the run to its end
+  flow::Counter wait_ns;     // from being accepted to there, also of what expired before it
+  flow::Spread wait;
+  flow::Spread response;  // from being accepted to the end
+};
+
 struct PublicationTally {
   std::array<flow::Counter, kFates> ended;
   ByReason unsuccessful;    // why, of those that were not done or forwarded
   flow::Counter late;       // cancels and expiries that another outcome was before, dropped
   flow::Counter unmatched;  // children of earlier runs that their parent's last run did not spawn
+  ServedTally served;
 };
 
 struct TallyShards {

@@ -5,6 +5,8 @@
 // stage, one at a time for a serial upstream.
 #pragma once
 
+#include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -74,6 +76,19 @@ struct Ask {
   Work work;
 };
 
+// What ended since the last tick, and how it had fared; only for a controller that Observes. The
+// times are of `samples` tasks: those that wait for no other task's result, or for their parent.
+struct Served {
+  std::uint32_t count = 0;    // tasks that ran to their end
+  std::uint32_t samples = 0;  // without any, the times say nothing
+  Nanos least_wait{0};        // from being accepted to the beginning of the run
+  Nanos mean_wait{0};
+  Nanos p90_response{0};     // from being accepted to the end of the run
+  Nanos mean_service{0};     // of a run, from its beginning to its end
+  std::int64_t waiting = 0;  // tasks that wait for a slot at the moment
+  std::int64_t slots = 0;    // tasks that can run at a time
+};
+
 enum class Verdict : std::uint8_t { kAdmit, kKeep, kDrop };
 
 struct ControllerState {
@@ -88,22 +103,37 @@ class Controller {
   [[nodiscard]] virtual std::string_view name() const = 0;
   // Whether its verdicts go by Ask::work.
   [[nodiscard]] virtual bool UsesWork() const { return false; }
+  // Whether it goes by what becomes of those that it lets in.
+  [[nodiscard]] virtual bool Observes() const { return false; }
   virtual std::uint32_t Admit(const Ask& ask, const Load& load, Instant now) = 0;
   // How many more roots of that class it would let in as things stand, at most; clients are told.
   // Any thread.
   [[nodiscard]] virtual std::int64_t Room(std::uint8_t, const Load& load) const {
     return load.capacity - load.queued - load.held;
   }
-  virtual Verdict Look(const Meta& meta, const Load& load, Instant now) = 0;
+  virtual Verdict Look(const Meta&, const Load&, Instant) { return Verdict::kAdmit; }
   // `count` events left the stage together, after `delay` from arrival (the longest of them) and
   // `service` of busy time in all.
-  virtual void Left(std::uint32_t count, Nanos delay, Nanos service, Instant now) = 0;
-  virtual void Tick(Instant now) = 0;
+  virtual void Left(std::uint32_t /*count*/, Nanos /*delay*/, Nanos /*service*/, Instant /*now*/) {}
+  virtual void Tick(Instant /*now*/) {}
+  // At each tick, if it Observes.
+  virtual void Observe(const Served& /*served*/, Instant /*now*/) {}
   virtual void Snapshot(ControllerState& state) const = 0;
+
+  // How long what it lets in is to wait, for those that go by it. Any thread.
+  void set_target_delay(Nanos target) {
+    target_delay_ns_.store(std::max<Nanos::rep>(1, target.count()), std::memory_order_relaxed);
+  }
+  [[nodiscard]] Nanos target_delay() const {
+    return Nanos(target_delay_ns_.load(std::memory_order_relaxed));
+  }
+
+ private:
+  std::atomic<Nanos::rep> target_delay_ns_{Nanos(std::chrono::milliseconds(5)).count()};
 };
 
-// Makes the controller of that name ("none", "bound", "deadline", "work_bound"); null when there is
-// no such name.
+// Makes the controller of that name ("none", "bound", "deadline", "work_bound", "adaptive_bound",
+// "codel", "seda_aimd", "gradient"); null when there is no such name.
 [[nodiscard]] std::unique_ptr<Controller> MakeController(std::string_view name);
 
 }  // namespace spillgate::flow

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -84,6 +85,12 @@ class Lane {
   RemoteQueue<In> remote_;
 };
 
+// A controller that is asked what it would do, and does nothing.
+struct DryRun {
+  std::unique_ptr<Controller> controller;
+  std::array<Counter, kMaxClasses> refused;  // that it would have; tasks, by class
+};
+
 // The part of an inbox that does not depend on the events in it: what edges, pools and metrics see.
 class AnyInbox {
  public:
@@ -117,6 +124,36 @@ class AnyInbox {
       found = controllers_.end() - 1;
     }
     controller_.store(found->get(), std::memory_order_release);
+  }
+  // Beside it, and without effect; null for none. As with the controllers, each that was in use
+  // lives on.
+  [[nodiscard]] DryRun* dry_run() const { return dry_run_.load(std::memory_order_acquire); }
+  void UseDryRun(std::unique_ptr<Controller> controller) {
+    if (controller == nullptr) return dry_run_.store(nullptr, std::memory_order_release);
+    const auto same = [&](const auto& each) {
+      return each->controller->name() == controller->name();
+    };
+    auto found = std::find_if(dry_runs_.begin(), dry_runs_.end(), same);
+    if (found == dry_runs_.end()) {
+      dry_runs_.push_back(std::make_unique<DryRun>());
+      dry_runs_.back()->controller = std::move(controller);
+      found = dry_runs_.end() - 1;
+    }
+    dry_run_.store(found->get(), std::memory_order_release);
+  }
+  // Of all of them, also of those that come into use again.
+  void SetTargetDelay(Nanos target) {
+    for (const auto& each : controllers_) each->set_target_delay(target);
+    for (const auto& each : dry_runs_) each->controller->set_target_delay(target);
+  }
+  // Whether one of the two is to be told of what ended.
+  [[nodiscard]] bool Observes() const {
+    const DryRun* dry = dry_run();
+    return controller().Observes() || (dry != nullptr && dry->controller->Observes());
+  }
+  void Observe(const Served& served, Instant now) const {
+    controller().Observe(served, now);
+    if (const DryRun* dry = dry_run()) dry->controller->Observe(served, now);
   }
   [[nodiscard]] StageStats& stats() { return stats_; }
   [[nodiscard]] const StageStats& stats() const { return stats_; }
@@ -180,6 +217,8 @@ class AnyInbox {
 
   std::vector<std::unique_ptr<Controller>> controllers_;  // each name once, so there are few
   std::atomic<Controller*> controller_{nullptr};
+  std::vector<std::unique_ptr<DryRun>> dry_runs_;  // likewise
+  std::atomic<DryRun*> dry_run_{nullptr};
   StageStats stats_;
   ArrivalMarks marks_;
   std::atomic<Runnable*> short_of_room_{nullptr};

@@ -54,6 +54,7 @@ class StageRunner final : public Runnable {
 
   void Tick(Instant now) override {
     inbox_.controller().Tick(now);
+    if (const DryRun* dry = inbox_.dry_run()) dry->controller->Tick(now);
     if constexpr (requires { stage_->Tick(now); }) stage_->Tick(now);
     if constexpr (requires { stage_->Oldest(); }) {
       inbox_.PublishVitals(now, stage_->Oldest());

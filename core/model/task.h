@@ -55,6 +55,7 @@ struct Task {
 
   Instant arrived;  // at the stage that has it now
   Instant accepted;
+  Instant begun = kNever;  // its first run
   Instant deadline = kNever;
   Nanos estimate{0};  // slot time it was charged when it was placed
   TaskClass cls = TaskClass::kNormal;

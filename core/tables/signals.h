@@ -10,6 +10,7 @@ struct Signals {
   std::atomic<bool> draining{false};     // no new roots
   std::atomic<bool> room_wanted{false};  // somebody waits for a place in the in-flight bound
   std::atomic<std::int64_t> stuck{0};    // tasks in flight that wait for other tasks
+  std::atomic<bool> observed{false};     // a controller goes by how those fare that it lets in
 };
 
 }  // namespace spillgate

@@ -75,6 +75,7 @@ Json ToJson(const StageFigures& figures) {
           {"out_per_s", figures.rates.out_per_s},
           {"shed_per_s", figures.rates.shed_per_s},
           {"utilisation", figures.rates.utilisation},
+          {"dry_run_refused_by_class", ToJson(figures.dry_run_refused)},
           {"admits_up_to", figures.admits_up_to},
           {"retry_after_us", Micros(figures.retry_after)},
           {"wait_us", ToJson(figures.wait)},
@@ -82,7 +83,7 @@ Json ToJson(const StageFigures& figures) {
 }
 
 Json ToJson(const Stage& stage) {
-  Json json = {{"stage", stage.name}, {"controller", stage.controller}};
+  Json json = {{"stage", stage.name}, {"controller", stage.controller}, {"dry_run", stage.dry_run}};
   json.update(ToJson(stage.all));
   json["shards"] = Json::array();
   for (const StageFigures& shard : stage.shards) json["shards"].push_back(ToJson(shard));

@@ -90,6 +90,21 @@ void StageCounters(Families& f, const Snapshot& s) {
   }
 }
 
+// Of the one that is on trial; what one before it had counted ends with it.
+void DryRuns(Families& f, const Snapshot& s) {
+  const auto is_on = [](const Stage& stage) { return !stage.dry_run.empty(); };
+  if (std::none_of(s.stages.begin(), s.stages.end(), is_on)) return;
+  f.Counter("controller_dry_run_refused_tasks_total",
+            "Tasks that the controller on trial would have refused");
+  for (const Stage& stage : s.stages) {
+    if (stage.dry_run.empty()) continue;
+    for (std::size_t c = 0; c < kClasses; ++c) {
+      f.Add({{"stage", stage.name}, {"class", kClassNames[c]}, {"controller", stage.dry_run}},
+            stage.all.dry_run_refused[c]);
+    }
+  }
+}
+
 void StageHistograms(Families& f, const Snapshot& s) {
   f.Histogram("stage_wait_seconds", "From the arrival of a task at the stage to its emission");
   for (const Stage& stage : s.stages) {
@@ -232,6 +247,7 @@ std::vector<prometheus::MetricFamily> Metrics::Collect() const {
   Families families;
   StageGauges(families, snapshot);
   StageCounters(families, snapshot);
+  DryRuns(families, snapshot);
   StageHistograms(families, snapshot);
   Pools(families, snapshot);
   Tasks(families, snapshot);

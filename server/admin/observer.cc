@@ -62,6 +62,7 @@ Snapshot Observer::Take(Instant now) const {
       snapshot.stages.push_back(
           {.name = inbox.name(), .controller = std::string(inbox.controller_name())});
       stage = snapshot.stages.end() - 1;
+      if (const flow::DryRun* dry = inbox.dry_run()) stage->dry_run = dry->controller->name();
     }
     stage->all.Add(figures);
     stage->shards.push_back(figures);
@@ -98,6 +99,9 @@ StageFigures Observer::Read(const flow::AnyInbox& inbox, Instant now) const {
     figures.handled[c] = stats.handled[c].get();
     figures.wait[c].Add(stats.wait[c]);
     figures.service[c].Add(stats.service[c]);
+  }
+  if (const flow::DryRun* dry = inbox.dry_run()) {
+    AddCounters(figures.dry_run_refused, dry->refused);
   }
   figures.admits_up_to = stats.admits_up_to.load(std::memory_order_relaxed);
   figures.retry_after = Nanos(stats.retry_after_ns.load(std::memory_order_relaxed));

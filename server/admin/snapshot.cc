@@ -85,6 +85,7 @@ void StageFigures::Add(const StageFigures& shard) {
     wait[c].Add(shard.wait[c]);
     service[c].Add(shard.service[c]);
   }
+  AddEach(dry_run_refused, shard.dry_run_refused);
   admits_up_to += shard.admits_up_to;
   retry_after = std::max(retry_after, shard.retry_after);
   rates.in_per_s += shard.rates.in_per_s;

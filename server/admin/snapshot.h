@@ -69,8 +69,9 @@ struct StageFigures {
   std::array<Durations, kClasses> wait;     // arrival to emit
   std::array<Durations, kClasses> service;  // busy time of the batch ÷ its size
 
-  std::int64_t admits_up_to = 0;  // by its controller, in its own unit; 0 is no limit
-  Nanos retry_after{0};           // told to those it refuses
+  CountByClass dry_run_refused{};  // tasks that the controller on trial would have refused
+  std::int64_t admits_up_to = 0;   // by its controller, in its own unit; 0 is no limit
+  Nanos retry_after{0};            // told to those it refuses
   StageRates rates;
   StageState state = StageState::kIdle;
 
@@ -84,6 +85,7 @@ struct StageFigures {
 struct Stage {
   std::string name;
   std::string controller;
+  std::string dry_run;  // the controller on trial; "" for none
   StageFigures all;
   std::vector<StageFigures> shards;
 };

@@ -106,7 +106,8 @@ TEST(Apply, ValuesOutOfRangeSayWhatIsExpected) {
        "f.toml:1:20: error: limits.in_flight = -1: expected 1 to 16777216"},
       {"stage.scheduling.controller = \"dedline\"",
        "f.toml:1:31: error: stage.scheduling.controller = \"dedline\": expected \"none\" | "
-       "\"bound\" | \"deadline\" | \"work_bound\""},
+       "\"bound\" | \"deadline\" | \"work_bound\" | \"adaptive_bound\" | \"codel\" | "
+       "\"seda_aimd\" | \"gradient\""},
       {"limits.park_ttl = \"5 parsecs\"",
        "f.toml:1:19: error: limits.park_ttl = \"5 parsecs\": expected \"1ms\" to \"24h\""},
       {"listen.tcp = \"7440\"",

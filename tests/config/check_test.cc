@@ -26,6 +26,12 @@ TEST(Check, AControllerThatAStageCannotHaveIsReportedThere) {
       {"[stage.execution]\ncontroller = \"work_bound\"",
        "f.toml:2:1: error: stage.execution.controller: \"work_bound\" judges new roots, so only "
        "stage.submission takes it"},
+      {"[stage.scheduling]\ncontroller = \"codel\"",
+       "f.toml:2:1: error: stage.scheduling.controller: \"codel\" judges new roots, so only "
+       "stage.submission takes it"},
+      {"[stage.resolution]\ndry_run = \"bound\"",
+       "f.toml:2:1: error: stage.resolution.dry_run: it counts what would be refused, and only "
+       "stage.submission refuses"},
       {"[stage.publication]\ncontroller = \"bound\"",
        "f.toml:2:1: error: stage.publication.controller: what was accepted is always answered"},
   };

@@ -100,7 +100,11 @@ struct Outside {
             "\"1\"",
             "true"};
   }
-  Texts operator()(const Choice&) const { return {"\"\"", "\"nothing\"", "0", "[]"}; }
+  Texts operator()(const Choice& k) const {
+    Texts texts{"\"nothing\"", "0", "[]"};
+    if (!k.names.front().empty()) texts.emplace_back("\"\"");
+    return texts;
+  }
   Texts operator()(const Flag&) const { return {"0", "1", "\"true\"", "[true]"}; }
   Texts operator()(const Mode&) const {
     return {"0o1000", "-1", "\"\"", "\"0o600\"", "\"00600\"", "\"789\"", "0.5"};

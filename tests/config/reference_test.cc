@@ -66,9 +66,14 @@ TEST(Reference, ItsExamplesAreTheDefaultsToo) {
 TEST(Reference, SaysWhatEachKnobTakesAndWhetherItIsLive) {
   std::istringstream lines(WithExamples());
   std::string section;
-  std::string comment;  // the line before, if it is one
+  std::string comment;  // the lines before, from the last that begins with a bracket
   std::set<std::string> documented;
-  for (std::string line; std::getline(lines, line); comment = line.starts_with("# ") ? line : "") {
+  const auto join = [&comment](const std::string& line) {
+    const bool goes_on = comment.starts_with("# [") && !comment.ends_with("]");
+    if (!line.starts_with("# ")) return std::string();
+    return goes_on ? comment + line.substr(1) : line;
+  };
+  for (std::string line; std::getline(lines, line); comment = join(line)) {
     if (line.starts_with("[")) section = line.substr(1, line.find_first_of(".]") - 1);
     const std::size_t equals = line.find(" = ");
     if (line.starts_with("#") || equals == std::string::npos || section.empty()) continue;

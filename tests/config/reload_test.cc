@@ -119,7 +119,8 @@ TEST(Reload, WhatTheNodeWasBuiltWithNeedsARestart) {
   }
   for (const char* path :
        {"stage.capacity", "stage.bytes", "stage.batch", "stage.controller", "class.share",
-        "class.target_delay", "tenant.weight", "pool.poll", "node.log_level", "limits.park"}) {
+        "class.target_delay", "stage.target_delay", "stage.dry_run", "tenant.weight", "pool.poll",
+        "node.log_level", "limits.park"}) {
     const std::string_view full(path);
     const std::size_t dot = full.find('.');
     const Knob* knob = FindKnob(full.substr(0, dot), full.substr(dot + 1));

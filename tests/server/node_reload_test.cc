@@ -104,6 +104,15 @@ const std::map<std::string, Probe>& NodeProbes() {
        }},
       {"stage.controller",
        [](WiredNode& w) { return std::string(w.stage("submission").controller_name()); }},
+      {"stage.target_delay",
+       [](WiredNode& w) {
+         return std::to_string(w.stage("submission").controller().target_delay().count());
+       }},
+      {"stage.dry_run",
+       [](WiredNode& w) {
+         const flow::DryRun* dry = w.stage("submission").dry_run();
+         return dry == nullptr ? std::string() : std::string(dry->controller->name());
+       }},
       {"class.share", [](WiredNode& w) { return Text(w.node.shared().limits.shares[0]); }},
       {"class.default_deadline",
        [](WiredNode& w) { return Text(w.node.shared().limits.default_deadline_ns[0]); }},
@@ -145,7 +154,7 @@ std::string PathOf(const config::Knob& knob) {
 config::Setting Other(const config::Setting& setting) {
   config::Setting other = setting;
   if (std::holds_alternative<config::Auto>(other)) other = std::int64_t{3};
-  if (auto* number = std::get_if<std::int64_t>(&other)) *number = *number == 1 ? 2 : *number - 1;
+  if (auto* number = std::get_if<std::int64_t>(&other)) *number += *number <= 1 ? 1 : -1;
   if (auto* fraction = std::get_if<double>(&other)) *fraction /= 2;
   return other;
 }

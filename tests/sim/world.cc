@@ -48,8 +48,15 @@ config::Config World::MakeConfig(bool peer) {
     if (interior && random_() % 4 == 0) options.controller = config::ControllerKind::kBound;
     if (tiny_) options.capacity = among(2, 4);
   }
+  config::StageConfig& door = config.stages.submission;
   if (random_() % 2 == 0) {
-    config.stages.submission.controller = config::ControllerKind::kBound;
+    // It, or one that goes by how those fare that it lets in.
+    constexpr std::size_t kMost = std::size(config::kControllerNames);
+    constexpr auto kFirst = static_cast<std::size_t>(config::ControllerKind::kAdaptiveBound);
+    const std::size_t which = kFirst - 1 + random_() % (kMost - kFirst + 1);
+    door.controller = which < kFirst ? config::ControllerKind::kBound
+                                     : static_cast<config::ControllerKind>(which);
+    door.dry_run = static_cast<config::DryRunKind>(random_() % (kMost + 1));
   } else {
     for (config::ClassConfig& cls : config.classes) {
       cls.target_delay = std::chrono::milliseconds(among(1, 20));

@@ -113,12 +113,15 @@ TEST_F(ExecutionTest, ARunEndsAndItsLeaseComesHomeWithWhatItTook) {
 
 TEST_F(ExecutionTest, ATaskWhoseWorkerDiedKeepsItsLeaseRestsAndRunsAgain) {
   Place(1);
+  const Instant begun = runs.runs.at(Id(1))->begun;
+  EXPECT_EQ(begun, bench.now());
   Handle(End(1, RunEnd::kHostDied));
   EXPECT_TRUE(freed.events.empty());
   EXPECT_EQ(runs.starts, 1);
   TickAfter(milliseconds(5));
   EXPECT_EQ(runs.starts, 2);
   EXPECT_EQ(runs.runs.at(Id(1))->attempt, 2);
+  EXPECT_EQ(runs.runs.at(Id(1))->begun, begun) << "it waited no longer than for its first run";
   EXPECT_EQ(bench.Find(Id(1))->attempt, 2) << "so that its status tells";
   EXPECT_EQ(bench.tally.execution[0].retried.get(), 1U);
   EXPECT_EQ(bench.tally.execution[0].host_deaths.get(), 1U);

@@ -31,8 +31,6 @@ class Bound final : public Controller {
     smoothed_delay_ns_ += kSmoothing * (static_cast<double>(delay.count()) - smoothed_delay_ns_);
   }
 
-  void Tick(Instant) override {}
-
   [[nodiscard]] std::string_view name() const override { return "bound"; }
   void Snapshot(ControllerState& state) const override {
     // A place comes free about half a delay from now.

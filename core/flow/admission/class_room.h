@@ -17,9 +17,16 @@ inline std::int64_t ClassTenths(std::uint8_t cls) {
 
 // Places that the class may still take; below zero if it has more than its part.
 inline std::int64_t ClassRoom(std::uint8_t cls, const Load& load) {
-  // At least one place, or a class could never get in where the capacity is tiny.
-  const std::int64_t most = std::max<std::int64_t>(1, load.capacity * ClassTenths(cls) / 10);
+  // At least one place, or a class could never get in where the capacity is tiny; of none, none.
+  const std::int64_t most =
+      std::max(std::min<std::int64_t>(1, load.capacity), load.capacity * ClassTenths(cls) / 10);
   return most - load.queued - load.held;
+}
+
+// The same where no more than `bound` places may be taken.
+inline Load Within(Load load, std::int64_t bound) {
+  load.capacity = std::min(load.capacity, bound);
+  return load;
 }
 
 // Of the group that is asked for: none when its bytes do not fit.

@@ -13,8 +13,6 @@ class Deadline final : public Controller {
   Verdict Look(const Meta& meta, const Load&, Instant now) override {
     return meta.cancelled || now > meta.deadline ? Verdict::kDrop : Verdict::kAdmit;
   }
-  void Left(std::uint32_t, Nanos, Nanos, Instant) override {}
-  void Tick(Instant) override {}
   [[nodiscard]] std::string_view name() const override { return "deadline"; }
   void Snapshot(ControllerState&) const override {}
 };

@@ -7,9 +7,6 @@ namespace {
 class None final : public Controller {
  public:
   std::uint32_t Admit(const Ask& ask, const Load&, Instant) override { return ask.count; }
-  Verdict Look(const Meta&, const Load&, Instant) override { return Verdict::kAdmit; }
-  void Left(std::uint32_t, Nanos, Nanos, Instant) override {}
-  void Tick(Instant) override {}
   [[nodiscard]] std::string_view name() const override { return "none"; }
   void Snapshot(ControllerState&) const override {}
 };

@@ -8,11 +8,15 @@ namespace {
 
 using Factory = std::unique_ptr<Controller> (*)();
 
-constexpr std::array<std::pair<std::string_view, Factory>, 4> kControllers{{
+constexpr std::array<std::pair<std::string_view, Factory>, 8> kControllers{{
     {"none", &MakeNone},
     {"bound", &MakeBound},
     {"deadline", &MakeDeadline},
     {"work_bound", &MakeWorkBound},
+    {"adaptive_bound", &MakeAdaptiveBound},
+    {"codel", &MakeCodel},
+    {"seda_aimd", &MakeSedaAimd},
+    {"gradient", &MakeGradient},
 }};
 
 }  // namespace

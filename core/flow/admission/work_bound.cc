@@ -63,8 +63,6 @@ class WorkBound final : public Controller {
     return load.queued + load.held < load.capacity ? Verdict::kAdmit : Verdict::kKeep;
   }
 
-  void Left(std::uint32_t, Nanos, Nanos, Instant) override {}
-  void Tick(Instant) override {}
   [[nodiscard]] std::string_view name() const override { return "work_bound"; }
   void Snapshot(ControllerState& state) const override {
     state.retry_after = Nanos(retry_ns_.load(std::memory_order_relaxed));

@@ -193,6 +193,22 @@ TEST(Metrics, ShowTheCountersOfTheNode) {
             4096);
 }
 
+TEST(Metrics, ShowWhatTheControllerOnTrialWouldRefuse) {
+  ToyNode node(2);
+  EXPECT_FALSE(ScrapeOf(node).types.contains("spillgate_controller_dry_run_refused_tasks_total"));
+  for (std::size_t shard = 0; shard < 2; ++shard) {
+    node.inboxes[shard]->UseDryRun(flow::MakeController("codel"));
+    node.inboxes[shard]->dry_run()->refused[3].Add(4);
+  }
+  const Scrape scrape = ScrapeOf(node);
+  const auto at = [&](const char* cls) {
+    return scrape.At("spillgate_controller_dry_run_refused_tasks_total",
+                     {{"stage", "submission"}, {"class", cls}, {"controller", "codel"}});
+  };
+  EXPECT_EQ(at("sheddable"), 8);
+  EXPECT_EQ(at("critical"), 0);
+}
+
 // A reason that no list foresaw must not disappear from the sum.
 TEST(Metrics, AnUnlistedReasonIsShownOnceItCounts) {
   ToyNode node;

@@ -1,0 +1,138 @@
+// ServedQueue: a node in miniature on virtual time, to drive a controller that observes. Some
+// slots, one queue before them, first in, first out, and tasks of one length; a tick a millisecond.
+#pragma once
+
+#include <algorithm>
+#include <deque>
+#include <vector>
+
+#include "core/flow/admission.h"
+
+namespace spillgate::flow::testing {
+
+struct QueueOptions {
+  std::int64_t slots = 1;
+  Nanos service = std::chrono::milliseconds(1);
+  std::int64_t capacity = 65536;
+  std::uint32_t frame = 1;  // roots that come together
+};
+
+struct Flow {
+  std::int64_t offered = 0;
+  std::int64_t admitted = 0;
+  std::int64_t ended = 0;
+  Nanos longest_wait{0};  // of those that ended
+};
+
+class ServedQueue {
+ public:
+  static constexpr Nanos kTick = std::chrono::milliseconds(1);
+
+  ServedQueue(Controller& controller, QueueOptions options)
+      : controller_(controller),
+        options_(options),
+        free_at_(static_cast<std::size_t>(options.slots), now_),
+        tick_at_(now_ + kTick) {}
+
+  // Roots come evenly, so many a second.
+  Flow For(Nanos duration, double rate) {
+    run_ = {};
+    const Instant until = now_ + duration;
+    const double gap_ns = 1e9 * options_.frame / rate;
+    double next_ns = 0;
+    for (const Instant begin = now_; now_ < until;) {
+      const Instant next = begin + Nanos(static_cast<std::int64_t>(next_ns += gap_ns));
+      while (tick_at_ <= std::min(next, until)) Tick();
+      now_ = std::min(next, until);
+      if (next <= until) Arrive();
+    }
+    return run_;
+  }
+
+  // Nothing runs meanwhile, and nothing comes.
+  void Stall(Nanos duration) {
+    for (Task& task : tasks_) task.begin += duration, task.end += duration;
+    for (Instant& free : free_at_) free += duration;
+    for (const Instant until = now_ + duration; tick_at_ <= until;) Tick();
+    now_ += duration;
+  }
+
+  void SetService(Nanos service) { options_.service = service; }
+  [[nodiscard]] double capacity() const {
+    return static_cast<double>(options_.slots) * 1e9 /
+           static_cast<double>(options_.service.count());
+  }
+  [[nodiscard]] std::int64_t limit() const {
+    ControllerState state;
+    controller_.Snapshot(state);
+    return state.limit;
+  }
+
+ private:
+  struct Task {
+    Instant came;
+    Instant begin;
+    Instant end;
+  };
+
+  [[nodiscard]] Load LoadAt(Instant now) const {
+    const auto left = [&](const Task& task) { return task.end > now; };
+    return {.held = std::count_if(tasks_.begin(), tasks_.end(), left),
+            .capacity = options_.capacity,
+            .capacity_bytes = 1};
+  }
+
+  void Arrive() {
+    const std::uint32_t admitted = controller_.Admit({.count = options_.frame}, LoadAt(now_), now_);
+    run_.offered += options_.frame;
+    run_.admitted += admitted;
+    for (std::uint32_t i = 0; i < admitted; ++i) {
+      Instant& slot = *std::min_element(free_at_.begin(), free_at_.end());
+      const Instant begin = std::max(slot, now_);
+      slot = begin + options_.service;
+      tasks_.push_back({now_, begin, slot});
+    }
+  }
+
+  void Tick() {
+    now_ = tick_at_;
+    tick_at_ += kTick;
+    std::vector<Task> ended;
+    for (; !tasks_.empty() && tasks_.front().end <= now_; tasks_.pop_front()) {
+      ended.push_back(tasks_.front());
+    }
+    Served served{.count = static_cast<std::uint32_t>(ended.size()),
+                  .samples = static_cast<std::uint32_t>(ended.size()),
+                  .slots = options_.slots};
+    for (const Task& task : tasks_) served.waiting += task.begin > now_ ? 1 : 0;
+    if (!ended.empty()) Fill(ended, served);
+    controller_.Tick(now_);
+    controller_.Observe(served, now_);
+  }
+
+  void Fill(const std::vector<Task>& ended, Served& served) {
+    std::vector<Nanos> responses;
+    served.least_wait = Nanos::max();
+    for (const Task& task : ended) {
+      const Nanos wait = task.begin - task.came;
+      served.least_wait = std::min(served.least_wait, wait);
+      served.mean_wait += wait / static_cast<std::int64_t>(ended.size());
+      served.mean_service += (task.end - task.begin) / static_cast<std::int64_t>(ended.size());
+      responses.push_back(task.end - task.came);
+      run_.longest_wait = std::max(run_.longest_wait, wait);
+    }
+    std::sort(responses.begin(), responses.end());
+    served.p90_response = responses[responses.size() * 9 / 10];
+    run_.ended += static_cast<std::int64_t>(ended.size());
+  }
+
+  Controller& controller_;
+  QueueOptions options_;
+  Instant now_{std::chrono::seconds(1)};
+  std::vector<Instant> free_at_;
+  std::deque<Task> tasks_;  // in the order in which they end
+  Instant tick_at_;
+  Flow run_;
+};
+
+}  // namespace spillgate::flow::testing
