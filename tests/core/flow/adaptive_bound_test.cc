@@ -66,7 +66,7 @@ TEST(AdaptiveBound, FollowsAStepOfTheCost) {
 }
 
 // By hand: ticks of a node with one slot.
-class Ticks : public ::testing::Test {
+class AdaptiveBoundTicks : public ::testing::Test {
  protected:
   std::uint32_t Ask(std::uint32_t count, std::int64_t held, std::uint8_t cls = 0) {
     return controller->Admit({.cls = cls, .count = count}, {.held = held, .capacity = 1000}, now);
@@ -92,7 +92,7 @@ class Ticks : public ::testing::Test {
   Instant now{std::chrono::seconds(1)};
 };
 
-TEST_F(Ticks, AColdOneIsDoubledATickUntilWaitsAreHalfTheTarget) {
+TEST_F(AdaptiveBoundTicks, AColdOneIsDoubledATickUntilWaitsAreHalfTheTarget) {
   EXPECT_EQ(Ask(100, 0), 4U);
   for (const std::int64_t bound : {8, 16, 32}) {
     Tick(1, 3, milliseconds(1));
@@ -105,7 +105,7 @@ TEST_F(Ticks, AColdOneIsDoubledATickUntilWaitsAreHalfTheTarget) {
   EXPECT_EQ(limit(), 32);
 }
 
-TEST_F(Ticks, WhatNobodyAsksForIsNotDoubled) {
+TEST_F(AdaptiveBoundTicks, WhatNobodyAsksForIsNotDoubled) {
   for (int i = 0; i < 10; ++i) Tick(1, 0, Nanos(0));
   EXPECT_EQ(limit(), 4);
   (void)Ask(5, 0);
@@ -113,7 +113,7 @@ TEST_F(Ticks, WhatNobodyAsksForIsNotDoubled) {
   EXPECT_EQ(limit(), 4);
 }
 
-TEST_F(Ticks, AStallLeavesTheBoundAsItWas) {
+TEST_F(AdaptiveBoundTicks, AStallLeavesTheBoundAsItWas) {
   Tick(10, 20, milliseconds(4));
   for (int i = 0; i < 5; ++i) Tick(10, 20, milliseconds(4));
   EXPECT_EQ(limit(), 50);  // 10 in a millisecond
@@ -124,13 +124,13 @@ TEST_F(Ticks, AStallLeavesTheBoundAsItWas) {
   }
 }
 
-TEST_F(Ticks, WhatEndsWhileNothingWaitsIsNoRate) {
+TEST_F(AdaptiveBoundTicks, WhatEndsWhileNothingWaitsIsNoRate) {
   for (int i = 0; i < 5; ++i) Tick(10, 20, milliseconds(4));
   for (int i = 0; i < 100; ++i) Tick(1, 0, Nanos(0));
   EXPECT_EQ(limit(), 50);
 }
 
-TEST_F(Ticks, IsSearchedAgainWhereRootsAreRefusedAndNothingWaits) {
+TEST_F(AdaptiveBoundTicks, IsSearchedAgainWhereRootsAreRefusedAndNothingWaits) {
   for (int i = 0; i < 12; ++i) Tick(1, 20, milliseconds(4));
   EXPECT_EQ(limit(), 5);
   for (int i = 0; i < 4; ++i) {
@@ -140,7 +140,7 @@ TEST_F(Ticks, IsSearchedAgainWhereRootsAreRefusedAndNothingWaits) {
   EXPECT_EQ(limit(), 20);
 }
 
-TEST_F(Ticks, TheLowerClassesHaveAPartOfIt) {
+TEST_F(AdaptiveBoundTicks, TheLowerClassesHaveAPartOfIt) {
   for (int i = 0; i < 5; ++i) Tick(20, 20, milliseconds(4));
   for (std::uint8_t cls = 0; cls < kMaxClasses; ++cls) {
     const std::uint32_t most = std::array{100U, 90U, 80U, 50U}[cls];
@@ -150,7 +150,7 @@ TEST_F(Ticks, TheLowerClassesHaveAPartOfIt) {
   }
 }
 
-TEST_F(Ticks, AnUnheardOfNodeIsNoFault) {
+TEST_F(AdaptiveBoundTicks, AnUnheardOfNodeIsNoFault) {
   EXPECT_EQ(controller->Admit({.count = 3}, {.capacity = 0}, now), 0U);
   controller->Observe({}, now);  // no slots, nothing ended, no time has gone by
   controller->Observe({.count = 5, .samples = 5, .waiting = 5}, now);

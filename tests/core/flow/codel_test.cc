@@ -83,8 +83,8 @@ class CodelTicks : public ::testing::Test {
 TEST_F(CodelTicks, OneShortWaitInAnIntervalIsEnough) {
   for (int i = 0; i < 10; ++i) Tick(2, milliseconds(6));
   EXPECT_LT(Ask(1000, 30), 1000U);
-  Tick(2, milliseconds(6), microseconds(500));
   Tick(2, milliseconds(5), microseconds(500));  // not longer than the target
+  Tick(2, milliseconds(6), microseconds(500));
   EXPECT_EQ(Ask(1000, 30), 1000U);
 }
 
