@@ -47,6 +47,7 @@ X = (0.3, 0.5, 0.7, 0.9, 1, 1.2, 1.5, 2, 5, 10)
 X_OF_OTHERS = (0.7, 1, 2, 10)  # that are not the default
 SECONDS = 5.0  # of each measurement
 ATTEMPTS = 3
+MOST_FOREIGN = 15.0  # percent of the cores, used by others, for a row to be left at that
 QUIET = 0.1  # of the cores in use is quiet enough to begin
 PATIENCE = 60.0  # seconds to wait for that
 BUDGET = 2400.0  # seconds, after which nothing more is begun: ops/test has a deadline
@@ -139,14 +140,19 @@ def programs() -> str:
 
 
 def measured(path: pathlib.Path, build: str = "") -> dict[float, dict]:
-    """The last verified row of each multiple, or the last one; of a build, or of any."""
+    """The last of the best rows of each multiple; of a build, or of any."""
     rows: dict[float, dict] = {}
     for row in lines(path):
         if build not in ("", row.get("programs")):
             continue
-        if row["verified"] or not rows.get(row["x"], {}).get("verified"):
+        if row["x"] not in rows or rank(row) >= rank(rows[row["x"]]):
             rows[row["x"]] = row
     return rows
+
+
+def rank(row: dict) -> int:
+    """0: void, or worse; 1: verified; 2: and the cores were ours."""
+    return int(row["verified"]) * (1 + (row.get("foreign_cpu_pct", 0) <= MOST_FOREIGN))
 
 
 def is_disturbed(row: dict) -> bool:
@@ -183,7 +189,9 @@ def keep(part: Part, path: pathlib.Path, rows: list[dict], build: str) -> None:
     for row in rows:
         if is_disturbed(row):
             print(f"  {row['x']:g}: {row['problem']}", flush=True)
-        elif not row["verified"]:
+        elif rank(row) == 1:
+            print(f"  {row['x']:g}: others had {row['foreign_cpu_pct']:.0f} % of the cores")
+        elif rank(row) == 0:
             raise Broken(f"{part.name} at {row['x']:g}: {row['problem']}")
 
 
@@ -198,12 +206,12 @@ class Effort:
 
 
 def measure(part: Part, path: pathlib.Path, effort: Effort) -> None:
-    """Only what has no verified row of this build is run: at first all at once, then in smaller
+    """Only what has no good row of this build is run: at first all at once, then in smaller
     pieces, for which the machine is more likely to be quiet."""
     build = programs()
     for attempt in range(effort.attempts):
         rows = measured(path, build)
-        missing = [x for x in part.x if not rows.get(x, {}).get("verified")]
+        missing = [x for x in part.x if x not in rows or rank(rows[x]) < 2]
         size = max(2, len(part.x) >> attempt)
         for piece in (missing[i : i + size] for i in range(0, len(missing), size)):
             if time.monotonic() > effort.until:
@@ -296,7 +304,7 @@ def cells(row: dict) -> list[str]:
         figure(row["wasted_ratio"]),
         figure(row["refused_ratio"]),
         f"{p99 / unloaded:.1f}" if p99 and unloaded else "",
-        row.get("problem", ""),
+        row.get("problem", "") or ("" if rank(row) > 1 else "others had a part of the cores"),
     ]
 
 
@@ -313,7 +321,7 @@ def table(rows: list[dict]) -> str:
 
 
 def summary(rows: list[dict]) -> str:
-    judged = [row for row in rows if row["verified"] and row["default"] and "regret" in row]
+    judged = [row for row in rows if rank(row) > 1 and row["default"] and "regret" in row]
     if not judged:
         return "Nothing that was verified can be compared."
     worst = max(judged, key=lambda row: row["regret"])

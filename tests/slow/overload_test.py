@@ -112,6 +112,14 @@ class Sweep(Programs):
         self.file.write_text("".join(json.dumps(each) + "\n" for each in rows))
         self.assertEqual(overload.measured(self.file)[2]["goodput_ratio"], 0.6)
 
+    def test_a_row_beside_others_is_tried_again_but_better_than_nothing(self):
+        shared = row(2, foreign_cpu_pct=40, goodput=0.5)
+        asked = self.measure([row(0.7), shared], [shared], [row(2, problem="void: late")])
+        self.assertEqual(asked, [[0.7, 2], [2], [2]])
+        self.assertIn("others had 40 % of the cores", self.said.getvalue())
+        self.assertEqual(overload.measured(self.file)[2]["goodput_ratio"], 0.5)
+        self.assertEqual(self.measure([row(2)]), [[2]])
+
     def test_other_problems_are_the_nodes(self):
         with self.assertRaisesRegex(Broken, "2: 3 roots have no outcome"):
             self.measure([row(2, problem="3 roots have no outcome")])
