@@ -6,13 +6,14 @@ figures are.
 overload.py [--quick] [--list] [--report] [--again] [--only PATTERN…] [--seconds S] [--out FOLDER]
 
 A part is a layout, a mix and a controller: a file of the lines that `spillgate bench overload`
-printed, in build/overload. What has been measured is not measured again; what was disturbed is
-tried again, three times, and then listed. The folder's all.jsonl has all of it with the frontier's
-figures, for docs/benchmarks/plot.py.
+printed, in build/overload. What these programs have been measured at is not measured again; what
+was disturbed is tried again, three times, and then listed. The folder's all.jsonl has all of it
+with the frontier's figures, for docs/benchmarks/plot.py.
 """
 
 import argparse
 import fnmatch
+import hashlib
 import json
 import math
 import os
@@ -46,8 +47,10 @@ X = (0.3, 0.5, 0.7, 0.9, 1, 1.2, 1.5, 2, 5, 10)
 X_OF_OTHERS = (0.7, 1, 2, 10)  # that are not the default
 SECONDS = 5.0  # of each measurement
 ATTEMPTS = 3
+MOST_FOREIGN = 15.0  # percent of the cores, used by others, for a row to be left at that
 QUIET = 0.1  # of the cores in use is quiet enough to begin
 PATIENCE = 60.0  # seconds to wait for that
+BUDGET = 2400.0  # seconds, after which nothing more is begun: ops/test has a deadline
 
 QUICK_LAYOUTS = (Layout("spin-1ms", 1, ("--service", "1ms"), ("", "bound")),)
 QUICK_MIXES = ("constant", "exponential")
@@ -130,13 +133,26 @@ def lines(path: pathlib.Path) -> list[dict]:
     return found
 
 
-def measured(path: pathlib.Path) -> dict[float, dict]:
-    """The last verified row of each multiple, or the last one."""
+def programs() -> str:
+    """What is measured: rows of another build say nothing about this one."""
+    both = (BIN / "spillgate").read_bytes() + (BIN / "spillgated").read_bytes()
+    return hashlib.sha256(both).hexdigest()[:12]
+
+
+def measured(path: pathlib.Path, build: str = "") -> dict[float, dict]:
+    """The last of the best rows of each multiple; of a build, or of any."""
     rows: dict[float, dict] = {}
     for row in lines(path):
-        if row["verified"] or not rows.get(row["x"], {}).get("verified"):
+        if build not in ("", row.get("programs")):
+            continue
+        if row["x"] not in rows or rank(row) >= rank(rows[row["x"]]):
             rows[row["x"]] = row
     return rows
+
+
+def rank(row: dict) -> int:
+    """0: void, or worse; 1: verified; 2: and the cores were ours."""
+    return int(row["verified"]) * (1 + (row.get("foreign_cpu_pct", 0) <= MOST_FOREIGN))
 
 
 def is_disturbed(row: dict) -> bool:
@@ -165,35 +181,48 @@ def bench(part: Part, x: list[float], seconds: float) -> list[dict]:
     return rows
 
 
-def keep(part: Part, path: pathlib.Path, rows: list[dict]) -> None:
+def keep(part: Part, path: pathlib.Path, rows: list[dict], build: str) -> None:
     about = {"layout": part.layout.name, "slots": part.layout.slots, "root": part.layout.shape,
-             "default": not part.controller, "part": part.name}  # fmt: skip
+             "default": not part.controller, "part": part.name, "programs": build}  # fmt: skip
     with path.open("a") as file:
         file.write("".join(json.dumps(row | about) + "\n" for row in rows))
     for row in rows:
         if is_disturbed(row):
             print(f"  {row['x']:g}: {row['problem']}", flush=True)
-        elif not row["verified"]:
+        elif rank(row) == 1:
+            print(f"  {row['x']:g}: others had {row['foreign_cpu_pct']:.0f} % of the cores")
+        elif rank(row) == 0:
             raise Broken(f"{part.name} at {row['x']:g}: {row['problem']}")
 
 
-def measure(
-    part: Part, path: pathlib.Path, seconds: float, attempts: int, patience: float
-) -> bool:
-    """Whether the benchmark knows the part. Only what has no verified row yet is run: at first all
-    at once, then in smaller pieces, for which the machine is more likely to be quiet."""
-    for attempt in range(attempts):
-        rows = measured(path)
-        missing = [x for x in part.x if not rows.get(x, {}).get("verified")]
-        piece = max(2, len(part.x) >> attempt)
-        for piece_of in (missing[i : i + piece] for i in range(0, len(missing), piece)):
-            wait_for_quiet(patience)
-            print(f"{part.name}: {', '.join(f'{x:g}' for x in piece_of)}", flush=True)
-            found = bench(part, piece_of, seconds)
+@dataclass
+class Effort:
+    """How much is made of it."""
+
+    seconds: float
+    attempts: int
+    patience: float  # to wait for a quiet machine, in seconds, before each run
+    until: float  # by the monotonic clock: no run begins after it
+
+
+def measure(part: Part, path: pathlib.Path, effort: Effort) -> None:
+    """Only what has no good row of this build is run: at first all at once, then in smaller
+    pieces, for which the machine is more likely to be quiet."""
+    build = programs()
+    for attempt in range(effort.attempts):
+        rows = measured(path, build)
+        missing = [x for x in part.x if x not in rows or rank(rows[x]) < 2]
+        size = max(2, len(part.x) >> attempt)
+        for piece in (missing[i : i + size] for i in range(0, len(missing), size)):
+            if time.monotonic() > effort.until:
+                print(f"{part.name}: no time left for {piece}", flush=True)
+                return
+            wait_for_quiet(effort.patience)
+            print(f"{part.name}: {', '.join(f'{x:g}' for x in piece)}", flush=True)
+            found = bench(part, piece, effort.seconds)
             if not found:
-                return False
-            keep(part, path, found)
-    return True
+                return
+            keep(part, path, found, build)
 
 
 # ---- comparing
@@ -275,7 +304,7 @@ def cells(row: dict) -> list[str]:
         figure(row["wasted_ratio"]),
         figure(row["refused_ratio"]),
         f"{p99 / unloaded:.1f}" if p99 and unloaded else "",
-        row.get("problem", ""),
+        row.get("problem", "") or ("" if rank(row) > 1 else "others had a part of the cores"),
     ]
 
 
@@ -292,7 +321,7 @@ def table(rows: list[dict]) -> str:
 
 
 def summary(rows: list[dict]) -> str:
-    judged = [row for row in rows if row["verified"] and row["default"] and "regret" in row]
+    judged = [row for row in rows if rank(row) > 1 and row["default"] and "regret" in row]
     if not judged:
         return "Nothing that was verified can be compared."
     worst = max(judged, key=lambda row: row["regret"])
@@ -305,14 +334,11 @@ def summary(rows: list[dict]) -> str:
     )
 
 
-def report(chosen: list[Part], out: pathlib.Path) -> list[str]:
+def report(chosen: list[Part], out: pathlib.Path, build: str) -> list[str]:
     rows = []
     for part in chosen:
-        path = out / f"{part.name}.jsonl"
-        found = measured(path)
+        found = measured(out / f"{part.name}.jsonl", build)
         rows += [found[x] for x in sorted(found)]
-        if found and path.stat().st_mtime < (BIN / "spillgated").stat().st_mtime:
-            print(f"{part.name}: measured before the programs were built; --again measures anew")
     problems = compare(rows)
     (out / "all.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     if not any(row["verified"] for row in rows):
@@ -325,7 +351,8 @@ def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--quick", action="store_true", help="a minute; in build/overload-quick")
     parser.add_argument("--list", action="store_true", help="the parts' names, and end")
-    parser.add_argument("--report", action="store_true", help="of what there is; measure nothing")
+    parser.add_argument("--report", action="store_true",
+                        help="of what there is, of any build; measure nothing")  # fmt: skip
     parser.add_argument("--again", action="store_true", help="forget what has been measured")
     parser.add_argument("--only", nargs="+", metavar="PATTERN", help="parts, as *-constant-*")
     parser.add_argument("--seconds", type=float, help=f"of each measurement [{SECONDS:g}]")
@@ -344,18 +371,20 @@ def main() -> int:
         return 0 if chosen else 2
     out = asked.out or ROOT / "build" / ("overload-quick" if asked.quick else "overload")
     out.mkdir(parents=True, exist_ok=True)
-    seconds = asked.seconds or (QUICK_SECONDS if asked.quick else SECONDS)
-    attempts = asked.attempts or (1 if asked.quick else ATTEMPTS)
+    effort = Effort(asked.seconds or SECONDS, asked.attempts or ATTEMPTS, PATIENCE, 0)
+    if asked.quick:
+        effort = Effort(asked.seconds or QUICK_SECONDS, asked.attempts or 1, 0, 0)
+    effort.until = time.monotonic() + BUDGET
     problems = []
     for part in () if asked.report else chosen:
         path = out / f"{part.name}.jsonl"
         if asked.again:
             path.unlink(missing_ok=True)
         try:
-            measure(part, path, seconds, attempts, 0 if asked.quick else PATIENCE)
+            measure(part, path, effort)
         except Broken as problem:
             problems.append(str(problem))
-    problems += report(chosen, out)
+    problems += report(chosen, out, "" if asked.report else programs())
     for problem in problems:
         print(f"FAILED: {problem}")
     return 1 if problems else 0

@@ -5,6 +5,7 @@ lines become a picture."""
 import contextlib
 import io
 import json
+import math
 import pathlib
 import sys
 import tempfile
@@ -43,6 +44,10 @@ def row(x: float, goodput: float = 0.8, problem: str = "", **more) -> dict:
     } | more  # fmt: skip
 
 
+def effort(attempts: int = 3, until: float = math.inf) -> overload.Effort:
+    return overload.Effort(seconds=1, attempts=attempts, patience=0, until=until)
+
+
 class Programs(unittest.TestCase):
     """Stand-ins for the programs that the sweep runs."""
 
@@ -55,18 +60,32 @@ class Programs(unittest.TestCase):
         for name, script in {"spillgate": SPILLGATE, "frontier": FRONTIER}.items():
             (self.folder / name).write_text(script)
             (self.folder / name).chmod(0o755)
+        (self.folder / "spillgated").touch()
 
 
 class Sweep(Programs):
     def measure(self, *answers: list[dict], attempts: int = 3) -> list[list[float]]:
         """What each run was asked for."""
         with mock.patch.object(overload, "bench", side_effect=answers) as bench:
-            overload.measure(PART, self.file, 1, attempts, patience=0)
+            overload.measure(PART, self.file, effort(attempts))
         return [call.args[1] for call in bench.call_args_list]
 
     def test_what_is_complete_is_not_run_again(self):
         self.assertEqual(self.measure([row(0.7), row(2)]), [[0.7, 2]])
         self.assertEqual(self.measure(), [])
+
+    def test_another_build_is_measured_anew(self):
+        self.measure([row(0.7), row(2)])
+        (self.folder / "spillgated").write_text("rebuilt")
+        self.assertEqual(overload.measured(self.file, overload.programs()), {})
+        self.assertEqual(self.measure([row(0.7, 0.9), row(2, 0.9)]), [[0.7, 2]])
+        self.assertEqual(self.measure(), [])
+        self.assertEqual(overload.measured(self.file)[2]["goodput_ratio"], 0.9)
+
+    def test_nothing_is_begun_when_the_time_is_over(self):
+        overload.measure(PART, self.file, effort(until=0))
+        self.assertIn("no time left for [0.7, 2]", self.said.getvalue())
+        self.assertFalse(self.file.exists())
 
     def test_only_what_was_disturbed_is_run_again_and_not_for_ever(self):
         void = row(2, problem="void: the host took CPU away")
@@ -78,7 +97,7 @@ class Sweep(Programs):
         part = Part(PART.layout, "constant", "", (0.5, 1, 2, 5))
         voids = [row(x, problem="void: late") for x in part.x]
         with mock.patch.object(overload, "bench", side_effect=[voids, voids[:2], voids[2:]]) as b:
-            overload.measure(part, self.file, 1, 2, patience=0)
+            overload.measure(part, self.file, effort(2))
         asked = [call.args[1] for call in b.call_args_list]
         self.assertEqual(asked, [[0.5, 1, 2, 5], [0.5, 1], [2, 5]])
 
@@ -93,13 +112,21 @@ class Sweep(Programs):
         self.file.write_text("".join(json.dumps(each) + "\n" for each in rows))
         self.assertEqual(overload.measured(self.file)[2]["goodput_ratio"], 0.6)
 
+    def test_a_row_beside_others_is_tried_again_but_better_than_nothing(self):
+        shared = row(2, foreign_cpu_pct=40, goodput=0.5)
+        asked = self.measure([row(0.7), shared], [shared], [row(2, problem="void: late")])
+        self.assertEqual(asked, [[0.7, 2], [2], [2]])
+        self.assertIn("others had 40 % of the cores", self.said.getvalue())
+        self.assertEqual(overload.measured(self.file)[2]["goodput_ratio"], 0.5)
+        self.assertEqual(self.measure([row(2)]), [[2]])
+
     def test_other_problems_are_the_nodes(self):
         with self.assertRaisesRegex(Broken, "2: 3 roots have no outcome"):
             self.measure([row(2, problem="3 roots have no outcome")])
 
     def test_what_the_benchmark_does_not_know_is_skipped_and_said(self):
         part = Part(PART.layout, "unheard-of", "", (2,))
-        self.assertFalse(overload.measure(part, self.file, 1, 3, patience=0))
+        overload.measure(part, self.file, effort())
         self.assertIn("spin-1ms-unheard-of-default: skipped", self.said.getvalue())
         self.assertIn("not in {constant}", self.said.getvalue())
         self.assertFalse(self.file.exists())

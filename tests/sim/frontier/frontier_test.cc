@@ -186,6 +186,15 @@ TEST(BestOf, CostsThatAreKnownAreWorthSomething) {
   EXPECT_GT(BestOf(sample, true).goodput, 0.95 * UpperBound(sample)) << "the bound is a close one";
 }
 
+TEST(BestOf, WhatIsLateIsNotWorthASlot) {
+  const Sample sample = Draw({.mix = Mix::kExponential, .x = 2});
+  const Best best = BestOf(sample, false);
+  EXPECT_TRUE(best.rule.cuts) << best.rule.Name();
+  Rule other = best.rule;
+  other.cuts = false;
+  EXPECT_GT(best.goodput, Goodput(other, sample) + 0.01);
+}
+
 TEST(BestOf, LongFunctionsLeaveASlotToTheOthers) {
   const Best best = BestOf(Draw({.slots = 2, .mix = Mix::kBimodal, .x = 0.7}), false);
   EXPECT_TRUE(best.rule.lanes) << best.rule.Name();

@@ -60,6 +60,7 @@ std::vector<Remaining> RemainingOf(const Sample& sample) {
 struct Running {
   double started = 0;
   double ends = 0;
+  double at_most_until = kNever;  // as far as the rule knows
   std::uint32_t function = 0;
 
   friend bool operator>(const Running& a, const Running& b) { return a.ends > b.ends; }
@@ -153,7 +154,8 @@ class Node {
     const double most = MostWait(rule_, sample_.FunctionOf(root)) * slots;
     double room = (most - WaitingBefore(sample_.DeadlineOf(root))) * slots;
     for (auto each = running_.begin(); each != running_.end() && room >= 0; ++each) {
-      room -= remaining_[each->function].At(root.arrival - each->started);
+      room -= std::min(remaining_[each->function].At(root.arrival - each->started),
+                       each->at_most_until - root.arrival);
     }
     return room >= 0;
   }
@@ -172,7 +174,8 @@ class Node {
     while (running_.size() < sample_.slots) {
       const Root* root = Take();
       if (root == nullptr) return;
-      if (rule_.drops && now + Expected(*root) > sample_.DeadlineOf(*root)) continue;
+      const double at_least = rule_.drops ? Expected(*root) : 0;
+      if ((rule_.drops || rule_.cuts) && now + at_least > sample_.DeadlineOf(*root)) continue;
       Start(*root, now);
     }
   }
@@ -207,11 +210,16 @@ class Node {
   }
 
   void Start(const Root& root, double now) {
-    const double ends = now + root.cost;
-    running_.push_back({.started = now, .ends = ends, .function = root.function});
+    const double deadline = sample_.DeadlineOf(root);
+    const double done = now + root.cost;
+    const double at_most_until = rule_.cuts ? deadline : kNever;
+    running_.push_back({.started = now,
+                        .ends = std::min(done, at_most_until),
+                        .at_most_until = at_most_until,
+                        .function = root.function});
     std::push_heap(running_.begin(), running_.end(), std::greater<>());
     if (waiting_[root.function].is_long) ++long_running_;
-    if (ends <= sample_.DeadlineOf(root)) good_ += Within(sample_, now, ends);
+    if (done <= deadline) good_ += Within(sample_, now, done);
   }
 
   const Rule& rule_;
@@ -239,10 +247,11 @@ std::vector<Rule> RulesFor(const Sample& sample, bool clairvoyant) {
   const auto add = [&](Rule rule) {
     for (const bool drops : {false, true}) {
       rule.drops = drops;
-      rule.lanes = false;
       rules.push_back(rule);
-      rule.lanes = true;
-      if (many && sample.slots > 1) rules.push_back(rule);
+      // Of many functions each always costs the same: none runs that will have to be cut.
+      (many ? rule.lanes : rule.cuts) = true;
+      if (!many || sample.slots > 1) rules.push_back(rule);
+      rule.lanes = rule.cuts = false;
     }
   };
   for (const Order order : {Order::kFifo, Order::kDeadline, Order::kLifo}) {
@@ -271,6 +280,7 @@ std::string Rule::Name() const {
   if (bound == Bound::kSlack) name << " of the slack";
   if (clairvoyant) name << ", costs known";
   if (drops) name << ", drops the doomed";
+  if (cuts) name << ", stops the late";
   if (lanes) name << ", lanes";
   return name.str();
 }

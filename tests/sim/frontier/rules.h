@@ -1,5 +1,5 @@
 // What nodes can do: rules of admission and order, run over a sample root by root. None interrupts
-// what runs. Pure; any thread.
+// what runs, to go on with it later. Pure; any thread.
 #pragma once
 
 #include <cstdint>
@@ -29,9 +29,10 @@ struct Rule {
   Bound bound = Bound::kTime;
   double most_wait = 0;
   bool drops = false;  // roots that would miss their deadline, instead of starting them
+  bool cuts = false;   // stops what still runs at its deadline
   bool lanes = false;  // functions ten times as long as the shortest leave it one slot
   // Knows what each root will cost, and so exactly when it would start and end; refuses what would
-  // end late. It is a FIFO without drops and lanes.
+  // end late. It is a FIFO; there is nothing to drop or to cut, and no lanes.
   bool clairvoyant = false;
 
   [[nodiscard]] std::string Name() const;
