@@ -52,7 +52,8 @@ Result<Row> Measure(const Benchmark& benchmark, const Options& options, Placemen
     case Method::kLibraryTrip: return MeasureRoundTrip(benchmark, options, placement, target);
     case Method::kLibraryBatch: return MeasureLibraryBatches(benchmark, options, target);
     case Method::kGraph: return MeasureGraphs(benchmark, options, target);
-    case Method::kSpike: return MeasureSpike(options, target);
+    case Method::kSpike:
+    case Method::kStorm: return MeasureSpike(benchmark.method, options, target);
     case Method::kFair:
     case Method::kOverload: break;  // has a row for each multiple
   }

@@ -27,6 +27,8 @@ constexpr Benchmark kBenchmarks[] = {
     {"overload", Method::kOverload, 1, 1, Level::kNone,
      "roots of --service at each of --x times the capacity"},
     {"spike", Method::kSpike, 1, 1, Level::kNone, "the same in bursts: how soon it is as before"},
+    {"storm", Method::kStorm, 1, 1, Level::kNone,
+     "bursts by clients that send again what is refused: whether it ends with them"},
     {"fair", Method::kFair, 1, 1, Level::kNone,
      "overload by one tenant, beside --tenants that ask for 0.6 of the capacity together"},
     {"dag", Method::kGraph, 1, 1, Level::kNone, "graphs of tasks of a --shape, by the C++ library"},
@@ -123,6 +125,10 @@ Status CheckOverload(const Benchmark& benchmark, const Options& options) {
   }
   if (!(options.critical >= 0 && options.critical <= 1))
     return Wrong("--critical has to be 0 to 1");
+  if (options.retries > 10) return Wrong("--retries has to be 0 to 10");
+  if (!(options.retry_budget >= 0 && options.retry_budget <= 1)) {
+    return Wrong("--retry-budget has to be 0 to 1");
+  }
   if (options.tenants < 1 || options.tenants > 32) return Wrong("--tenants has to be 1 to 32");
   if (options.spikes < 1 || options.spikes > 1000) return Wrong("--spikes has to be 1 to 1000");
   return {};

@@ -27,6 +27,7 @@ enum class Method : std::uint8_t {
   kGraph,         // graphs of tasks, through the client library
   kOverload,      // roots of known cost at multiples of what the node can do
   kSpike,         // the same in bursts
+  kStorm,         // bursts, by clients that send again what is refused or late
   kFair,          // the same beside tenants that ask for little
 };
 
@@ -85,6 +86,8 @@ struct Options {
   CostMix mix = CostMix::kConstant;              // overload: how costs are spread
   double critical = 0;                           // overload: of the capacity, in that class
   std::uint32_t tenants = 4;                     // fair: that ask for little
+  std::uint32_t retries = 3;                     // storm: of each root
+  double retry_budget = 0;                       // storm: of what is sent, at most; 0: any
   std::uint32_t spikes = 20;                     // spike: short ones
   Shape shape = Shape::kTree;
   std::uint32_t size = 255;                        // tasks of a graph

@@ -17,6 +17,7 @@ constexpr std::uint64_t kReleaseAfter = 512;
 constexpr std::size_t kMostUnsent = 16 << 20;  // bytes that the node does not take off us
 constexpr std::uint32_t kMostCostFactor = 20;  // of the mean: an exponential has no end
 constexpr double kSigma = 0.5;
+constexpr double kMostSaved = 10;  // retries that a budget saves up
 constexpr Nanos kLook = std::chrono::milliseconds(100);
 constexpr Nanos kNoSleep = std::chrono::microseconds(200);
 // What is accepted and has a deadline ends by then; what has none, when all before it has been
@@ -51,6 +52,7 @@ void RootReport::Add(const RootReport& other) {
   expired += other.expired;
   silent += other.silent;
   errors += other.errors;
+  again += other.again;
   if (problem.empty()) problem = other.problem;
   offered_work += other.offered_work;
   good_work += other.good_work;
@@ -134,6 +136,7 @@ void RootStream::Begin(const RootLoad& load, Instant now) {
   report_ = {};
   random_.seed(load_.seed);
   entries_.clear();
+  may_send_again_ = 0;
   if (load_.rate > 0) {
     double expected = 0;
     for (const Phase& phase : load_.phases) {
@@ -152,7 +155,9 @@ void RootStream::Begin(const RootLoad& load, Instant now) {
 
 void RootStream::TellOutcomes() {
   report_.outcomes.reserve(entries_.size());
-  for (const Entry& entry : entries_) report_.outcomes.push_back({entry.due - began_, entry.fate});
+  for (const Entry& entry : entries_) {
+    if (entry.tries == 0) report_.outcomes.push_back({entry.due - began_, entry.fate});
+  }
 }
 
 // ---- sending
@@ -207,22 +212,49 @@ RootStream::Cost RootStream::DrawCost() {
 }
 
 void RootStream::Send(Instant due, Instant now) {
-  const std::uint64_t seq = next_seq_++;
   const Cost cost = DrawCost();
-  entries_.push_back({.due = due, .sent = now, .cost_us = cost.us, .mode = cost.mode});
   ++report_.modes[cost.mode].offered;
-  ++under_way_;
   ++report_.offered;
   report_.offered_work += std::chrono::microseconds(cost.us);
-  wire::SubmitPreamble preamble{
-      .cls = load_.cls, .flags = wire::kPush, .function = functions_[cost.mode], .first_seq = seq};
-  const Nanos deadline = load_.deadlines[cost.mode];
-  if (deadline > Nanos(0)) preamble.remaining_us = Micro(due + deadline - now);
+  may_send_again_ = std::min(may_send_again_ + load_.retry_budget, kMostSaved);
+  Put({.due = due,
+       .sent = now,
+       .cost_us = cost.us,
+       .mode = cost.mode,
+       .original = static_cast<std::uint32_t>(entries_.size())},
+      now);
+}
+
+// As a client does that does not listen: as if it had just thought of it.
+void RootStream::SendAgain(const Entry& entry, Instant now) {
+  if (entry.tries >= load_.retries || now >= until_) return;
+  if (load_.retry_budget > 0 && may_send_again_ < 1) return;
+  may_send_again_ -= load_.retry_budget > 0 ? 1 : 0;
+  ++report_.again;
+  Entry again = entry;
+  ++again.tries;
+  again.due = again.sent = now;
+  again.open = true;
+  again.fate = RootFate::kSilent;
+  Put(again, now);
+}
+
+void RootStream::Put(Entry entry, Instant now) {
+  const std::uint64_t seq = next_seq_++;
+  ++under_way_;
+  wire::SubmitPreamble preamble{.cls = load_.cls,
+                                .retry = entry.tries,
+                                .flags = wire::kPush,
+                                .function = functions_[entry.mode],
+                                .first_seq = seq};
+  const Nanos deadline = load_.deadlines[entry.mode];
+  if (deadline > Nanos(0)) preamble.remaining_us = Micro(entry.due + deadline - now);
   writer_.Begin(preamble);
   writer_.BeginTask();
-  writer_.AddInline(AsBytes(std::to_string(cost.us)));
+  writer_.AddInline(AsBytes(std::to_string(entry.cost_us)));
   writer_.AddInline(nonces_.Of(seq));
   writer_.Finish(wire_.NextCorrelation(), Micro(now.time_since_epoch()), wire_.out());
+  entries_.push_back(entry);
 }
 
 bool RootStream::Wait(Instant now, Instant next) {
@@ -291,8 +323,11 @@ void RootStream::TakeVerdicts(const wire::FrameView& frame) {
       if (entry == nullptr) return Wrong("a verdict on what was not under way");
       entry->fate = RootFate::kRefused;
       report_.refusals.Add(now - entry->sent);
+      const Entry refused = *entry;
       const bool shed = Passes(verdict.reason) || verdict.reason == Reason::kExpired;
-      shed ? void(++report_.refused) : Wrong(Format("rejected: {}", ToString(verdict.reason)));
+      if (!shed) return Wrong(Format("rejected: {}", ToString(verdict.reason)));
+      report_.refused += refused.tries == 0 ? 1 : 0;
+      SendAgain(refused, now);
     }
   }
 }
@@ -328,7 +363,7 @@ void RootStream::TakeResult(const wire::ResultHead& head, const wire::FrameView&
     entry->fate = RootFate::kExpired;
     const std::string_view why = wire::ReadFailure(value).message;
     if (why.find("while it ran") != std::string_view::npos) report_.spent_work += work;
-    return;
+    return SendAgain(Entry(*entry), now);
   }
   if (head.fate != Fate::kDone || !nonces_.Matches(seq, value)) {
     return Wrong(Format("root {} ended with {}", seq, ToString(head.reason)));
@@ -338,12 +373,15 @@ void RootStream::TakeResult(const wire::ResultHead& head, const wire::FrameView&
   RootReport::Mode& mode = report_.modes[entry->mode];
   mode.times.Add(now - entry->due);
   const Nanos deadline = load_.deadlines[entry->mode];
-  const bool in_time = deadline == Nanos(0) || now <= entry->due + deadline;
-  entry->fate = in_time ? RootFate::kGood : RootFate::kLate;
+  // However often it was sent: it was due once.
+  Entry& original = entries_[entry->original];
+  const bool in_time = deadline == Nanos(0) || now <= original.due + deadline;
+  entry->fate = RootFate::kLate;
   if (!in_time) {
     ++report_.late;
-    return;
+    return SendAgain(Entry(*entry), now);
   }
+  original.fate = RootFate::kGood;
   ++report_.good;
   ++mode.good;
   report_.good_work += work;

@@ -49,6 +49,10 @@ struct RootLoad {
   // From the time at which a root should have been sent, by its mode; 0: none.
   std::array<Nanos, kModes> deadlines{};
   bool long_ones = false;  // nothing but roots of the second mode
+  // Times that a root which was refused, or did not come in time, is sent again at once, whatever
+  // the node says of when; of all that is sent at most this part again, 0: any.
+  std::uint32_t retries = 0;
+  double retry_budget = 0;
   std::uint64_t seed = 1;
   // Of an open loop whose rate changes: in the place of `rate` and `time`. Then the outcome of each
   // root is reported.
@@ -76,6 +80,7 @@ struct RootReport {
   std::uint64_t expired = 0;  // accepted, and given up by the node
   std::uint64_t silent = 0;   // no outcome came
   std::uint64_t errors = 0;   // anything else
+  std::uint64_t again = 0;    // sent, of those above: a root counts once
   std::string problem;        // the first of those
   Nanos offered_work{0};
   Nanos good_work{0};
@@ -109,6 +114,8 @@ class RootStream {
     Instant sent;
     std::uint32_t cost_us = 0;
     std::uint8_t mode = 0;
+    std::uint8_t tries = 0;      // before this one
+    std::uint32_t original = 0;  // the first of them, by its place
     RootFate fate = RootFate::kSilent;
     bool open = true;
   };
@@ -124,6 +131,8 @@ class RootStream {
   [[nodiscard]] Instant SendWhatIsDue(Instant now);
   [[nodiscard]] Instant NextDue();
   void Send(Instant due, Instant now);
+  void Put(Entry entry, Instant now);
+  void SendAgain(const Entry& entry, Instant now);
   struct Cost {
     std::uint32_t us = 1;
     std::uint8_t mode = 0;
@@ -158,6 +167,7 @@ class RootStream {
   Instant heard_;  // when something last came of what was under way
   std::size_t phase_ = 0;
   Instant phase_ends_;
+  double may_send_again_ = 0;
   std::vector<wire::Range> releases_;
   std::uint64_t to_release_ = 0;
 };

@@ -42,6 +42,7 @@ struct OverloadFigures {
 struct SpikeFigures {
   double x = 0;
   std::uint64_t spikes = 0;
+  std::optional<std::uint64_t> again;  // of a storm: roots that were sent again
   double capacity_per_s = 0;
   // From the beginning of a spike until what is accepted comes in time, and from its end until
   // everything does: the median, the worst, and the median of the same without a spike.

@@ -13,6 +13,10 @@ namespace spillgate::bench {
 namespace {
 
 constexpr double kBase = 0.5;  // of the capacity, between the spikes
+// A storm: the trigger, and what is sent again by clients that do not listen.
+constexpr double kStormBase = 0.8;
+constexpr double kTrigger = 3;
+constexpr Nanos kTriggerTime = std::chrono::milliseconds(100);
 constexpr Nanos kShortTime = std::chrono::milliseconds(300);
 constexpr std::uint32_t kShortToLong = 7;  // so many short ones to a long one
 constexpr int kLongTime = 5;               // of that, in times of a measurement
@@ -39,11 +43,13 @@ struct Statistic {
 
 class Spike {
  public:
-  Spike(RootRuns runs, const Options& options, const Target& target)
-      : runs_(std::move(runs)),
+  Spike(Method method, RootRuns runs, const Options& options, const Target& target)
+      : storm_(method == Method::kStorm),
+        runs_(std::move(runs)),
         options_(options),
         target_(target),
-        x_(*std::max_element(options.x.begin(), options.x.end())) {}
+        base_(storm_ ? kStormBase : kBase),
+        x_(storm_ ? kTrigger : *std::max_element(options.x.begin(), options.x.end())) {}
 
   Result<Row> Run() {
     Result<std::string> controller = runs_.AskController();
@@ -57,7 +63,7 @@ class Spike {
     // A hundred of them have to be looked at.
     rest_ = std::max<Nanos>(std::chrono::seconds(1), Hundreds(3));
     const CpuMeter meter({target_.process});
-    Row row{.bench = "spike"};
+    Row row{.bench = storm_ ? "storm" : "spike"};
     if (Status status = Measure(row); !status.ok()) return status.error();
     const CpuShares shares = meter.Read();
     row.steal_pct = shares.steal;
@@ -69,17 +75,18 @@ class Spike {
  private:
   // The time of so many hundred roots between the spikes.
   [[nodiscard]] Nanos Hundreds(double count) const {
-    return Nanos(static_cast<std::int64_t>(count * 100 / (kBase * capacity_) * 1e9));
+    return Nanos(static_cast<std::int64_t>(count * 100 / (base_ * capacity_) * 1e9));
   }
 
   Status Measure(Row& row) {
-    spikes_.assign(options_.spikes, kShortTime);
-    spikes_.insert(spikes_.end(), (options_.spikes + kShortToLong - 1) / kShortToLong,
-                   kLongTime * options_.time);
-    std::vector<Phase> phases{{kBase * capacity_, rest_}};
+    spikes_.assign(options_.spikes, storm_ ? kTriggerTime : kShortTime);
+    if (!storm_)
+      spikes_.insert(spikes_.end(), (options_.spikes + kShortToLong - 1) / kShortToLong,
+                     kLongTime * options_.time);
+    std::vector<Phase> phases{{base_ * capacity_, rest_}};
     for (const Nanos time : spikes_) {
       phases.push_back({x_ * capacity_, time});
-      phases.push_back({kBase * capacity_, rest_});
+      phases.push_back({base_ * capacity_, rest_});
     }
     Result<RootReport> report = RunPhases(row, std::move(phases));
     if (!report.ok()) return report.error();
@@ -99,7 +106,7 @@ class Spike {
     const Nanos time = moments * std::max(kShortTime, rest_);
     for (const bool spike : {true, false}) {
       Result<RootReport> report =
-          RunPhases(row, {{spike ? x_ * capacity_ : kBase * capacity_, time}});
+          RunPhases(row, {{spike ? x_ * capacity_ : base_ * capacity_, time}});
       if (!report.ok()) return report.error();
       Statistic& baseline = spike ? converge_baseline_ : recover_baseline_;
       for (std::int64_t i = 1; i + 1 < moments; ++i) {
@@ -111,11 +118,16 @@ class Spike {
   }
 
   Result<RootReport> RunPhases(Row& row, std::vector<Phase> phases) {
-    Result<RootReport> report =
-        runs_.Run({.deadlines = unloaded_.Deadlines(), .phases = std::move(phases)});
+    RootLoad load{.deadlines = unloaded_.Deadlines(), .phases = std::move(phases)};
+    if (storm_) {
+      load.retries = options_.retries;
+      load.retry_budget = options_.retry_budget;
+    }
+    Result<RootReport> report = runs_.Run(std::move(load));
     if (!report.ok()) return report;
     const RootReport& told = report.value();
     row.n += told.offered;
+    again_ += told.again;
     row.errors += told.errors;
     if (told.errors > 0) row.SetProblem(told.problem);
     if (told.silent > 0) row.SetProblem(Format("{} roots have no outcome", told.silent));
@@ -130,6 +142,7 @@ class Spike {
     SpikeFigures& figures = row.spike.emplace();
     figures.x = x_;
     figures.spikes = spikes_.size();
+    if (storm_) figures.again = again_;
     figures.capacity_per_s = capacity_;
     figures.converge_ms_worst = converge_.WorstMs();
     figures.converge_ms = converge_.MedianMs();
@@ -149,10 +162,13 @@ class Spike {
     row.verified = row.problem.empty();
   }
 
+  const bool storm_;
   RootRuns runs_;
   const Options& options_;
   const Target& target_;
+  const double base_;
   const double x_;
+  std::uint64_t again_ = 0;
   double capacity_ = 0;
   RootRuns::Unloaded unloaded_;
   Nanos rest_{0};
@@ -183,13 +199,13 @@ Nanos Settled(std::span<const RootOutcome> outcomes, Nanos since, Nanos until,
   return until - since;
 }
 
-Result<Row> MeasureSpike(const Options& options, const Target& target) {
+Result<Row> MeasureSpike(Method method, const Options& options, const Target& target) {
   Result<Pinning> pinning =
       Pinning::Make(options.placement.value_or(Placement::kFree), target.process);
   if (!pinning.ok()) return pinning.error();
   Result<RootRuns> runs = RootRuns::Open(target.address, options);
   if (!runs.ok()) return runs.error();
-  return Spike(std::move(runs).value(), options, target).Run();
+  return Spike(method, std::move(runs).value(), options, target).Run();
 }
 
 }  // namespace spillgate::bench

@@ -10,8 +10,9 @@
 
 namespace spillgate::bench {
 
-// Spikes of the largest of `options.x`.
-[[nodiscard]] Result<Row> MeasureSpike(const Options& options, const Target& target);
+// kSpike: spikes of the largest of `options.x`. kStorm: triggers of three times the capacity for a
+// tenth of a second, on 0.8 of it, where all that is refused or late is sent again.
+[[nodiscard]] Result<Row> MeasureSpike(Method method, const Options& options, const Target& target);
 
 // From `since` to the first root after which at most 2 of the next 100 are bad; to `until`, when
 // there is none before. `refusals_are_bad`: else only what was accepted and did not come in time.

@@ -95,6 +95,7 @@ void PutSpike(Json& json, const bench::SpikeFigures& figures) {
   };
   put("x", figures.x);
   json["spikes"] = figures.spikes;
+  Put(json, "again", figures.again);
   put("capacity_per_s", figures.capacity_per_s);
   put("converge_ms", figures.converge_ms);
   put("converge_ms_worst", figures.converge_ms_worst);

@@ -79,7 +79,7 @@ Result<bench::Target> MakeTarget(const BenchPlan& plan, const bench::Benchmark& 
   // comes behind it, and wins.
   using bench::Method;
   if (benchmark.method == Method::kOverload || benchmark.method == Method::kSpike ||
-      benchmark.method == Method::kFair) {
+      benchmark.method == Method::kStorm || benchmark.method == Method::kFair) {
     settings.sets.insert(settings.sets.begin(),
                          {"node.resources.cpu=1", "auth.tenants_by_name=true"});
   }
@@ -181,6 +181,10 @@ void AddLoad(CLI::App& verb, BenchPlan& plan) {
                   "of overload: part of the capacity that is offered in class critical [0]")
       ->type_name("R");
   verb.add_option("--tenants", options.tenants, "of fair: that ask for little [4]")->type_name("N");
+  verb.add_option("--retries", options.retries, "of storm: of each root [3]")->type_name("N");
+  verb.add_option("--retry-budget", options.retry_budget,
+                  "of storm: part of what is sent that is sent again at most [any]")
+      ->type_name("R");
   verb.add_option("--spikes", options.spikes,
                   "of spike: of 300 ms, and one of five times --seconds for each seven [20]");
   verb.add_option("--mix", plan.mix, "of overload and spike: how costs are spread [constant]")
