@@ -3,7 +3,8 @@
 // limit shrinks; otherwise it grows by the queue that is allowed.
 //
 // What is changed: their window discards all response times below 100 µs and needs some samples in
-// 100 ms, so that the limit froze where it stood; here every 10 ms in which anything ended counts.
+// 100 ms, so that the limit froze where it stood; here every 10 ms in which anything ended counts,
+// and 100 µs more than the tolerance are borne, for as long may a turn of a loop take.
 // Their range of 20 to 200 is from the slots of the node up to its capacity. What is as it was, and
 // to be known by who compares: there is no target delay, and under a long overload the long mean
 // drifts up to the overloaded response time, and the limit with it. Of the limit the lower classes
@@ -11,7 +12,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/base/gauge.h"
 #include "core/flow/admission/class_room.h"
 #include "core/flow/admission/controllers.h"
 
@@ -29,6 +29,7 @@ constexpr int kWarmUp = 10;        // updates whose mean the long one begins wit
 constexpr double kFarAbove = 2;    // of the long mean over the short one: then it
 constexpr double kLetDown = 0.95;  // comes down faster
 // Ours.
+constexpr double kGrain = 1e-4;  // seconds
 constexpr std::uint64_t kSamples = 10;
 constexpr Nanos kLongest = std::chrono::milliseconds(10);
 constexpr std::int64_t kLeastForEachSlot = 2;
@@ -43,13 +44,14 @@ class Gradient final : public Controller {
   [[nodiscard]] bool Observes() const override { return true; }
 
   std::uint32_t Admit(const Ask& ask, const Load& load, Instant) override {
-    const auto admitted = static_cast<std::uint32_t>(PlacesFor(ask, Within(load, shown_.get())));
+    const auto admitted = static_cast<std::uint32_t>(PlacesFor(ask, Within(load, whole())));
     most_held_ = std::max(most_held_, load.queued + load.held + admitted);
     return admitted;
   }
 
+  // Of the places, for clients are told for seconds.
   [[nodiscard]] std::int64_t Room(std::uint8_t cls, const Load& load) const override {
-    return ClassRoom(cls, Within(load, shown_.get()));
+    return ClassRoom(cls, load);
   }
 
   void Observe(const Served& served, Instant now) override {
@@ -63,17 +65,18 @@ class Gradient final : public Controller {
     const double least =
         std::max(kLeastLimit, static_cast<double>(kLeastForEachSlot * served.slots));
     limit_ = std::clamp(limit_, least, std::max(least, kMostLimit));
-    shown_.Set(static_cast<std::int64_t>(limit_));
   }
 
   void Snapshot(ControllerState& state) const override {
-    state.limit = shown_.get();
+    state.limit = whole();
     // A place comes free about half a response time from now.
     const Nanos half(static_cast<std::int64_t>(1e9 * short_s_ / 2));
     state.retry_after = std::clamp(half, kLeastRetry, kMostRetry);
   }
 
  private:
+  [[nodiscard]] std::int64_t whole() const { return static_cast<std::int64_t>(limit_); }
+
   void Update() {
     short_s_ = sum_s_ / static_cast<double>(samples_);
     samples_ = 0;
@@ -88,13 +91,13 @@ class Gradient final : public Controller {
     // Who uses less than half of it says nothing of what it should be.
     const auto in_flight = static_cast<double>(std::exchange(most_held_, 0));
     if (in_flight < limit_ / 2) return;
-    const double gradient = std::clamp(kTolerance * long_s_ / short_s_, kLeastGradient, 1.0);
+    const double borne_s = kTolerance * long_s_ + kGrain;
+    const double gradient = std::clamp(borne_s / short_s_, kLeastGradient, 1.0);
     limit_ = (1 - kSmoothing) * limit_ + kSmoothing * (limit_ * gradient + kQueue);
   }
 
   double limit_ = kFirstLimit;
-  Gauge shown_{static_cast<std::int64_t>(kFirstLimit)};  // any thread reads it
-  std::int64_t most_held_ = 0;                           // in flight since the last update
+  std::int64_t most_held_ = 0;  // in flight since the last update
   Instant begun_;
   std::uint64_t samples_ = 0;  // since then
   double sum_s_ = 0;           // of their response times

@@ -130,6 +130,14 @@ TEST_F(AdaptiveBoundTicks, WhatEndsWhileNothingWaitsIsNoRate) {
   EXPECT_EQ(limit(), 50);
 }
 
+TEST_F(AdaptiveBoundTicks, WhoTakesTheLastPlaceNeedsNoRefusal) {
+  for (const std::int64_t bound : {8, 16, 32}) {
+    EXPECT_EQ(Ask(static_cast<std::uint32_t>(limit()), 0), limit());
+    Tick(1, 0, microseconds(10));
+    EXPECT_EQ(limit(), bound);
+  }
+}
+
 TEST_F(AdaptiveBoundTicks, IsSearchedAgainWhereRootsAreRefusedAndNothingWaits) {
   for (int i = 0; i < 12; ++i) Tick(1, 20, milliseconds(4));
   EXPECT_EQ(limit(), 5);
@@ -145,8 +153,9 @@ TEST_F(AdaptiveBoundTicks, TheLowerClassesHaveAPartOfIt) {
   for (std::uint8_t cls = 0; cls < kMaxClasses; ++cls) {
     const std::uint32_t most = std::array{100U, 90U, 80U, 50U}[cls];
     EXPECT_EQ(Ask(200, 0, cls), most);
-    EXPECT_EQ(controller->Room(cls, {.capacity = 1000}), most);
-    EXPECT_EQ(controller->Room(cls, {.capacity = 10}), most / 10) << "the places are a bound too";
+    EXPECT_EQ(controller->Admit({.cls = cls, .count = 200}, {.capacity = 10}, now), most / 10)
+        << "the places are a bound too";
+    EXPECT_EQ(controller->Room(cls, {.capacity = 1000}), 10 * most) << "all that clients are told";
   }
 }
 
