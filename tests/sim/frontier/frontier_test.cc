@@ -82,7 +82,7 @@ TEST(MixOf, KnowsTheNames) {
 // costs; in time is the work c of those with W <= t - c.
 TEST(Goodput, OfAnMM1IsThatOfItsSojournTime) {
   for (const double x : {0.3, 0.5, 0.7}) {
-    const Sample sample = Draw({.mix = Mix::kExponential, .x = x, .arrivals = 400'000});
+    const Sample sample = Draw({.mix = Mix::kExponential, .x = x, .arrivals = 200'000});
     const double t = 10 * std::numbers::ln2;
     // Work of c e^-c dc up to t, and what of it waits for more than t - c.
     const double work_that_fits = 1 - (1 + t) * std::exp(-t);
@@ -94,7 +94,7 @@ TEST(Goodput, OfAnMM1IsThatOfItsSojournTime) {
 // M/D/1: the wait is at most t with (1 - x) sum over i <= t of (x(i - t))^i / i! e^-x(i - t).
 TEST(Goodput, OfAnMD1IsThatOfItsWait) {
   for (const double x : {0.3, 0.5, 0.7}) {
-    const Sample sample = Draw({.limit = 4, .x = x, .arrivals = 400'000});
+    const Sample sample = Draw({.limit = 4, .x = x, .arrivals = 200'000});
     double in_time = 0;
     double factorial = 1;
     for (int i = 0; i <= 3; ++i) {
@@ -141,8 +141,8 @@ TEST(UpperBound, IsTheCapacityOnceEnoughComes) {
 // A server between an empty queue and a full one of B, at exactly its capacity: idle for a part of
 // about variance / 2B (the reflected Brownian motion of the same drift and variance).
 TEST(UpperBound, AtCapacityLosesWhatTheArrivalsForce) {
-  EXPECT_NEAR(UpperBound(Draw({.limit = 40, .arrivals = 400'000})), 1 - 1 / 80., 0.003);
-  EXPECT_NEAR(UpperBound(Draw({.slots = 4, .limit = 10, .arrivals = 400'000})), 1 - 1 / 80., 0.003);
+  EXPECT_NEAR(UpperBound(Draw({.limit = 40, .arrivals = 200'000})), 1 - 1 / 80., 0.003);
+  EXPECT_NEAR(UpperBound(Draw({.slots = 4, .limit = 10, .arrivals = 200'000})), 1 - 1 / 80., 0.003);
 }
 
 TEST(UpperBound, OfTwoRootsByHand) {
@@ -166,7 +166,7 @@ TEST(UpperBound, IsNotExceededByAnyRule) {
                     .mix = kMixes[seed / 4 % 4],
                     .limit = std::vector<double>{2, 5, 10}[seed % 3],
                     .x = std::vector<double>{0.3, 0.7, 0.9, 1, 1.1, 2, 10}[seed % 7],
-                    .arrivals = 3000,
+                    .arrivals = 1500,
                     .seed = seed};
     const Sample sample = Draw(load);
     const double upper = UpperBound(sample);
