@@ -43,31 +43,6 @@ Result<RootStream> RootStream::Open(const WireOptions& wire, std::string_view fu
   return RootStream(std::move(client).value(), functions);
 }
 
-void RootReport::Add(const RootReport& other) {
-  offered += other.offered;
-  received += other.received;
-  good += other.good;
-  late += other.late;
-  refused += other.refused;
-  expired += other.expired;
-  silent += other.silent;
-  errors += other.errors;
-  again += other.again;
-  if (problem.empty()) problem = other.problem;
-  offered_work += other.offered_work;
-  good_work += other.good_work;
-  spent_work += other.spent_work;
-  for (std::size_t i = 0; i < kModes; ++i) {
-    modes[i].offered += other.modes[i].offered;
-    modes[i].good += other.modes[i].good;
-    modes[i].times.Add(other.modes[i].times);
-  }
-  times.Add(other.times);
-  refusals.Add(other.refusals);
-  late_by.Add(other.late_by);
-  span = std::max(span, other.span);
-}
-
 Result<RootReport> RootStream::Run(const RootLoad& load, const Options& options) {
   Result<std::vector<RootReport>> reports =
       RunTogether(std::span(this, 1), std::span(&load, 1), options);

@@ -1,0 +1,32 @@
+#include "client/bench/root_report.h"
+
+#include <algorithm>
+
+namespace spillgate::bench {
+
+void RootReport::Add(const RootReport& other) {
+  offered += other.offered;
+  received += other.received;
+  good += other.good;
+  late += other.late;
+  refused += other.refused;
+  expired += other.expired;
+  silent += other.silent;
+  errors += other.errors;
+  again += other.again;
+  if (problem.empty()) problem = other.problem;
+  offered_work += other.offered_work;
+  good_work += other.good_work;
+  spent_work += other.spent_work;
+  for (std::size_t i = 0; i < kModes; ++i) {
+    modes[i].offered += other.modes[i].offered;
+    modes[i].good += other.modes[i].good;
+    modes[i].times.Add(other.modes[i].times);
+  }
+  times.Add(other.times);
+  refusals.Add(other.refusals);
+  late_by.Add(other.late_by);
+  span = std::max(span, other.span);
+}
+
+}  // namespace spillgate::bench
