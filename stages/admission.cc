@@ -96,6 +96,8 @@ std::uint32_t Admission::LetIn(const Asking& asking, const Ruling& ruling, std::
 
 // By work, if there is time for the first of its tasks.
 bool Admission::LetIn(flow::Ask question, const wire::OpenRoot& asked, Root& root, Instant now) {
+  // What goes by those that ran does not know of a crowd before it comes.
+  if (stage_.controller().Observes()) question.count = 1;
   if (!by_work()) return Decide(question, 0, now) >= question.count;
   static constexpr Resources kUsual{.amount = {kOneSlot}};
   const Shape* shape = asked.shape == 0 ? nullptr : shared_.shapes.At(asked.shape);
@@ -110,12 +112,22 @@ bool Admission::LetIn(flow::Ask question, const wire::OpenRoot& asked, Root& roo
   root.promise = std::make_unique<WorkPromise>(
       shared_.account,
       WorkPromise::Of{.cls = asked.cls, .tenant = question.flow, .patient = root.patient},
-      NeedsOf(needs), question.cost_hint, estimate);
+      NeedsOf(needs), question.cost_hint, std::min(estimate, PromiseRoom()));
   return true;
 }
 
+// All that is promised can never be here at a time.
+std::uint32_t Admission::PromiseRoom() const {
+  const std::int64_t room = shared_.in_flight.count_limit() - shared_.account.Promised();
+  return static_cast<std::uint32_t>(std::max<std::int64_t>(0, room));
+}
+
 bool Admission::CanWait(TaskClass cls, Nanos remaining, Nanos p95) const {
-  const Nanos target(shared_.limits.target_delay_ns[Index(cls)].load(std::memory_order_relaxed));
+  return spillgate::CanWait(shared_.limits, cls, remaining, p95);
+}
+
+bool CanWait(const Limits& limits, TaskClass cls, Nanos remaining, Nanos p95) {
+  const Nanos target(limits.target_delay_ns[Index(cls)].load(std::memory_order_relaxed));
   return remaining == Nanos(0) || flow::WaitWithin(remaining - p95) >= target;
 }
 
@@ -164,7 +176,8 @@ std::uint32_t Admission::DecideByWork(flow::Ask& question, const WorkAtDoor::Ahe
   work.cost = root.slot_time;
   work.p95 = shared_.costs.P95(question.function, question.cost_hint);
   work.slots = needs_.slots();
-  work.waiting = ahead.tasks;
+  work.waiting = ahead.tasks + ahead.promises;
+  work.nothing_waits = ahead.tasks == 0;
   work.known = question.cost_hint > Nanos(0) || shared_.costs.Runs(question.function) > 0;
   work.unstarted = work.known ? 0 : work_.Unstarted(question.function);
   return Decide(question, has, now);

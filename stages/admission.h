@@ -76,12 +76,15 @@ class Admission {
     const flow::DryRun* dry = stage_.dry_run();
     return by_work() || (dry != nullptr && dry->controller->UsesWork());
   }
+  // The door has let in so many that have not come to the stage yet (or, less than zero, have).
+  void OnTheWay(std::int64_t tasks) { work_.OnTheWay(tasks); }
   void CountRefused(Reason reason, std::uint32_t tasks) {
     tally_.refused[static_cast<std::size_t>(reason)].Add(tasks);
   }
 
  private:
   [[nodiscard]] bool CanWait(TaskClass cls, Nanos remaining, Nanos p95) const;
+  [[nodiscard]] std::uint32_t PromiseRoom() const;
   [[nodiscard]] Reason LookAtFixedPart(const Asking& asking, Ruling& ruling, Instant now) const;
   [[nodiscard]] const WorkAccount::Needs& NeedsOf(const Resources& shape);
   [[nodiscard]] std::uint32_t Decide(flow::Ask& question, std::uint32_t has, Instant now);
@@ -97,6 +100,10 @@ class Admission {
   const Resources* needs_of_ = nullptr;  // a shape that stays
   WorkAccount::Needs needs_;
 };
+
+// Whether a root of that class can wait for longer than its class is to; without a deadline (0) it
+// can.
+[[nodiscard]] bool CanWait(const Limits& limits, TaskClass cls, Nanos remaining, Nanos p95);
 
 // It waits for a place that will come free.
 [[nodiscard]] inline bool IsForRoom(Reason refusal) {

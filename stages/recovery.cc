@@ -8,6 +8,7 @@
 
 #include "core/base/format.h"
 #include "schema/frame.h"
+#include "stages/admission.h"
 #include "stages/arguments.h"
 #include "stages/ending.h"
 
@@ -100,6 +101,13 @@ bool Recovery::Decode(const record::Tasks& record, TaskGroup& group) {
   return true;
 }
 
+// As when it was accepted, but for what its function was known to cost.
+bool Recovery::IsPatient(const Root& root) const {
+  const Nanos remaining =
+      root.deadline == kNever ? Nanos(0) : std::max(Nanos(1), root.deadline - now_);
+  return CanWait(shared_.limits, root.cls, remaining, Nanos(0));
+}
+
 void Recovery::On(const record::Tasks& record) {
   Session* session = shared_.table.FindSession(record.session);
   TaskGroup group;
@@ -154,6 +162,7 @@ RootPtr Recovery::RootOf(const TaskGroup& group, const Task& task, const Session
   root->cls = group.ask.cls;
   root->order = shared_.table.NextRootOrder();
   root->deadline = group.deadline;
+  root->patient = IsPatient(*root);
   root->window = shared_.limits.root_window.load(std::memory_order_relaxed);
   if (group.ask.root != 0 &&
       !joins) {  // its opening is older than the log; nobody can add to it any more
@@ -210,6 +219,7 @@ void Recovery::On(const record::RootOpened& record) {
   root->cls = record.cls;
   root->order = shared_.table.NextRootOrder();
   root->deadline = shared_.FromWall(record.deadline_us);
+  root->patient = IsPatient(*root);
   root->window = shared_.limits.root_window.load(std::memory_order_relaxed);
   root->explicit_open = root->durable = true;
   shared_.table.AddRoot(root);

@@ -107,6 +107,7 @@ void Submission::OnSubmit(Received&& received, const wire::FrameView& frame, Ins
     group.shape = named.shape;
   }
   if (received.ruling.admitted > 0) {
+    admission_.OnTheWay(-std::int64_t{received.ruling.admitted});
     static_cast<Ruling&>(group) = received.ruling;
     return Decode(group);
   }

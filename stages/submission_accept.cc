@@ -123,10 +123,10 @@ void Submission::Accept(Group& group, Instant now) {
       (group.from_reserve ? shared_.spawn_reserve : shared_.in_flight).Release(1, group.bytes_each);
     } else {
       group.AddVerdict(wire::VerdictStatus::kAccepted, Reason::kNone, 1);
+      if (root && root->promise != nullptr) root->promise->Keep(1);
       Enter(group, i, std::move(task), *session, root, parent, now);
     }
   }
-  if (root && root->promise != nullptr) root->promise->Keep(group.admitted);
   group.next += group.admitted;
   // Among what a parent spawns again there may be something new; what follows it needs no room.
   if (group.children() && group.view.child.attempt > 1) SkipRepeats(group, *session);

@@ -5,11 +5,15 @@
 namespace spillgate {
 
 WorkAtDoor::Ahead WorkAtDoor::Look(const Newcomer& root, const WorkAccount::Needs& needs) {
-  if (const std::int64_t passes = account_.passes(); passes != passes_) {
+  // A pass that ended while some of them were on their way to the ready set did not see them.
+  if (const std::int64_t passes = account_.passes(); passes != passes_ && on_the_way_ == 0) {
     passes_ = passes;
     since_.clear();
   }
-  Ahead ahead{.queues = {}, .count = needs.size(), .tasks = account_.TasksBefore(root.cls)};
+  Ahead ahead{.queues = {},
+              .count = needs.size(),
+              .tasks = account_.TasksBefore(root.cls),
+              .promises = account_.PromisesBefore(root.cls)};
   for (const Entry& entry : since_) {
     if (Index(entry.cls) <= Index(root.cls)) ahead.tasks += entry.tasks;
   }
@@ -40,9 +44,9 @@ WorkAtDoor::Before WorkAtDoor::Count(const Newcomer& root, std::size_t kind) con
 }
 
 // All of the more important classes, of its own flow all, or if it is not patient what is not
-// either and as much again of what is, and of the others in its class what the fair queue gives
-// them meanwhile: as much for each weight as this flow is given, and what they are still owed. A
-// class with a least share waits no longer than that takes.
+// either, and of what is as much again and what it is owed, and of the others in its class what the
+// fair queue gives them meanwhile: as much for each weight as this flow is given, and what they are
+// still owed. A class with a least share waits no longer than that takes.
 flow::Queue WorkAtDoor::LookAt(const Newcomer& root, const WorkAccount::Needs& needs,
                                std::size_t which) const {
   const auto [kind, node_time] = needs[which];
@@ -54,8 +58,10 @@ flow::Queue WorkAtDoor::LookAt(const Newcomer& root, const WorkAccount::Needs& n
   double grows = 1;
   if (!root.patient) {
     const std::int64_t urgent = before.own - before.patient;
-    own = urgent + std::min(before.patient, urgent + cost);
-    if (before.patient > urgent + cost) grows = 2;
+    const auto owed = static_cast<std::int64_t>(
+        static_cast<double>(std::max<std::int64_t>(0, flow.behind.get())) * node_time);
+    own = urgent + std::min(before.patient, owed + urgent + cost);
+    if (before.patient > owed + urgent + cost) grows = 2;
   }
   const bool waits = flow.work[kind].get() > 0;
   const auto weight = static_cast<double>(flow.weight.get());

@@ -28,11 +28,14 @@ class WorkAtDoor {
   struct Ahead {
     std::array<flow::Queue, kResourceKinds> queues{};
     std::size_t count = 0;
-    std::int64_t tasks = 0;  // that wait, of its class and above
+    std::int64_t tasks = 0;     // that wait, of its class and above
+    std::int64_t promises = 0;  // roots that have not brought all of theirs
   };
   [[nodiscard]] Ahead Look(const Newcomer& root, const WorkAccount::Needs& needs);
   void Admitted(const Newcomer& root, FunctionId function, const WorkAccount::Needs& needs,
                 std::uint32_t count);
+  // So many that were let in have not come to the stage yet (or, less than zero, have).
+  void OnTheWay(std::int64_t tasks) { on_the_way_ += tasks; }
   // Tasks of a function that wait.
   [[nodiscard]] std::int64_t Unstarted(FunctionId function) const;
 
@@ -58,6 +61,7 @@ class WorkAtDoor {
 
   const WorkAccount& account_;
   std::int64_t passes_ = 0;
+  std::int64_t on_the_way_ = 0;
   std::vector<Entry> since_;  // of a pass: few
 };
 

@@ -175,8 +175,11 @@ class Overload {
   void Conclude(Row& row, double before, double after) const {
     OverloadFigures& figures = *row.overload;
     const double capacity = std::max(before, after);
-    const double most = capacity * std::min(figures.x, 1.0);
+    const std::vector<double> demands = Demands(figures.x);
+    const double asked = std::accumulate(demands.begin(), demands.end(), 0.0);
+    const double most = capacity * std::min(asked, 1.0);
     figures.capacity_per_s = capacity;
+    if (figures.least_of_tenant.has_value()) *figures.least_of_tenant *= capacity_ / capacity;
     figures.goodput_ratio /= most;
     figures.goodput_ratio_count /= most;
     figures.unloaded_p99_us = Micros(unloaded_.p99);

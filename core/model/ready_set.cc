@@ -113,6 +113,7 @@ void ReadySet::Show(const Flow& flow) {
   cls.time.Set(queue.time);
   cls.weights.Set(static_cast<std::int64_t>(queue.weights));
   flow.account->tag.Set(flow.tag);
+  flow.account->behind.Set(flow.behind_by);
 }
 
 // Remembers it by age and by deadline.

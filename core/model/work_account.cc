@@ -46,8 +46,20 @@ const WorkAccount::Flow& WorkAccount::At(TaskClass cls, TenantId tenant) const {
 std::int64_t WorkAccount::TasksBefore(TaskClass cls) const {
   std::int64_t tasks = 0;
   for (std::size_t above = 0; above <= Index(cls); ++above) {
-    tasks += classes_[above].tasks.get() + classes_[above].promised_tasks.get();
+    tasks += classes_[above].tasks.get();
   }
+  return tasks;
+}
+
+std::int64_t WorkAccount::PromisesBefore(TaskClass cls) const {
+  std::int64_t roots = 0;
+  for (std::size_t above = 0; above <= Index(cls); ++above) roots += classes_[above].promises.get();
+  return roots;
+}
+
+std::int64_t WorkAccount::Promised() const {
+  std::int64_t tasks = 0;
+  for (const Class& cls : classes_) tasks += cls.promised_tasks.get();
   return tasks;
 }
 

@@ -41,7 +41,8 @@ class WorkAccount {
     Work patient;  // of that, what is of patient roots
     Work promised;
     Work promised_patient;
-    Gauge tag;  // virtual time, in slot ns, at which it has had what it was given
+    Gauge behind;  // slot time that patient roots have had less than the others, while both wait
+    Gauge tag;     // virtual time, in slot ns, at which it has had what it was given
     Gauge weight{1};
   };
   struct Class {
@@ -50,8 +51,9 @@ class WorkAccount {
     Gauge tasks;
     Gauge patient;  // of those, tasks of patient roots
     Gauge promised_tasks;
-    Gauge time;     // virtual
-    Gauge weights;  // of the flows that wait
+    Gauge promises;  // open roots that have something left to bring
+    Gauge time;      // virtual
+    Gauge weights;   // of the flows that wait
   };
 
   // Of one task, at most: as many as a node can have add up without an overflow.
@@ -104,7 +106,11 @@ class WorkAccount {
   [[nodiscard]] std::int64_t Waiting(FunctionId function) const {
     return function > kMostFunctions ? 0 : waiting_[function].get();
   }
-  // Tasks that wait or are promised, of this class and of more important ones.
+  // Tasks that are promised, of all classes.
+  [[nodiscard]] std::int64_t Promised() const;
+  // Roots that have promised some, of this class and of more important ones.
+  [[nodiscard]] std::int64_t PromisesBefore(TaskClass cls) const;
+  // Tasks that wait, of this class and of more important ones.
   [[nodiscard]] std::int64_t TasksBefore(TaskClass cls) const;
 
  private:

@@ -13,12 +13,15 @@ WorkPromise::WorkPromise(WorkAccount& account, const Of& of, const WorkAccount::
   for (std::size_t i = 0; i < needs.size(); ++i)
     each_[needs[i].kind] = needs.NodeTime(i, slot_time);
   Count(left_);
+  if (left_ > 0) cls_.promises.Add(1);
 }
 
 void WorkPromise::Keep(std::uint32_t tasks) {
   const std::uint32_t kept = std::min(tasks, left_);
+  if (kept == 0) return;
   left_ -= kept;
   Count(-std::int64_t{kept});
+  if (left_ == 0) cls_.promises.Add(-1);
 }
 
 void WorkPromise::Count(std::int64_t tasks) {

@@ -21,7 +21,8 @@ class WorkPromise {
     TenantId tenant = 0;
     bool patient = false;
   };
-  // That so many tasks of `slot_time` each will come.
+  // That so many tasks of `slot_time` each will come. All promises together are of no more tasks
+  // than a node can have, or sums of their work overflow.
   WorkPromise(WorkAccount& account, const Of& of, const WorkAccount::Needs& needs, Nanos slot_time,
               std::uint32_t tasks);
   ~WorkPromise() { Keep(left_); }

@@ -155,6 +155,8 @@ bool Connection::CutOne() {
 }
 
 void Connection::FailHeader(wire::HeaderError error) {
+  owner_.OnReadEnd(*this);  // what came before it is answered before it
+  if (closing_) return;
   if (error != wire::HeaderError::kHttp) {
     wire::Encode(wire::Error{wire::ReasonOf(error), std::string(wire::ToString(error))}, 0, out_);
   }

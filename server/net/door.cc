@@ -98,7 +98,10 @@ void Door::OnSubmit(Visitor& visitor, const wire::FrameView& frame, ByteView byt
   }
   Ruling ruling;
   admission_[visitor.shard]->Judge(asking, ask->count, ruling, now);
-  if (ruling.admitted > 0) return PassOn(visitor, bytes, now, transit, exceeds_credit, &ruling);
+  if (ruling.admitted > 0) {
+    admission_[visitor.shard]->OnTheWay(ruling.admitted);
+    return PassOn(visitor, bytes, now, transit, exceeds_credit, &ruling);
+  }
   admission_[visitor.shard]->CountRefused(ruling.refusal, ask->count);
   ++visitor.refused;
   visitor.verdicts.push_back(VerdictOn(*ask, frame.header.correlation, ask->first_seq, ask->count,

@@ -24,6 +24,7 @@ class RefusalShare {
   static constexpr Nanos kWindow = std::chrono::milliseconds(10);  // of who was refused
   static constexpr Nanos kLeastRest = std::chrono::milliseconds(1);
   static constexpr Nanos kMostRest = std::chrono::milliseconds(10);
+  static constexpr Nanos kMostEach = std::chrono::microseconds(20);  // that a refusal costs
 
   // One connection's part.
   struct Part {
@@ -40,7 +41,7 @@ class RefusalShare {
   void NoteRefusedAtDoor(Part& part, std::uint32_t refused, Nanos busy, std::uint32_t frames,
                          Instant now) {
     Note(part, refused, now);
-    debt_ += ShareOf(busy, refused, frames);
+    debt_ += CostOf(busy, refused, frames);
   }
   // Some of one connection's were refused later in this turn.
   void NoteRefused(Part& part, std::uint32_t frames, Instant now) {
@@ -54,7 +55,7 @@ class RefusalShare {
   void EndTurn(Nanos busy, Instant now) {
     debt_ = std::max(Nanos(0), debt_ - (now - turn_ended_) * kPercent / 100);
     turn_ended_ = now;
-    if (refused_ > 0) debt_ += ShareOf(busy, refused_, frames_);
+    if (refused_ > 0) debt_ += CostOf(busy, refused_, frames_);
     frames_ = refused_ = 0;
     // As long as it is over, it must be known who is to rest for it.
     if (now - window_began_ < kWindow || Over()) return;
@@ -68,8 +69,13 @@ class RefusalShare {
     return part.window == window_ && part.rests_until <= now &&
            part.refused * parts_ >= refused_in_window_;
   }
-  // It is not read until the debt is paid. Answers the end of its rest.
+  // It is not read until the debt is paid, but has its turn again in any case before it rests once
+  // more. Answers the end of its rest.
   Instant Rest(Part& part, Instant now) {
+    refused_in_window_ -= std::min<std::uint64_t>(refused_in_window_, part.refused);
+    parts_ -= parts_ > 0 ? 1 : 0;
+    part.refused = 0;
+    part.window = 0;
     const Nanos unpaid = (debt_ - kBurst) * 100 / kPercent;
     part.rests_until = now + std::clamp(unpaid, kLeastRest, kMostRest);
     return part.rests_until;
@@ -86,9 +92,11 @@ class RefusalShare {
     part.noisy_until = noisy_until_ = now + kNoisyFor;
     refused_in_window_ += refused;
   }
-  static Nanos ShareOf(Nanos busy, std::uint64_t refused, std::uint64_t frames) {
-    return Nanos(busy.count() * static_cast<std::int64_t>(refused) /
-                 static_cast<std::int64_t>(std::max(frames, refused)));
+  // A turn may have done other things than to look at its frames.
+  static Nanos CostOf(Nanos busy, std::uint64_t refused, std::uint64_t frames) {
+    const auto count = static_cast<std::int64_t>(refused);
+    return std::min(count * kMostEach, Nanos(busy.count() * count /
+                                             static_cast<std::int64_t>(std::max(frames, refused))));
   }
 
   static constexpr Nanos kNoisyFor = std::chrono::milliseconds(100);

@@ -78,7 +78,8 @@ TEST_F(AdmissionTest, WhereThereAreNoPlacesThatIsSaid) {
 TEST_F(AdmissionTest, AnOpenRootIsChargedWhatItWillBring) {
   EXPECT_EQ(Open(1, 50, milliseconds(100)), "accepted 1");
   EXPECT_EQ(Promised(), 50);
-  EXPECT_EQ(SubmitWithin(milliseconds(20), 2), "backlog 1") << "25 ms go before it";
+  EXPECT_EQ(SubmitWithin(milliseconds(20), 100, 10), "accepted 4, backlog 6")
+      << "25 ms go before them, and no more than the floor is let in";
   EXPECT_EQ(Submit({.ask = {.root = 1, .first_seq = 3}, .tasks = 40}), "accepted 40");
   EXPECT_EQ(Promised(), 10) << "the others wait now, or run";
   EXPECT_EQ(SubmitWithin(milliseconds(20), 50), "accepted 1");
@@ -95,8 +96,34 @@ TEST_F(AdmissionTest, SmallPiecesInRootsAreJudgedLikeTheWhole) {
     EXPECT_TRUE(verdict == "accepted 1" || verdict == "backlog 1") << verdict;
   }
   EXPECT_GE(let_in, 3U);
-  EXPECT_LE(let_in, 4U) << "as many as of the tasks in them fit into 8.5 ms";
+  EXPECT_LE(let_in, 5U) << "as many as of the tasks in them fit into 8.5 ms, or the floor";
   EXPECT_EQ(Promised(), static_cast<std::int64_t>(5 * let_in));
+}
+
+TEST_F(AdmissionTest, PromisesAreOfNoMoreThanTheNodeCanHave) {
+  for (std::uint64_t seq = 1; seq <= 50; ++seq) {
+    EXPECT_EQ(Open(seq, 4096, Nanos(0)), "accepted 1") << "it can wait";
+    EXPECT_LE(Promised(), 100);
+  }
+  const WorkAccount::Class& cls = bench.account.At(TaskClass::kNormal);
+  EXPECT_GT(cls.promised[0].get(), 0);
+  for (std::uint64_t seq = 1; seq <= 50; ++seq) CloseRoot(seq);
+  EXPECT_EQ(Promised(), 0);
+  EXPECT_EQ(cls.promises.get(), 0);
+}
+
+TEST_F(AdmissionTest, ARootIsOneToAControllerThatGoesByThoseThatRan) {
+  for (const char* name : {"seda_aimd", "adaptive_bound", "gradient"}) {
+    inbox.Use(flow::MakeController(name));
+    EXPECT_EQ(Open(name[0], 100, milliseconds(100)), "accepted 1") << name;
+  }
+}
+
+TEST_F(AdmissionTest, WhatIsNotTakenKeepsNoPromise) {
+  EXPECT_EQ(Open(1, 10, milliseconds(100)), "accepted 1");
+  EXPECT_EQ(Submit({.ask = {.root = 1, .first_seq = 3}, .tasks = 4}), "accepted 4");
+  EXPECT_EQ(Submit({.ask = {.attempt = 1, .root = 1, .first_seq = 3}, .tasks = 4}), "earlier 4");
+  EXPECT_EQ(Promised(), 6);
 }
 
 TEST_F(AdmissionTest, ARootThatBringsMoreThanItSaidOwesNothing) {

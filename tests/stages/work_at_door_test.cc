@@ -142,6 +142,27 @@ TEST_F(WorkAtDoorTest, WhatWasLetInAndCanWaitCountsAsSuch) {
   EXPECT_NEAR(Wait(kMine), 55, 0.01);
 }
 
+TEST_F(WorkAtDoorTest, WhatPatientRootsAreOwedGoesFirst) {
+  Push(kMine, TaskClass::kNormal, 100, nullptr, true);
+  Push(kMine, TaskClass::kNormal, 1);
+  EXPECT_NEAR(Wait(kMine), 1 + 2, 0.01);
+  EXPECT_FALSE(Pop()->root->patient);
+  EXPECT_NEAR(Wait(kMine), 1 + 1, 0.01) << "its millisecond, and one turn";
+}
+
+TEST_F(WorkAtDoorTest, WhatIsOnTheWayIsNotForgottenByAPassThatDidNotSeeIt) {
+  const WorkAccount::Needs needs(function_.shape, kTotal);
+  EXPECT_EQ(Wait(kMine), 0);
+  door_.Admitted({.cls = TaskClass::kNormal, .tenant = kMine, .slot_time = milliseconds(1)}, 1,
+                 needs, 7);
+  door_.OnTheWay(7);
+  account_.EndPass();
+  EXPECT_NEAR(Wait(kMine), 7, 0.01);
+  door_.OnTheWay(-7);
+  Push(kMine, TaskClass::kNormal, 7);
+  EXPECT_NEAR(Wait(kMine), 7, 0.01);
+}
+
 TEST_F(WorkAtDoorTest, ALeastShareBoundsTheWait) {
   Push(kOther, TaskClass::kCritical, 1000);
   Push(kMine, TaskClass::kNormal, 4);

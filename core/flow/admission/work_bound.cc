@@ -25,7 +25,8 @@ constexpr Nanos kMostRetry = std::chrono::seconds(30);
 std::int64_t Fit(const Queue& queue, Nanos target, std::int64_t count) {
   if (queue.wait > target) return 0;
   const std::int64_t each = std::max<std::int64_t>(1, queue.each.count());
-  return std::min(count, (target - queue.wait).count() / each + 1);
+  const std::int64_t more = (target - queue.wait).count() / each;
+  return more >= count ? count : more + 1;
 }
 
 class WorkBound final : public Controller {
@@ -39,7 +40,7 @@ class WorkBound final : public Controller {
     const bool bounded = ask.remaining > Nanos(0);
     if (bounded && ask.remaining < work.cost) {  // out of its reach, as far as is known
       // Where nothing waits one may try, or a cost that was once too high would stay so.
-      return Admitted(ask, work.waiting > 0 ? 0 : std::min<std::int64_t>(1, count), work.cost);
+      return Admitted(ask, work.nothing_waits ? std::min<std::int64_t>(1, count) : 0, work.cost);
     }
     const Nanos target = bounded ? WaitWithin(ask.remaining - work.p95) : Nanos::max();
     std::int64_t most = count;

@@ -54,7 +54,11 @@ TEST_F(RefusalShareTest, TheOneThatIsRefusedMostRestsAndTheOtherGoesOn) {
   EXPECT_FALSE(share_.ShouldRest(quiet_, now_));
   EXPECT_EQ(share_.Rest(loud_, now_), now_ + RefusalShare::kMostRest);
   EXPECT_FALSE(share_.ShouldRest(loud_, now_)) << "it rests already";
-  EXPECT_TRUE(share_.ShouldRest(loud_, loud_.rests_until)) << "the debt is not paid yet";
+  EXPECT_FALSE(share_.ShouldRest(loud_, loud_.rests_until)) << "it has its turn in any case";
+  now_ = loud_.rests_until;
+  Turn(64, {{&loud_, 64}});
+  EXPECT_TRUE(share_.Over()) << "the debt is not paid yet";
+  EXPECT_TRUE(share_.ShouldRest(loud_, now_));
 }
 
 TEST_F(RefusalShareTest, AllThatAreRefusedAsMuchAsOthersRest) {
@@ -79,6 +83,16 @@ TEST_F(RefusalShareTest, WhatIsRefusedAtTheDoorCostsItsReadAlone) {
   }
   EXPECT_TRUE(share_.Over()) << "50 times 25 us";
   EXPECT_TRUE(share_.ShouldRest(loud_, now_));
+}
+
+TEST_F(RefusalShareTest, ATurnThatDidOtherThingsIsNotItsFault) {
+  for (int i = 0; i < 10; ++i) {
+    share_.NoteFrame();
+    share_.NoteRefused(loud_, 1, now_);
+    now_ += milliseconds(30);
+    share_.EndTurn(milliseconds(30), now_);
+  }
+  EXPECT_FALSE(share_.Over());
 }
 
 TEST_F(RefusalShareTest, AFloodGetsItsShareAndNoMore) {
