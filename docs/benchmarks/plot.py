@@ -24,6 +24,9 @@ LOOKS = (
     ("#009e73", "diamond"),
     ("#cc79a7", "triangle"),
     ("#e69f00", "cross"),
+    ("#56b4e9", "ring"),
+    ("#000000", "plus"),
+    ("#8b5a2b", "wedge"),
 )
 FIRST = "work_bound"  # the default has the first look in every picture
 GREY = "#777777"
@@ -111,13 +114,20 @@ def mark(kind: str, x: float, y: float, color: str) -> str:
     r = 3.6
     if kind == "circle":
         return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{r}" fill="{color}"/>'
+    if kind == "ring":
+        return (f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{r}" fill="#ffffff" stroke="{color}" '
+                'stroke-width="1.6"/>')  # fmt: skip
     if kind == "cross":
-        return (line(x - r, y - r, x + r, y + r, color, 2) + line(x - r, y + r, x + r, y - r, color,
-                                                                  2))  # fmt: skip
+        falling = line(x - r, y - r, x + r, y + r, color, 2)
+        return falling + line(x - r, y + r, x + r, y - r, color, 2)
+    if kind == "plus":
+        level = line(x - 1.3 * r, y, x + 1.3 * r, y, color, 2)
+        return level + line(x, y - 1.3 * r, x, y + 1.3 * r, color, 2)
     corners = {
         "square": ((-r, -r), (r, -r), (r, r), (-r, r)),
         "diamond": ((0, -1.4 * r), (1.4 * r, 0), (0, 1.4 * r), (-1.4 * r, 0)),
         "triangle": ((0, -1.3 * r), (1.2 * r, r), (-1.2 * r, r)),
+        "wedge": ((0, 1.3 * r), (1.2 * r, -r), (-1.2 * r, -r)),
     }[kind]
     points = " ".join(f"{x + dx:.1f},{y + dy:.1f}" for dx, dy in corners)
     return f'<polygon points="{points}" fill="{color}"/>'
@@ -148,7 +158,7 @@ def grid(axes: Axes, x: list[float]) -> list[str]:
     drawn.append(line(axes.left, axes.top, axes.left, bottom, "#333333"))
     middle = axes.top + HEIGHT / 2
     drawn.append(text(axes.left + WIDTH / 2, bottom + 40, "offered load, times the capacity"))
-    drawn.append(text(axes.left - 44, middle, "goodput, of what is possible at full use",
+    drawn.append(text(axes.left - 44, middle, "goodput, to the capacity or to what comes",
                       transform=f"rotate(-90 {axes.left - 44:.1f} {middle:.1f})"))  # fmt: skip
     return drawn
 

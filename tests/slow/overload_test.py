@@ -24,6 +24,7 @@ SPILLGATE = """#!/bin/sh
 echo "$*" >>"$0.asked"
 case "$*" in
   *unheard-of*) echo "spillgate: --mix: unheard-of not in {constant}" >&2 && exit 2 ;;
+  *set*new*) echo "spillgate: the node: no controller of that name" >&2 && exit 78 ;;
   *exponential*) echo "spillgate: no node" >&2 && exit 1 ;;
 esac
 echo '{"bench":"overload","x":2,"verified":true}'
@@ -37,7 +38,7 @@ echo '{"upper":0.9,"best":0.8,"blind":0.75}'
 def row(x: float, goodput: float = 0.8, problem: str = "", **more) -> dict:
     return {
         "bench": "overload", "x": x, "goodput_ratio": goodput, "verified": not problem,
-        "problem": problem, "mix": "constant", "controller": "work_bound", "n": 10_000,
+        "problem": problem, "mix": "constant", "controller": "work_bound", "n": 10_000, "offered_per_s": 10,
         "deadline_us": 10_500, "capacity_per_s": 950, "unloaded_p99_us": 2000, "p99_us": 5000,
         "wasted_ratio": 0, "refused_ratio": 0.5, "part": PART.name, "layout": "spin-1ms",
         "slots": 1, "root": "single", "default": True,
@@ -131,6 +132,10 @@ class Sweep(Programs):
         self.assertIn("not in {constant}", self.said.getvalue())
         self.assertFalse(self.file.exists())
 
+    def test_nor_need_the_node_know_all_controllers(self):
+        overload.measure(Part(PART.layout, "constant", "new", (2,)), self.file, effort())
+        self.assertIn("skipped: spillgate: the node: no controller", self.said.getvalue())
+
     def test_what_fails_otherwise_is_not_skipped(self):
         with self.assertRaisesRegex(Broken, "exit code 1: spillgate: no node"):
             overload.bench(Part(PART.layout, "exponential", "", (2,)), [2], 1)
@@ -167,10 +172,16 @@ class Comparison(Programs):
         self.assertEqual(overload.compare([row(0.9, 1.2, problem="void: late")]), [])
 
     def test_few_roots_may_be_lucky_but_never_above_the_capacity(self):
-        self.assertAlmostEqual(overload.most(row(0.5, n=100), 0.9), 1.05 * 1.2)
-        self.assertAlmostEqual(overload.most(row(0.5, n=9), 0.9), 1.05 * 1.9)
-        self.assertAlmostEqual(overload.most(row(0.5, n=1), 0.9), 1.05 * 2)
-        self.assertAlmostEqual(overload.most(row(2, n=1), 1.0), 1.05)
+        def most(x: float, n: int, upper: float) -> float:
+            return overload.most(row(x, n=n, offered_per_s=n / 1000), upper)
+
+        after = 0.0105 / 1000  # a deadline's worth of a thousand seconds
+        self.assertAlmostEqual(most(0.5, 100, 0.9), 1.05 * 1.2)
+        self.assertAlmostEqual(most(0.5, 9, 0.9), 1.05 * 1.9)
+        self.assertAlmostEqual(most(0.5, 1, 0.9), 1.05 * 2 * (1 + after))
+        self.assertAlmostEqual(most(2, 1, 1.0), 1.05 * (1 + after))
+        short = row(2, n=1000, offered_per_s=20_000, deadline_us=10_000)
+        self.assertAlmostEqual(overload.most(short, 1.0), 1.05 * min(1 + 3 / 1000**0.5, 1.2))
 
     def test_what_no_frontier_is_known_for_is_shown_alone(self):
         for unknown in (row(2, 5, root="chain"), row(2, 5, mix="unheard-of")):
