@@ -38,7 +38,8 @@ echo '{"upper":0.9,"best":0.8,"blind":0.75}'
 def row(x: float, goodput: float = 0.8, problem: str = "", **more) -> dict:
     return {
         "bench": "overload", "x": x, "goodput_ratio": goodput, "verified": not problem,
-        "problem": problem, "mix": "constant", "controller": "work_bound", "n": 10_000, "offered_per_s": 10,
+        "problem": problem, "mix": "constant", "controller": "work_bound", "n": 10_000,
+        "offered_per_s": 10,
         "deadline_us": 10_500, "capacity_per_s": 950, "unloaded_p99_us": 2000, "p99_us": 5000,
         "wasted_ratio": 0, "refused_ratio": 0.5, "part": PART.name, "layout": "spin-1ms",
         "slots": 1, "root": "single", "default": True,
