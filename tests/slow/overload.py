@@ -15,16 +15,13 @@ import argparse
 import fnmatch
 import hashlib
 import json
-import math
-import os
 import pathlib
 import subprocess
 import sys
 import time
 from dataclasses import dataclass
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-BIN = pathlib.Path(os.environ.get("SPILLGATE_BIN", ROOT / "build" / "release" / "bin"))
+from overload_report import BIN, ROOT, UNKNOWN, compare, rank, summary, table
 
 
 @dataclass(frozen=True)
@@ -45,10 +42,11 @@ LAYOUTS = (
 )
 MIXES = ("constant", "exponential", "bimodal", "lognormal")
 X = (0.3, 0.5, 0.7, 0.9, 1, 1.2, 1.5, 2, 5, 10)
-X_OF_OTHERS = (0.7, 1, 2, 10)  # that are not the default
+X_OF_OTHERS = (0.7, 1, 2, 10)  # controllers, that are not the default
+MIXES_OF_OTHERS = ("constant", "exponential")
 SECONDS = 5.0  # of each measurement
+LONGER = {"bimodal": 4.0}  # times: for enough of those that are one in a hundred
 ATTEMPTS = 3
-MOST_FOREIGN = 15.0  # percent of the cores, used by others, for a row to be left at that
 QUIET = 0.1  # of the cores in use is quiet enough to begin
 PATIENCE = 30.0  # seconds to wait for that
 BUDGET = 2400.0  # seconds, after which nothing more is begun: ops/test has a deadline
@@ -58,20 +56,6 @@ QUICK_MIXES = ("constant", "exponential")
 QUICK_X = (0.7, 2, 10)
 QUICK_X_OF_OTHERS = (2,)
 QUICK_SECONDS = 1.2
-
-# In means; and the square of the coefficient of variation. The deadline is the same for all roots
-# of these mixes, and the limit can be told from it; other mixes have a deadline for each function.
-MEDIAN = {"constant": 1.0, "exponential": math.log(2), "lognormal": math.exp(-0.125)}
-VARIATION = {"constant": 0.0, "exponential": 1.0, "bimodal": 24.75, "lognormal": 0.284}
-LIMIT = 10.0  # medians
-
-# A verified measurement may be so much above the bound before one of the two is wrong. Goodput is
-# relative to the capacity, which closed loops find with an error of their own: the benchmark takes
-# two that differ by up to 5 % for the same, and the queue of an open loop can keep the node a few
-# percent busier than the windows of a closed one.
-TOLERANCE = 0.05
-LUCK = 3  # standard deviations of the work that came, which is a sample of the load asked for
-UNKNOWN = (2, 78)  # exit codes of the command for what it, or its node, does not know
 
 
 class Broken(Exception):
@@ -91,14 +75,17 @@ class Part:
 
 
 def parts(quick: bool) -> list[Part]:
-    found = []
-    for layout in QUICK_LAYOUTS if quick else LAYOUTS:
-        for mix in QUICK_MIXES if quick else MIXES:
-            for controller in layout.controllers:
-                own = QUICK_X if quick else X
-                others = QUICK_X_OF_OTHERS if quick else X_OF_OTHERS
-                found.append(Part(layout, mix, controller, others if controller else own))
-    return found
+    """The default's first: if there is no time for all, it is the others that are left out."""
+    layouts, mixes = (QUICK_LAYOUTS, QUICK_MIXES) if quick else (LAYOUTS, MIXES)
+    own, others = (QUICK_X, QUICK_X_OF_OTHERS) if quick else (X, X_OF_OTHERS)
+    found = [
+        Part(layout, mix, controller, others if controller else own)
+        for layout in layouts
+        for mix in mixes
+        for controller in layout.controllers
+        if not controller or mix in MIXES_OF_OTHERS
+    ]
+    return sorted(found, key=lambda part: bool(part.controller))
 
 
 # ---- measuring
@@ -150,17 +137,13 @@ def measured(path: pathlib.Path, build: str = "") -> dict[float, dict]:
     return rows
 
 
-def rank(row: dict) -> int:
-    """0: void, or worse; 1: verified; 2: and the cores were ours."""
-    return int(row["verified"]) * (1 + (row.get("foreign_cpu_pct", 0) <= MOST_FOREIGN))
-
-
 def is_disturbed(row: dict) -> bool:
     return not row["verified"] and row.get("problem", "").startswith("void")
 
 
 def bench(part: Part, x: list[float], seconds: float) -> list[dict]:
     """Runs the benchmark; [] if it does not know what it is asked for."""
+    seconds *= LONGER.get(part.mix, 1)
     command = [str(BIN / "spillgate"), "bench", "overload", "-o", "json", "--mix", part.mix]
     command += ["--x", ",".join(f"{each:g}" for each in x), "--seconds", f"{seconds:g}"]
     command += part.layout.arguments
@@ -223,117 +206,6 @@ def measure(part: Part, path: pathlib.Path, effort: Effort) -> None:
             if not found:
                 return
             keep(part, path, found, build)
-
-
-# ---- comparing
-
-
-def limit_of(row: dict) -> float:
-    """The deadline in medians of a root whose mean cost is what a slot does one in: of what the
-    capacity is one of, with all that the node does beside the task itself."""
-    median = MEDIAN.get(row["mix"])
-    if median is None:
-        return LIMIT
-    return round(row["deadline_us"] * row["capacity_per_s"] / 1e6 / row["slots"] / median, 2)
-
-
-def frontier(row: dict) -> dict:
-    """What is possible for the slots, mix and limit of a row; {} if nobody knows."""
-    if row["root"] != "single":
-        return {}
-    arguments = ["--slots", row["slots"], "--mix", row["mix"], "--limit", limit_of(row)]
-    done = subprocess.run(
-        [str(BIN / "frontier"), *map(str, arguments), "--x", f"{row['x']:g}"],
-        check=False, capture_output=True, text=True,
-    )  # fmt: skip
-    if done.returncode in UNKNOWN:
-        return {}
-    done.check_returncode()
-    return json.loads(done.stdout)
-
-
-def most(row: dict, upper: float) -> float:
-    """What a verified measurement may show. By chance more work may come than was asked for, but
-    whatever comes, no node does more than its capacity; except that what comes before the end of
-    the measurement and is done after it, by its deadline, counts as well."""
-    luck = LUCK * math.sqrt((1 + VARIATION.get(row["mix"], 0)) / max(1, row["n"]))
-    after_the_end = row["deadline_us"] / 1e6 * row["offered_per_s"] / max(1, row["n"])
-    return (1 + TOLERANCE) * min(upper + luck, (1 + after_the_end) / min(row["x"], 1))
-
-
-def compare(rows: list[dict]) -> list[str]:
-    """Adds what is possible to each row, and tells of those that are better than that."""
-    problems = []
-    for row in rows:
-        known = frontier(row)
-        if not known:
-            continue
-        row["frontier"] = known
-        row["regret"] = 1 - row["goodput_ratio"] / known["best"]
-        allowed = most(row, known["upper"])
-        if row["verified"] and row["goodput_ratio"] > allowed:
-            problems.append(
-                f"{row['part']} at {row['x']:g}: goodput {row['goodput_ratio']:.3f} is more than "
-                f"can be: at most {known['upper']:.3f}, and {allowed:.3f} with the tolerance"
-            )
-    return problems
-
-
-# ---- telling
-
-COLUMNS = ("layout, mix", "controller", "x", "goodput", "best", "upper", "regret", "blind best",
-           "blind regret", "wasted", "refused", "p99", "problem")  # fmt: skip
-
-
-def cells(row: dict) -> list[str]:
-    known = row.get("frontier", {})
-
-    def figure(number: float | None) -> str:
-        return "" if number is None else f"{number:.3f}"
-
-    blind = 1 - row["goodput_ratio"] / known["blind"] if known else None
-    unloaded, p99 = row["unloaded_p99_us"], row.get("p99_us")
-    return [
-        f"{row['layout']}, {row['mix']}",
-        row["controller"],
-        f"{row['x']:g}",
-        figure(row["goodput_ratio"]),
-        figure(known.get("best")),
-        figure(known.get("upper")),
-        figure(row.get("regret")),
-        figure(known.get("blind")),
-        figure(blind),
-        figure(row["wasted_ratio"]),
-        figure(row["refused_ratio"]),
-        f"{p99 / unloaded:.1f}" if p99 and unloaded else "",
-        row.get("problem", "") or ("" if rank(row) > 1 else "others had a part of the cores"),
-    ]
-
-
-def table(rows: list[dict]) -> str:
-    """In Markdown, with columns as wide as what is in them."""
-    whole = [list(COLUMNS), *(cells(row) for row in rows)]
-    widths = [max(len(line[i]) for line in whole) for i in range(len(COLUMNS))]
-
-    def text(line: list[str]) -> str:
-        return "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths)) + " |"
-
-    return "\n".join([text(whole[0]), "|" + "|".join("-" * (width + 2) for width in widths) + "|",
-                      *map(text, whole[1:])])  # fmt: skip
-
-
-def summary(rows: list[dict]) -> str:
-    judged = [row for row in rows if rank(row) > 1 and row["default"] and "regret" in row]
-    if not judged:
-        return "Nothing that was verified can be compared."
-    worst = max(judged, key=lambda row: row["regret"])
-    blind = min(judged, key=lambda row: row["goodput_ratio"] / row["frontier"]["blind"])
-    return (
-        f"By default at least {1 - worst['regret']:.3f} of the best rule's goodput "
-        f"({worst['layout']}, {worst['mix']}, {worst['x']:g}), and "
-        f"{blind['goodput_ratio'] / blind['frontier']['blind']:.3f} of that of the best rule which "
-        f"does not know a root's cost ({blind['layout']}, {blind['mix']}, {blind['x']:g})."
-    )
 
 
 def report(chosen: list[Part], out: pathlib.Path, build: str) -> list[str]:

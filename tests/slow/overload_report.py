@@ -1,0 +1,144 @@
+"""What the rows of the sweep say: beside what any node could do (tests/sim/frontier), and as a
+table. For overload.py."""
+
+import json
+import math
+import os
+import pathlib
+import subprocess
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BIN = pathlib.Path(os.environ.get("SPILLGATE_BIN", ROOT / "build" / "release" / "bin"))
+UNKNOWN = (2, 78)  # exit codes of the command for what it, or its node, does not know
+
+# In means; and the square of the coefficient of variation. The deadline is the same for all roots
+# of these mixes, and the limit can be told from it; other mixes have a deadline for each function.
+MEDIAN = {"constant": 1.0, "exponential": math.log(2), "lognormal": math.exp(-0.125)}
+VARIATION = {"constant": 0.0, "exponential": 1.0, "bimodal": 24.75, "lognormal": 0.284}
+LIMIT = 10.0  # medians
+LONGEST = {"bimodal": 101.0}  # deadline, of the one that rows tell, which is the short mode's
+
+# A verified measurement may be so much above the bound before one of the two is wrong. Goodput is
+# relative to the capacity, which closed loops find with an error of their own: the benchmark takes
+# two that differ by up to 5 % for the same, and the queue of an open loop can keep the node a few
+# percent busier than the windows of a closed one.
+TOLERANCE = 0.05
+LUCK = 3  # standard deviations of the work that came, which is a sample of the load asked for
+MOST_FOREIGN = 15.0  # percent of the cores, used by others, for a row to be left at that
+
+
+def rank(row: dict) -> int:
+    """0: void, or worse; 1: verified; 2: and the cores were ours."""
+    return int(row["verified"]) * (1 + (row.get("foreign_cpu_pct", 0) <= MOST_FOREIGN))
+
+
+# ---- comparing
+
+
+def limit_of(row: dict) -> float:
+    """The deadline in medians of a root whose mean cost is what a slot does one in: of what the
+    capacity is one of, with all that the node does beside the task itself."""
+    median = MEDIAN.get(row["mix"])
+    if median is None:
+        return LIMIT
+    return round(row["deadline_us"] * row["capacity_per_s"] / 1e6 / row["slots"] / median, 2)
+
+
+def frontier(row: dict) -> dict:
+    """What is possible for the slots, mix and limit of a row; {} if nobody knows."""
+    if row["root"] != "single":
+        return {}
+    arguments = ["--slots", row["slots"], "--mix", row["mix"], "--limit", limit_of(row)]
+    done = subprocess.run(
+        [str(BIN / "frontier"), *map(str, arguments), "--x", f"{row['x']:g}"],
+        check=False, capture_output=True, text=True,
+    )  # fmt: skip
+    if done.returncode in UNKNOWN:
+        return {}
+    done.check_returncode()
+    return json.loads(done.stdout)
+
+
+def most(row: dict, upper: float) -> float:
+    """What a verified measurement may show. By chance more work may come than was asked for, but
+    whatever comes, no node does more than its capacity; except that what comes before the end of
+    the measurement and is done after it, by its deadline, counts as well."""
+    luck = LUCK * math.sqrt((1 + VARIATION.get(row["mix"], 0)) / max(1, row["n"]))
+    longest_s = row["deadline_us"] / 1e6 * LONGEST.get(row["mix"], 1)
+    after_the_end = longest_s * row["offered_per_s"] / max(1, row["n"])
+    return (1 + TOLERANCE) * min(upper + luck, (1 + after_the_end) / min(row["x"], 1))
+
+
+def compare(rows: list[dict]) -> list[str]:
+    """Adds what is possible to each row, and tells of those that are better than that."""
+    problems = []
+    for row in rows:
+        known = frontier(row)
+        if not known:
+            continue
+        row["frontier"] = known
+        row["regret"] = 1 - row["goodput_ratio"] / known["best"]
+        allowed = most(row, known["upper"])
+        if row["verified"] and row["goodput_ratio"] > allowed:
+            problems.append(
+                f"{row['part']} at {row['x']:g}: goodput {row['goodput_ratio']:.3f} is more than "
+                f"can be: at most {known['upper']:.3f}, and {allowed:.3f} with the tolerance"
+            )
+    return problems
+
+
+# ---- telling
+
+COLUMNS = ("layout, mix", "controller", "x", "goodput", "best", "upper", "regret", "blind best",
+           "blind regret", "wasted", "refused", "p99", "problem")  # fmt: skip
+
+
+def cells(row: dict) -> list[str]:
+    known = row.get("frontier", {})
+
+    def figure(number: float | None) -> str:
+        return "" if number is None else f"{number:.3f}"
+
+    blind = 1 - row["goodput_ratio"] / known["blind"] if known else None
+    unloaded, p99 = row["unloaded_p99_us"], row.get("p99_us")
+    return [
+        f"{row['layout']}, {row['mix']}",
+        row["controller"],
+        f"{row['x']:g}",
+        figure(row["goodput_ratio"]),
+        figure(known.get("best")),
+        figure(known.get("upper")),
+        figure(row.get("regret")),
+        figure(known.get("blind")),
+        figure(blind),
+        figure(row["wasted_ratio"]),
+        figure(row["refused_ratio"]),
+        f"{p99 / unloaded:.1f}" if p99 and unloaded else "",
+        row.get("problem", "") or ("" if rank(row) > 1 else "others had a part of the cores"),
+    ]
+
+
+def table(rows: list[dict]) -> str:
+    """In Markdown, with columns as wide as what is in them."""
+    whole = [list(COLUMNS), *(cells(row) for row in rows)]
+    widths = [max(len(line[i]) for line in whole) for i in range(len(COLUMNS))]
+
+    def text(line: list[str]) -> str:
+        return "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths)) + " |"
+
+    return "\n".join([text(whole[0]), "|" + "|".join("-" * (width + 2) for width in widths) + "|",
+                      *map(text, whole[1:])])  # fmt: skip
+
+
+def summary(rows: list[dict]) -> str:
+    judged = [row for row in rows if rank(row) > 1 and row["default"] and "regret" in row]
+    if not judged:
+        return "Nothing that was verified can be compared."
+    worst = max(judged, key=lambda row: row["regret"])
+    blind = min(judged, key=lambda row: row["goodput_ratio"] / row["frontier"]["blind"])
+    return (
+        f"By default at least {1 - worst['regret']:.3f} of the best rule's goodput "
+        f"({worst['layout']}, {worst['mix']}, {worst['x']:g}), and "
+        f"{blind['goodput_ratio'] / blind['frontier']['blind']:.3f} of that of the best rule which "
+        f"does not know a root's cost ({blind['layout']}, {blind['mix']}, {blind['x']:g})."
+    )
