@@ -32,8 +32,8 @@ FIRST = "work_bound"  # the default has the first look in every picture
 GREY = "#777777"
 
 WIDTH, HEIGHT = 460, 300  # of a panel's axes
-LEFT, TOP, RIGHT, BOTTOM, GAP = 62, 74, 24, 56, 72
-LEGEND = 26
+LEFT, RIGHT, BOTTOM, GAP = 62, 24, 56, 72
+TITLE, LEGEND, ABOVE = 54, 22, 46  # to the legend's first line, its lines, from its last to axes
 TEXT = 'font-family="Helvetica, Arial, sans-serif"'
 
 Series = dict[str, list[tuple[float, float]]]
@@ -105,9 +105,12 @@ def text(x: float, y: float, what: str, size: int = 12, anchor: str = "middle", 
             f"{escape(what)}</text>")  # fmt: skip
 
 
-def line(x1: float, y1: float, x2: float, y2: float, color: str, width: float = 1) -> str:
+def line(
+    x1: float, y1: float, x2: float, y2: float, color: str, width: float = 1, dashes: str = ""
+) -> str:
+    dashed = f' stroke-dasharray="{dashes}"' if dashes else ""
     return (f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{color}" '
-            f'stroke-width="{width:g}"/>')  # fmt: skip
+            f'stroke-width="{width:g}"{dashed}/>')  # fmt: skip
 
 
 def mark(kind: str, x: float, y: float, color: str) -> str:
@@ -140,6 +143,15 @@ def path(axes: Axes, points: list[tuple[float, float]], color: str, dashes: str 
             'stroke-linejoin="round"/>')  # fmt: skip
 
 
+def labelled(axes: Axes, x: list[float]) -> set[float]:
+    """Of these those whose labels do not run into each other; whole numbers first."""
+    chosen: set[float] = set()
+    for value in sorted(x, key=lambda value: (value != round(value), value)):
+        if all(abs(axes.x(value) - axes.x(other)) >= 20 for other in chosen):
+            chosen.add(value)
+    return chosen
+
+
 def grid(axes: Axes, x: list[float]) -> list[str]:
     bottom, right = axes.top + HEIGHT, axes.left + WIDTH
     drawn = []
@@ -147,13 +159,11 @@ def grid(axes: Axes, x: list[float]) -> list[str]:
         y = axes.y(tenth / 10)
         drawn.append(line(axes.left, y, right, y, "#e4e4e4"))
         drawn.append(text(axes.left - 8, y + 4, f"{tenth / 10:.1f}", anchor="end"))
-    last = -math.inf
+    labels = labelled(axes, x)
     for value in x:
-        place = axes.x(value)
-        drawn.append(line(place, bottom, place, bottom + 5, "#333333"))
-        if place - last >= 22:  # or the labels would run into each other
-            drawn.append(text(place, bottom + 19, f"{value:g}"))
-            last = place
+        drawn.append(line(axes.x(value), bottom, axes.x(value), bottom + 5, "#333333"))
+        if value in labels:
+            drawn.append(text(axes.x(value), bottom + 19, f"{value:g}"))
     drawn.append(line(axes.left, bottom, right, bottom, "#333333"))
     drawn.append(line(axes.left, axes.top, axes.left, bottom, "#333333"))
     middle = axes.top + HEIGHT / 2
@@ -179,20 +189,23 @@ def draw_panel(panel: Panel, left: float, top: float, looks: dict) -> list[str]:
     return drawn
 
 
-def legend(panels: list[Panel], looks: dict, y: float) -> list[str]:
-    drawn, x = [], float(LEFT)
-    for controller, (color, kind) in looks.items():
-        drawn += [line(x, y, x + 24, y, color, 1.8), mark(kind, x + 12, y, color)]
-        drawn.append(text(x + 30, y + 4, controller, anchor="start"))
-        x += 54 + 7 * len(controller)
-    for name in DASHES:
-        if not any(name in panel.possible for panel in panels):
-            continue
-        drawn.append(f'<line x1="{x:.1f}" y1="{y:.1f}" x2="{x + 24:.1f}" y2="{y:.1f}" '
-                     f'stroke="{GREY}" stroke-width="1.8" stroke-dasharray="{DASHES[name]}"/>')  # fmt: skip
+def legend(panels: list[Panel], looks: dict, width: float) -> tuple[list[str], int]:
+    """In as many lines as it takes; and how many these are."""
+    possible = [name for name in DASHES if any(name in panel.possible for panel in panels)]
+    drawn, x, lines = [], float(LEFT), 1
+    for name in (*looks, *possible):
+        wide = 54 + 7 * len(name)
+        if x + wide > width and x > LEFT:
+            x, lines = float(LEFT), lines + 1
+        y = TITLE + (lines - 1) * LEGEND
+        if name in looks:
+            color, kind = looks[name]
+            drawn += [line(x, y, x + 24, y, color, 1.8), mark(kind, x + 12, y, color)]
+        else:
+            drawn.append(line(x, y, x + 24, y, GREY, 1.8, DASHES[name]))
         drawn.append(text(x + 30, y + 4, name, anchor="start"))
-        x += 54 + 7 * len(name)
-    return drawn
+        x += wide
+    return drawn, lines
 
 
 def draw(panels: list[Panel], title: str) -> str:
@@ -204,16 +217,20 @@ def draw(panels: list[Panel], title: str) -> str:
     columns = min(2, len(panels))
     rows = math.ceil(len(panels) / columns)
     width = LEFT + columns * WIDTH + (columns - 1) * GAP + RIGHT
-    height = TOP + LEGEND + rows * (HEIGHT + BOTTOM + 30)
-    drawn = [text(width / 2, 28, title, 17, font_weight="bold"), *legend(panels, looks, 54)]
+    names_drawn, lines = legend(panels, looks, width)
+    begin = TITLE + (lines - 1) * LEGEND + ABOVE
+    height = begin + rows * (HEIGHT + BOTTOM) + (rows - 1) * 30
+    drawn = [text(width / 2, 28, title, 17, font_weight="bold"), *names_drawn]
     for i, panel in enumerate(panels):
         left = LEFT + (i % columns) * (WIDTH + GAP)
-        top = TOP + LEGEND + (i // columns) * (HEIGHT + BOTTOM + 30)
+        top = begin + (i // columns) * (HEIGHT + BOTTOM + 30)
         drawn += draw_panel(panel, left, top, looks)
     body = "\n".join(drawn)
-    return (f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
-            f'viewBox="0 0 {width} {height}" {TEXT} fill="#222222">\n'
-            f'<rect width="{width}" height="{height}" fill="#ffffff"/>\n{body}\n</svg>\n')  # fmt: skip
+    size = f'width="{width}" height="{height}"'
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} viewBox="0 0 {width} {height}" {TEXT} '
+        f'fill="#222222">\n<rect {size} fill="#ffffff"/>\n{body}\n</svg>\n'
+    )
 
 
 def main() -> int:

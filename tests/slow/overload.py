@@ -7,8 +7,8 @@ overload.py [--quick] [--list] [--report] [--again] [--only PATTERN…] [--secon
 
 A part is a layout, a mix and a controller: a file of the lines that `spillgate bench overload`
 printed, in build/overload. What these programs have been measured at is not measured again; what
-was disturbed is tried again, three times, and then listed. The folder's all.jsonl has all of it
-with the frontier's figures, for docs/benchmarks/plot.py.
+was disturbed is tried again, three times, and then listed. The folder's all.jsonl has what was
+reported last, with the frontier's figures, for docs/benchmarks/plot.py.
 """
 
 import argparse
