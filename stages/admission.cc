@@ -83,13 +83,13 @@ std::uint32_t Admission::LetIn(const Asking& asking, const Ruling& ruling, std::
                      .work = {}};
   if (ruling.deadline != kNever) question.remaining = std::max(Nanos(1), ruling.deadline - now);
   if (!looks_at_work()) return Decide(question, has, now);
-  question.work.patient = by_work() ? ruling.patient
-                                    : CanWait(ask.cls, question.remaining,
-                                              shared_.costs.P95(ask.function, question.cost_hint));
+  question.work.p95 = shared_.costs.P95(ask.function, question.cost_hint);
+  question.work.patient =
+      by_work() ? ruling.patient
+                : CanWait(shared_.limits, ask.cls, question.remaining, question.work.p95);
   const WorkAccount::Needs& needs = NeedsOf(*FindNamed(shared_, ask.function, ask.shape).shape);
   const WorkAtDoor::Newcomer root = NewcomerOf(question);
-  const WorkAtDoor::Ahead ahead = work_.Look(root, needs);
-  const std::uint32_t admitted = DecideByWork(question, ahead, root, has, now);
+  const std::uint32_t admitted = DecideByWork(question, root, needs, has, now);
   work_.Admitted(root, ask.function, needs, admitted);
   return admitted;
 }
@@ -103,12 +103,12 @@ bool Admission::LetIn(flow::Ask question, const wire::OpenRoot& asked, Root& roo
   const Shape* shape = asked.shape == 0 ? nullptr : shared_.shapes.At(asked.shape);
   const Resources& needs = shape == nullptr ? kUsual : shape->resources;
   question.cost_hint = shared_.costs.Estimate(0, question.cost_hint);  // clamped, or the usual
+  question.work.p95 = question.cost_hint;
   root.patient = question.work.patient =
-      IsPatient(asked.cls, question.remaining, question.cost_hint);
+      IsPatient(asked.cls, question.remaining, question.work.p95);
   const std::uint32_t estimate = std::exchange(question.count, 1);
   const WorkAtDoor::Newcomer newcomer = NewcomerOf(question);
-  const WorkAtDoor::Ahead ahead = work_.Look(newcomer, NeedsOf(needs));
-  if (DecideByWork(question, ahead, newcomer, 0, now) == 0) return false;
+  if (DecideByWork(question, newcomer, NeedsOf(needs), 0, now) == 0) return false;
   root.promise = std::make_unique<WorkPromise>(
       shared_.account,
       WorkPromise::Of{.cls = asked.cls, .tenant = question.flow, .patient = root.patient},
@@ -120,10 +120,6 @@ bool Admission::LetIn(flow::Ask question, const wire::OpenRoot& asked, Root& roo
 std::uint32_t Admission::PromiseRoom() const {
   const std::int64_t room = shared_.in_flight.count_limit() - shared_.account.Promised();
   return static_cast<std::uint32_t>(std::max<std::int64_t>(0, room));
-}
-
-bool Admission::CanWait(TaskClass cls, Nanos remaining, Nanos p95) const {
-  return spillgate::CanWait(shared_.limits, cls, remaining, p95);
 }
 
 bool CanWait(const Limits& limits, TaskClass cls, Nanos remaining, Nanos p95) {
@@ -168,14 +164,14 @@ WorkAtDoor::Newcomer Admission::NewcomerOf(const flow::Ask& question) const {
 }
 
 // And for what would run before them.
-std::uint32_t Admission::DecideByWork(flow::Ask& question, const WorkAtDoor::Ahead& ahead,
-                                      const WorkAtDoor::Newcomer& root, std::uint32_t has,
+std::uint32_t Admission::DecideByWork(flow::Ask& question, const WorkAtDoor::Newcomer& root,
+                                      const WorkAccount::Needs& needs, std::uint32_t has,
                                       Instant now) {
+  const WorkAtDoor::Ahead ahead = work_.Look(root, needs);
   flow::Work& work = question.work;
   work.queues = std::span(ahead.queues).first(ahead.count);
   work.cost = root.slot_time;
-  work.p95 = shared_.costs.P95(question.function, question.cost_hint);
-  work.slots = needs_.slots();
+  work.slots = needs.slots();
   work.waiting = ahead.tasks + ahead.promises;
   work.nothing_waits = ahead.tasks == 0;
   work.known = question.cost_hint > Nanos(0) || shared_.costs.Runs(question.function) > 0;

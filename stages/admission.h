@@ -34,6 +34,10 @@ struct Asking {
   [[nodiscard]] bool roots() const { return !children() && ask.root == 0; }
 };
 
+// Whether a root of that class can wait for longer than its class is to; without a deadline (0) it
+// can.
+[[nodiscard]] bool CanWait(const Limits& limits, TaskClass cls, Nanos remaining, Nanos p95);
+
 class Admission {
  public:
   static constexpr Nanos kLeastRetry = std::chrono::milliseconds(1);
@@ -59,7 +63,7 @@ class Admission {
   // Whether it can wait for longer than its class is to; without a deadline (0) it can. None is
   // patient where the controller does not go by work.
   [[nodiscard]] bool IsPatient(TaskClass cls, Nanos remaining, Nanos p95) const {
-    return by_work() && CanWait(cls, remaining, p95);
+    return by_work() && CanWait(shared_.limits, cls, remaining, p95);
   }
   // Whether a root is let in that will bring `count` tasks, as the question says; then it has its
   // place in its tenant's line, and, where the controller goes by work, its promise counts. The
@@ -83,14 +87,13 @@ class Admission {
   }
 
  private:
-  [[nodiscard]] bool CanWait(TaskClass cls, Nanos remaining, Nanos p95) const;
   [[nodiscard]] std::uint32_t PromiseRoom() const;
   [[nodiscard]] Reason LookAtFixedPart(const Asking& asking, Ruling& ruling, Instant now) const;
   [[nodiscard]] const WorkAccount::Needs& NeedsOf(const Resources& shape);
   [[nodiscard]] std::uint32_t Decide(flow::Ask& question, std::uint32_t has, Instant now);
   [[nodiscard]] WorkAtDoor::Newcomer NewcomerOf(const flow::Ask& question) const;
-  [[nodiscard]] std::uint32_t DecideByWork(flow::Ask& question, const WorkAtDoor::Ahead& ahead,
-                                           const WorkAtDoor::Newcomer& root, std::uint32_t has,
+  [[nodiscard]] std::uint32_t DecideByWork(flow::Ask& question, const WorkAtDoor::Newcomer& root,
+                                           const WorkAccount::Needs& needs, std::uint32_t has,
                                            Instant now);
 
   Shared& shared_;
@@ -100,10 +103,6 @@ class Admission {
   const Resources* needs_of_ = nullptr;  // a shape that stays
   WorkAccount::Needs needs_;
 };
-
-// Whether a root of that class can wait for longer than its class is to; without a deadline (0) it
-// can.
-[[nodiscard]] bool CanWait(const Limits& limits, TaskClass cls, Nanos remaining, Nanos p95);
 
 // It waits for a place that will come free.
 [[nodiscard]] inline bool IsForRoom(Reason refusal) {

@@ -19,7 +19,7 @@ std::uint64_t Sum(const Counts& counts) {
 
 Nanos LeastOf(const Counts& counts) {
   for (std::size_t i = 0; i < counts.size(); ++i) {
-    if (counts[i] > 0) return flow::Spread::LowerEnd(i);
+    if (counts[i] > 0) return quarter_octaves::LowerEnd(i);
   }
   return Nanos(0);
 }
@@ -30,7 +30,7 @@ Nanos NinetiethOf(const Counts& counts) {
   std::uint64_t seen = 0;
   for (std::size_t i = counts.size(); i-- > 0;) {
     seen += counts[i];
-    if (seen > above) return flow::Spread::UpperEnd(i);
+    if (seen > above) return quarter_octaves::UpperEnd(i);
   }
   return Nanos(0);
 }

@@ -191,9 +191,7 @@ Status Check(const Benchmark& benchmark, const Options& options) {
     return Wrong("open wants a --rate, from 1 to 100000000 tasks a second");
   }
   if (!open && options.rate != 0) return Wrong("--rate is for open");
-  const bool load = benchmark.method == Method::kOverload || benchmark.method == Method::kSpike ||
-                    benchmark.method == Method::kFair;
-  if (load) return CheckOverload(benchmark, options);
+  if (IsLoad(benchmark.method)) return CheckOverload(benchmark, options);
   if (benchmark.method != Method::kGraph) return {};
   if (!options.function.empty() || options.payload != 0) {
     return Wrong("dag adds numbers, so that it can check the sum: no --function, no --payload");

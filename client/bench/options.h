@@ -31,6 +31,11 @@ enum class Method : std::uint8_t {
   kFair,          // the same beside tenants that ask for little
 };
 
+// Roots of known cost at multiples of what the node can do, in one way or another.
+[[nodiscard]] constexpr bool IsLoad(Method method) {
+  return method >= Method::kOverload && method <= Method::kFair;
+}
+
 struct Benchmark {
   std::string_view name;
   Method method = Method::kStream;

@@ -26,15 +26,9 @@ class Overload {
       : method_(method), runs_(std::move(runs)), options_(options), target_(target) {}
 
   Status Run(const std::function<void(Row&)>& report) {
-    Result<std::string> controller = runs_.AskController();
-    if (!controller.ok()) return controller.error();
-    controller_ = std::move(controller).value();
-    const Result<double> before = runs_.Capacity();
-    if (!before.ok()) return before.error();
-    capacity_ = before.value();
-    const Result<RootRuns::Unloaded> unloaded = runs_.WithoutLoad(capacity_);
-    if (!unloaded.ok()) return unloaded.error();
-    unloaded_ = unloaded.value();
+    Result<RootRuns::Basis> basis = runs_.FindBasis();
+    if (!basis.ok()) return basis.error();
+    basis_ = std::move(basis).value();
     if (Status status = JoinOthers(); !status.ok()) return status;
     std::vector<Row> rows;
     for (const double x : options_.x) {
@@ -45,7 +39,7 @@ class Overload {
     const Result<double> after = runs_.Capacity();
     if (!after.ok()) return after.error();
     for (Row& row : rows) {
-      Conclude(row, before.value(), after.value());
+      Conclude(row, after.value());
       report(row);
     }
     return {};
@@ -80,8 +74,9 @@ class Overload {
     const std::vector<double> demands = Demands(x);
     std::vector<RootLoad> loads;
     for (const double demand : demands) {
-      loads.push_back(
-          {.rate = capacity_ * demand, .time = options_.time, .deadlines = unloaded_.Deadlines()});
+      loads.push_back({.rate = basis_.capacity * demand,
+                       .time = options_.time,
+                       .deadlines = basis_.unloaded.Deadlines()});
     }
     if (options_.critical > 0) loads.back().cls = TaskClass::kCritical;
     const Result<std::vector<RootReport>> measured = runs_.RunTogether(std::move(loads));
@@ -110,7 +105,7 @@ class Overload {
     for (std::size_t i = 0; i < reports.size(); ++i) {
       const double seconds = std::chrono::duration<double>(reports[i].span).count();
       shares.push_back(static_cast<double>(reports[i].good_work / options_.service) /
-                       (entitled[i] * capacity_ * seconds));
+                       (entitled[i] * basis_.capacity * seconds));
       if (i > 0) mice.Add(reports[i].times);
     }
     figures.jain = JainIndex(shares);
@@ -172,19 +167,20 @@ class Overload {
   }
 
   // Relative to the larger of the two capacities. Void if they differ, or the sender was late.
-  void Conclude(Row& row, double before, double after) const {
+  void Conclude(Row& row, double after) const {
+    const double before = basis_.capacity;
     OverloadFigures& figures = *row.overload;
     const double capacity = std::max(before, after);
     const std::vector<double> demands = Demands(figures.x);
     const double asked = std::accumulate(demands.begin(), demands.end(), 0.0);
     const double most = capacity * std::min(asked, 1.0);
     figures.capacity_per_s = capacity;
-    if (figures.least_of_tenant.has_value()) *figures.least_of_tenant *= capacity_ / capacity;
+    if (figures.least_of_tenant.has_value()) *figures.least_of_tenant *= before / capacity;
     figures.goodput_ratio /= most;
     figures.goodput_ratio_count /= most;
-    figures.unloaded_p99_us = Micros(unloaded_.p99);
-    figures.deadline_us = Micros(unloaded_.Deadline());
-    figures.controller = controller_;
+    figures.unloaded_p99_us = Micros(basis_.unloaded.p99);
+    figures.deadline_us = Micros(basis_.unloaded.Deadline());
+    figures.controller = basis_.controller;
     figures.mix = std::string(ToString(options_.mix));
     if (figures.silent > 0) row.SetProblem(Format("{} roots have no outcome", figures.silent));
     if (!runs_.problem().empty()) row.SetProblem(runs_.problem());
@@ -192,7 +188,7 @@ class Overload {
       row.SetProblem(
           Format("void: the capacity was {:.0f} a second before and {:.0f} after", before, after));
     }
-    if (figures.lateness_p99_us > kMostLateness * Micros(unloaded_.Deadline())) {
+    if (figures.lateness_p99_us > kMostLateness * Micros(basis_.unloaded.Deadline())) {
       row.SetProblem(Format("void: the sender was {:.0f} us late", figures.lateness_p99_us));
     }
     if (row.steal_pct > kMostSteal) row.SetProblem("void: the host took CPU away");
@@ -203,9 +199,7 @@ class Overload {
   RootRuns runs_;
   const Options& options_;
   const Target& target_;
-  std::string controller_;
-  double capacity_ = 0;  // roots a second
-  RootRuns::Unloaded unloaded_;
+  RootRuns::Basis basis_;
 };
 
 }  // namespace

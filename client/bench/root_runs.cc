@@ -32,6 +32,16 @@ Status RootRuns::Join(const std::string& tenant) {
   return {};
 }
 
+Result<RootRuns::Basis> RootRuns::FindBasis() {
+  Result<std::string> controller = AskController();
+  if (!controller.ok()) return controller.error();
+  const Result<double> capacity = Capacity();
+  if (!capacity.ok()) return capacity.error();
+  const Result<Unloaded> unloaded = WithoutLoad(capacity.value());
+  if (!unloaded.ok()) return unloaded.error();
+  return Basis{std::move(controller).value(), capacity.value(), unloaded.value()};
+}
+
 Result<std::string> RootRuns::AskController() {
   const Result<std::string> stages = streams_.front().wire().Stats("stages");
   if (!stages.ok()) return stages.error();

@@ -28,8 +28,6 @@ class RootRuns {
     }
     [[nodiscard]] Nanos Deadline() const { return 10 * medians[0]; }
   };
-  // At a twentieth of that; the long roots of a mix with two modes one at a time.
-  [[nodiscard]] Result<Unloaded> WithoutLoad(double capacity);
 
   // One more run; each has a seed of its own.
   [[nodiscard]] Result<RootReport> Run(RootLoad load);
@@ -38,8 +36,13 @@ class RootRuns {
   // A load for each of them, at the same time.
   [[nodiscard]] Result<std::vector<RootReport>> RunTogether(std::vector<RootLoad> loads);
 
-  // The controller of submission, as the node names it; "" if it does not say.
-  [[nodiscard]] Result<std::string> AskController();
+  // What all else is relative to.
+  struct Basis {
+    std::string controller;  // of submission, as the node names it; "" if it does not say
+    double capacity = 0;
+    Unloaded unloaded;
+  };
+  [[nodiscard]] Result<Basis> FindBasis();
   [[nodiscard]] const std::string& problem() const { return problem_; }
 
  private:
@@ -48,6 +51,9 @@ class RootRuns {
     streams_.push_back(std::move(stream));
   }
   void Keep(const RootReport& report);
+  [[nodiscard]] Result<std::string> AskController();
+  // At a twentieth of the capacity; the long roots of a mix with two modes one at a time.
+  [[nodiscard]] Result<Unloaded> WithoutLoad(double capacity);
 
   std::string address_;
   std::vector<RootStream> streams_;

@@ -52,14 +52,9 @@ class Spike {
         x_(storm_ ? kTrigger : *std::max_element(options.x.begin(), options.x.end())) {}
 
   Result<Row> Run() {
-    Result<std::string> controller = runs_.AskController();
-    if (!controller.ok()) return controller.error();
-    const Result<double> capacity = runs_.Capacity();
-    if (!capacity.ok()) return capacity.error();
-    capacity_ = capacity.value();
-    const Result<RootRuns::Unloaded> unloaded = runs_.WithoutLoad(capacity_);
-    if (!unloaded.ok()) return unloaded.error();
-    unloaded_ = unloaded.value();
+    Result<RootRuns::Basis> basis = runs_.FindBasis();
+    if (!basis.ok()) return basis.error();
+    basis_ = std::move(basis).value();
     // A hundred of them have to be looked at.
     rest_ = std::max<Nanos>(std::chrono::seconds(1), Hundreds(3));
     const CpuMeter meter({target_.process});
@@ -68,14 +63,14 @@ class Spike {
     const CpuShares shares = meter.Read();
     row.steal_pct = shares.steal;
     row.foreign_cpu_pct = shares.foreign;
-    Fill(row, controller.value());
+    Fill(row);
     return row;
   }
 
  private:
   // The time of so many hundred roots between the spikes.
   [[nodiscard]] Nanos Hundreds(double count) const {
-    return Nanos(static_cast<std::int64_t>(count * 100 / (base_ * capacity_) * 1e9));
+    return Nanos(static_cast<std::int64_t>(count * 100 / (base_ * basis_.capacity) * 1e9));
   }
 
   Status Measure(Row& row) {
@@ -83,10 +78,10 @@ class Spike {
     if (!storm_)
       spikes_.insert(spikes_.end(), (options_.spikes + kShortToLong - 1) / kShortToLong,
                      kLongTime * options_.time);
-    std::vector<Phase> phases{{base_ * capacity_, rest_}};
+    std::vector<Phase> phases{{base_ * basis_.capacity, rest_}};
     for (const Nanos time : spikes_) {
-      phases.push_back({x_ * capacity_, time});
-      phases.push_back({base_ * capacity_, rest_});
+      phases.push_back({x_ * basis_.capacity, time});
+      phases.push_back({base_ * basis_.capacity, rest_});
     }
     Result<RootReport> report = RunPhases(row, std::move(phases));
     if (!report.ok()) return report.error();
@@ -106,7 +101,7 @@ class Spike {
     const Nanos time = moments * std::max(kShortTime, rest_);
     for (const bool spike : {true, false}) {
       Result<RootReport> report =
-          RunPhases(row, {{spike ? x_ * capacity_ : base_ * capacity_, time}});
+          RunPhases(row, {{spike ? x_ * basis_.capacity : base_ * basis_.capacity, time}});
       if (!report.ok()) return report.error();
       Statistic& baseline = spike ? converge_baseline_ : recover_baseline_;
       for (std::int64_t i = 1; i + 1 < moments; ++i) {
@@ -118,7 +113,7 @@ class Spike {
   }
 
   Result<RootReport> RunPhases(Row& row, std::vector<Phase> phases) {
-    RootLoad load{.deadlines = unloaded_.Deadlines(), .phases = std::move(phases)};
+    RootLoad load{.deadlines = basis_.unloaded.Deadlines(), .phases = std::move(phases)};
     if (storm_) {
       load.retries = options_.retries;
       load.retry_budget = options_.retry_budget;
@@ -135,7 +130,7 @@ class Spike {
     return report;
   }
 
-  void Fill(Row& row, const std::string& controller) {
+  void Fill(Row& row) {
     row.function = RootFunction(options_);
     row.placement = std::string(ToString(options_.placement.value_or(Placement::kFree)));
     row.shape = "single";
@@ -143,20 +138,20 @@ class Spike {
     figures.x = x_;
     figures.spikes = spikes_.size();
     if (storm_) figures.again = again_;
-    figures.capacity_per_s = capacity_;
+    figures.capacity_per_s = basis_.capacity;
     figures.converge_ms_worst = converge_.WorstMs();
     figures.converge_ms = converge_.MedianMs();
     figures.converge_ms_baseline = converge_baseline_.MedianMs();
     figures.recover_ms_worst = recover_.WorstMs();
     figures.recover_ms = recover_.MedianMs();
     figures.recover_ms_baseline = recover_baseline_.MedianMs();
-    figures.unloaded_p99_us = Micros(unloaded_.p99);
-    figures.deadline_us = Micros(unloaded_.Deadline());
+    figures.unloaded_p99_us = Micros(basis_.unloaded.p99);
+    figures.deadline_us = Micros(basis_.unloaded.Deadline());
     figures.lateness_p99_us = Micros(lateness_p99_);
-    figures.controller = controller;
+    figures.controller = basis_.controller;
     figures.mix = std::string(ToString(options_.mix));
     if (!runs_.problem().empty()) row.SetProblem(runs_.problem());
-    if (lateness_p99_ > unloaded_.Deadline() / 10) {
+    if (lateness_p99_ > basis_.unloaded.Deadline() / 10) {
       row.SetProblem(Format("void: the sender was {:.0f} us late", figures.lateness_p99_us));
     }
     row.verified = row.problem.empty();
@@ -169,8 +164,7 @@ class Spike {
   const double base_;
   const double x_;
   std::uint64_t again_ = 0;
-  double capacity_ = 0;
-  RootRuns::Unloaded unloaded_;
+  RootRuns::Basis basis_;
   Nanos rest_{0};
   Nanos lateness_p99_{0};
   std::vector<Nanos> spikes_;

@@ -77,9 +77,7 @@ Result<bench::Target> MakeTarget(const BenchPlan& plan, const bench::Benchmark& 
   NodeSettings settings = plan.node;
   // One slot, so that a loop and a generator have the other core to themselves. What the user says
   // comes behind it, and wins.
-  using bench::Method;
-  if (benchmark.method == Method::kOverload || benchmark.method == Method::kSpike ||
-      benchmark.method == Method::kStorm || benchmark.method == Method::kFair) {
+  if (bench::IsLoad(benchmark.method)) {
     settings.sets.insert(settings.sets.begin(),
                          {"node.resources.cpu=1", "auth.tenants_by_name=true"});
   }

@@ -1,7 +1,5 @@
 #include "core/model/cost_model.h"
 
-#include <bit>
-
 #include "core/base/check.h"
 
 namespace spillgate {
@@ -53,11 +51,7 @@ void CostModel::Learn(FunctionId function, Nanos wall, std::int64_t units) {
 // ---- the spread
 
 void CostModel::Spread::Add(std::int64_t ns) {
-  const auto bits = static_cast<std::uint64_t>(std::max<std::int64_t>(ns, 1 << (kFirstOctave - 1)));
-  const int octave = std::bit_width(bits);
-  const std::uint64_t quarter = (bits >> (octave - 3)) & 3;
-  const std::size_t index = static_cast<std::size_t>(octave - kFirstOctave) * 4 + quarter;
-  ++counts_[std::min(index, kBuckets - 1)];
+  ++counts_[quarter_octaves::BucketOf(Nanos(ns))];
   if (++total_ < kMost) return;
   total_ = 0;
   for (std::uint16_t& count : counts_) total_ += count /= 2;
@@ -67,10 +61,9 @@ void CostModel::Spread::Add(std::int64_t ns) {
 std::int64_t CostModel::Spread::P95() const {
   const std::uint32_t above = total_ / 20;
   std::uint32_t seen = 0;
-  std::size_t at = kBuckets - 1;
+  std::size_t at = counts_.size() - 1;
   while (at > 0 && (seen += counts_[at]) <= above) --at;
-  const int octave = static_cast<int>(at / 4) + kFirstOctave;
-  return static_cast<std::int64_t>(at % 4 + 5) << (octave - 3);
+  return quarter_octaves::UpperEnd(at).count();
 }
 
 }  // namespace spillgate

@@ -15,6 +15,7 @@
 #include "core/base/clock.h"
 #include "core/base/gauge.h"
 #include "core/base/ids.h"
+#include "core/base/quarter_octaves.h"
 #include "core/model/function.h"
 #include "core/model/resources.h"
 
@@ -65,8 +66,7 @@ class CostModel {
   }
 
  private:
-  // Durations, four to the octave from 128 ns up. Old ones fade: when there are enough, each count
-  // is halved.
+  // Durations. Old ones fade: when there are enough, each count is halved.
   class Spread {
    public:
     void Add(std::int64_t ns);
@@ -74,10 +74,8 @@ class CostModel {
     [[nodiscard]] std::int64_t P95() const;
 
    private:
-    static constexpr int kFirstOctave = 8;
-    static constexpr std::size_t kBuckets = 128;
     static constexpr std::uint32_t kMost = 256;
-    std::array<std::uint16_t, kBuckets> counts_{};
+    std::array<std::uint16_t, quarter_octaves::kBuckets> counts_{};
     std::uint32_t total_ = 0;
   };
   struct Cost {

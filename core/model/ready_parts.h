@@ -137,7 +137,6 @@ struct ClassQueue {
   std::int64_t time = 0;      // virtual: furthest tag at which a flow was served
   std::uint64_t weights = 0;  // of the flows that wait
   std::size_t size = 0;
-  std::size_t patient = 0;
   Nanos work{0};
 };
 

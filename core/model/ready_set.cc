@@ -84,7 +84,6 @@ void ReadySet::Push(TaskPtr owned, Instant now) {
   flow.work += task.ready.work;
   queue.work += task.ready.work;
   flow.patient += root.patient ? 1 : 0;
-  queue.patient += root.patient ? 1 : 0;
   ++queue.size;
   ++size_;
   Account(flow, *group.lane, task, 1);
@@ -97,6 +96,7 @@ void ReadySet::Account(const Flow& flow, const ready::Lane& lane, const Task& ta
   const WorkAccount::Needs& needs = lane.kind->needs;
   WorkAccount::Class& cls = account_.Of(flow.cls);
   account_.WaitingOf(task.function->id).Add(by);
+  if (lane.patient) cls.patient.Add(by);
   for (std::size_t i = 0; i < needs.size(); ++i) {
     const std::int64_t change = by * needs.NodeTime(i, task.ready.work);
     flow.account->work[needs[i].kind].Add(change);
@@ -109,7 +109,6 @@ void ReadySet::Show(const Flow& flow) {
   const ready::ClassQueue& queue = classes_[Index(flow.cls)];
   WorkAccount::Class& cls = account_.Of(flow.cls);
   cls.tasks.Set(static_cast<std::int64_t>(queue.size));
-  cls.patient.Set(static_cast<std::int64_t>(queue.patient));
   cls.time.Set(queue.time);
   cls.weights.Set(static_cast<std::int64_t>(queue.weights));
   flow.account->tag.Set(flow.tag);
@@ -150,7 +149,6 @@ void ReadySet::Detach(Task& task) {
   flow.work -= task.ready.work;
   queue.work -= task.ready.work;
   flow.patient -= lane.patient ? 1 : 0;
-  queue.patient -= lane.patient ? 1 : 0;
   Account(flow, lane, task, -1);
   if (--flow.size == 0) {
     flow.unspread = 0;

@@ -97,8 +97,6 @@ class ReadySet {
 
   [[nodiscard]] bool empty() const { return size_ == 0; }
   [[nodiscard]] std::size_t size() const { return size_; }
-  // Tasks of patient roots that wait.
-  [[nodiscard]] std::size_t Patient(TaskClass cls) const { return classes_[Index(cls)].patient; }
   [[nodiscard]] std::size_t Size(TaskClass cls) const { return classes_[Index(cls)].size; }
   [[nodiscard]] Nanos Work(TaskClass cls) const { return classes_[Index(cls)].work; }
   [[nodiscard]] std::size_t Size(TaskClass cls, TenantId tenant) const;

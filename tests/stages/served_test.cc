@@ -99,21 +99,6 @@ TEST_F(ServedTest, NothingIsCountedForNobody) {
   EXPECT_EQ(since.Take().count, 0U);
 }
 
-TEST(Spread, IsRightToWithinAQuarter) {
-  for (const std::int64_t ns : {std::int64_t{128}, std::int64_t{159}, std::int64_t{160},
-                                std::int64_t{1'000'000}, std::int64_t{1} << 38}) {
-    const std::size_t bucket = flow::Spread::BucketOf(Nanos(ns));
-    EXPECT_LE(std::max<std::int64_t>(128, flow::Spread::LowerEnd(bucket).count()), ns);
-    EXPECT_GT(flow::Spread::UpperEnd(bucket).count(), ns);
-    EXPECT_LE(flow::Spread::UpperEnd(bucket).count(), ns + ns / 4 + 1);
-  }
-  for (const std::int64_t ns : {std::int64_t{0}, std::int64_t{-5}, std::int64_t{127}}) {
-    EXPECT_EQ(flow::Spread::BucketOf(Nanos(ns)), 0U);
-  }
-  EXPECT_EQ(flow::Spread::LowerEnd(0), Nanos(0));
-  EXPECT_EQ(flow::Spread::BucketOf(Nanos::max()), flow::Spread::kBuckets - 1);
-}
-
 // Lets in what it is told to, and remembers what it was told.
 class Watching final : public flow::Controller {
  public:

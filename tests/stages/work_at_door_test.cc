@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "core/model/ready_set.h"
+#include "tests/core/model/ready_bench.h"
 
 namespace spillgate {
 namespace {
@@ -14,32 +14,20 @@ constexpr TenantId kMine = 1;
 constexpr TenantId kOther = 2;
 constexpr TenantId kThird = 3;
 
-class WorkAtDoorTest : public ::testing::Test {
+class WorkAtDoorTest : public testing::ReadyBench {
  protected:
   static constexpr Resources kTotal{.amount = {2000, 1000, 1 << 20}};
+  WorkAtDoorTest() : ReadyBench(kTotal) {}
 
   void Push(TenantId tenant, TaskClass cls, std::size_t tasks, const Resources* shape = nullptr,
             bool patient = false) {
     for (std::size_t i = 0; i < tasks; ++i) {
-      Root* root = roots_.Make();
-      root->home = &roots_;
-      root->tenant = tenant;
-      root->cls = cls;
-      root->patient = patient;
-      TaskPtr task(tasks_.Make());
-      task->home = &tasks_;
-      task->root = RootPtr(root);
-      task->function = &function_;
-      task->shape = shape == nullptr ? &function_.shape : shape;
-      task->cls = cls;
-      task->estimate = milliseconds(1);
-      ready_.Push(std::move(task), now_);
+      PushRoot({.tenant = tenant, .cls = cls, .patient = patient, .shape = shape});
     }
     account_.EndPass();
   }
   TaskPtr Pop() {
-    TaskPtr task = ready_.Pop(kTotal, now_);
-    if (task != nullptr) ready_.Started(*task);
+    TaskPtr task = PopRoot(kTotal);
     account_.EndPass();
     return task;
   }
@@ -61,13 +49,6 @@ class WorkAtDoorTest : public ::testing::Test {
   bool patient_ = false;
   std::uint32_t share_ = 0;
 
-  const Function function_{.id = 1, .name = "f", .shape = {.amount = {1000}}};
-  Instant now_{std::chrono::seconds(1)};
-  Slab<Task> tasks_{256};
-  Slab<Root> roots_{256};
-  CostModel costs_;
-  WorkAccount account_{kTotal, 10};
-  ReadySet ready_{costs_, account_, ReadySet::Options{}};
   WorkAtDoor door_{account_};
 };
 

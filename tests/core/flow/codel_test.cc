@@ -9,27 +9,15 @@ namespace {
 using std::chrono::microseconds;
 using std::chrono::milliseconds;
 using testing::Flow;
-using testing::QueueOptions;
 using testing::ServedQueue;
+using testing::Situation;
 
-struct Steady {
-  const char* what;
-  QueueOptions node;
-  Nanos target;
-  double times;  // the capacity
-};
-
-const Steady kSteady[] = {
-    {"one slot, twice", {1, microseconds(100)}, milliseconds(5), 2},
-    {"one slot, ten times", {1, microseconds(100)}, milliseconds(5), 10},
-    {"a rate that no whole number of milliseconds has", {1, microseconds(3)}, milliseconds(1), 3},
-    {"frames of 64", {1, microseconds(10), 65536, 64}, milliseconds(2), 10},
-    {"many slots", {64, milliseconds(1)}, milliseconds(5), 2},
+const std::vector<Situation> kSituations = testing::OverloadsAnd({
     {"tasks longer than a tick", {2, milliseconds(10)}, milliseconds(50), 2},
-};
+});
 
 TEST(Codel, LetsNobodyWaitForMoreThanTwiceTheTarget) {
-  for (const Steady& c : kSteady) {
+  for (const Situation& c : kSituations) {
     const auto controller = MakeController("codel");
     controller->set_target_delay(c.target);
     ServedQueue node(*controller, c.node);

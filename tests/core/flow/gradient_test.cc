@@ -9,26 +9,17 @@ namespace {
 using std::chrono::microseconds;
 using std::chrono::milliseconds;
 using testing::Flow;
-using testing::QueueOptions;
 using testing::ServedQueue;
+using testing::Situation;
 
-struct Steady {
-  const char* what;
-  QueueOptions node;
-  double times;  // the capacity
-};
-
-const Steady kSteady[] = {
-    {"one slot, twice", {1, microseconds(100)}, 2},
-    {"one slot, ten times", {1, microseconds(100)}, 10},
-    {"tasks of 10 us, of which the library sees none", {8, microseconds(10)}, 2},
-    {"frames of 64", {1, microseconds(10), 65536, 64}, 10},
-    {"more slots than the first limit has", {64, milliseconds(1)}, 2},
-    {"tasks longer than a tick", {2, milliseconds(10)}, 2},
-};
+// It goes by no target.
+const std::vector<Situation> kSituations = testing::OverloadsAnd({
+    {"tasks of 10 us, of which the library sees none", {8, microseconds(10)}, {}, 2},
+    {"tasks longer than a tick", {2, milliseconds(10)}, {}, 2},
+});
 
 TEST(Gradient, FillsTheNode) {
-  for (const Steady& c : kSteady) {
+  for (const Situation& c : kSituations) {
     const auto controller = MakeController("gradient");
     ServedQueue node(*controller, c.node);
     const double rate = node.capacity() * c.times;

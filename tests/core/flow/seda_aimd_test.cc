@@ -10,38 +10,21 @@ using std::chrono::microseconds;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using testing::Flow;
-using testing::QueueOptions;
 using testing::ServedQueue;
+using testing::Situation;
 
-struct Steady {
-  const char* what;
-  QueueOptions node;
-  Nanos target;
-  double times;  // the capacity
-  double least;  // of it: the response time that it goes by comes late, so it swings
-};
-
-const Steady kSteady[] = {
-    {"one slot, twice", {1, microseconds(100)}, milliseconds(5), 2, 0.65},
-    {"one slot, ten times", {1, microseconds(100)}, milliseconds(5), 10, 0.65},
-    {"a rate that no whole number of milliseconds has",
-     {1, microseconds(3)},
-     milliseconds(1),
-     3,
-     0.65},
-    {"frames of 64", {1, microseconds(10), 65536, 64}, milliseconds(2), 10, 0.65},
-    {"many slots", {64, milliseconds(1)}, milliseconds(5), 2, 0.65},
-};
+// The response time that it goes by comes late, so it swings.
+constexpr double kLeast = 0.65;  // of the capacity
 
 TEST(SedaAimd, SwingsAroundTheCapacity) {
-  for (const Steady& c : kSteady) {
+  for (const Situation& c : testing::kOverloads) {
     const auto controller = MakeController("seda_aimd");
     controller->set_target_delay(c.target);
     ServedQueue node(*controller, c.node);
     const double rate = node.capacity() * c.times;
     node.For(seconds(3), rate);
     const Flow flow = node.For(seconds(3), rate);
-    EXPECT_GE(static_cast<double>(flow.ended), 3 * c.least * node.capacity()) << c.what;
+    EXPECT_GE(static_cast<double>(flow.ended), 3 * kLeast * node.capacity()) << c.what;
     EXPECT_LE(static_cast<double>(flow.admitted), 3 * 1.1 * node.capacity()) << c.what;
   }
 }

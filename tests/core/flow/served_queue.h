@@ -24,6 +24,31 @@ struct Flow {
   Nanos longest_wait{0};  // of those that ended
 };
 
+// More than the node can do; every controller has to bear these.
+struct Situation {
+  const char* what;
+  QueueOptions node;
+  Nanos target;
+  double times;  // the capacity
+};
+inline const std::vector<Situation> kOverloads{
+    {"one slot, twice", {1, std::chrono::microseconds(100)}, std::chrono::milliseconds(5), 2},
+    {"one slot, ten times", {1, std::chrono::microseconds(100)}, std::chrono::milliseconds(5), 10},
+    {"a rate that no whole number of milliseconds has",
+     {1, std::chrono::microseconds(3)},
+     std::chrono::milliseconds(1),
+     3},
+    {"frames of 64",
+     {1, std::chrono::microseconds(10), 65536, 64},
+     std::chrono::milliseconds(2),
+     10},
+    {"many slots", {64, std::chrono::milliseconds(1)}, std::chrono::milliseconds(5), 2},
+};
+[[nodiscard]] inline std::vector<Situation> OverloadsAnd(std::vector<Situation> more) {
+  more.insert(more.begin(), kOverloads.begin(), kOverloads.end());
+  return more;
+}
+
 class ServedQueue {
  public:
   static constexpr Nanos kTick = std::chrono::milliseconds(1);

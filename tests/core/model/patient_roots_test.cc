@@ -3,64 +3,48 @@
 
 #include <string>
 
-#include "core/model/ready_set.h"
+#include "tests/core/model/ready_bench.h"
 
 namespace spillgate {
 namespace {
 
 using std::chrono::milliseconds;
 
-class PatientRootsTest : public ::testing::Test {
+class PatientRootsTest : public testing::ReadyBench {
  protected:
   static constexpr Resources kTotal{.amount = {1000}};
+  PatientRootsTest() : ReadyBench(kTotal) {}
 
   // 'p' and 'q' are patient roots, others are not; capitals are those of another tenant.
   void Push(const std::string& names, Nanos cost = milliseconds(1),
             TaskClass cls = TaskClass::kNormal, const Resources* shape = nullptr) {
     for (const char name : names) {
-      Root* root = roots_.Make();
-      root->home = &roots_;
-      root->id = {1, static_cast<std::uint64_t>(name)};
-      root->tenant = name < 'a' ? 2 : 1;
-      root->cls = cls;
-      root->patient = name == 'p' || name == 'q' || name == 'P';
-      TaskPtr task(tasks_.Make());
-      task->home = &tasks_;
-      task->root = RootPtr(root);
-      task->function = &function_;
-      task->shape = shape == nullptr ? &function_.shape : shape;
-      task->cls = cls;
-      task->estimate = cost;
-      ready_.Push(std::move(task), now_);
+      PushRoot({.seq = static_cast<std::uint64_t>(name),
+                .tenant = name < 'a' ? 2U : 1U,
+                .cls = cls,
+                .patient = name == 'p' || name == 'q' || name == 'P',
+                .cost = cost,
+                .shape = shape});
     }
   }
   // The next so many, in order.
   std::string Pop(int count, const Resources& free = kTotal) {
     std::string names;
     while (count-- > 0) {
-      const TaskPtr task = ready_.Pop(free, now_);
+      const TaskPtr task = PopRoot(free);
       if (task == nullptr) return names + '.';
-      ready_.Started(*task);
       ready_.Ended(*task->function);
       names += static_cast<char>(task->root->id.seq);
     }
     return names;
   }
-
-  const Function function_{.id = 1, .name = "f", .shape = {.amount = {1000}}};
-  Instant now_{std::chrono::seconds(1)};
-  Slab<Task> tasks_{64};
-  Slab<Root> roots_{64};
-  CostModel costs_;
-  WorkAccount account_{kTotal, 10};
-  ReadySet ready_{costs_, account_, ReadySet::Options{}};
 };
 
 TEST_F(PatientRootsTest, ThoseThatCannotWaitGoFirst) {
   Push("ppp");
   Push("a");
   EXPECT_EQ(Pop(2), "ap");
-  EXPECT_EQ(ready_.Patient(TaskClass::kNormal), 2U);
+  EXPECT_EQ(account_.At(TaskClass::kNormal).patient.get(), 2);
 }
 
 TEST_F(PatientRootsTest, WhileBothWaitEachHasHalf) {

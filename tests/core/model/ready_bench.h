@@ -1,0 +1,54 @@
+// ReadyBench: a ready set with its account, and single-task roots to put into it. One thread.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include "core/model/ready_set.h"
+
+namespace spillgate::testing {
+
+class ReadyBench : public ::testing::Test {
+ protected:
+  explicit ReadyBench(const Resources& total) : account_(total, 10) {}
+
+  struct Newcomer {
+    std::uint64_t seq = 1;
+    TenantId tenant = 1;
+    TaskClass cls = TaskClass::kNormal;
+    bool patient = false;
+    Nanos cost = std::chrono::milliseconds(1);
+    const Resources* shape = nullptr;  // null: one CPU
+  };
+  void PushRoot(const Newcomer& newcomer) {
+    Root* root = roots_.Make();
+    root->home = &roots_;
+    root->id = {1, newcomer.seq};
+    root->tenant = newcomer.tenant;
+    root->cls = newcomer.cls;
+    root->patient = newcomer.patient;
+    TaskPtr task(tasks_.Make());
+    task->home = &tasks_;
+    task->root = RootPtr(root);
+    task->function = &function_;
+    task->shape = newcomer.shape == nullptr ? &function_.shape : newcomer.shape;
+    task->cls = newcomer.cls;
+    task->estimate = newcomer.cost;
+    ready_.Push(std::move(task), now_);
+  }
+  // The next one, which runs; null when there is none.
+  TaskPtr PopRoot(const Resources& free) {
+    TaskPtr task = ready_.Pop(free, now_);
+    if (task != nullptr) ready_.Started(*task);
+    return task;
+  }
+
+  const Function function_{.id = 1, .name = "f", .shape = {.amount = {1000}}};
+  Instant now_{std::chrono::seconds(1)};
+  Slab<Task> tasks_{256};
+  Slab<Root> roots_{256};
+  CostModel costs_;
+  WorkAccount account_;
+  ReadySet ready_{costs_, account_, ReadySet::Options{}};
+};
+
+}  // namespace spillgate::testing
