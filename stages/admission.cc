@@ -40,8 +40,9 @@ Reason Admission::LookAtFixedPart(const Asking& asking, Ruling& ruling, Instant 
   }
   if (!asking.children() && by_work()) {
     const Nanos remaining = ruling.deadline == kNever ? Nanos(0) : ruling.deadline - now;
-    const Nanos p95 = shared_.costs.P95(ask.function, Nanos(ask.cost_hint_ns));
-    ruling.patient = IsPatient(ask.cls, remaining, p95);
+    ruling.patient =
+        remaining == Nanos(0) ||
+        IsPatient(ask.cls, remaining, shared_.costs.P95(ask.function, Nanos(ask.cost_hint_ns)));
   }
   const bool too_durable = static_cast<std::uint8_t>(ask.level) >
                            shared_.limits.level_max.load(std::memory_order_relaxed);
@@ -83,14 +84,20 @@ std::uint32_t Admission::LetIn(const Asking& asking, const Ruling& ruling, std::
                      .work = {}};
   if (ruling.deadline != kNever) question.remaining = std::max(Nanos(1), ruling.deadline - now);
   if (!looks_at_work()) return Decide(question, has, now);
-  question.work.p95 = shared_.costs.P95(ask.function, question.cost_hint);
-  question.work.patient =
-      by_work() ? ruling.patient
-                : CanWait(shared_.limits, ask.cls, question.remaining, question.work.p95);
   const WorkAccount::Needs& needs = NeedsOf(*FindNamed(shared_, ask.function, ask.shape).shape);
-  const WorkAtDoor::Newcomer root = NewcomerOf(question);
-  const std::uint32_t admitted = DecideByWork(question, root, needs, has, now);
-  work_.Admitted(root, ask.function, needs, admitted);
+  if (needs.size() == 0) return Decide(question, has, now);  // it waits for nothing
+  std::uint32_t admitted = 0;
+  if (question.remaining == Nanos(0)) {  // it waits for as long as it takes
+    question.work.patient = true;
+    admitted = Decide(question, has, now);
+  } else {
+    question.work.p95 = shared_.costs.P95(ask.function, question.cost_hint);
+    question.work.patient =
+        by_work() ? ruling.patient
+                  : CanWait(shared_.limits, ask.cls, question.remaining, question.work.p95);
+    admitted = DecideByWork(question, NewcomerOf(question), needs, has, now);
+  }
+  work_.Admitted(NewcomerOf(question), ask.function, needs, admitted);
   return admitted;
 }
 

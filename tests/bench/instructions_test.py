@@ -48,7 +48,8 @@ def callgrind(program: str, batch: int, frames: int, folder: Path) -> tuple[int,
 
 # What belongs together, by the beginning of a function's name; the first that fits.
 PARTS = (
-    ("submission", r"Submission|BuildTask|bench::SteppedNode|Buffer::"),
+    ("submission", r"Submission|Admission|WorkAtDoor|WorkBound|FindNamed|BuildTask|"
+                   r"bench::SteppedNode|Buffer::"),
     ("resolution", r"Resolution|Park|Arguments"),
     ("scheduling", r"Scheduling|ReadySet|CostModel|Resources"),
     ("execution", r"Execution|ThreadExecutor|RunContext|functions::|sdk::|Hosts|sg_|EntryOf"),
