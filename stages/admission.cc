@@ -200,10 +200,10 @@ void Admission::Weigh(flow::Work& work, const flow::Ask& question, const WorkAtD
   work.unstarted = work.known ? 0 : work_.Unstarted(question.function);
   Nanos longest{0};
   for (const flow::Queue& queue : work.queues) longest = std::max(longest, queue.wait);
-  const auto target = static_cast<double>(std::max<Nanos::rep>(
-      1, shared_.limits.target_delay_ns[Index(root.cls)].load(std::memory_order_relaxed)));
-  waits_ = static_cast<std::uint8_t>(
-      std::min(255.0, 255 * static_cast<double>(longest.count()) / target));
+  if (question.remaining == Nanos(0)) return;
+  const Nanos within = std::max(Nanos(1), flow::WaitWithin(question.remaining - work.p95));
+  const double part = static_cast<double>(longest.count()) / static_cast<double>(within.count());
+  waits_ = static_cast<std::uint8_t>(std::min(255.0, 255 * part));
 }
 
 std::int64_t Admission::Fits(const Asking& like, Nanos longer) {

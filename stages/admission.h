@@ -64,7 +64,7 @@ class Admission {
   // is let in; a very large number where the controller does not go by work.
   [[nodiscard]] std::int64_t Fits(const Asking& like, Nanos longer);
   // How full the node is, 0 to 255: of the places in flight, and, for such as were judged last, how
-  // long they would wait, as a part of the target delay of their class.
+  // long they would wait, as a part of the time that they may.
   [[nodiscard]] std::uint8_t load_level() const;
   // Whether it can wait for longer than its class is to; without a deadline (0) it can. None is
   // patient where the controller does not go by work.
@@ -109,7 +109,7 @@ class Admission {
   SubmissionTally& tally_;
   WorkAtDoor work_;
   WorkAtDoor::Ahead ahead_;              // what was weighed last
-  std::uint8_t waits_ = 0;               // 255ths of a target delay that it was
+  std::uint8_t waits_ = 0;               // 255ths of the time that they may wait
   const Resources* needs_of_ = nullptr;  // a shape that stays
   WorkAccount::Needs needs_;
 };
