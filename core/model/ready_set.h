@@ -7,8 +7,11 @@
 // time that is corrected when the work has ended; within a root work that was begun first, then the
 // earliest deadline, then the order of arrival. Of the roots of a tenant those that are patient go
 // behind the others, but have half of its slot time while both wait. Class and tenant are those of
-// the root. What stands first but does not fit is passed by others for `reserve_after`; then what
-// it needs is kept free for it. A function at its slot limit is passed over and holds up nobody.
+// the root. Who has used less than the share may be ahead of it for a little: else those who want
+// little would wait for each of the greedy ones' tasks in turn, as if they wanted as much (as
+// borrowed virtual time, Duda and Cheriton, SOSP 1999). What stands first but does not fit is
+// passed by others for `reserve_after`; then what it needs is kept free for it. A function at its
+// slot limit is passed over and holds up nobody.
 //
 // All that waits here is in the account, which other threads may read.
 //
@@ -41,8 +44,10 @@ class ReadySet {
         0, 5, 5, 5};  // percent of the slot time, at least, while it waits
     Nanos share_window = std::chrono::seconds(1);  // slot time that a class may save up
     Nanos reserve_after = std::chrono::milliseconds(100);
-    Nanos most_lag = std::chrono::milliseconds(100);  // virtual time that a tenant or root which
-                                                      // was kept from running may make up for
+    Nanos most_lag = std::chrono::milliseconds(100);   // virtual time that a tenant or root which
+                                                       // was kept from running may make up for
+    Nanos most_saved = std::chrono::milliseconds(10);  // of the share that it did not use, for a
+                                                       // tenant, or those of it that cannot wait
   };
 
   // Where a waiting task stands, for people. Bounds, not forecasts.
@@ -141,6 +146,7 @@ class ReadySet {
   void Forget(Task& task);
   void Account(const ready::Flow& flow, const ready::Lane& lane, const Task& task, int by);
   void Show(const ready::Flow& flow);
+  [[nodiscard]] std::int64_t EarliestTag(const ready::Flow& flow) const;
   static void Charge(ready::Flow& flow, std::int64_t slot_time);
   static void MoveForward(ready::Flow& flow);
   static void MoveForward(ReadyRoot& root);
@@ -153,6 +159,7 @@ class ReadySet {
   [[nodiscard]] ready::Group* Scan(std::size_t turn, const Turns& turns, const Room* room);
   [[nodiscard]] Room RoomNow(const Turns& turns, const Resources& free) const;
   void Pass(Task& task, Instant now);
+  void TakeTurn(ready::Flow& flow, bool patient, std::int64_t cost) const;
   [[nodiscard]] TaskPtr Take(const Found& found);
 
   const CostModel& costs_;

@@ -196,6 +196,14 @@ void ReadySet::Pass(Task& task, Instant now) {
   if (now - task.ready.passed >= options_.reserve_after) kept_for_ = &task;
 }
 
+// Of the two lines of a tenant. Patient ones have no claim on what others had before they came.
+void ReadySet::TakeTurn(Flow& flow, bool patient, std::int64_t cost) const {
+  const bool both = flow.patient > 0 && flow.patient < flow.size;
+  const std::int64_t most = both ? options_.share_window.count() : 0;
+  if (both || patient) flow.behind_by += patient ? -cost : cost;
+  flow.behind_by = std::clamp(flow.behind_by, -std::max(most, options_.most_saved.count()), most);
+}
+
 TaskPtr ReadySet::Take(const Found& found) {
   Bundle& bundle = FirstBundle(*found.group);
   Task& task = *bundle.tasks.First();
@@ -215,13 +223,7 @@ TaskPtr ReadySet::Take(const Found& found) {
   root.tag = std::max(root.tag, flow.served - lag);
   Advance(flow, root.tag, cost.count());
   flow.served = std::max(flow.served, root.tag);
-  if (flow.patient == 0 || flow.patient == flow.size) {
-    flow.behind_by = 0;  // nobody is kept waiting by the other line
-  } else {
-    flow.behind_by += bundle.root->patient ? -cost.count() : cost.count();
-    const std::int64_t most = options_.share_window.count();
-    flow.behind_by = std::clamp(flow.behind_by, -most, most);
-  }
+  TakeTurn(flow, bundle.root->patient, cost.count());
   Detach(task);
   return TaskPtr(&task);
 }
