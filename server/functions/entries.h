@@ -29,6 +29,11 @@ void Step(sdk::Context& context);
 // bomb.cc: a root that grows.
 void Bomb(sdk::Context& context);
 
+// tree.cc: a root of nested tasks.
+void Tree(sdk::Context& context);
+void TreeLong(sdk::Context& context);
+void TreeLongest(sdk::Context& context);
+
 // harmful.cc: in worker processes only.
 void Crash(sdk::Context& context);
 void Exit(sdk::Context& context);

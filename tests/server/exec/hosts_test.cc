@@ -19,7 +19,7 @@ FakeNode::Options OptionsFor(Host host) {
   FakeNode::Options options;
   options.threads.threads = 2;
   for (const char* name : {"noop", "echo", "sum", "concat", "hash", "fail", "attempt", "remaining",
-                           "sleep", "spin", "fib", "spawn", "first_of", "deadlock"}) {
+                           "sleep", "spin", "fib", "spawn", "first_of", "deadlock", "tree"}) {
     options.hosts[name] = host;
   }
   options.workers.kill_grace = 5s;  // a machine may be slow; who stops at once is not affected
@@ -126,6 +126,16 @@ TEST_P(OnBothHosts, AwaitedTasksRunInPlaceWhenSlotsAreTaken) {
 TEST_P(OnBothHosts, WideSpawnsTakeSeveralFrames) {
   FakeNode node(DefaultOptions());
   EXPECT_EQ(node.Call("spawn", {"3000", "1"}).value, "3000");
+  CheckLedger(node);
+}
+
+TEST_P(OnBothHosts, TreesSayHowManyOfTheirTasksRan) {
+  FakeNode node(DefaultOptions());
+  EXPECT_EQ(node.Call("tree", {"spin", "10", "3", "2", "a7"}).value, "a713");
+  EXPECT_EQ(node.Call("tree", {"sleep", "0", "1", "4", "a"}).value, "a5");
+  EXPECT_EQ(node.Call("tree", {"spin", "10", "3", "0", "a"}).value, "a1");
+  EXPECT_EQ(node.Call("tree", {"walk", "10", "3", "2", "a"}).reason, Reason::kTaskError);
+  EXPECT_EQ(node.Call("tree", {"spin", "10", "3", "2"}).reason, Reason::kTaskError);
   CheckLedger(node);
 }
 
