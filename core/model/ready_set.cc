@@ -187,6 +187,7 @@ bool ReadySet::Expire(Instant now, std::size_t most, std::vector<TaskPtr>& out) 
 void ReadySet::Started(const Task& task) {
   ++StateOf(task.function->id).running;
   Root& root = *task.root;
+  root.ready.begun = true;
   Flow& flow = FlowOf(root);
   if (flow.size == 0) flow.tag = std::max(flow.tag, EarliestTag(flow));
   if (root.ready.waiting == 0) root.ready.tag = std::max(root.ready.tag, flow.served);

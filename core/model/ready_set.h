@@ -1,6 +1,9 @@
 // ReadySet: the tasks that could run and wait for resources, in the order in which they deserve
 // them. Scheduling owns it and is its only caller, on its thread. It owns its tasks until they
-// leave by Pop, Remove or Expire.
+// leave by Pop, Remove or Expire. What stands first and is out of reach of its deadline, by the
+// time that its function is known to take, may be dropped instead of popped: it would only take the
+// room of what can still be in time. If nothing of its root has begun, all of the root goes with
+// it.
 //
 // The order: class first, but each class keeps its least share; then start-time fair queueing over
 // the tenants of the class, by weight, then over the roots of the tenant, both in estimated slot
@@ -80,8 +83,14 @@ class ReadySet {
   void Push(TaskPtr task, Instant now);
 
   // The next task of those that fit into what is free, with its estimate read anew; null when there
-  // is none. Follow it by Started if it will run: nobody has paid for it yet.
-  [[nodiscard]] TaskPtr Pop(const Resources& free, Instant now);
+  // is none. Follow it by Started if it will run: nobody has paid for it yet. What it finds out of
+  // reach goes to `dropped`, if given; when those are kMostDropped it finds nothing more.
+  static constexpr std::size_t kMostDropped = 1024;
+  [[nodiscard]] TaskPtr Pop(const Resources& free, Instant now,
+                            std::vector<TaskPtr>* dropped = nullptr);
+  // The time from its beginning to its end, as far as it is known, and, before anything of its root
+  // has begun, that of the longest chain of the root's tasks if that is more.
+  [[nodiscard]] Nanos TimeNeeded(const Task& task) const;
 
   // A task runs, also one that never was here: its tenant and root pay its estimate, its function
   // has one slot less.
@@ -160,6 +169,9 @@ class ReadySet {
   [[nodiscard]] Room RoomNow(const Turns& turns, const Resources& free) const;
   void Pass(Task& task, Instant now);
   void TakeTurn(ready::Flow& flow, bool patient, std::int64_t cost) const;
+  [[nodiscard]] Found Next(const Resources& free, Instant now);
+  [[nodiscard]] bool IsOutOfReach(const Task& task, Instant now) const;
+  void Drop(Task& task, std::vector<TaskPtr>& dropped);
   [[nodiscard]] TaskPtr Take(const Found& found);
 
   const CostModel& costs_;
