@@ -18,6 +18,9 @@ ReadySet::Options ReadyOptions(const Limits& limits) {
   for (std::size_t cls = 0; cls < kClasses; ++cls) {
     options.shares[cls] = limits.shares[cls].load(std::memory_order_relaxed);
   }
+  for (std::size_t cls = 0; cls < kClasses; ++cls) {
+    options.targets[cls] = Nanos(limits.target_delay_ns[cls].load(std::memory_order_relaxed));
+  }
   options.reserve_after = limits.reserve_after.load(std::memory_order_relaxed);
   return options;
 }
@@ -112,13 +115,14 @@ void Scheduling::CountDeferral(const Task& task, SchedulingTally::Deferral how, 
 
 void Scheduling::OnFreed(const SlotFreed& event, Instant) {
   free_ += event.held;
-  ready_.Ended(*event.function);
   const FunctionId function = event.function->id;
   const bool more = event.lesson == SlotFreed::Lesson::kAtLeast &&
                     event.cost > shared_.costs.Estimate(function, Nanos(1));
   if (more || event.lesson == SlotFreed::Lesson::kExact) {
     shared_.costs.Learn(function, event.cost);
+    ready_.Learned(*event.function, event.cost);
   }
+  ready_.Ended(*event.function, event.held);
   ready_.Correct(*event.root, event.estimated, event.cost);
 }
 
@@ -126,12 +130,12 @@ void Scheduling::OnLent(const SlotLent& event, Instant now) {
   if (event.notice.kind == RunNotice::Kind::kResumed) {
     // May fall below nothing: it runs again whether or not others took its slot.
     free_ -= event.held;
-    if (event.function != nullptr) ready_.Resumed(*event.function);
+    if (event.function != nullptr) ready_.Resumed(*event.function, event.held);
     in_place_.erase(event.notice.task);
     return;
   }
   free_ += event.held;
-  if (event.function != nullptr) ready_.Ended(*event.function);
+  if (event.function != nullptr) ready_.Ended(*event.function, event.held);
   if (event.notice.awaited.is_none()) return;
   in_place_[event.notice.task] = {event.notice.awaited, now};
   PlaceInPlace(now);
@@ -190,7 +194,7 @@ void Scheduling::OnCancel(TaskId id, Instant now) {
 void Scheduling::TakeBack(const Task& task) {
   if (!task.leased()) return;
   free_ += *task.shape;
-  ready_.Ended(*task.function);
+  ready_.Ended(*task.function, *task.shape);
   ready_.Correct(*task.root, task.estimate, Nanos(0));
 }
 

@@ -17,7 +17,9 @@ class ReadyBench : public ::testing::Test {
     TaskClass cls = TaskClass::kNormal;
     bool patient = false;
     Nanos cost = std::chrono::milliseconds(1);
-    const Resources* shape = nullptr;  // null: one CPU
+    const Resources* shape = nullptr;    // null: that of the function
+    const Function* function = nullptr;  // null: one that takes one CPU
+    Instant deadline = kNever;
   };
   void PushRoot(const Newcomer& newcomer) {
     Root* root = roots_.Make();
@@ -29,8 +31,9 @@ class ReadyBench : public ::testing::Test {
     TaskPtr task(tasks_.Make());
     task->home = &tasks_;
     task->root = RootPtr(root);
-    task->function = &function_;
-    task->shape = newcomer.shape == nullptr ? &function_.shape : newcomer.shape;
+    task->function = newcomer.function == nullptr ? &function_ : newcomer.function;
+    task->shape = newcomer.shape == nullptr ? &task->function->shape : newcomer.shape;
+    task->deadline = newcomer.deadline;
     task->cls = newcomer.cls;
     task->estimate = newcomer.cost;
     ready_.Push(std::move(task), now_);
