@@ -29,7 +29,7 @@ class Slot final : public testing::ReadyBench {
  public:
   explicit Slot(const Greedy& greedy) : ReadyBench(kOne), greedy_(greedy) {
     root_ = MakeRoot({.tenant = greedy.tenant, .patient = greedy.patient});
-    for (int i = 0; i < greedy.tasks; ++i) PushTask(root_, greedy.cost);
+    for (int i = 0; i < greedy.tasks; ++i) PushTask(root_, {.cost = greedy.cost});
   }
 
   // Serves the small roots: 99 of 100 of them within what it returns.
@@ -55,11 +55,11 @@ class Slot final : public testing::ReadyBench {
     const Instant end = now_ + cost;
     ComeUntil(end);
     now_ = end;
-    ready_.Ended(function_);
+    ready_.Ended(function_, function_.shape);
     ready_.Correct(*task->root, task->estimate, cost);
     if (greedy) {
       greedy_time_ += cost;
-      PushTask(root_, cost);
+      PushTask(root_, {.cost = cost});
     } else {
       times_.push_back(end - came_[task->root->id.seq]);
     }
@@ -120,7 +120,7 @@ class SavedShareTest : public testing::ReadyBench {
     for (; tasks > 0; --tasks) {
       const TaskPtr task = PopRoot(kOne);
       count += is(*task->root) ? 1 : 0;
-      ready_.Ended(function_);
+      ready_.Ended(function_, function_.shape);
     }
     return count;
   }
