@@ -31,6 +31,8 @@ constexpr Benchmark kBenchmarks[] = {
      "bursts by clients that send again what is refused: whether it ends with them"},
     {"fair", Method::kFair, 1, 1, Level::kNone,
      "overload by one tenant, beside --tenants that ask for 0.6 of the capacity together"},
+    {"bomb", Method::kBomb, 1, 1, Level::kNone,
+     "a root that spawns --children of --service, beside small roots: what it costs them"},
     {"dag", Method::kGraph, 1, 1, Level::kNone, "graphs of tasks of a --shape, by the C++ library"},
 };
 // Rows 1 to 4 of how the project is judged.
@@ -168,6 +170,9 @@ Status CheckOverload(const Benchmark& benchmark, const Options& options) {
     return Wrong("--retry-budget has to be 0 to 1");
   }
   if (options.tenants < 1 || options.tenants > 32) return Wrong("--tenants has to be 1 to 32");
+  if (options.children < 1 || options.children > 100'000'000) {
+    return Wrong("--children has to be 1 to 100000000");
+  }
   if (options.spikes < 1 || options.spikes > 1000) return Wrong("--spikes has to be 1 to 1000");
   return {};
 }

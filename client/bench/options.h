@@ -29,11 +29,12 @@ enum class Method : std::uint8_t {
   kSpike,         // the same in bursts
   kStorm,         // bursts, by clients that send again what is refused or late
   kFair,          // the same beside tenants that ask for little
+  kBomb,          // a root that spawns without end, beside small ones
 };
 
 // Roots of known cost at multiples of what the node can do, in one way or another.
 [[nodiscard]] constexpr bool IsLoad(Method method) {
-  return method >= Method::kOverload && method <= Method::kFair;
+  return method >= Method::kOverload && method <= Method::kBomb;
 }
 
 struct Benchmark {
@@ -122,6 +123,7 @@ struct Options {
   std::uint32_t retries = 3;                     // storm: of each root
   double retry_budget = 0;                       // storm: of what is sent, at most; 0: any
   std::uint32_t spikes = 20;                     // spike: short ones
+  std::uint32_t children = 1'000'000;            // bomb: of the root that grows
   Shape shape = Shape::kTree;
   std::uint32_t size = 255;                        // tasks of a graph
   Nanos poll = std::chrono::microseconds(20);      // clients look again for so long, then block

@@ -82,6 +82,19 @@ struct SpikeFigures {
   std::string clients;
 };
 
+// Of small roots beside one that grows.
+struct BombFigures {
+  std::uint64_t children = 0;
+  double service_us = 0;      // of each
+  std::string tenant;         // "same": that of the small ones; or "other"
+  double alone_p99_us = 0;    // of the small ones, as loaded, without it
+  double success = 0;         // part of them that came in time
+  double share = 0;           // what it had, of what they left
+  double capacity_per_s = 0;  // small ones
+  double lateness_p99_us = 0;
+  std::string controller;
+};
+
 struct Row {
   std::string bench;
   std::optional<double> per_s;  // tasks
@@ -114,6 +127,7 @@ struct Row {
 
   std::optional<OverloadFigures> overload;
   std::optional<SpikeFigures> spike;
+  std::optional<BombFigures> bomb;
 
   // While it was measured, of all cores: taken away by the host, used by other programs.
   double steal_pct = 0;

@@ -51,6 +51,10 @@ std::string HowOf(const bench::Row& row) {
         "{:.1f} ms",
         figures.spikes, figures.x, figures.controller, figures.converge_ms, figures.recover_ms);
   }
+  if (row.bomb.has_value()) {
+    how += Format(", beside {} children of a root of the {} tenant, which has {} of its share",
+                  row.bomb->children, row.bomb->tenant, FormatShare(row.bomb->share));
+  }
   if (row.placement == "same") how += ", on one core";
   if (row.placement == "across") how += ", across two cores";
   if (row.late_max_us.has_value())
@@ -139,6 +143,21 @@ void PutSpike(Json& json, const bench::SpikeFigures& figures) {
   json["clients"] = figures.clients;
 }
 
+void PutBomb(Json& json, const bench::BombFigures& figures) {
+  const auto put = [&json](const char* name, double number) {
+    Put(json, name, std::optional<double>(number));
+  };
+  json["children"] = figures.children;
+  put("service_us", figures.service_us);
+  json["tenant"] = figures.tenant;
+  put("alone_p99_us", figures.alone_p99_us);
+  put("success", figures.success);
+  put("share", figures.share);
+  put("capacity_per_s", figures.capacity_per_s);
+  put("lateness_p99_us", figures.lateness_p99_us);
+  json["controller"] = figures.controller;
+}
+
 }  // namespace
 
 Json ToJson(const bench::Row& row) {
@@ -167,6 +186,7 @@ Json ToJson(const bench::Row& row) {
   Put(json, "blocks", row.blocks);
   if (row.overload.has_value()) PutOverload(json, *row.overload);
   if (row.spike.has_value()) PutSpike(json, *row.spike);
+  if (row.bomb.has_value()) PutBomb(json, *row.bomb);
   Put(json, "rate", row.rate);
   Put(json, "late_p50_us", row.late_p50_us);
   Put(json, "late_p99_us", row.late_p99_us);

@@ -253,6 +253,8 @@ void AddRoots(CLI::App& verb, BenchPlan& plan) {
   verb.add_option("--retry-budget", options.retry_budget,
                   "of storm: part of what is sent that is sent again at most [any]")
       ->type_name("R");
+  verb.add_option("--children", options.children, "of bomb: that the root spawns [1000000]")
+      ->type_name("N");
   verb.add_option("--spikes", options.spikes,
                   "of spike: of 300 ms, and one of five times --seconds for each seven [20]");
   verb.add_option("--mix", plan.mix, "of overload and spike: how costs are spread [constant]")
