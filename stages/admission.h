@@ -114,10 +114,10 @@ class Admission {
   WorkAccount::Needs needs_;
 };
 
-// It waits for a place that will come free.
+// It waits for a place that will come free, or for its time.
 [[nodiscard]] inline bool IsForRoom(Reason refusal) {
   return refusal == Reason::kInFlight || refusal == Reason::kInFlightBytes ||
-         refusal == Reason::kQuota;
+         refusal == Reason::kQuota || refusal == Reason::kClientQuota || refusal == Reason::kRate;
 }
 
 // On `count` tasks from `first_seq`; they may come again after that time if the reason is one that

@@ -136,6 +136,7 @@ void Scheduling::EndDropped(Instant now) {
     EndOutOfReach(*task, ready_.TimeNeeded(*task), now);
     finished_.push_back({std::move(task)});
   }
+  shared_.tally.scheduling.out_of_reach.Add(dropped_.size());
   dropped_.clear();
 }
 

@@ -39,11 +39,12 @@ struct ResolutionTally {
   flow::Counter parked;
 };
 
-// Tasks of patient roots that waited for their turn for a millisecond at least.
 struct SchedulingTally {
+  // Tasks of patient roots that waited for their turn for a millisecond at least.
   enum Deferral : std::uint8_t { kRun, kExpired, kCancelled, kDeferrals };  // how it ended
   std::array<flow::Counter, kDeferrals> deferrals;
   flow::Histogram deferred_for;
+  flow::Counter out_of_reach;  // dropped with their deadline still to come
 };
 
 struct ExecutionTally {

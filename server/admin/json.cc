@@ -150,6 +150,7 @@ Json ToJson(const TaskFigures& tasks) {
             {"cancelled", tasks.deferrals[SchedulingTally::kCancelled]},
             {"p50_us", Micros(tasks.deferred_for.Quantile(0.5))},
             {"p99_us", Micros(tasks.deferred_for.Quantile(0.99))}}},
+          {"out_of_reach", tasks.out_of_reach},
           {"spawns_waited", tasks.spawns_waited},
           {"from_reserve", tasks.from_reserve},
           {"runs", tasks.started},

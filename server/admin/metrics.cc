@@ -143,6 +143,8 @@ void Tasks(Families& f, const Snapshot& s) {
   }
   f.Histogram("deferral_seconds", "How long they waited");
   f.Add({{"reason", "slack"}}, t.deferred_for, kDeferralBuckets);
+  f.Counter("tasks_out_of_reach_total", "Tasks dropped as they could not end by their deadline",
+            t.out_of_reach);
   f.Counter("task_runs_total", "Runs begun, first and further ones", t.started);
   f.Counter("task_runs_died_total", "Runs that ended with their worker", t.host_deaths);
   f.Counter("tasks_retried_total", "Runs that followed one that died", t.retried);

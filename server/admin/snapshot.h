@@ -105,6 +105,7 @@ struct TaskFigures {
   std::uint64_t parked = 0;
   std::array<std::uint64_t, SchedulingTally::kDeferrals> deferrals{};
   Durations deferred_for;
+  std::uint64_t out_of_reach = 0;
   std::uint64_t started = 0;
   std::uint64_t host_deaths = 0;
   std::uint64_t retried = 0;
