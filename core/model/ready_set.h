@@ -148,6 +148,7 @@ class ReadySet {
     Resources held;  // by what runs
     ready::Kind* recent = nullptr;
     SlotLimit limit;
+    Instant tries_at = kNever;  // one that never had a chance, by what was learned
   };
   using Tenant = std::array<ready::Flow, kClasses>;
   struct Turns;
@@ -192,6 +193,7 @@ class ReadySet {
   void TakeTurn(ready::Flow& flow, bool patient, std::int64_t cost) const;
   [[nodiscard]] Found Next(const Resources& free, Instant now);
   [[nodiscard]] bool IsOutOfReach(const Task& task, Instant now) const;
+  [[nodiscard]] bool MayTry(const Task& task, Instant now);
   void Drop(Task& task, std::vector<TaskPtr>& dropped);
   [[nodiscard]] TaskPtr Take(const Found& found);
 

@@ -17,6 +17,9 @@ namespace {
 // on from there.
 constexpr std::size_t kMostLooks = 64;
 
+// A function whose runs are all out of reach tries again after so many times what one takes.
+constexpr int kTriesEach = 32;
+
 // The bundle that comes first, after any whose root has been served since.
 Bundle& FirstBundle(Group& group) {
   while (true) {
@@ -118,7 +121,7 @@ TaskPtr ReadySet::Pop(const Resources& free, Instant now, std::vector<TaskPtr>* 
     const Found found = Next(free, now);
     if (found.group == nullptr) return {};
     Task& task = FirstTask(*found.group);
-    if (dropped == nullptr || !IsOutOfReach(task, now)) return Take(found);
+    if (dropped == nullptr || !IsOutOfReach(task, now) || MayTry(task, now)) return Take(found);
     if (dropped->size() >= kMostDropped) return {};
     Drop(task, *dropped);
   }
@@ -130,10 +133,20 @@ Nanos ReadySet::TimeNeeded(const Task& task) const {
   return std::max(own, Nanos(task.root->path_ns.load(std::memory_order_relaxed)));
 }
 
-// Where nothing but its root waits it may try: what was once learned too high would stay so.
 bool ReadySet::IsOutOfReach(const Task& task, Instant now) const {
-  return task.deadline != kNever && size_ > task.root->ready.waiting &&
-         After(now, TimeNeeded(task)) > task.deadline;
+  return task.deadline != kNever && After(now, TimeNeeded(task)) > task.deadline;
+}
+
+// What was once learned too high would stay so. So whatever has not lost its chance by waiting may
+// try where nothing but its root waits; else one does now and then, for a small part of the time.
+bool ReadySet::MayTry(const Task& task, Instant now) {
+  if (size_ <= task.root->ready.waiting) return true;
+  const Nanos needed = TimeNeeded(task);
+  if (After(task.ready.since, needed) <= task.deadline) return false;
+  Instant& tries_at = StateOf(*task.function).tries_at;
+  const bool tries = now >= tries_at;
+  if (tries || tries_at == kNever) tries_at = After(now, kTriesEach * needed);
+  return tries;
 }
 
 void ReadySet::Drop(Task& task, std::vector<TaskPtr>& dropped) {

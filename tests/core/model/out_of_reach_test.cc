@@ -91,6 +91,29 @@ TEST_F(OutOfReachTest, TheLastOneTriesSoThatACostOnceTooHighDoesNotStaySo) {
   EXPECT_EQ(Next(), "3") << "half of its runs took no longer";
 }
 
+TEST_F(OutOfReachTest, WhatNeverHadAChanceTriesNowAndThen) {
+  const RootPtr others = NewRoot(kNever);
+  for (int i = 0; i < 200; ++i) Push(others, 1);
+  int tried = 0;
+  for (std::uint64_t seq = 2; seq <= 200; ++seq) {
+    PushAlone(seq, milliseconds(5));
+    tried += Next() == std::to_string(seq) ? 1 : 0;
+    now_ += milliseconds(10);
+  }
+  EXPECT_NEAR(tried, 7, 1) << "two seconds, a 32nd of which may be wasted";
+}
+
+TEST_F(OutOfReachTest, WhatHasWaitedForTooLongDoesNotTry) {
+  const RootPtr others = NewRoot(kNever);
+  for (int i = 0; i < 40; ++i) Push(others, 1);
+  for (std::uint64_t seq = 2; seq <= 10; ++seq) {
+    PushAlone(seq, milliseconds(400));
+    now_ += milliseconds(395);
+    const std::string next = Next() + "; " + Next();
+    EXPECT_NE(next.find("1, dropped " + std::to_string(seq)), std::string::npos) << next;
+  }
+}
+
 TEST_F(OutOfReachTest, ARootGoesWholeBeforeItsFirstTaskByItsLongestChain) {
   const RootPtr root = NewRoot(now_ + milliseconds(20));
   root->path_ns = Nanos(milliseconds(24)).count();
