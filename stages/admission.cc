@@ -1,6 +1,7 @@
 #include "stages/admission.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "stages/build_task.h"
@@ -67,11 +68,20 @@ void Admission::TakePlaces(const Asking& asking, std::uint32_t left, Ruling& rul
     wanted = count_is_short ? static_cast<std::uint32_t>(places.room()) : wanted / 2;
   }
   ruling.admitted = wanted;
+  ruling.load_level = load_level();
   if (wanted < left) Overload(asking.ask.cls, ruling, shed);
+}
+
+std::uint8_t Admission::load_level() const {
+  const flow::Credits& places = shared_.in_flight;
+  const std::int64_t most = std::max<std::int64_t>(1, places.count_limit());
+  const auto taken = std::clamp<std::int64_t>(places.count() * 255 / most, 0, 255);
+  return std::max(waits_, static_cast<std::uint8_t>(taken));
 }
 
 std::uint32_t Admission::LetIn(const Asking& asking, const Ruling& ruling, std::uint32_t wanted,
                                std::uint32_t has, Instant now) {
+  waits_ = 0;
   const wire::SubmitPreamble& ask = asking.ask;
   flow::Ask question{.cls = static_cast<std::uint8_t>(ask.cls),
                      .retry = ask.retry,
@@ -174,16 +184,50 @@ WorkAtDoor::Newcomer Admission::NewcomerOf(const flow::Ask& question) const {
 std::uint32_t Admission::DecideByWork(flow::Ask& question, const WorkAtDoor::Newcomer& root,
                                       const WorkAccount::Needs& needs, std::uint32_t has,
                                       Instant now) {
-  const WorkAtDoor::Ahead ahead = work_.Look(root, needs);
-  flow::Work& work = question.work;
-  work.queues = std::span(ahead.queues).first(ahead.count);
+  Weigh(question.work, question, root, needs);
+  return Decide(question, has, now);
+}
+
+void Admission::Weigh(flow::Work& work, const flow::Ask& question, const WorkAtDoor::Newcomer& root,
+                      const WorkAccount::Needs& needs) {
+  ahead_ = work_.Look(root, needs);
+  work.queues = std::span(ahead_.queues).first(ahead_.count);
   work.cost = root.slot_time;
   work.slots = needs.slots();
-  work.waiting = ahead.tasks + ahead.promises;
-  work.nothing_waits = ahead.tasks == 0;
+  work.waiting = ahead_.tasks + ahead_.promises;
+  work.nothing_waits = ahead_.tasks == 0;
   work.known = question.cost_hint > Nanos(0) || shared_.costs.Runs(question.function) > 0;
   work.unstarted = work.known ? 0 : work_.Unstarted(question.function);
-  return Decide(question, has, now);
+  Nanos longest{0};
+  for (const flow::Queue& queue : work.queues) longest = std::max(longest, queue.wait);
+  if (question.remaining == Nanos(0)) return;
+  const Nanos within = std::max(Nanos(1), flow::WaitWithin(question.remaining - work.p95));
+  const double part = static_cast<double>(longest.count()) / static_cast<double>(within.count());
+  waits_ = static_cast<std::uint8_t>(std::min(255.0, 255 * part));
+}
+
+std::int64_t Admission::Fits(const Asking& like, Nanos longer) {
+  static constexpr std::int64_t kAny = std::numeric_limits<std::int64_t>::max();
+  const wire::SubmitPreamble& ask = like.ask;
+  const Named named = FindNamed(shared_, ask.function, ask.shape);
+  if (!by_work() || named.problem != Reason::kNone) return kAny;
+  const WorkAccount::Needs& needs = NeedsOf(*named.shape);
+  const Nanos remaining = ask.remaining_us != 0
+                              ? Nanos(std::chrono::microseconds(ask.remaining_us))
+                              : Nanos(shared_.limits.default_deadline_ns[Index(ask.cls)].load(
+                                    std::memory_order_relaxed));
+  if (needs.size() == 0 || remaining == Nanos(0)) return kAny;
+  flow::Ask question{.cls = static_cast<std::uint8_t>(ask.cls),
+                     .flow = like.tenant,
+                     .function = ask.function,
+                     .count = 1,
+                     .remaining = remaining,
+                     .cost_hint = Nanos(ask.cost_hint_ns),
+                     .work = {}};
+  question.work.p95 = shared_.costs.P95(ask.function, question.cost_hint);
+  question.work.patient = IsPatient(ask.cls, remaining, question.work.p95);
+  Weigh(question.work, question, NewcomerOf(question), needs);
+  return stage_.controller().Fits(question, longer);
 }
 
 void Admission::Overload(TaskClass cls, Ruling& ruling, bool shed) const {
@@ -205,7 +249,7 @@ void Admission::Overload(TaskClass cls, Ruling& ruling, bool shed) const {
 
 wire::Verdict VerdictOn(const wire::SubmitPreamble& ask, std::uint32_t correlation,
                         std::uint64_t first_seq, std::uint32_t count, wire::VerdictStatus status,
-                        Reason reason, Nanos retry_after) {
+                        Reason reason, Nanos retry_after, std::uint8_t load_level) {
   const Nanos later = Passes(reason) ? std::max(Admission::kLeastRetry, retry_after) : Nanos(0);
   return {.first_seq = first_seq,
           .count = count,
@@ -214,7 +258,8 @@ wire::Verdict VerdictOn(const wire::SubmitPreamble& ask, std::uint32_t correlati
               std::chrono::duration_cast<std::chrono::microseconds>(later).count()),
           .reason = reason,
           .status = status,
-          .level = ask.level};
+          .level = ask.level,
+          .load_level = load_level};
 }
 
 }  // namespace spillgate

@@ -60,6 +60,12 @@ class Admission {
   // How many of `wanted` roots load lets in, of a frame that holds places for `has` already.
   [[nodiscard]] std::uint32_t LetIn(const Asking& asking, const Ruling& ruling,
                                     std::uint32_t wanted, std::uint32_t has, Instant now);
+  // How many more roots such as these load leaves time for, if they may wait for `longer` than what
+  // is let in; a very large number where the controller does not go by work.
+  [[nodiscard]] std::int64_t Fits(const Asking& like, Nanos longer);
+  // How full the node is, 0 to 255: of the places in flight, and, for such as were judged last, how
+  // long they would wait, as a part of the time that they may.
+  [[nodiscard]] std::uint8_t load_level() const;
   // Whether it can wait for longer than its class is to; without a deadline (0) it can. None is
   // patient where the controller does not go by work.
   [[nodiscard]] bool IsPatient(TaskClass cls, Nanos remaining, Nanos p95) const {
@@ -95,11 +101,15 @@ class Admission {
   [[nodiscard]] std::uint32_t DecideByWork(flow::Ask& question, const WorkAtDoor::Newcomer& root,
                                            const WorkAccount::Needs& needs, std::uint32_t has,
                                            Instant now);
+  void Weigh(flow::Work& work, const flow::Ask& question, const WorkAtDoor::Newcomer& root,
+             const WorkAccount::Needs& needs);
 
   Shared& shared_;
   flow::AnyInbox& stage_;
   SubmissionTally& tally_;
   WorkAtDoor work_;
+  WorkAtDoor::Ahead ahead_;              // what was weighed last
+  std::uint8_t waits_ = 0;               // 255ths of the time that they may wait
   const Resources* needs_of_ = nullptr;  // a shape that stays
   WorkAccount::Needs needs_;
 };
@@ -114,6 +124,7 @@ class Admission {
 // passes.
 [[nodiscard]] wire::Verdict VerdictOn(const wire::SubmitPreamble& ask, std::uint32_t correlation,
                                       std::uint64_t first_seq, std::uint32_t count,
-                                      wire::VerdictStatus status, Reason reason, Nanos retry_after);
+                                      wire::VerdictStatus status, Reason reason, Nanos retry_after,
+                                      std::uint8_t load_level);
 
 }  // namespace spillgate

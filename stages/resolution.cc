@@ -85,6 +85,11 @@ void Resolution::OnAccepted(TaskPtr task, Instant now) {
   const flow::Meta meta = MetaOf(task);
   const TaskId id = task->id;
   const std::span<const ArgRef> args = task->args;
+  const RootPtr root = task->root;
+  const bool by_root = task->deadline != kNever && task->deadline == root->deadline;
+  const Nanos span = shared_.costs.MedianSpan(task->function->id);
+  Record& own = *task->record;
+  Nanos before{0};
   task->root->stuck.fetch_add(1, std::memory_order_relaxed);
   shared_.signals.stuck.fetch_add(1, std::memory_order_relaxed);
   if (park_.Put(std::move(task), now)) CountParked(meta, now);
@@ -93,9 +98,19 @@ void Resolution::OnAccepted(TaskPtr task, Instant now) {
     Record* record = shared_.table.Find(arg.object().task);
     if (record == nullptr || !record->open()) continue;
     record->wanted = true;
+    if (by_root && record->root.get() == root.get()) before = std::max(before, PathOf(*record));
     std::vector<TaskId>& dependants = awaited_[record->id];
     if (dependants.empty() || dependants.back() != id) Await(dependants, id);
   }
+  if (!by_root || before + span == Nanos(0)) return;
+  own.path = before + span;
+  const std::int64_t longest = root->path_ns.load(std::memory_order_relaxed);
+  root->path_ns.store(std::max(longest, own.path.count()), std::memory_order_relaxed);
+}
+
+// What waits for nothing is not noted: it takes what its function does.
+Nanos Resolution::PathOf(const Record& argument) const {
+  return std::max(argument.path, shared_.costs.MedianSpan(argument.function));
 }
 
 // Those that have left the park by another way are dropped when the list would have to grow, so
@@ -209,7 +224,9 @@ Park::Left Resolution::TakeOut(TaskId id) {
   return Unstick(park_.TakeOut(id));
 }
 
+// Without it the longest chain of its root may be shorter, and nobody knows by how much.
 void Resolution::EndOf(Park::Left left) {
+  left.task->root->path_ns.store(0, std::memory_order_relaxed);
   (left.inside ? failed_parked_ : failed_).push_back({std::move(left.task)});
 }
 

@@ -57,6 +57,7 @@ class Resolution {
   void OnReady(TaskId object) REQUIRES(shared_.table.mutex());
   void OnCancel(TaskId id);
   void Await(std::vector<TaskId>& dependants, TaskId id);
+  [[nodiscard]] Nanos PathOf(const Record& argument) const;
   Arguments Look(Task& task) REQUIRES(shared_.table.mutex());
   Arguments LookAgain(Task& task, TaskId object) REQUIRES(shared_.table.mutex());
   Arguments LookAtOne(Task& task, std::size_t arg) REQUIRES(shared_.table.mutex());

@@ -13,6 +13,7 @@ struct Ruling {
   std::uint32_t bytes_each = 0;    // what each of them is charged there
   Reason refusal = Reason::kNone;  // of the others
   bool patient = false;            // they can wait for longer than their class is to
+  std::uint8_t load_level = 0;     // how full the node is for such as these, 0 to 255
   Nanos retry_after{0};            // for them
   Instant deadline = kNever;       // of all
 };

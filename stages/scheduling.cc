@@ -1,5 +1,6 @@
 #include "stages/scheduling.h"
 
+#include "config/units.h"
 #include "core/base/format.h"
 #include "stages/ending.h"
 
@@ -20,6 +21,21 @@ ReadySet::Options ReadyOptions(const Limits& limits) {
   }
   options.reserve_after = limits.reserve_after.load(std::memory_order_relaxed);
   return options;
+}
+
+std::string InMicros(Nanos time) {
+  return config::FormatDuration(std::chrono::duration_cast<std::chrono::microseconds>(time));
+}
+
+// Dropped although its deadline has not passed.
+void EndOutOfReach(Task& task, Nanos needed, Instant now) {
+  const Nanos left = task.deadline - now;
+  std::string why = Format(
+      "out of reach: it needs about {} from its beginning to its end, and {} are left until its "
+      "deadline",
+      InMicros(needed), InMicros(left));
+  if (needed <= left) why = "dropped with its root, which is out of reach of its deadline";
+  End(task, Fate::kExpired, Reason::kDeadline, std::move(why));
 }
 
 }  // namespace
@@ -81,6 +97,11 @@ void Scheduling::Hold(TaskPtr task, Instant now) {
     finished_.push_back({std::move(task)});
     return;
   }
+  if (task->root->ready.doomed) {
+    EndOutOfReach(*task, ready_.TimeNeeded(*task), now);
+    finished_.push_back({std::move(task)});
+    return;
+  }
   held_.insert({task->id, task.get()});
   ready_.Push(std::move(task), now);
 }
@@ -91,16 +112,28 @@ void Scheduling::Place(TaskPtr task, TaskId nested_in, Instant) {
     free_ -= *task->shape;
     ready_.Started(*task);
   }
+  task->root->ready.begun = true;
   placed_.push_back({std::move(task), nested_in});
 }
 
 void Scheduling::Dispatch(Instant now) {
   if (!in_place_.empty()) PlaceInPlace(now);
-  while (TaskPtr task = ready_.Pop(free_, now)) {
+  while (TaskPtr task = ready_.Pop(free_, now, &dropped_)) {
     held_.erase(task->id);
     if (task->root->patient) CountDeferral(*task, SchedulingTally::kRun, now);
     Place(std::move(task), {}, now);
   }
+  if (!dropped_.empty()) EndDropped(now);
+}
+
+void Scheduling::EndDropped(Instant now) {
+  for (TaskPtr& task : dropped_) {
+    held_.erase(task->id);
+    CountDeferral(*task, SchedulingTally::kExpired, now);
+    EndOutOfReach(*task, ready_.TimeNeeded(*task), now);
+    finished_.push_back({std::move(task)});
+  }
+  dropped_.clear();
 }
 
 void Scheduling::CountDeferral(const Task& task, SchedulingTally::Deferral how, Instant now) {
@@ -114,10 +147,13 @@ void Scheduling::OnFreed(const SlotFreed& event, Instant) {
   free_ += event.held;
   ready_.Ended(*event.function);
   const FunctionId function = event.function->id;
-  const bool more = event.lesson == SlotFreed::Lesson::kAtLeast &&
-                    event.cost > shared_.costs.Estimate(function, Nanos(1));
-  if (more || event.lesson == SlotFreed::Lesson::kExact) {
+  const bool exact = event.lesson == SlotFreed::Lesson::kExact;
+  const bool at_least = event.lesson == SlotFreed::Lesson::kAtLeast;
+  if (exact || (at_least && event.cost > shared_.costs.Estimate(function, Nanos(1)))) {
     shared_.costs.Learn(function, event.cost);
+  }
+  if (exact || (at_least && event.span > shared_.costs.MedianSpan(function))) {
+    shared_.costs.LearnSpan(function, event.span);
   }
   ready_.Correct(*event.root, event.estimated, event.cost);
 }

@@ -22,7 +22,7 @@ void Submission::Group::AddVerdict(wire::VerdictStatus status, Reason reason, st
       verdicts.empty() ? 0 : verdicts.back().first_seq + verdicts.back().count - ask.first_seq;
   verdicts.push_back(VerdictOn(ask, parts.header.correlation,
                                ask.first_seq + std::max<std::uint64_t>(dealt_with, next), count,
-                               status, reason, retry_after));
+                               status, reason, retry_after, load_level));
 }
 
 Asking Submission::Group::asking() const {

@@ -69,6 +69,8 @@ struct PublicationTally {
   ByReason unsuccessful;    // why, of those that were not done or forwarded
   flow::Counter late;       // cancels and expiries that another outcome was before, dropped
   flow::Counter unmatched;  // children of earlier runs that their parent's last run did not spawn
+  ByClass wasted_ns;        // slot time of roots that were not done in time
+  ByClass saved_ns;         // that tasks are known to take which were dropped before they began
   ServedTally served;
 };
 

@@ -41,7 +41,8 @@ struct NodeInfo {
 struct ClientStats {
   std::uint64_t submitted = 0;  // tasks, without repeats
   std::uint64_t frames = 0;     // that they were sent in
-  std::uint64_t rejected = 0;
+  std::uint64_t rejected = 0;   // by the node
+  std::uint64_t throttled = 0;  // refused here, as the node refused most of the others
   std::uint64_t retried = 0;
   std::uint64_t resent = 0;  // tasks sent again under the same id
   std::uint64_t results = 0;

@@ -23,6 +23,9 @@ struct RetryOptions {
   std::uint32_t most = 3;      // of one task; 0: hand every refusal to the caller
   double budget = 0.1;         // retries a submission
   std::uint32_t burst = 1024;  // retries that may be saved up
+  // Once the node takes less than one in so many of a class, over some seconds, more is not sent
+  // but fails at once with kShed (throttle.h). 0: never.
+  double throttle = 2;
 };
 
 struct ClientOptions {

@@ -137,6 +137,10 @@ TaskState* Session::Submit(const Terms& terms, Args args, const SubmitOptions& o
     joined.flags |= wire::kJoin;
     used = &joined;
   }
+  if (used->root == 0 && ThrottlesNext(terms.cls, now)) {
+    for (TaskState* put : puts) LetGo(*put);
+    return FailNew(state, Throttled());
+  }
   Parcel* parcel = outbox_.ParcelFor(*used, args.size(), needs.bytes, needs.newest, now);
   if (parcel == nullptr) {
     for (TaskState* put : puts) LetGo(*put);

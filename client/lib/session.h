@@ -4,6 +4,7 @@
 // section 13, is what it does.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -16,6 +17,7 @@
 #include "client/lib/client.h"
 #include "client/lib/outbox.h"
 #include "client/lib/request.h"
+#include "client/lib/throttle.h"
 #include "client/lib/unconfirmed.h"
 #include "core/base/hash_map.h"
 
@@ -153,6 +155,9 @@ class Session {
   void Unaccept(TaskState& state);
   void FailDependants(Instant now);
   [[nodiscard]] Nanos Jittered(Nanos base);
+  void Note(const Parcel& parcel, const wire::Verdict& verdict, Instant now);
+  [[nodiscard]] bool ThrottlesNext(TaskClass cls, Instant now);
+  [[nodiscard]] Failure Throttled() const;
 
   // session_replies.cc
   [[nodiscard]] bool OnResults(const wire::FrameView& frame, Instant now);
@@ -213,6 +218,8 @@ class Session {
   std::uint64_t handles_epoch_ = 0;  // of the node that the handles are good for
 
   std::mt19937_64 random_;
+  std::array<Throttle, kClasses> throttles_;
+  Failure shed_;  // as the node last refused one
   double retry_tokens_ = 0;
   std::uint64_t outstanding_ = 0;
   std::size_t held_bytes_ = 0;

@@ -58,6 +58,7 @@ bool Session::OnVerdict(const wire::Verdict& verdict, Instant now) {
     OnUnknown(*parcel, now);
     return true;
   }
+  Note(*parcel, verdict, now);
   std::vector<std::uint32_t> rejected;
   for (auto i = static_cast<std::uint32_t>(first); i < first + verdict.count; ++i) {
     TaskState* state = parcel->tasks[i];
@@ -160,6 +161,36 @@ bool Session::MayRetry(const Parcel& parcel, TaskState& state, const wire::Verdi
   if (!window) retry_tokens_ -= 1;
   if (state.retries < 255) ++state.retries;
   return true;
+}
+
+// A root that is refused for a reason that passes tells of overload; for another, of nothing.
+void Session::Note(const Parcel& parcel, const wire::Verdict& verdict, Instant now) {
+  if (parcel.kind != Parcel::Kind::kSubmit || parcel.terms.root != 0) return;
+  Throttle& throttle = throttles_[Index(parcel.terms.cls)];
+  if (verdict.status == wire::VerdictStatus::kAccepted) {
+    throttle.OnAccepted(verdict.count, verdict.load_level, now);
+  } else if (verdict.status == wire::VerdictStatus::kRejected && Passes(verdict.reason)) {
+    const Nanos later = std::chrono::microseconds(verdict.retry_after_us);
+    shed_ = {.reason = verdict.reason, .retry_after = later};
+    throttle.OnRefused(verdict.count, later, now);
+  }
+}
+
+bool Session::ThrottlesNext(TaskClass cls, Instant now) {
+  if (!throttles_[Index(cls)].Refuses(options_.retry.throttle, random_, now)) return false;
+  ++stats_.throttled;
+  return true;
+}
+
+Failure Session::Throttled() const {
+  const Nanos after = std::max(kLeastPause, shed_.retry_after);
+  return {.kind = FailureKind::kShed,
+          .reason = shed_.reason,
+          .retry_after = after,
+          .message = Format("the node refuses most of this class ({}), so this was not sent; try "
+                            "again after {} ms",
+                            ToString(shed_.reason),
+                            std::chrono::ceil<std::chrono::milliseconds>(after).count())};
 }
 
 const TaskState* Session::FailedArgument(const Parcel& parcel, std::uint32_t position) const {

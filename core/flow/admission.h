@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -111,6 +112,11 @@ class Controller {
   // Any thread.
   [[nodiscard]] virtual std::int64_t Room(std::uint8_t, const Load& load) const {
     return load.capacity - load.queued - load.held;
+  }
+  // How many roots such as those that are asked for the work that waits leaves time for, if they
+  // may wait for `longer` than what is let in; for one that UsesWork. Any thread.
+  [[nodiscard]] virtual std::int64_t Fits(const Ask&, Nanos /*longer*/) const {
+    return std::numeric_limits<std::int64_t>::max();
   }
   virtual Verdict Look(const Meta&, const Load&, Instant) { return Verdict::kAdmit; }
   // `count` events left the stage together, after `delay` from arrival (the longest of them) and

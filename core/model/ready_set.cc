@@ -68,13 +68,13 @@ void ReadySet::Push(TaskPtr owned, Instant now) {
   task.ready.work = costs_.Estimate(task.function->id, task.estimate);
 
   if (flow.size++ == 0) {
-    flow.tag =
-        std::max(flow.tag, queue.time);  // who was idle has no claim on what others had meanwhile
+    flow.tag = std::max(flow.tag, EarliestTag(flow));
     flow.order = sequence_;
     queue.weights += flow.weight;
   }
   if (root.ready.waiting++ == 0) {
-    root.ready.tag = std::max(root.ready.tag, flow.arrival);
+    // Those that have been served before let it go first.
+    root.ready.tag = std::max(root.ready.tag, flow.arrival - task.ready.work.count());
     root.ready.order = sequence_;
     ++flow.roots;
   }
@@ -89,6 +89,11 @@ void ReadySet::Push(TaskPtr owned, Instant now) {
   Account(flow, *group.lane, task, 1);
   Show(flow);
   Track(task, now);
+}
+
+// Of one that was idle: it has little claim on what others had meanwhile.
+std::int64_t ReadySet::EarliestTag(const Flow& flow) const {
+  return classes_[Index(flow.cls)].time - options_.most_saved.count();
 }
 
 // For those who read it: the task waits (1), or no more (-1).
@@ -182,8 +187,9 @@ bool ReadySet::Expire(Instant now, std::size_t most, std::vector<TaskPtr>& out) 
 void ReadySet::Started(const Task& task) {
   ++StateOf(task.function->id).running;
   Root& root = *task.root;
+  root.ready.begun = true;
   Flow& flow = FlowOf(root);
-  if (flow.size == 0) flow.tag = std::max(flow.tag, classes_[Index(flow.cls)].time);
+  if (flow.size == 0) flow.tag = std::max(flow.tag, EarliestTag(flow));
   if (root.ready.waiting == 0) root.ready.tag = std::max(root.ready.tag, flow.served);
   const Nanos cost = std::clamp(task.estimate, Nanos(1), kMostSlotTime);
   Charge(flow, cost.count());

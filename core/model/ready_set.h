@@ -1,14 +1,20 @@
 // ReadySet: the tasks that could run and wait for resources, in the order in which they deserve
 // them. Scheduling owns it and is its only caller, on its thread. It owns its tasks until they
-// leave by Pop, Remove or Expire.
+// leave by Pop, Remove or Expire. What stands first and is out of reach of its deadline, by the
+// time that its function is known to take, may be dropped instead of popped: it would only take the
+// room of what can still be in time. If nothing of its root has begun, all of the root goes with
+// it.
 //
 // The order: class first, but each class keeps its least share; then start-time fair queueing over
 // the tenants of the class, by weight, then over the roots of the tenant, both in estimated slot
 // time that is corrected when the work has ended; within a root work that was begun first, then the
 // earliest deadline, then the order of arrival. Of the roots of a tenant those that are patient go
 // behind the others, but have half of its slot time while both wait. Class and tenant are those of
-// the root. What stands first but does not fit is passed by others for `reserve_after`; then what
-// it needs is kept free for it. A function at its slot limit is passed over and holds up nobody.
+// the root. Who has used less than the share may be ahead of it for a little: else those who want
+// little would wait for each of the greedy ones' tasks in turn, as if they wanted as much (as
+// borrowed virtual time, Duda and Cheriton, SOSP 1999). What stands first but does not fit is
+// passed by others for `reserve_after`; then what it needs is kept free for it. A function at its
+// slot limit is passed over and holds up nobody.
 //
 // All that waits here is in the account, which other threads may read.
 //
@@ -41,8 +47,10 @@ class ReadySet {
         0, 5, 5, 5};  // percent of the slot time, at least, while it waits
     Nanos share_window = std::chrono::seconds(1);  // slot time that a class may save up
     Nanos reserve_after = std::chrono::milliseconds(100);
-    Nanos most_lag = std::chrono::milliseconds(100);  // virtual time that a tenant or root which
-                                                      // was kept from running may make up for
+    Nanos most_lag = std::chrono::milliseconds(100);   // virtual time that a tenant or root which
+                                                       // was kept from running may make up for
+    Nanos most_saved = std::chrono::milliseconds(10);  // of the share that it did not use, for a
+                                                       // tenant, or those of it that cannot wait
   };
 
   // Where a waiting task stands, for people. Bounds, not forecasts.
@@ -75,8 +83,14 @@ class ReadySet {
   void Push(TaskPtr task, Instant now);
 
   // The next task of those that fit into what is free, with its estimate read anew; null when there
-  // is none. Follow it by Started if it will run: nobody has paid for it yet.
-  [[nodiscard]] TaskPtr Pop(const Resources& free, Instant now);
+  // is none. Follow it by Started if it will run: nobody has paid for it yet. What it finds out of
+  // reach goes to `dropped`, if given; when those are kMostDropped it finds nothing more.
+  static constexpr std::size_t kMostDropped = 1024;
+  [[nodiscard]] TaskPtr Pop(const Resources& free, Instant now,
+                            std::vector<TaskPtr>* dropped = nullptr);
+  // The time from its beginning to its end, as far as it is known, and, before anything of its root
+  // has begun, that of the longest chain of the root's tasks if that is more.
+  [[nodiscard]] Nanos TimeNeeded(const Task& task) const;
 
   // A task runs, also one that never was here: its tenant and root pay its estimate, its function
   // has one slot less.
@@ -141,6 +155,7 @@ class ReadySet {
   void Forget(Task& task);
   void Account(const ready::Flow& flow, const ready::Lane& lane, const Task& task, int by);
   void Show(const ready::Flow& flow);
+  [[nodiscard]] std::int64_t EarliestTag(const ready::Flow& flow) const;
   static void Charge(ready::Flow& flow, std::int64_t slot_time);
   static void MoveForward(ready::Flow& flow);
   static void MoveForward(ReadyRoot& root);
@@ -153,6 +168,10 @@ class ReadySet {
   [[nodiscard]] ready::Group* Scan(std::size_t turn, const Turns& turns, const Room* room);
   [[nodiscard]] Room RoomNow(const Turns& turns, const Resources& free) const;
   void Pass(Task& task, Instant now);
+  void TakeTurn(ready::Flow& flow, bool patient, std::int64_t cost) const;
+  [[nodiscard]] Found Next(const Resources& free, Instant now);
+  [[nodiscard]] bool IsOutOfReach(const Task& task, Instant now) const;
+  void Drop(Task& task, std::vector<TaskPtr>& dropped);
   [[nodiscard]] TaskPtr Take(const Found& found);
 
   const CostModel& costs_;

@@ -43,6 +43,11 @@ Task& FirstTask(Group& group) {
   return *FirstBundle(group).tasks.First();
 }
 
+// So long as nothing of a root has begun, its own tasks stand and fall together.
+bool IsWhole(const Task& task) {
+  return !task.root->ready.begun && task.parent.is_none() && task.deadline == task.root->deadline;
+}
+
 // Both wait in the same class.
 bool Before(const Task& a, const Task& b) {
   const Flow& flow = *a.ready.bundle->group->flow;
@@ -108,7 +113,41 @@ struct ReadySet::Room {
   }
 };
 
-TaskPtr ReadySet::Pop(const Resources& free, Instant now) {
+TaskPtr ReadySet::Pop(const Resources& free, Instant now, std::vector<TaskPtr>* dropped) {
+  while (true) {
+    const Found found = Next(free, now);
+    if (found.group == nullptr) return {};
+    Task& task = FirstTask(*found.group);
+    if (dropped == nullptr || !IsOutOfReach(task, now)) return Take(found);
+    if (dropped->size() >= kMostDropped) return {};
+    Drop(task, *dropped);
+  }
+}
+
+Nanos ReadySet::TimeNeeded(const Task& task) const {
+  const Nanos own = costs_.MedianSpan(task.function->id);
+  if (!IsWhole(task)) return own;
+  return std::max(own, Nanos(task.root->path_ns.load(std::memory_order_relaxed)));
+}
+
+// Where nothing but its root waits it may try: what was once learned too high would stay so.
+bool ReadySet::IsOutOfReach(const Task& task, Instant now) const {
+  return task.deadline != kNever && size_ > task.root->ready.waiting &&
+         After(now, TimeNeeded(task)) > task.deadline;
+}
+
+void ReadySet::Drop(Task& task, std::vector<TaskPtr>& dropped) {
+  ReadyRoot& root = task.root->ready;
+  if (!IsWhole(task)) {
+    dropped.push_back(Remove(task));
+    return;
+  }
+  const RootPtr kept = task.root;
+  root.doomed = true;
+  while (root.bundles != nullptr) dropped.push_back(Remove(*root.bundles->tasks.First()));
+}
+
+ReadySet::Found ReadySet::Next(const Resources& free, Instant now) {
   if (size_ == 0) return {};
   const Turns turns = TurnsNow();
   Found found = First(turns, nullptr);
@@ -117,9 +156,8 @@ TaskPtr ReadySet::Pop(const Resources& free, Instant now) {
     Pass(FirstTask(*found.group), now);
     const Room room = RoomNow(turns, free);
     found = First(turns, &room);
-    if (found.group == nullptr) return {};
   }
-  return Take(found);
+  return found;
 }
 
 ReadySet::Turns ReadySet::TurnsNow() const {
@@ -196,6 +234,14 @@ void ReadySet::Pass(Task& task, Instant now) {
   if (now - task.ready.passed >= options_.reserve_after) kept_for_ = &task;
 }
 
+// Of the two lines of a tenant. Patient ones have no claim on what others had before they came.
+void ReadySet::TakeTurn(Flow& flow, bool patient, std::int64_t cost) const {
+  const bool both = flow.patient > 0 && flow.patient < flow.size;
+  const std::int64_t most = both ? options_.share_window.count() : 0;
+  if (both || patient) flow.behind_by += patient ? -cost : cost;
+  flow.behind_by = std::clamp(flow.behind_by, -std::max(most, options_.most_saved.count()), most);
+}
+
 TaskPtr ReadySet::Take(const Found& found) {
   Bundle& bundle = FirstBundle(*found.group);
   Task& task = *bundle.tasks.First();
@@ -215,13 +261,7 @@ TaskPtr ReadySet::Take(const Found& found) {
   root.tag = std::max(root.tag, flow.served - lag);
   Advance(flow, root.tag, cost.count());
   flow.served = std::max(flow.served, root.tag);
-  if (flow.patient == 0 || flow.patient == flow.size) {
-    flow.behind_by = 0;  // nobody is kept waiting by the other line
-  } else {
-    flow.behind_by += bundle.root->patient ? -cost.count() : cost.count();
-    const std::int64_t most = options_.share_window.count();
-    flow.behind_by = std::clamp(flow.behind_by, -most, most);
-  }
+  TakeTurn(flow, bundle.root->patient, cost.count());
   Detach(task);
   return TaskPtr(&task);
 }

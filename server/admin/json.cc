@@ -125,6 +125,14 @@ Json ToJson(const JournalFigures& journal) {
           {"errors", journal.errors}};
 }
 
+Json SecondsByClass(const CountByClass& ns) {
+  Json json = Json::object();
+  for (std::size_t c = 0; c < kClasses; ++c) {
+    json[std::string(kClassNames[c])] = static_cast<double>(ns[c]) / 1e9;
+  }
+  return json;
+}
+
 Json ToJson(const TaskFigures& tasks) {
   Json ended = Json::object();
   for (std::size_t fate = 1; fate < kFates; ++fate) {
@@ -150,6 +158,8 @@ Json ToJson(const TaskFigures& tasks) {
           {"ended", ended},
           {"unsuccessful_by_reason", ToJson(tasks.unsuccessful)},
           {"late_outcomes", tasks.late},
+          {"wasted_seconds_by_class", SecondsByClass(tasks.wasted_ns)},
+          {"saved_seconds_by_class", SecondsByClass(tasks.saved_ns)},
           {"spawns_unmatched", tasks.unmatched}};
 }
 

@@ -142,6 +142,8 @@ TaskFigures Observer::ReadTasks() const {
     AddCounters(tasks.unsuccessful, shard.unsuccessful);
     tasks.late += shard.late.get();
     tasks.unmatched += shard.unmatched.get();
+    AddCounters(tasks.wasted_ns, shard.wasted_ns);
+    AddCounters(tasks.saved_ns, shard.saved_ns);
   }
   return tasks;
 }

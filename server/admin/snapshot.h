@@ -112,6 +112,8 @@ struct TaskFigures {
   CountByReason unsuccessful{};
   std::uint64_t late = 0;
   std::uint64_t unmatched = 0;
+  CountByClass wasted_ns{};  // slot time of roots that were not done in time
+  CountByClass saved_ns{};   // that tasks are known to take which were dropped before they began
 };
 
 // Of the process; zero where the system does not say.

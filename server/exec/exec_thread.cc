@@ -137,7 +137,8 @@ void ExecThread::Execute(Run& run) {
                         .end = RunEnd::kEnded,
                         .wall = wall,
                         .detail = {},
-                        .began = stop == Reason::kNone});
+                        .began = stop == Reason::kNone,
+                        .blocked = run.blocked});
 }
 
 void ExecThread::Send(RunState& run, Buffer frame) {

@@ -33,6 +33,7 @@ constexpr sg_function kFunctions[] = {
     Export<FirstOf>("first_of", SG_HOST_THREAD, 2),
     Export<Deadlock>("deadlock", SG_HOST_THREAD),
     Export<Step>("step", SG_HOST_THREAD),
+    Export<Bomb>("bomb", SG_HOST_THREAD),
     Export<Tree>("tree", SG_HOST_THREAD),
     Export<Crash>("crash", SG_HOST_WORKER),
     Export<Exit>("exit", SG_HOST_WORKER),

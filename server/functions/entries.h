@@ -26,6 +26,9 @@ void Deadlock(sdk::Context& context);
 // step.cc: one task of a workflow.
 void Step(sdk::Context& context);
 
+// bomb.cc: a root that grows.
+void Bomb(sdk::Context& context);
+
 // tree.cc: a root of nested tasks.
 void Tree(sdk::Context& context);
 void TreeLong(sdk::Context& context);

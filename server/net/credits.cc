@@ -7,6 +7,9 @@ namespace {
 
 // Told again after so long, if the client sends.
 constexpr Nanos kRenewAfter = CreditWindow::kTtl / 2;
+// A client that lets credit lie for so long had nothing to send.
+constexpr Nanos kNothingToSend = std::chrono::milliseconds(100);
+constexpr std::int64_t kSmoothing = 8;
 
 // News to a client that sends: kept its pace, it would otherwise come near its end; or it has lost
 // a good part.
@@ -16,29 +19,109 @@ bool IsNews(std::uint64_t left, std::uint64_t share) {
 
 }  // namespace
 
-std::optional<wire::Credits> CreditWindow::Renew(const Room& room, Instant now) {
+void CreditWindow::NoteSent(TaskClass cls, std::uint32_t count, Instant now) {
+  sent_[Index(cls)] += count;
+  if (!was_at_zero_) return;
+  was_at_zero_ = false;
+  const Nanos took = now - told_;
+  if (took > kNothingToSend) return;
+  const Nanos sample = std::min(took, kMostTurnaround);
+  // Often it had nothing to send, which looks slow: the least tells more.
+  turnaround_ = turnaround_ == Nanos(0) || sample < turnaround_
+                    ? sample
+                    : turnaround_ + (sample - turnaround_) / kSmoothing;
+}
+
+std::optional<wire::Credits> CreditWindow::Renew(const Shares& shares, std::uint8_t load_level,
+                                                 Instant now) {
   bool news = told_ == Instant() || (sends() && now - told_ > kRenewAfter);
-  std::array<std::uint64_t, kClasses> window{};
+  bool opens = false;
+  Shares window{};
   for (std::size_t cls = 0; cls < kClasses; ++cls) {
-    std::uint64_t share = room.tasks[cls] / std::max<std::size_t>(1, room.senders);
-    // Where there are never as many places as senders, nobody would ever get one.
-    const bool plenty = room.tasks[cls] > 0 && room.tasks[cls] >= room.most[cls] / 2;
-    if (share == 0 && plenty) share = 1;
-    window[cls] = sent_[cls] + share;
-    const std::uint64_t left = window_[cls] - std::min(window_[cls], sent_[cls]);
+    const std::uint64_t share = shares[cls];
+    window[cls] = sent_[cls] + std::min(share, kAnyNumber - sent_[cls]);
+    const std::uint64_t left = Left(static_cast<TaskClass>(cls));
     // One at zero cannot send, so that it would have to ask whether it may.
+    opens = opens || (left == 0 && share > 0 && sent_[cls] > 0);
     news = news || (left == 0 && share > 0);
     news = news || (sent_[cls] != sent_when_told_[cls] && IsNews(left, share));
   }
   if (!news) return std::nullopt;
   window_ = window;
+  told_shares_ = shares;
   sent_when_told_ = sent_;
   told_ = now;
+  was_at_zero_ = opens;
   valid_until_ = now + kTtl;
   return wire::Credits{.window = window,
                        .ttl_ms = static_cast<std::uint32_t>(
                            std::chrono::duration_cast<std::chrono::milliseconds>(kTtl).count()),
-                       .load_level = room.load_level};
+                       .load_level = load_level};
+}
+
+void CreditRound::Begin(const Shares& places, Instant now) {
+  now_ = now;
+  places_ = places;
+  all_ = {};
+  tenants_.clear();
+  parties_.clear();
+}
+
+void CreditRound::Add(const Party& party) {
+  parties_.push_back(party);
+  const CreditWindow& window = *party.window;
+  const bool sender = window.sends() || window.waits();
+  // Credit that lies for longer is not about to be used.
+  const bool may_send = sender || now_ - window.told() < CreditWindow::kMostTurnaround;
+  if (!may_send) return;
+  Pots& tenant = tenants_[party.tenant];
+  for (std::size_t cls = 0; cls < kClasses; ++cls) {
+    const std::uint64_t left = window.Left(static_cast<TaskClass>(cls));
+    for (Pot* pot : {&all_[cls], &tenant[cls]}) {
+      pot->senders += sender ? 1 : 0;
+      pot->given += left;
+    }
+  }
+}
+
+std::vector<CreditRound::Party>& CreditRound::Deal() {
+  hungry_.clear();
+  for (Party& party : parties_) {
+    const auto found = tenants_.find(party.tenant);
+    for (std::size_t cls = 0; cls < kClasses; ++cls) {
+      const std::uint64_t fellows = found == tenants_.end() ? 1 : found->second[cls].senders;
+      const std::uint64_t of_places = places_[cls] / std::max<std::uint64_t>(1, all_[cls].senders);
+      const std::uint64_t of_time = party.fits[cls] / std::max<std::uint64_t>(1, fellows);
+      party.shares[cls] = std::min(of_places, of_time);
+      if (party.shares[cls] > 0 || places_[cls] == 0 || party.fits[cls] == 0) continue;
+      const auto one = static_cast<TaskClass>(cls);
+      if (party.window->Left(one) > 0) {
+        party.shares[cls] = 1;  // it keeps what it has
+      } else {
+        hungry_.push_back({&party, one});
+      }
+    }
+  }
+  if (!hungry_.empty()) DealSingly();
+  return parties_;
+}
+
+// There is less than one for each: one to those who have heard nothing for longest.
+void CreditRound::DealSingly() {
+  std::sort(hungry_.begin(), hungry_.end(), [](const Hungry& a, const Hungry& b) {
+    const Instant told_a = a.party->window->told();
+    const Instant told_b = b.party->window->told();
+    return told_a != told_b ? told_a < told_b : a.party->id < b.party->id;
+  });
+  for (const Hungry& hungry : hungry_) {
+    const std::size_t cls = Index(hungry.cls);
+    Pot& all = all_[cls];
+    Pot& tenant = tenants_[hungry.party->tenant][cls];
+    if (all.given >= places_[cls] || tenant.given >= hungry.party->fits[cls]) continue;
+    hungry.party->shares[cls] = 1;
+    ++all.given;
+    ++tenant.given;
+  }
 }
 
 }  // namespace spillgate::net

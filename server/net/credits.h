@@ -1,33 +1,39 @@
 // Credits: how many root tasks each connection may have sent, as absolute numbers by class, so that
-// a client slows down before the node has to refuse. Each connection that sends has an equal part
-// of the room that the admission bound leaves to its class. A window is told when it has moved by a
-// part worth telling, and again before it expires. Loop's thread.
+// a client slows down before the node has to refuse. What there is room for, by the places in
+// flight and by the work that waits, is shared by those that send: the places by all, the time by
+// the connections of a tenant. Where there is less than one for each, those who have waited longest
+// get one; what was given out and not used yet is not given twice. A window is told when it has
+// moved by a part worth telling, and again before it expires. Loop's thread.
+//
+// What was learned from Breakwater (Cho et al., OSDI 2020): the window covers the way to the client
+// and back, or slots stand idle while credit travels; and more credit than there is room for, given
+// to many that seldom send, comes back as a crowd.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <optional>
+#include <unordered_map>
+#include <vector>
 
 #include "core/base/clock.h"
+#include "core/base/ids.h"
 #include "core/model/class.h"
 #include "schema/messages.h"
 
 namespace spillgate::net {
 
-// The room there is for new roots, by class, and how many connections share it.
-struct Room {
-  std::array<std::uint64_t, kClasses> tasks{};
-  std::array<std::uint64_t, kClasses> most{};  // with nothing in flight
-  std::size_t senders = 1;
-  std::uint8_t load_level = 0;  // 0 to 255
-};
+using Shares = std::array<std::uint64_t, kClasses>;  // in root tasks
+inline constexpr std::uint64_t kAnyNumber = std::numeric_limits<std::uint64_t>::max();
 
 // Of one connection.
 class CreditWindow {
  public:
   static constexpr Nanos kTtl = std::chrono::seconds(2);
+  static constexpr Nanos kMostTurnaround = std::chrono::milliseconds(10);
 
-  void NoteSent(TaskClass cls, std::uint32_t count) { sent_[Index(cls)] += count; }
+  void NoteSent(TaskClass cls, std::uint32_t count, Instant now);
   // Whether more was sent than it had been told it may.
   [[nodiscard]] bool Exceeded(TaskClass cls, Instant now) const {
     return now < valid_until_ && sent_[Index(cls)] > window_[Index(cls)];
@@ -38,7 +44,16 @@ class CreditWindow {
   }
   // It has sent something since it was last told.
   [[nodiscard]] bool sends() const { return sent_ != sent_when_told_; }
-
+  [[nodiscard]] bool HasSent(TaskClass cls) const { return sent_[Index(cls)] > 0; }
+  // What it may still send.
+  [[nodiscard]] std::uint64_t Left(TaskClass cls) const {
+    const std::size_t i = Index(cls);
+    return window_[i] > sent_[i] ? window_[i] - sent_[i] : 0;
+  }
+  // It may send less than half of what it was told.
+  [[nodiscard]] bool WantsMore(TaskClass cls) const {
+    return Left(cls) < told_shares_[Index(cls)] / 2 || Left(cls) == 0;
+  }
   // It has sent all that it may of some class, and would perhaps send more.
   [[nodiscard]] bool waits() const {
     for (std::size_t cls = 0; cls < kClasses; ++cls) {
@@ -53,16 +68,62 @@ class CreditWindow {
     }
     return false;
   }
+  [[nodiscard]] Instant told() const { return told_; }
+  // From when it is told that it may send again until it does.
+  [[nodiscard]] Nanos turnaround() const { return turnaround_; }
 
   // What to tell the client now; nothing when that would be no news.
-  [[nodiscard]] std::optional<wire::Credits> Renew(const Room& room, Instant now);
+  [[nodiscard]] std::optional<wire::Credits> Renew(const Shares& shares, std::uint8_t load_level,
+                                                   Instant now);
 
  private:
-  std::array<std::uint64_t, kClasses> sent_{};
-  std::array<std::uint64_t, kClasses> sent_when_told_{};
-  std::array<std::uint64_t, kClasses> window_{};
+  Shares sent_{};
+  Shares sent_when_told_{};
+  Shares window_{};
+  Shares told_shares_{};
   Instant valid_until_{};
   Instant told_{};
+  bool was_at_zero_ = false;  // when it was told, and has not sent since
+  Nanos turnaround_{0};
+};
+
+// One round of sharing out. Kept from one to the next for its memory.
+class CreditRound {
+ public:
+  // A connection and what there is room for of each class, with what else its tenant sends.
+  struct Party {
+    CreditWindow* window = nullptr;
+    ConnectionId id = 0;
+    TenantId tenant = 0;
+    Shares fits{};
+    Shares shares{};
+  };
+
+  // `places`: for the roots of all together.
+  void Begin(const Shares& places, Instant now);
+  void Add(const Party& party);
+  // What each may send more.
+  [[nodiscard]] std::vector<Party>& Deal();
+
+ private:
+  struct Pot {
+    std::uint64_t senders = 0;
+    std::uint64_t given = 0;
+  };
+  using Pots = std::array<Pot, kClasses>;
+  struct Hungry {
+    Party* party = nullptr;
+    TaskClass cls{};
+  };
+
+  void DealSingly();
+
+  Shares places_{};
+  Instant now_{};
+  Pots all_{};
+  std::unordered_map<TenantId, Pots> tenants_;
+  std::vector<Party> parties_;
+  std::vector<Hungry> hungry_;
 };
 
 }  // namespace spillgate::net

@@ -27,6 +27,7 @@ Door::Door(Shared& shared, std::vector<flow::Inbox<Submission::In>*> submission,
       submission_(std::move(submission)),
       admission_(std::move(admission)),
       publication_(std::move(publication)),
+      asks_(shared, *submission_.front(), shared.tally.submission.front()),
       options_(std::move(options)),
       received_(submission_.size()),
       received_bytes_(submission_.size()) {}
@@ -106,7 +107,7 @@ void Door::OnSubmit(Visitor& visitor, const wire::FrameView& frame, ByteView byt
   ++visitor.refused;
   visitor.verdicts.push_back(VerdictOn(*ask, frame.header.correlation, ask->first_seq, ask->count,
                                        wire::VerdictStatus::kRejected, ruling.refusal,
-                                       ruling.retry_after));
+                                       ruling.retry_after, ruling.load_level));
 }
 
 void Door::AnswerRefused(Visitor& visitor) {
@@ -116,7 +117,11 @@ void Door::AnswerRefused(Visitor& visitor) {
 }
 
 bool Door::ExceedsCredit(Visitor& visitor, const wire::SubmitPreamble& ask, Instant now) {
-  if (ask.root == 0) visitor.credits.NoteSent(ask.cls, ask.count);
+  if (ask.root == 0) {
+    visitor.credits.NoteSent(ask.cls, ask.count, now);
+    visitor.last[Index(ask.cls)] = ask;
+    wants_credit_ = wants_credit_ || visitor.credits.WantsMore(ask.cls);
+  }
   // Tasks that join a root need no credit, unless they turn out to be roots.
   const bool joins = (ask.flags & wire::kJoin) != 0;
   const bool exceeded = joins ? visitor.credits.Spent(ask.cls, now)
@@ -153,20 +158,29 @@ flow::Load Door::InFlight() const {
           .capacity_bytes = places.bytes_limit()};
 }
 
-Room Door::RoomFor(std::size_t senders) const {
+Shares Door::Places() const {
   const flow::Load load = InFlight();
-  const flow::Controller& controller = submission_.front()->controller();
-  Room room{.senders = std::max<std::size_t>(1, senders)};
+  Shares places{};
   for (std::size_t cls = 0; cls < kClasses; ++cls) {
-    const auto index = static_cast<std::uint8_t>(cls);
-    const std::int64_t places = controller.Room(index, load);
-    room.tasks[cls] = static_cast<std::uint64_t>(std::max<std::int64_t>(0, places));
-    room.most[cls] =
-        static_cast<std::uint64_t>(controller.Room(index, {.capacity = load.capacity}));
+    const std::int64_t room =
+        submission_.front()->controller().Room(static_cast<std::uint8_t>(cls), load);
+    places[cls] = static_cast<std::uint64_t>(std::max<std::int64_t>(0, room));
   }
-  const std::int64_t limit = std::max<std::int64_t>(1, load.capacity);
-  room.load_level = static_cast<std::uint8_t>(std::min<std::int64_t>(255, load.held * 255 / limit));
-  return room;
+  return places;
+}
+
+CreditRound::Party Door::PartyOf(Visitor& visitor) {
+  CreditRound::Party party{
+      .window = &visitor.credits, .id = visitor.connection->id(), .tenant = visitor.tenant};
+  for (std::size_t cls = 0; cls < kClasses; ++cls) {
+    const std::optional<wire::SubmitPreamble>& last = visitor.last[cls];
+    party.fits[cls] = kAnyNumber;
+    if (!last.has_value()) continue;
+    const Asking like{.ask = *last, .tenant = visitor.tenant};
+    const std::int64_t room = asks_.Fits(like, visitor.credits.turnaround());
+    party.fits[cls] = static_cast<std::uint64_t>(std::max<std::int64_t>(0, room));
+  }
+  return party;
 }
 
 void Door::Tell(Visitor& visitor, const wire::Credits& credits) {

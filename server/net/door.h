@@ -4,10 +4,12 @@
 // its decision is asked for before the frame is copied. Loop's thread only.
 #pragma once
 
+#include <array>
 #include <functional>
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "core/flow/inbox.h"
@@ -60,6 +62,7 @@ struct Visitor {
   bool reserved = false;  // in a place that is kept for the operator
   Transit transit;
   CreditWindow credits;
+  std::array<std::optional<wire::SubmitPreamble>, kClasses> last;  // that brought roots
   std::uint32_t refused = 0;            // of its frames, by the door, since the listener looked
   std::vector<wire::Verdict> verdicts;  // on those, as far as they were submissions
   RefusalShare::Part refusals;
@@ -88,8 +91,13 @@ class Door {
   // read for now.
   [[nodiscard]] bool HandOn(Instant now);
   [[nodiscard]] bool HasRoom() const;
-  // What is left for new roots, shared by so many connections.
-  [[nodiscard]] Room RoomFor(std::size_t senders) const;
+  // How many new roots the controller has room for, whoever sends them.
+  [[nodiscard]] Shares Places() const;
+  // What the work that waits leaves time for, of roots such as it sent last.
+  [[nodiscard]] CreditRound::Party PartyOf(Visitor& visitor);
+  [[nodiscard]] std::uint8_t load_level() const { return asks_.load_level(); }
+  // Somebody has used up so much of what it may send that it should be told again; said once.
+  [[nodiscard]] bool TakeWantsCredit() { return std::exchange(wants_credit_, false); }
   void Tell(Visitor& visitor, const wire::Credits& credits);
   // Answers the visitor's Drain, if there is one and nothing is in flight any more or its time is
   // over; true if there is something to send.
@@ -126,10 +134,12 @@ class Door {
   std::vector<flow::Inbox<Submission::In>*> submission_;
   std::vector<Admission*> admission_;
   std::vector<flow::Inbox<Publication::In>*> publication_;
+  Admission asks_;  // for credits; lets nothing in
   DoorOptions options_;
   std::vector<std::vector<Submission::In>> received_;  // by shard
   std::vector<std::int64_t> received_bytes_;
   std::size_t drains_ = 0;  // not answered yet
+  bool wants_credit_ = false;
 };
 
 template <class E>

@@ -17,7 +17,7 @@ namespace {
 
 constexpr int kBacklog = 512;
 constexpr Nanos kCheckPeriod = std::chrono::milliseconds(250);
-constexpr Nanos kCreditPeriod = std::chrono::milliseconds(5);
+constexpr Nanos kDrainPeriod = std::chrono::milliseconds(5);
 constexpr Nanos kFrameWithin = std::chrono::seconds(5);
 constexpr Nanos kReadWithin = std::chrono::seconds(10);
 // Of a peer that is refused so many frames are read in one turn, or a quarter of them if each is
@@ -58,10 +58,7 @@ Listener::Listener(Loop& loop, const Clock& clock, Door& door, ListenerOptions o
       now_(clock.Now()) {
   loop_.AtTurnEnd([this](Instant now) { EndTurn(now); });
   loop_.Every(kCheckPeriod, [this](Instant now) { CheckVisitors(now); });
-  loop_.WhenAwakeEvery(kCreditPeriod, [this](Instant now) {
-    RenewCredits(now);
-    AnswerDrains(now);
-  });
+  loop_.WhenAwakeEvery(kDrainPeriod, [this](Instant now) { AnswerDrains(now); });
   for (std::size_t slot = behind_.size(); slot > 0; --slot) free_slots_.push_back(slot - 1);
 }
 
@@ -321,6 +318,7 @@ void Listener::EndTurn(Instant now) {
   if (has_posted_.load(std::memory_order_acquire)) DeliverPosted();
   ShareRefusals(now);
   ResumePaused(now);
+  RenewCredits(now);
   if (!dirty_.empty()) loop_.NoteActivity();
   for (std::size_t i = 0; i < dirty_.size(); ++i) {  // it grows when one of them catches up
     const auto found = visitors_.find(dirty_[i]);
@@ -334,30 +332,12 @@ void Listener::EndTurn(Instant now) {
   dirty_.clear();
 }
 
-void Listener::RenewCredits(Instant now) {
-  std::size_t senders = 0;
-  for (const auto& [id, visitor] : visitors_) {
-    senders += visitor.credits.sends() || visitor.credits.waits() ? 1 : 0;
-  }
-  const Room room = door_.RoomFor(senders);
-  bool one_waits = false;
-  for (auto& [id, visitor] : visitors_) {
-    if (!visitor.welcome || visitor.connection->closing()) continue;
-    const std::optional<wire::Credits> credits = visitor.credits.Renew(room, now);
-    one_waits = one_waits || visitor.credits.at_zero();
-    if (!credits.has_value()) continue;
-    door_.Tell(visitor, *credits);
-    dirty_.push_back(id);
-  }
-  if (one_waits) loop_.WakeBy(now + kCreditPeriod);
-}
-
 void Listener::AnswerDrains(Instant now) {
   if (!door_.awaits_drain()) return;
   for (auto& [id, visitor] : visitors_) {
     if (door_.AnswerDrain(visitor, now)) dirty_.push_back(id);
   }
-  if (door_.awaits_drain()) loop_.WakeBy(now + kCreditPeriod);
+  if (door_.awaits_drain()) loop_.WakeBy(now + kDrainPeriod);
 }
 
 void Listener::CheckVisitors(Instant now) {

@@ -69,6 +69,31 @@ TEST_F(AdmissionTest, WhatWouldComeTooLateIsABacklog) {
   EXPECT_EQ(SubmitWithin(Nanos(0), 200), "accepted 1") << "who has time waits";
 }
 
+// As many as would be let in, and of those that come later as many more as run until then.
+TEST_F(AdmissionTest, CreditCoversTheTargetAndTheWayToTheClient) {
+  Admission asks(bench.shared, inbox, bench.tally.submission[0]);
+  const wire::SubmitPreamble like{.function = function, .remaining_us = 20'000};
+  EXPECT_EQ(asks.Fits({.ask = like}, Nanos(0)), 18);
+  EXPECT_EQ(asks.Fits({.ask = like}, milliseconds(10)), 38);
+  EXPECT_EQ(SubmitWithin(milliseconds(20), 1, 18), "accepted 18");
+  bench.account.Of(TaskClass::kNormal, 1).work[0].Add(Nanos(milliseconds(9)).count());
+  bench.account.Of(TaskClass::kNormal).work[0].Add(Nanos(milliseconds(9)).count());
+  bench.account.Of(TaskClass::kNormal).tasks.Add(18);
+  EXPECT_EQ(asks.Fits({.ask = like, .tenant = 1}, Nanos(0)), 0);
+  EXPECT_GT(asks.Fits({.ask = like, .tenant = 2}, Nanos(0)), 8) << "what is not its own goes half";
+  EXPECT_GT(asks.Fits({.ask = {.function = function}, .tenant = 1}, Nanos(0)), 1'000'000)
+      << "it has no deadline, so that only places bound it";
+}
+
+TEST_F(AdmissionTest, EveryVerdictSaysHowFullTheNodeIs) {
+  EXPECT_EQ(SubmitWithin(milliseconds(20), 1, 64), "accepted 18, backlog 46");
+  EXPECT_EQ(bench.answered.verdicts.back().load_level, 18 * 255 / 100) << "of the places";
+  EXPECT_EQ(SubmitWithin(milliseconds(20), 100), "backlog 1");
+  EXPECT_EQ(bench.answered.verdicts.back().load_level, 255) << "9 ms of 8.5";
+  EXPECT_EQ(SubmitWithin(Nanos(0), 200), "accepted 1");
+  EXPECT_EQ(bench.answered.verdicts.back().load_level, 19 * 255 / 100);
+}
+
 TEST_F(AdmissionTest, WhereThereAreNoPlacesThatIsSaid) {
   bench.in_flight.Resize(10, 1 << 20);
   EXPECT_EQ(SubmitWithin(Nanos(0), 1, 10), "accepted 8, in_flight 2") << "a class has its part";

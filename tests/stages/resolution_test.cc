@@ -246,6 +246,32 @@ TEST_F(ResolutionTest, WhatLeftTheParkAndCouldNotPassKeepsTheStageAwake) {
   EXPECT_TRUE(stage.Idle());
 }
 
+TEST_F(ResolutionTest, TheLongestChainOfARootIsKnownUntilOneOfItsTasksGoesAnotherWay) {
+  for (int i = 0; i < 4; ++i) bench.costs.LearnSpan(function, milliseconds(8));
+  const std::int64_t span = bench.costs.MedianSpan(function).count();
+  TaskPtr first = bench.Accept(1, function);
+  const RootPtr root = first->root;
+  root->deadline = bench.now() + milliseconds(500);
+  TaskPtr other = bench.Accept(9, function);  // of another root
+  const auto add = [&](std::uint64_t seq, const std::vector<ObjectId>& args) {
+    TaskPtr task = bench.Accept(seq, function, args);
+    task->root = task->record->root = root;
+    task->deadline = root->deadline;
+    task->record->function = function;
+    Handle(Accepted{std::move(task)});
+    return root->path_ns.load() / span;
+  };
+  bench.limits.park = 10;
+  first->record->function = function;
+  EXPECT_EQ(add(2, {Object(1)}), 2);
+  EXPECT_EQ(add(3, {Object(1), Object(9)}), 2);
+  EXPECT_EQ(add(4, {Object(3), Object(1)}), 3);
+  EXPECT_EQ(add(5, {Object(9)}), 3) << "what is of another root may have begun";
+  Handle(CancelAsked{{Bench::kSession, 4}});
+  EXPECT_EQ(root->path_ns.load(), 0);
+  EXPECT_EQ(add(6, {Object(2)}), 3);
+}
+
 TEST_F(ResolutionTest, FlushGivesUpWhatIsHeld) {
   TaskPtr argument = bench.Accept(1, function);
   for (std::uint64_t seq = 2; seq <= 4; ++seq) {

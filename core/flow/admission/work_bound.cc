@@ -18,15 +18,28 @@ namespace spillgate::flow {
 namespace {
 
 constexpr std::int64_t kUnknownPerSlot = 2;
+constexpr std::int64_t kMany = std::int64_t{1} << 40;
 constexpr Nanos kLeastRetry = std::chrono::milliseconds(1);
 constexpr Nanos kMostRetry = std::chrono::seconds(30);
 
-// As many of a group as may wait so long on that resource.
-std::int64_t Fit(const Queue& queue, Nanos target, std::int64_t count) {
+// How many may wait so long on that resource.
+std::int64_t Fit(const Queue& queue, Nanos target) {
   if (queue.wait > target) return 0;
-  const std::int64_t each = std::max<std::int64_t>(1, queue.each.count());
-  const std::int64_t more = (target - queue.wait).count() / each;
-  return more >= count ? count : more + 1;
+  return std::min(kMany, (target - queue.wait) / std::max(Nanos(1), queue.each)) + 1;
+}
+
+// As far as is known.
+bool OutOfReach(const Ask& ask) {
+  return ask.remaining > Nanos(0) && ask.remaining < ask.work.cost;
+}
+
+Nanos Later(Nanos time, Nanos longer) {
+  return time > Nanos::max() - longer ? Nanos::max() : time + longer;
+}
+
+// How long it may wait.
+Nanos Target(const Ask& ask) {
+  return ask.remaining > Nanos(0) ? WaitWithin(ask.remaining - ask.work.p95) : Nanos::max();
 }
 
 class WorkBound final : public Controller {
@@ -37,22 +50,24 @@ class WorkBound final : public Controller {
     const Work& work = ask.work;
     const std::int64_t count = std::min<std::int64_t>(ask.count, PlacesFor(ask, load));
     if (work.queues.empty()) return Admitted(ask, count, Nanos(0));  // it takes nothing scarce
-    const bool bounded = ask.remaining > Nanos(0);
-    if (bounded && ask.remaining < work.cost) {  // out of its reach, as far as is known
-      // Where nothing waits one may try, or a cost that was once too high would stay so.
-      return Admitted(ask, work.nothing_waits ? std::min<std::int64_t>(1, count) : 0, work.cost);
-    }
-    const Nanos target = bounded ? WaitWithin(ask.remaining - work.p95) : Nanos::max();
-    std::int64_t most = count;
+    const std::int64_t most = std::min(count, Fits(ask, Nanos(0)));
+    if (OutOfReach(ask)) return Admitted(ask, most, work.cost);
     Nanos longest{0};
-    for (const Queue& queue : work.queues) {
-      most = std::min(most, Fit(queue, target, count));
-      longest = std::max(longest, queue.wait);
-    }
-    most = std::max(most, std::min(count, 2 * work.slots + 1 - work.waiting));
+    for (const Queue& queue : work.queues) longest = std::max(longest, queue.wait);
+    return Admitted(ask, most, longest - std::max(Nanos(0), Target(ask)));
+  }
+
+  [[nodiscard]] std::int64_t Fits(const Ask& ask, Nanos longer) const override {
+    const Work& work = ask.work;
+    // Where nothing waits one may try, or a cost that was once too high would stay so.
+    if (OutOfReach(ask)) return work.nothing_waits ? 1 : 0;
+    const Nanos target = Later(Target(ask), longer);
+    std::int64_t most = kMany;
+    for (const Queue& queue : work.queues) most = std::min(most, Fit(queue, target));
+    most = std::max(most, 2 * work.slots + 1 - work.waiting);
     if (!work.known && !work.patient)
       most = std::min(most, kUnknownPerSlot * work.slots - work.unstarted);
-    return Admitted(ask, most, longest - std::max(target, Nanos(0)));
+    return most;
   }
 
   [[nodiscard]] std::int64_t Room(std::uint8_t cls, const Load& load) const override {

@@ -46,6 +46,28 @@ TEST_F(VerdictTest, AcceptedTasksWaitForTheirResults) {
   EXPECT_EQ(AsText(state->value.view()), "done");
 }
 
+// Asking is not free for a node that is full; and whoever asks too often is not read for a while.
+TEST_F(VerdictTest, WhoIsMostlyRefusedAsksForLess) {
+  Start({.retry = {.most = 0}, .seed = 3});
+  for (int i = 0; i < 100; ++i) (void)Submit();
+  const Sent first = CollectOne(FrameType::kSubmit);
+  EXPECT_EQ(first.ask().count, 100U) << "nothing is known yet";
+  ASSERT_TRUE(Verdict(first, VerdictStatus::kRejected, Reason::kBacklog, 0, 100, 7ms));
+  TaskState* refused_here = nullptr;
+  for (int i = 0; i < 100; ++i) {
+    TaskState* state = Submit();
+    if (!state->pending()) refused_here = state;
+  }
+  ASSERT_NE(refused_here, nullptr);
+  EXPECT_EQ(KindOfFailure(refused_here), FailureKind::kShed);
+  EXPECT_EQ(refused_here->failure->reason, Reason::kBacklog);
+  EXPECT_EQ(refused_here->failure->retry_after, 7ms);
+  EXPECT_GT(session->stats().throttled, 90U);
+  EXPECT_TRUE(Submit({}, {.cls = TaskClass::kCritical})->pending()) << "another class";
+  now += 1min;
+  EXPECT_TRUE(Submit()->pending()) << "that was long ago";
+}
+
 TEST_F(VerdictTest, ARefusalIsTypedWhenRetriesAreOff) {
   Start({.retry = {.most = 0}});
   TaskState* state = Submit();
@@ -96,7 +118,7 @@ TEST_F(VerdictTest, RetriesEnd) {
 }
 
 TEST_F(VerdictTest, RetriesAreATenthOfWhatIsSent) {
-  Start({.retry = {.most = 100, .budget = 0.1, .burst = 5}});
+  Start({.retry = {.most = 100, .budget = 0.1, .burst = 5, .throttle = 0}});
   std::uint64_t retried = 0;
   for (int i = 0; i < 20; ++i) {
     for (int j = 0; j < 100; ++j) (void)Submit();

@@ -19,21 +19,27 @@ class ReadyBench : public ::testing::Test {
     Nanos cost = std::chrono::milliseconds(1);
     const Resources* shape = nullptr;  // null: one CPU
   };
-  void PushRoot(const Newcomer& newcomer) {
+  [[nodiscard]] RootPtr MakeRoot(const Newcomer& newcomer) {
     Root* root = roots_.Make();
     root->home = &roots_;
     root->id = {1, newcomer.seq};
     root->tenant = newcomer.tenant;
     root->cls = newcomer.cls;
     root->patient = newcomer.patient;
+    return RootPtr(root);
+  }
+  void PushTask(RootPtr root, Nanos cost, const Resources* shape = nullptr) {
     TaskPtr task(tasks_.Make());
     task->home = &tasks_;
-    task->root = RootPtr(root);
+    task->cls = root->cls;
+    task->root = std::move(root);
     task->function = &function_;
-    task->shape = newcomer.shape == nullptr ? &function_.shape : newcomer.shape;
-    task->cls = newcomer.cls;
-    task->estimate = newcomer.cost;
+    task->shape = shape == nullptr ? &function_.shape : shape;
+    task->estimate = cost;
     ready_.Push(std::move(task), now_);
+  }
+  void PushRoot(const Newcomer& newcomer) {
+    PushTask(MakeRoot(newcomer), newcomer.cost, newcomer.shape);
   }
   // The next one, which runs; null when there is none.
   TaskPtr PopRoot(const Resources& free) {

@@ -2,7 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
+#include <array>
+#include <vector>
 
 namespace spillgate::net {
 namespace {
@@ -10,49 +11,47 @@ namespace {
 constexpr TaskClass kNormal = TaskClass::kNormal;
 const Instant kStart = Instant(std::chrono::seconds(10));
 
-Room Of(std::uint64_t tasks, std::size_t senders = 1) {
-  Room room{.senders = senders};
-  room.tasks.fill(tasks);
-  room.most.fill(std::max<std::uint64_t>(tasks, 10));
-  return room;
+Shares Of(std::uint64_t tasks) {
+  Shares shares;
+  shares.fill(tasks);
+  return shares;
+}
+
+std::optional<wire::Credits> Tell(CreditWindow& window, std::uint64_t tasks, Instant now) {
+  return window.Renew(Of(tasks), 0, now);
 }
 
 TEST(Credits, AreToldAtOnceAndThenOnlyWhenTheyAreNews) {
   CreditWindow window;
-  const auto first = window.Renew(Of(1000), kStart);
+  const auto first = Tell(window, 1000, kStart);
   ASSERT_TRUE(first.has_value());
   EXPECT_EQ(first->window[Index(kNormal)], 1000u);
-  EXPECT_FALSE(window.Renew(Of(1000), kStart).has_value());
-  window.NoteSent(kNormal, 100);
-  EXPECT_FALSE(window.Renew(Of(1000), kStart).has_value());
-  window.NoteSent(kNormal, 500);
-  const auto second = window.Renew(Of(1000), kStart);
+  EXPECT_FALSE(Tell(window, 1000, kStart).has_value());
+  window.NoteSent(kNormal, 100, kStart);
+  EXPECT_FALSE(Tell(window, 1000, kStart).has_value());
+  window.NoteSent(kNormal, 500, kStart);
+  const auto second = Tell(window, 1000, kStart);
   ASSERT_TRUE(second.has_value());
   EXPECT_EQ(second->window[Index(kNormal)], 1600u);  // absolute: 600 sent, 1000 more
 }
 
-TEST(Credits, AreSharedByThoseWhoSend) {
-  CreditWindow window;
-  EXPECT_EQ(window.Renew(Of(1000, 4), kStart)->window[0], 250u);
-}
-
 TEST(Credits, OneThatSendsHearsBeforeTheyExpire) {
   CreditWindow window;
-  ASSERT_TRUE(window.Renew(Of(1000), kStart).has_value());
-  EXPECT_FALSE(window.Renew(Of(1000), kStart + CreditWindow::kTtl).has_value());  // silent
-  window.NoteSent(kNormal, 1);
-  EXPECT_TRUE(window.Renew(Of(1000), kStart + CreditWindow::kTtl).has_value());
+  ASSERT_TRUE(Tell(window, 1000, kStart).has_value());
+  EXPECT_FALSE(Tell(window, 1000, kStart + CreditWindow::kTtl).has_value());  // silent
+  window.NoteSent(kNormal, 1, kStart);
+  EXPECT_TRUE(Tell(window, 1000, kStart + CreditWindow::kTtl).has_value());
 }
 
 TEST(Credits, OneAtZeroHearsWhenThereIsRoomAgain) {
   CreditWindow window;
-  ASSERT_TRUE(window.Renew(Of(10), kStart).has_value());
+  ASSERT_TRUE(Tell(window, 10, kStart).has_value());
   EXPECT_FALSE(window.at_zero());
-  window.NoteSent(kNormal, 10);
+  window.NoteSent(kNormal, 10, kStart);
   EXPECT_TRUE(window.at_zero());
-  EXPECT_FALSE(window.Renew(Of(0), kStart).has_value());  // it knows that it may send no more
+  EXPECT_FALSE(Tell(window, 0, kStart).has_value());  // it knows that it may send no more
   EXPECT_FALSE(window.Exceeded(kNormal, kStart));
-  const auto more = window.Renew(Of(10), kStart + CreditWindow::kTtl / 4);
+  const auto more = Tell(window, 10, kStart + CreditWindow::kTtl / 4);
   ASSERT_TRUE(more.has_value());
   EXPECT_EQ(more->window[Index(kNormal)], 20u);
   EXPECT_FALSE(window.at_zero());
@@ -61,48 +60,137 @@ TEST(Credits, OneAtZeroHearsWhenThereIsRoomAgain) {
 // It cannot send before it hears, and has not sent since it heard last.
 TEST(Credits, OneAtZeroHearsThoughItHasSentNothingSinceItWasTold) {
   CreditWindow came_when_full;
-  ASSERT_TRUE(came_when_full.Renew(Of(0), kStart).has_value());
-  EXPECT_FALSE(came_when_full.Renew(Of(0), kStart + CreditWindow::kTtl).has_value());
-  const auto first = came_when_full.Renew(Of(10), kStart + CreditWindow::kTtl);
+  ASSERT_TRUE(Tell(came_when_full, 0, kStart).has_value());
+  EXPECT_FALSE(Tell(came_when_full, 0, kStart + CreditWindow::kTtl).has_value());
+  const auto first = Tell(came_when_full, 10, kStart + CreditWindow::kTtl);
   ASSERT_TRUE(first.has_value());
   EXPECT_EQ(first->window[Index(kNormal)], 10u);
 
   CreditWindow told_again;
-  ASSERT_TRUE(told_again.Renew(Of(10), kStart).has_value());
-  told_again.NoteSent(kNormal, 10);
+  ASSERT_TRUE(Tell(told_again, 10, kStart).has_value());
+  told_again.NoteSent(kNormal, 10, kStart);
   const Instant renewed = kStart + CreditWindow::kTtl;
-  ASSERT_TRUE(told_again.Renew(Of(0), renewed).has_value());
-  EXPECT_FALSE(told_again.Renew(Of(0), renewed).has_value());
-  const auto more = told_again.Renew(Of(3), renewed);
+  ASSERT_TRUE(Tell(told_again, 0, renewed).has_value());
+  EXPECT_FALSE(Tell(told_again, 0, renewed).has_value());
+  const auto more = Tell(told_again, 3, renewed);
   ASSERT_TRUE(more.has_value());
   EXPECT_EQ(more->window[Index(kNormal)], 13u);
-  EXPECT_FALSE(told_again.Renew(Of(3), renewed).has_value());  // no news
-}
-
-// Else some of them would be refused. But where there are never enough for all, each tries one.
-TEST(Credits, FewerPlacesThanSendersAreGivenToNobodyUntilHalfAreFree) {
-  CreditWindow window;
-  EXPECT_EQ(window.Renew(Of(4, 20), kStart)->window[Index(kNormal)], 0u);
-  EXPECT_FALSE(window.Renew(Of(4, 20), kStart).has_value());
-  EXPECT_EQ(window.Renew(Of(5, 20), kStart)->window[Index(kNormal)], 1u);
+  EXPECT_FALSE(Tell(told_again, 3, renewed).has_value());  // no news
 }
 
 TEST(Credits, OneThatHasSentAllThatItMayCountsAsASender) {
   CreditWindow window;
-  ASSERT_TRUE(window.Renew(Of(10), kStart).has_value());
+  ASSERT_TRUE(Tell(window, 10, kStart).has_value());
   EXPECT_FALSE(window.waits());
-  window.NoteSent(kNormal, 10);
-  ASSERT_TRUE(window.Renew(Of(0), kStart + CreditWindow::kTtl).has_value());
+  window.NoteSent(kNormal, 10, kStart);
+  ASSERT_TRUE(Tell(window, 0, kStart + CreditWindow::kTtl).has_value());
   EXPECT_FALSE(window.sends());
   EXPECT_TRUE(window.waits());
 }
 
 TEST(Credits, BindNobodyOnceTheyHaveExpired) {
   CreditWindow window;
-  ASSERT_TRUE(window.Renew(Of(10), kStart).has_value());
-  window.NoteSent(kNormal, 11);
+  ASSERT_TRUE(Tell(window, 10, kStart).has_value());
+  window.NoteSent(kNormal, 11, kStart);
   EXPECT_TRUE(window.Exceeded(kNormal, kStart));
   EXPECT_FALSE(window.Exceeded(kNormal, kStart + CreditWindow::kTtl));
+}
+
+TEST(Credits, WantMoreWhenHalfIsUsed) {
+  CreditWindow window;
+  ASSERT_TRUE(Tell(window, 10, kStart).has_value());
+  window.NoteSent(kNormal, 5, kStart);
+  EXPECT_FALSE(window.WantsMore(kNormal));
+  window.NoteSent(kNormal, 1, kStart);
+  EXPECT_TRUE(window.WantsMore(kNormal));
+}
+
+TEST(Credits, KnowHowLongAClientTakesToAnswerThem) {
+  constexpr Nanos kTakes = std::chrono::microseconds(100);
+  CreditWindow window;
+  ASSERT_TRUE(Tell(window, 1, kStart).has_value());
+  window.NoteSent(kNormal, 1, kStart + kTakes);
+  EXPECT_EQ(window.turnaround(), Nanos(0));  // it did not wait for it
+  ASSERT_TRUE(Tell(window, 1, kStart + kTakes).has_value());
+  window.NoteSent(kNormal, 1, kStart + 2 * kTakes);
+  EXPECT_EQ(window.turnaround(), kTakes);
+  const Instant later = kStart + std::chrono::seconds(1);
+  ASSERT_TRUE(Tell(window, 1, later).has_value());
+  window.NoteSent(kNormal, 1, later + std::chrono::seconds(1));  // it had nothing to send
+  EXPECT_EQ(window.turnaround(), kTakes);
+  ASSERT_TRUE(Tell(window, 1, later).has_value());
+  window.NoteSent(kNormal, 1, later + 9 * kTakes);
+  EXPECT_EQ(window.turnaround(), 2 * kTakes);  // an eighth of the way
+}
+
+class CreditRoundTest : public testing::Test {
+ protected:
+  // Connections that have sent all that they were told they may, the first of them longest ago.
+  CreditRoundTest() {
+    for (std::size_t i = 0; i < windows_.size(); ++i) {
+      const Instant told = kStart + std::chrono::milliseconds(i);
+      static_cast<void>(Tell(windows_[i], 1, told));
+      windows_[i].NoteSent(kNormal, 1, told);
+    }
+  }
+
+  // What each gets; `tenant` of each, and how many their work leaves time for.
+  std::vector<std::uint64_t> Deal(std::uint64_t places, const std::vector<TenantId>& tenants,
+                                  const std::vector<std::uint64_t>& fits) {
+    round_.Begin(Of(places), kStart + std::chrono::seconds(2));
+    for (std::size_t i = 0; i < tenants.size(); ++i) {
+      CreditRound::Party party{.window = &windows_[i], .id = i, .tenant = tenants[i]};
+      party.fits.fill(fits[i]);
+      round_.Add(party);
+    }
+    std::vector<std::uint64_t> shares;
+    for (const CreditRound::Party& party : round_.Deal()) {
+      shares.push_back(party.shares[Index(kNormal)]);
+    }
+    return shares;
+  }
+
+  std::array<CreditWindow, 8> windows_;
+  CreditRound round_;
+};
+
+using Dealt = std::vector<std::uint64_t>;
+
+TEST_F(CreditRoundTest, PlacesAreSharedByAll) {
+  EXPECT_EQ(Deal(1000, {1, 1, 2, 3}, {kAnyNumber, kAnyNumber, kAnyNumber, kAnyNumber}),
+            Dealt(4, 250));
+}
+
+TEST_F(CreditRoundTest, TimeIsSharedByTheConnectionsOfATenant) {
+  EXPECT_EQ(Deal(1000, {1, 1, 2}, {100, 100, 30}), (Dealt{50, 50, 30}));
+}
+
+TEST_F(CreditRoundTest, OneThatSendsNothingTakesNothingFromTheOthers) {
+  CreditWindow idle;
+  round_.Begin(Of(1000), kStart);
+  round_.Add({.window = &idle, .id = 100, .tenant = 1, .fits = Of(kAnyNumber), .shares = {}});
+  round_.Add({.window = &windows_[0], .id = 0, .tenant = 1, .fits = Of(100), .shares = {}});
+  EXPECT_EQ(round_.Deal()[1].shares, Of(100));
+}
+
+// A crowd that is all told to come is refused but for a few of it.
+TEST_F(CreditRoundTest, LessThanOneForEachIsGivenToThoseWhoHaveWaitedLongest) {
+  EXPECT_EQ(Deal(1000, {1, 1, 1, 1}, {2, 2, 2, 2}), (Dealt{1, 1, 0, 0}));
+  EXPECT_EQ(Deal(3, {1, 1, 2, 2}, {2, 2, 2, 2}), (Dealt{1, 1, 1, 0}));
+  EXPECT_EQ(Deal(0, {1, 1}, {2, 2}), (Dealt{0, 0}));
+}
+
+TEST_F(CreditRoundTest, WhatWasGivenAndIsNotUsedYetIsNotGivenTwice) {
+  static_cast<void>(Tell(windows_[0], 1, kStart + std::chrono::seconds(2)));
+  EXPECT_EQ(Deal(1000, {1, 1, 1, 1}, {2, 2, 2, 2}), (Dealt{1, 1, 0, 0}));
+  windows_[0].NoteSent(kNormal, 1, kStart + std::chrono::seconds(2));
+  static_cast<void>(Tell(windows_[1], 1, kStart + std::chrono::seconds(2)));
+  EXPECT_EQ(Deal(1000, {1, 1, 1, 1}, {2, 2, 2, 2}), (Dealt{0, 1, 1, 0}));
+}
+
+TEST_F(CreditRoundTest, WhatLiesForLongIsNotWaitedFor) {
+  static_cast<void>(Tell(windows_[0], 1, kStart + std::chrono::seconds(1)));
+  EXPECT_EQ(Deal(1000, {1, 1, 1, 1}, {2, 2, 2, 2}), (Dealt{1, 1, 1, 0}));
 }
 
 }  // namespace

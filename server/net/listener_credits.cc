@@ -1,0 +1,46 @@
+// Listener, third part: how much each connection may send.
+#include <algorithm>
+
+#include "server/net/listener.h"
+
+namespace spillgate::net {
+namespace {
+
+// Between two rounds; longer where many connections make a round dear.
+constexpr Nanos kLeastPeriod = std::chrono::microseconds(250);
+constexpr Nanos kPeriodEach = std::chrono::microseconds(5);
+// Room comes with an event, which wakes the loop; but for bounds that change with time alone.
+constexpr Nanos kLookAgain = std::chrono::milliseconds(5);
+
+}  // namespace
+
+void Listener::RenewCredits(Instant now) {
+  credit_wanted_ = door_.TakeWantsCredit() || credit_wanted_;
+  const Nanos dear = kPeriodEach * static_cast<std::int64_t>(visitors_.size());
+  const Instant due = rounded_ + (credit_wanted_ ? dear : std::max(kLeastPeriod, dear));
+  if (now < due) {
+    if (credit_wanted_) loop_.WakeBy(due);
+    return;
+  }
+  rounded_ = now;
+  credit_wanted_ = false;
+  round_.Begin(door_.Places(), now);
+  for (auto& [id, visitor] : visitors_) {
+    const CreditWindow& window = visitor.credits;
+    const bool matters =
+        window.sends() || window.at_zero() || now - window.told() < CreditWindow::kMostTurnaround;
+    if (!visitor.welcome || visitor.connection->closing() || !matters) continue;
+    round_.Add(door_.PartyOf(visitor));
+  }
+  bool one_waits = false;
+  for (const CreditRound::Party& party : round_.Deal()) {
+    const auto credits = party.window->Renew(party.shares, door_.load_level(), now);
+    one_waits = one_waits || party.window->at_zero();
+    if (!credits.has_value()) continue;
+    door_.Tell(visitors_.at(party.id), *credits);
+    dirty_.push_back(party.id);
+  }
+  if (one_waits) loop_.WakeBy(now + kLookAgain);
+}
+
+}  // namespace spillgate::net
