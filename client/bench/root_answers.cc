@@ -171,7 +171,9 @@ void RootStream::TakeFailure(Sending& sending, const wire::ResultHead& head, Byt
   const Root& root = roots_[sending.root];
   const std::string_view why = wire::ReadFailure(value).message;
   const bool lacks = head.reason == Reason::kDependencyFailed || head.reason == Reason::kTaskError;
-  if (head.fate != Fate::kExpired && !(lacks && IsOver(sending, now))) {
+  // The node gives up what would come too late before it is, and names the deadline as the cause.
+  const bool doomed = IsOver(sending, now) || sending.expired || why.find("deadline") != why.npos;
+  if (head.fate != Fate::kExpired && !(lacks && doomed)) {
     return Wrong(sending,
                  Format("root {} ended with {}: {}", head.task.seq, ToString(head.reason), why));
   }

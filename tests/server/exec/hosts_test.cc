@@ -4,6 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
+
 #include "core/base/format.h"
 #include "tests/server/exec/fake_node.h"
 
@@ -179,6 +182,28 @@ TEST_P(OnBothHosts, DeadlinesEndWhatWaitsAndWhatLooks) {
     EXPECT_TRUE(ended.deaths.empty());
   }
   CheckLedger(node);
+}
+
+// Of this process: whether none of them runs, or would.
+bool ExecThreadsAreParked() {
+  for (const auto& thread : std::filesystem::directory_iterator("/proc/self/task")) {
+    std::ifstream file(thread.path() / "stat");
+    std::string stat;
+    std::getline(file, stat);
+    if (stat.find("(sg-exec) ") != std::string::npos && stat.find(") S ") == std::string::npos) {
+      return false;
+    }
+  }
+  return true;
+}
+
+TEST(Hosts, AThreadParksAlsoWhenAnAnswerComesTooLateForItsTask) {
+  FakeNode node(OptionsFor(Host::kThread));
+  // The second of its children ends when nobody waits for it any more.
+  for (int i = 0; i < 4; ++i) {
+    EXPECT_EQ(node.Call("spawn", {"2", "1", "60000000"}, {.deadline = 20ms}).fate, Fate::kExpired);
+  }
+  EXPECT_TRUE(node.Until(&ExecThreadsAreParked, 20s));
 }
 
 TEST_P(OnBothHosts, ChildrenDoNotOutliveTheDeadlineOfTheirParent) {
