@@ -14,7 +14,7 @@ constexpr std::size_t kMostLetInAPass = 1024;
 }  // namespace
 
 Resolution::Resolution(Shared& shared, Out out)
-    : shared_(shared), park_(shared.limits), out_(std::move(out)) {}
+    : shared_(shared), park_(shared.limits), work_(shared.account, shared.costs), out_(std::move(out)) {}
 
 void Resolution::Handle(std::span<In> batch, Instant now) {
   HandOnKept(now);
@@ -92,6 +92,7 @@ void Resolution::OnAccepted(TaskPtr task, Instant now) {
   Nanos before{0};
   task->root->stuck.fetch_add(1, std::memory_order_relaxed);
   shared_.signals.stuck.fetch_add(1, std::memory_order_relaxed);
+  work_.Add(*task);
   if (park_.Put(std::move(task), now)) CountParked(meta, now);
   for (const ArgRef& arg : args) {
     if (arg.kind != ArgRef::kObject) continue;
@@ -215,6 +216,7 @@ void Resolution::OnReady(TaskId object) {
 
 // Not counted as stuck any more.
 Park::Left Resolution::Unstick(Park::Left left) {
+  work_.TakeAway(*left.task);
   left.task->root->stuck.fetch_sub(1, std::memory_order_relaxed);
   shared_.signals.stuck.fetch_sub(1, std::memory_order_relaxed);
   return left;

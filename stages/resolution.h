@@ -10,6 +10,7 @@
 
 #include "core/base/hash_map.h"
 #include "core/flow/emit.h"
+#include "core/model/parked_work.h"
 #include "stages/events.h"
 #include "stages/park.h"
 #include "stages/shared.h"
@@ -69,6 +70,7 @@ class Resolution {
 
   Shared& shared_;
   Park park_;
+  ParkedWork work_;
   Out out_;
   HashMap<TaskId, std::vector<TaskId>> awaited_;  // object's task → parked tasks that wait for it
   std::vector<Resolved> kept_;

@@ -22,6 +22,13 @@ class ResolutionTest : public ::testing::Test {
     bench.limits.park_ttl = milliseconds(50);
   }
 
+  // By whatever way they leave, the work of those that are parked is counted exactly once.
+  void TearDown() override {
+    stage.Flush(bench.now());
+    EXPECT_EQ(bench.account.At(TaskClass::kNormal).parked[0].get(), 0);
+    EXPECT_EQ(bench.account.At(TaskClass::kNormal, 0).parked[0].get(), 0);
+  }
+
   template <class... Events>
   void Handle(Events&&... events) {
     std::vector<In> batch = BatchOf<In>(std::forward<Events>(events)...);
@@ -52,6 +59,7 @@ TEST_F(ResolutionTest, ATaskPassesWhenItsLastArgumentIsHereAndGetsTheValues) {
   Handle(Accepted{bench.Accept(3, function, {Object(1), Object(2), Object(1)})});
   EXPECT_EQ(stage.park().size(), 1U);
   EXPECT_EQ(bench.signals.stuck.load(), 1);
+  EXPECT_GT(bench.account.At(TaskClass::kNormal).parked[0].get(), 0);
   EXPECT_EQ(bench.tally.resolution.parked.get(), 1U);
   EXPECT_TRUE(first->record->wanted && second->record->wanted) << "or nobody would tell";
 

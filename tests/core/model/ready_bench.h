@@ -30,7 +30,7 @@ class ReadyBench : public ::testing::Test {
     root->patient = newcomer.patient;
     return RootPtr(root);
   }
-  void PushTask(RootPtr root, const Newcomer& newcomer) {
+  [[nodiscard]] TaskPtr MakeTask(RootPtr root, const Newcomer& newcomer) {
     TaskPtr task(tasks_.Make());
     task->home = &tasks_;
     task->cls = newcomer.cls;
@@ -39,7 +39,10 @@ class ReadyBench : public ::testing::Test {
     task->shape = newcomer.shape == nullptr ? &task->function->shape : newcomer.shape;
     task->deadline = newcomer.deadline;
     task->estimate = newcomer.cost;
-    ready_.Push(std::move(task), now_);
+    return task;
+  }
+  void PushTask(RootPtr root, const Newcomer& newcomer) {
+    ready_.Push(MakeTask(std::move(root), newcomer), now_);
   }
   void PushRoot(const Newcomer& newcomer) { PushTask(MakeRoot(newcomer), newcomer); }
   // The next one, which runs; null when there is none.
