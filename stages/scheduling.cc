@@ -19,6 +19,9 @@ ReadySet::Options ReadyOptions(const Limits& limits) {
   for (std::size_t cls = 0; cls < kClasses; ++cls) {
     options.shares[cls] = limits.shares[cls].load(std::memory_order_relaxed);
   }
+  for (std::size_t cls = 0; cls < kClasses; ++cls) {
+    options.targets[cls] = Nanos(limits.target_delay_ns[cls].load(std::memory_order_relaxed));
+  }
   options.reserve_after = limits.reserve_after.load(std::memory_order_relaxed);
   return options;
 }
@@ -145,16 +148,17 @@ void Scheduling::CountDeferral(const Task& task, SchedulingTally::Deferral how, 
 
 void Scheduling::OnFreed(const SlotFreed& event, Instant) {
   free_ += event.held;
-  ready_.Ended(*event.function);
   const FunctionId function = event.function->id;
   const bool exact = event.lesson == SlotFreed::Lesson::kExact;
   const bool at_least = event.lesson == SlotFreed::Lesson::kAtLeast;
   if (exact || (at_least && event.cost > shared_.costs.Estimate(function, Nanos(1)))) {
     shared_.costs.Learn(function, event.cost);
+    ready_.Learned(*event.function, event.cost);
   }
   if (exact || (at_least && event.span > shared_.costs.MedianSpan(function))) {
     shared_.costs.LearnSpan(function, event.span);
   }
+  ready_.Ended(*event.function, event.held);
   ready_.Correct(*event.root, event.estimated, event.cost);
 }
 
@@ -162,12 +166,12 @@ void Scheduling::OnLent(const SlotLent& event, Instant now) {
   if (event.notice.kind == RunNotice::Kind::kResumed) {
     // May fall below nothing: it runs again whether or not others took its slot.
     free_ -= event.held;
-    if (event.function != nullptr) ready_.Resumed(*event.function);
+    if (event.function != nullptr) ready_.Resumed(*event.function, event.held);
     in_place_.erase(event.notice.task);
     return;
   }
   free_ += event.held;
-  if (event.function != nullptr) ready_.Ended(*event.function);
+  if (event.function != nullptr) ready_.Ended(*event.function, event.held);
   if (event.notice.awaited.is_none()) return;
   in_place_[event.notice.task] = {event.notice.awaited, now};
   PlaceInPlace(now);
@@ -226,7 +230,7 @@ void Scheduling::OnCancel(TaskId id, Instant now) {
 void Scheduling::TakeBack(const Task& task) {
   if (!task.leased()) return;
   free_ += *task.shape;
-  ready_.Ended(*task.function);
+  ready_.Ended(*task.function, *task.shape);
   ready_.Correct(*task.root, task.estimate, Nanos(0));
 }
 

@@ -14,7 +14,8 @@
 // little would wait for each of the greedy ones' tasks in turn, as if they wanted as much (as
 // borrowed virtual time, Duda and Cheriton, SOSP 1999). What stands first but does not fit is
 // passed by others for `reserve_after`; then what it needs is kept free for it. A function at its
-// slot limit is passed over and holds up nobody.
+// slot limit is passed over and holds up nobody: the config's, one learned from how its runs fare
+// (slot_limit.h), or the one that long functions share while short work comes (kept_slot.h).
 //
 // All that waits here is in the account, which other threads may read.
 //
@@ -33,8 +34,10 @@
 #include "core/base/hash_map.h"
 #include "core/base/ids.h"
 #include "core/model/cost_model.h"
+#include "core/model/kept_slot.h"
 #include "core/model/ready_parts.h"
 #include "core/model/ready_shares.h"
+#include "core/model/slot_limit.h"
 #include "core/model/task.h"
 #include "core/model/work_account.h"
 
@@ -51,6 +54,8 @@ class ReadySet {
                                                        // was kept from running may make up for
     Nanos most_saved = std::chrono::milliseconds(10);  // of the share that it did not use, for a
                                                        // tenant, or those of it that cannot wait
+    std::array<Nanos, kClasses> targets{};  // that short work of a class waits at most; 0: none
+    bool learned_limits = true;
   };
 
   // Where a waiting task stands, for people. Bounds, not forecasts.
@@ -96,9 +101,11 @@ class ReadySet {
   // has one slot less.
   void Started(const Task& task);
   // The slot is free again.
-  void Ended(const Function& function);
+  void Ended(const Function& function, const Resources& held);
   // A task that had given its slot back while it waited has it again, free or not.
-  void Resumed(const Function& function);
+  void Resumed(const Function& function, const Resources& held);
+  // A run that the cost model has learned from took so long, in slot time; before Ended.
+  void Learned(const Function& function, Nanos took);
   // What was paid and what it cost in the end; `actual` 0 if it never ran.
   void Correct(Root& root, Nanos estimated, Nanos actual);
 
@@ -117,6 +124,11 @@ class ReadySet {
   [[nodiscard]] Nanos Work(TaskClass cls,
                            TenantId tenant) const;  // estimates from when the tasks came
   [[nodiscard]] std::uint32_t Running(FunctionId function) const;
+  [[nodiscard]] std::uint32_t LearnedLimit(FunctionId function) const {
+    return function < functions_.size() ? functions_[function].limit.limit() : SlotLimit::kNone;
+  }
+  // Functions that have one.
+  [[nodiscard]] std::uint32_t limited() const { return limited_; }
   // When the task that is here for longest came; kNever when empty.
   [[nodiscard]] Instant OldestArrival() const {
     return oldest_ == nullptr ? kNever : oldest_->ready.since;
@@ -127,8 +139,15 @@ class ReadySet {
   static constexpr std::size_t kDueQueues = 8;
 
   struct FunctionState {
+    bool seen = false;
     std::uint32_t running = 0;
+    std::uint32_t shared = 0;  // of its waiting tasks, those in lanes that others share
+    bool apart = false;        // it may have to be passed over, so it gets lanes of its own
+    KeptSlot::Length length = KeptSlot::kUnknown;
+    Nanos p95 = Nanos::max();
+    Resources held;  // by what runs
     ready::Kind* recent = nullptr;
+    SlotLimit limit;
   };
   using Tenant = std::array<ready::Flow, kClasses>;
   struct Turns;
@@ -139,12 +158,14 @@ class ReadySet {
   };
 
   // ready_set.cc: what is where.
-  FunctionState& StateOf(FunctionId function);
+  FunctionState& StateOf(const Function& function);
   Tenant& TenantOf(TenantId tenant);
   [[nodiscard]] const ready::Flow* FindFlow(TaskClass cls, TenantId tenant) const;
   ready::Flow& FlowOf(const Root& root) { return TenantOf(root.tenant)[Index(root.cls)]; }
   ready::Kind& KindOf(const Task& task);
   void DropUnusedKinds();
+  void SetApart(FunctionState& state);
+  void MoveApart();
   ready::Group& GroupOf(ready::Flow& flow, ready::Lane& lane);
   void FreeGroup(ready::Group& group);
   ready::Bundle& BundleOf(Root& root, ready::Group& group);
@@ -193,6 +214,10 @@ class ReadySet {
   Task* oldest_ = nullptr;
   Task* newest_ = nullptr;
   Task* kept_for_ = nullptr;  // the task for which room is kept
+  KeptSlot kept_slot_;
+  Instant now_{};              // of this Pop
+  std::size_t misplaced_ = 0;  // tasks of functions that are apart, in lanes that others share
+  std::uint32_t limited_ = 0;
   std::size_t size_ = 0;
   std::uint64_t sequence_ = 0;
 };

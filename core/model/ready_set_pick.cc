@@ -149,6 +149,8 @@ void ReadySet::Drop(Task& task, std::vector<TaskPtr>& dropped) {
 
 ReadySet::Found ReadySet::Next(const Resources& free, Instant now) {
   if (size_ == 0) return {};
+  now_ = now;
+  if (misplaced_ > 0) MoveApart();
   const Turns turns = TurnsNow();
   Found found = First(turns, nullptr);
   if (found.group == nullptr) return {};
@@ -181,8 +183,42 @@ Nanos ReadySet::Quantum(std::size_t cls) const {
 }
 
 bool ReadySet::AtLimit(const Kind& kind) const {
-  return kind.function != nullptr &&
-         functions_[kind.name.limited].running >= kind.function->slot_limit;
+  if (kind.function == nullptr) return false;
+  const FunctionState& state = functions_[kind.name.limited];
+  const std::uint32_t set = kind.function->slot_limit;
+  if (set != 0 && state.running >= set) return true;
+  if (!options_.learned_limits) return false;
+  if (state.running >= state.limit.limit()) return true;
+  if (state.length == 0) return false;
+  const KeptSlot::Length long_from = kept_slot_.LongFrom(now_);
+  return state.length >= long_from &&
+         kept_slot_.WouldTake(kind.name.shape, account_.total(), long_from);
+}
+
+// Functions of which some have to be passed over now share lanes with others, from when they had
+// not: a task of one that comes first there goes to a lane of its own. So each goes once at most.
+void ReadySet::MoveApart() {
+  for (ready::ClassQueue& queue : classes_) {
+    for (std::size_t at = 0; at < queue.lanes.size();) {
+      Lane& lane = *queue.lanes[at];
+      Task* task = lane.kind->function == nullptr ? &FirstTask(FirstGroup(lane)) : nullptr;
+      if (task == nullptr || !StateOf(*task->function).apart) {
+        ++at;
+        continue;
+      }
+      Bundle& from = *task->ready.bundle;
+      Root& root = *from.root;
+      Flow& flow = *from.group->flow;
+      Group& group = GroupOf(flow, KindOf(*task).LaneFor(flow.cls, lane.patient));
+      from.tasks.Remove(task);
+      if (from.tasks.empty()) DropBundle(from);
+      Bundle& bundle = BundleOf(root, group);
+      bundle.tasks.Insert(task);
+      task->ready.bundle = &bundle;
+      --StateOf(*task->function).shared;
+      --misplaced_;
+    }
+  }
 }
 
 // The first group in order that may go: by its function's limit and, if `room` is given, by its

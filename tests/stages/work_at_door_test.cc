@@ -179,7 +179,7 @@ TEST_F(WorkAtDoorTest, NothingIsLeftWhenAllHasLeft) {
   Push(kMine, TaskClass::kNormal, 20, &some);
   Push(kMine, TaskClass::kNormal, 20, &some, true);
   Push(kOther, TaskClass::kHigh, 20, &some);
-  while (TaskPtr task = Pop()) ready_.Ended(*task->function);
+  while (TaskPtr task = Pop()) ready_.Ended(*task->function, *task->shape);
   for (const TaskClass cls : {TaskClass::kHigh, TaskClass::kNormal}) {
     EXPECT_EQ(account_.At(cls).tasks.get(), 0);
     for (std::size_t kind = 0; kind < kResourceKinds; ++kind) {

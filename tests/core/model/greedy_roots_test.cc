@@ -55,7 +55,7 @@ class Slot final : public testing::ReadyBench {
     const Instant end = now_ + cost;
     ComeUntil(end);
     now_ = end;
-    ready_.Ended(function_);
+    ready_.Ended(function_, function_.shape);
     ready_.Correct(*task->root, task->estimate, cost);
     if (greedy) {
       greedy_time_ += cost;
@@ -120,7 +120,7 @@ class SavedShareTest : public testing::ReadyBench {
     for (; tasks > 0; --tasks) {
       const TaskPtr task = PopRoot(kOne);
       count += is(*task->root) ? 1 : 0;
-      ready_.Ended(function_);
+      ready_.Ended(function_, function_.shape);
     }
     return count;
   }

@@ -47,7 +47,7 @@ class OutOfReachTest : public ReadyBench {
     std::string text = task == nullptr ? "none" : std::to_string(task->id.seq);
     if (task != nullptr) {
       ready_.Started(*task);
-      ready_.Ended(*task->function);
+      ready_.Ended(*task->function, *task->shape);
     }
     for (const TaskPtr& each : dropped) text += ", dropped " + std::to_string(each->id.seq);
     return text;

@@ -17,7 +17,9 @@ class ReadyBench : public ::testing::Test {
     TaskClass cls = TaskClass::kNormal;
     bool patient = false;
     Nanos cost = std::chrono::milliseconds(1);
-    const Resources* shape = nullptr;  // null: one CPU
+    const Resources* shape = nullptr;    // null: that of the function
+    const Function* function = nullptr;  // null: one that takes one CPU
+    Instant deadline = kNever;
   };
   [[nodiscard]] RootPtr MakeRoot(const Newcomer& newcomer) {
     Root* root = roots_.Make();
@@ -28,18 +30,21 @@ class ReadyBench : public ::testing::Test {
     root->patient = newcomer.patient;
     return RootPtr(root);
   }
-  void PushTask(RootPtr root, Nanos cost, const Resources* shape = nullptr) {
+  void PushTask(RootPtr root, Nanos cost, const Resources* shape = nullptr,
+                const Function* function = nullptr, Instant deadline = kNever) {
     TaskPtr task(tasks_.Make());
     task->home = &tasks_;
     task->cls = root->cls;
     task->root = std::move(root);
-    task->function = &function_;
-    task->shape = shape == nullptr ? &function_.shape : shape;
+    task->function = function == nullptr ? &function_ : function;
+    task->shape = shape == nullptr ? &task->function->shape : shape;
+    task->deadline = deadline;
     task->estimate = cost;
     ready_.Push(std::move(task), now_);
   }
   void PushRoot(const Newcomer& newcomer) {
-    PushTask(MakeRoot(newcomer), newcomer.cost, newcomer.shape);
+    PushTask(MakeRoot(newcomer), newcomer.cost, newcomer.shape, newcomer.function,
+             newcomer.deadline);
   }
   // The next one, which runs; null when there is none.
   TaskPtr PopRoot(const Resources& free) {
