@@ -67,6 +67,10 @@ admin::NodeFigures CollectFigures(const FigureSources& sources) {
   }
   figures.resources =
       admin::ListResources(sources.node.offered().amounts, free, sources.node.offered().names);
+  figures.slots = {.extra = gauges.extra_slots.load(std::memory_order_relaxed),
+                   .useful = gauges.extra_slots_useful.load(std::memory_order_relaxed),
+                   .most = sources.node.most_extra_slots(),
+                   .limited_functions = gauges.limited_functions.load(std::memory_order_relaxed)};
   figures.threads = Of(sources.hosts.thread_counts());
   figures.workers = Of(sources.hosts.worker_counts());
   figures.config_generation = sources.config_generation;

@@ -6,6 +6,7 @@
 // the event loop), or step by step. What adapters report may come on any thread.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <string>
@@ -65,6 +66,10 @@ class Node {
   [[nodiscard]] flow::Pipeline& flow() { return flow_; }
   [[nodiscard]] Shared& shared() { return shared_; }
   [[nodiscard]] const config::Offered& offered() const { return offered_; }
+  // CPU slots that may be given out beyond those of the node, while its CPUs are idle.
+  [[nodiscard]] std::int64_t most_extra_slots() const {
+    return std::max<std::int64_t>(0, most_slots_ - offered_.amounts.amount[kCpu] / kOneSlot);
+  }
   [[nodiscard]] const std::vector<flow::Inbox<Submission::In>*>& submission() const {
     return submission_.inboxes;
   }
@@ -109,6 +114,7 @@ class Node {
   const Clock& clock_;
   config::Config config_;
   const config::Offered offered_;
+  const std::int64_t most_slots_;
   Limits limits_;
   CostModel costs_;
   WorkAccount account_;

@@ -14,7 +14,10 @@ constexpr std::size_t kMostLetInAPass = 1024;
 }  // namespace
 
 Resolution::Resolution(Shared& shared, Out out)
-    : shared_(shared), park_(shared.limits), work_(shared.account, shared.costs), out_(std::move(out)) {}
+    : shared_(shared),
+      park_(shared.limits),
+      work_(shared.account, shared.costs),
+      out_(std::move(out)) {}
 
 void Resolution::Handle(std::span<In> batch, Instant now) {
   HandOnKept(now);

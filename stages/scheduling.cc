@@ -253,8 +253,13 @@ void Scheduling::DropSpilled(Spilled&& event) {
 
 void Scheduling::Tick(Instant now) {
   for (std::size_t kind = 0; kind < kResourceKinds; ++kind) {
-    shared_.gauges.free[kind].store(free_.amount[kind], std::memory_order_relaxed);
+    const std::int64_t extra = kind == kCpu ? extra_slots_.extra() * kOneSlot : 0;
+    shared_.gauges.free[kind].store(free_.amount[kind] - extra, std::memory_order_relaxed);
   }
+  Gauges& gauges = shared_.gauges;
+  gauges.extra_slots.store(extra_slots_.extra(), std::memory_order_relaxed);
+  gauges.extra_slots_useful.store(extra_slots_.useful(), std::memory_order_relaxed);
+  gauges.limited_functions.store(ready_.limited(), std::memory_order_relaxed);
   if (shared_.limits.changes.load(std::memory_order_acquire) != limits_read_) ReadLimits();
   if (shared_.tenants.changes() != weights_read_) ReadWeights();
   if (!kept_.empty()) std::swap(kept_, finished_);
@@ -268,8 +273,36 @@ void Scheduling::Tick(Instant now) {
     finished_.push_back({std::move(task)});
   }
   Dispatch(now);
+  FollowCpus();
   EmitAll(now);
   shared_.account.EndPass();
+}
+
+// More CPU slots than there are CPUs, as long as these are idle while work waits.
+void Scheduling::FollowCpus() {
+  const std::int64_t slots = options_.total.amount[kCpu];
+  if (slots < kOneSlot) return;
+  const std::int64_t extra = extra_slots_.extra();
+  most_held_ = std::max(most_held_, slots + extra * kOneSlot - free_.amount[kCpu]);
+  slots_wanted_ |= !ready_.empty() && free_.amount[kCpu] < kOneSlot;
+  if (slots_wanted_ || extra > 0) {
+    shared_.signals.slots_wanted.store(true, std::memory_order_relaxed);
+  }
+  const CpuPeriod period = shared_.signals.cpu.load(std::memory_order_relaxed);
+  if (period.number == cpu_period_) return;
+  cpu_period_ = period.number;
+  const double idle = 1 - static_cast<double>(period.busy) / static_cast<double>(slots);
+  extra_slots_.Update({.idle = idle,
+                       .wanted = slots_wanted_,
+                       .held = most_held_ / kOneSlot,
+                       .slots = slots / kOneSlot});
+  extra_slots_.Cap(std::max<std::int64_t>(0, options_.most_slots - slots / kOneSlot));
+  free_.amount[kCpu] += (extra_slots_.extra() - extra) * kOneSlot;
+  Resources total = options_.total;
+  total.amount[kCpu] += extra_slots_.extra() * kOneSlot;
+  ready_.SetTotal(total);
+  slots_wanted_ = false;
+  most_held_ = 0;
 }
 
 void Scheduling::ReadLimits() {

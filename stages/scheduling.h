@@ -11,6 +11,7 @@
 #include "core/base/hash_map.h"
 #include "core/flow/emit.h"
 #include "core/model/cost_model.h"
+#include "core/model/extra_slots.h"
 #include "core/model/ready_set.h"
 #include "core/ports/peer_link.h"
 #include "stages/events.h"
@@ -29,6 +30,7 @@ class Scheduling {
   struct Options {
     Resources total;
     ResourceNames names;
+    std::int64_t most_slots = 0;  // for tasks that take one CPU, while CPUs are idle
   };
 
   Scheduling(Shared& shared, const PeerLink& peers, Options options, Out out);
@@ -65,6 +67,7 @@ class Scheduling {
   void Dispatch(Instant now);
   void CountDeferral(const Task& task, SchedulingTally::Deferral how, Instant now);
   void ReadLimits();
+  void FollowCpus();
   void ReadWeights();
   void EmitAll(Instant now);
 
@@ -73,6 +76,10 @@ class Scheduling {
   const Options options_;
   Out out_;
   Resources free_;
+  ExtraSlots extra_slots_;
+  std::uint32_t cpu_period_ = 0;  // the last one that was looked at
+  bool slots_wanted_ = false;     // in this one
+  std::int64_t most_held_ = 0;    // CPU slots, in this one
   struct InPlace {
     TaskId child;
     Instant since;

@@ -108,6 +108,15 @@ std::string StagesHint(const Json& figures) {
           Format("'{}' sheds {} tasks a second", name, Show(stage, {"shed_per_s"}, FormatAmount));
     }
   });
+  const double useful = NumberAt(figures, {"slots", "extra_useful"}).value_or(0);
+  const double most = NumberAt(figures, {"slots", "extra_most"}).value_or(0);
+  if (useful > most) {
+    if (!hint.empty()) hint += "; ";
+    hint += Format(
+        "the CPUs are idle while work waits: {} slots more would be of use, {} may be given out "
+        "(pool.exec.threads)",
+        FormatAmount(useful), FormatAmount(most));
+  }
   return hint;
 }
 

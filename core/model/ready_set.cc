@@ -29,7 +29,7 @@ std::uint8_t DueQueue(Instant deadline, Instant now) {
 }  // namespace
 
 ReadySet::ReadySet(const CostModel& costs, WorkAccount& account, const Options& options)
-    : costs_(costs), account_(account) {
+    : costs_(costs), account_(account), total_(account.total()) {
   Apply(options);
   groups_.reserve(1024);
   further_bundles_.reserve(1024);
@@ -236,13 +236,18 @@ void ReadySet::Learned(const Function& function, Nanos took) {
   if (state.recent != nullptr && options_.learned_limits) {
     const auto own = static_cast<std::size_t>(account_.Waiting(function.id));
     state.limit.Ended(took, {.running = state.running,
-                             .slots = state.recent->needs.slots(),
+                             .slots = SlotsOf(*state.recent),
                              .waits = own > 0,
                              .others_wait = size_ > own});
   }
   const bool is_limited = state.limit.limit() != SlotLimit::kNone;
   limited_ += (is_limited ? 1U : 0U) - (was_limited ? 1U : 0U);
   SetApart(state);
+}
+
+std::int64_t ReadySet::SlotsOf(const Kind& kind) const {
+  const std::int64_t cpu = kind.name.shape.amount[kCpu];
+  return std::max(kind.needs.slots(), cpu > 0 ? total_.amount[kCpu] / cpu : 0);
 }
 
 void ReadySet::SetApart(FunctionState& state) {

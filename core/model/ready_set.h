@@ -81,6 +81,8 @@ class ReadySet {
 
   // May be called at any time; tasks that wait are not moved.
   void Apply(const Options& options);
+  // What the node gives out at present; at first it is what it has.
+  void SetTotal(const Resources& total) { total_ = total; }
   void SetWeight(TenantId tenant, std::uint32_t weight);  // 1 unless set; 0 counts as 1
 
   // Task::estimate is the client's hint when the function is unknown; 0 is none. The root outlives
@@ -166,6 +168,7 @@ class ReadySet {
   ready::Kind& KindOf(const Task& task);
   void DropUnusedKinds();
   void SetApart(FunctionState& state);
+  [[nodiscard]] std::int64_t SlotsOf(const ready::Kind& kind) const;
   void MoveApart();
   ready::Group& GroupOf(ready::Flow& flow, ready::Lane& lane);
   void FreeGroup(ready::Group& group);
@@ -216,6 +219,7 @@ class ReadySet {
   Task* oldest_ = nullptr;
   Task* newest_ = nullptr;
   Task* kept_for_ = nullptr;  // the task for which room is kept
+  Resources total_;
   KeptSlot kept_slot_;
   Instant now_{};              // of this Pop
   std::size_t misplaced_ = 0;  // tasks of functions that are apart, in lanes that others share

@@ -204,8 +204,7 @@ bool ReadySet::AtLimit(const Kind& kind) const {
   if (state.running >= state.limit.limit()) return true;
   if (state.length == 0) return false;
   const KeptSlot::Length long_from = kept_slot_.LongFrom(now_);
-  return state.length >= long_from &&
-         kept_slot_.WouldTake(kind.name.shape, account_.total(), long_from);
+  return state.length >= long_from && kept_slot_.WouldTake(kind.name.shape, total_, long_from);
 }
 
 // Functions of which some have to be passed over now share lanes with others, from when they had

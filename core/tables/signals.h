@@ -6,11 +6,19 @@
 
 namespace spillgate {
 
+// CPUs that tasks asked for over a period, in thousandths, and the period's number.
+struct CpuPeriod {
+  std::uint32_t number = 0;
+  std::uint32_t busy = 0;
+};
+
 struct Signals {
-  std::atomic<bool> draining{false};     // no new roots
-  std::atomic<bool> room_wanted{false};  // somebody waits for a place in the in-flight bound
-  std::atomic<std::int64_t> stuck{0};    // tasks in flight that wait for other tasks
-  std::atomic<bool> observed{false};     // a controller goes by how those fare that it lets in
+  std::atomic<bool> draining{false};        // no new roots
+  std::atomic<bool> room_wanted{false};     // somebody waits for a place in the in-flight bound
+  std::atomic<std::int64_t> stuck{0};       // tasks in flight that wait for other tasks
+  std::atomic<bool> observed{false};        // a controller goes by how those fare that it lets in
+  std::atomic<bool> slots_wanted{false};    // work has waited for a CPU slot since this was cleared
+  std::atomic<CpuPeriod> cpu{CpuPeriod{}};  // read while that is so
 };
 
 }  // namespace spillgate

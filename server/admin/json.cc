@@ -186,6 +186,11 @@ std::string StagesJson(const Snapshot& snapshot) {
                              {"threads", pool.threads},
                              {"busy_us", static_cast<double>(pool.busy_ns) / 1e3}});
   }
+  const SlotFigures& slots = snapshot.node.slots;
+  json["slots"] = {{"extra", slots.extra},
+                   {"extra_useful", slots.useful},
+                   {"extra_most", slots.most},
+                   {"limited_functions", slots.limited_functions}};
   return Text(json);
 }
 

@@ -56,7 +56,10 @@ void StageGauges(Families& f, const Snapshot& s) {
   f.Gauge("stage_oldest_event_age_seconds", "Time since the oldest event there arrived");
   EachStage(f, s, [](const StageFigures& x) { return Seconds(x.oldest_age); });
   f.Gauge("stage_retry_after_seconds", "What the controller tells those that are refused to wait");
-  EachStage(f, s, [](const StageFigures& x) { return Seconds(x.retry_after); });
+  for (const Stage& stage : s.stages) {
+    if (stage.name != kRefusingStage) continue;
+    f.Add({{"stage", stage.name}}, Seconds(stage.all.retry_after));
+  }
   f.Gauge("stage_shards", "Copies of the stage that run side by side");
   for (const Stage& stage : s.stages) f.Add({{"stage", stage.name}}, stage.shards.size());
 }
@@ -217,6 +220,11 @@ void Hosts(Families& f, const Snapshot& s) {
   f.Gauge("workers_limit", "Most worker processes", s.node.workers.limit);
   f.Counter("worker_starts_total", "Worker processes started", s.node.workers.started);
   f.Counter("worker_deaths_total", "Worker processes that died unasked", s.node.workers.died);
+  f.Gauge("extra_slots", "CPU slots beyond those of the node while its CPUs are idle");
+  f.Add({{"state", "given"}}, s.node.slots.extra);
+  f.Add({{"state", "useful"}}, s.node.slots.useful);
+  f.Gauge("functions_limited", "Functions whose slots are limited by what their runs bring",
+          s.node.slots.limited_functions);
   if (s.node.resources.empty()) return;
   f.Gauge("resource_units", "Resources of the node: cpu and gpu in units, memory in bytes");
   for (const ResourceFigures& resource : s.node.resources) {

@@ -66,6 +66,14 @@ struct ResourceFigures {
                                                          const Resources& free,
                                                          const ResourceNames& names);
 
+// CPU slots beyond those of the node, and limits of functions: as they were learned.
+struct SlotFigures {
+  std::int64_t extra = 0;
+  std::int64_t useful = 0;  // extra ones that the CPUs would have had time for, an estimate
+  std::int64_t most = 0;    // extra ones that the config allows
+  std::int64_t limited_functions = 0;
+};
+
 struct NodeFigures {
   bool accepting = false;
   bool draining = false;
@@ -88,6 +96,7 @@ struct NodeFigures {
   HostFigures workers;
   JournalFigures journal;
   std::vector<ResourceFigures> resources;
+  SlotFigures slots;
 
   std::uint64_t config_generation = 1;  // how many configurations have taken effect
   bool last_reload_ok = true;

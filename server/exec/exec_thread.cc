@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #include <utility>
 
@@ -43,6 +44,7 @@ void ExecThread::Deliver(ByteView frames) {
 }
 
 void ExecThread::Main() {
+  number_.store(gettid(), std::memory_order_relaxed);
   pthread_setname_np(pthread_self(), "sg-exec");
   prctl(PR_SET_TIMERSLACK, 1UL);  // in ns: gets have patience for microseconds only
   while (Run* run = AwaitRun()) {

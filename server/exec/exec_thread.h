@@ -45,6 +45,8 @@ class ExecThread final : public TaskLink {
 
   // For whoever wakes it.
   [[nodiscard]] CpuSpread::Place& place() { return place_; }
+  // The system's, 0 until it runs.
+  [[nodiscard]] pid_t number() const { return number_.load(std::memory_order_relaxed); }
 
   void Send(RunState& run, Buffer frame) override;
   [[nodiscard]] Pumped Pump(Instant until) override;
@@ -69,6 +71,7 @@ class ExecThread final : public TaskLink {
   TaskId innermost_;
   bool at_work_ = false;  // and neither idle nor blocked
   CpuSpread::Place place_;
+  std::atomic<pid_t> number_{0};
   wire::OutBuffer read_;  // mail that is being read
   Mutex mutex_;
   wire::OutBuffer mail_ GUARDED_BY(mutex_);

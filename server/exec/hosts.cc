@@ -73,6 +73,15 @@ void Hosts::Apply(Nanos poll, WorkerOptions workers) {
   workers_.Apply(std::move(workers));
 }
 
+void Hosts::TellCpuDemand(Signals& signals, Instant now) {
+  cpu_demand_.Tell(signals, now, [this] {
+    std::vector<pid_t> threads;
+    threads_.List(threads);
+    workers_.List(threads);
+    return threads;
+  });
+}
+
 void Hosts::Deliver(ConnectionId to, ByteView frames) {
   if ((to & kWorkerConnection) == kWorkerConnection) {
     workers_.Deliver(to, frames);

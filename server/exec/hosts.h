@@ -8,6 +8,7 @@
 #include "core/ports/executor.h"
 #include "core/ports/reactor.h"
 #include "server/exec/ancestry.h"
+#include "server/exec/cpu_demand.h"
 #include "server/exec/node_ports.h"
 #include "server/exec/thread_executor.h"
 #include "server/exec/worker_executor.h"
@@ -41,6 +42,8 @@ class Hosts final : public Executor {
   // For people; that of workers on the loop's thread only.
   [[nodiscard]] HostCounts thread_counts() const { return threads_.Counts(); }
   [[nodiscard]] HostCounts worker_counts() const { return workers_.Counts(); }
+  // Once a period, the loop's thread: how much CPU time tasks ask for, if somebody wants to know.
+  void TellCpuDemand(Signals& signals, Instant now);
   // Worker processes that have not ended. After Stop, none are left when this is 0.
   [[nodiscard]] std::uint32_t processes() const { return workers_.processes(); }
 
@@ -49,6 +52,7 @@ class Hosts final : public Executor {
   RunningPage* const page_;
   ThreadExecutor threads_;
   WorkerExecutor workers_;
+  CpuDemand cpu_demand_;
 };
 
 }  // namespace spillgate

@@ -79,6 +79,13 @@ void ThreadExecutor::Tick(Instant now) {
   if (Crew::Seat* seat = shared_.crew.FindStuck(now)) seat->wake.Notify();
 }
 
+void ThreadExecutor::List(std::vector<pid_t>& to) const {
+  for (std::uint32_t i = 0; i < shared_.crew.seats(); ++i) {
+    const ExecThread* thread = by_seat_[i].load(std::memory_order_acquire);
+    if (thread != nullptr && thread->number() != 0) to.push_back(thread->number());
+  }
+}
+
 void ThreadExecutor::TurnAway(TaskPtr task) {
   shared_.ports.report({.task = std::move(task),
                         .end = RunEnd::kTurnedAway,

@@ -40,6 +40,8 @@ class ThreadExecutor final : public Executor {
   // Threads whose innermost task runs and is not blocked. Any thread.
   [[nodiscard]] HostCounts Counts() const { return shared_.crew.Counts(); }
   [[nodiscard]] std::uint32_t active() const { return shared_.crew.active(); }
+  // Adds the system's numbers of the threads.
+  void List(std::vector<pid_t>& to) const;
 
  private:
   void TurnAway(TaskPtr task);

@@ -79,6 +79,7 @@ class Worker {
   [[nodiscard]] bool Open(Instant now);
 
   [[nodiscard]] ConnectionId connection() const { return connection_; }
+  [[nodiscard]] pid_t process_number() const { return process_->pid(); }
   [[nodiscard]] bool starting() const { return state_ == State::kStarting; }
   [[nodiscard]] bool idle() const { return state_ == State::kServing && stack_.empty(); }
   [[nodiscard]] bool busy() const { return !stack_.empty() && stack_.back().wait == 0; }

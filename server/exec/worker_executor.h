@@ -35,6 +35,7 @@ class WorkerExecutor {
   [[nodiscard]] HostCounts Counts() const { return pool_.Counts(); }
   [[nodiscard]] std::uint32_t active() const { return pool_.active(); }
   [[nodiscard]] std::uint32_t processes() const { return pool_.processes(); }
+  void List(std::vector<pid_t>& to) const { pool_.List(to); }
 
  private:
   struct StartAsked {

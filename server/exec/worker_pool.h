@@ -32,6 +32,8 @@ class WorkerPool final : public Worker::Owner {
   void Apply(WorkerOptions options, Instant now);
   void Stop(Instant now);
   [[nodiscard]] HostCounts Counts() const;
+  // Adds the system's numbers of the processes.
+  void List(std::vector<pid_t>& to) const;
 
   // Any thread. Workers whose task has the CPU; processes that have not been waited for; before
   // when Tick has nothing to do.

@@ -36,6 +36,10 @@ HostCounts WorkerPool::Counts() const {
   return counts;
 }
 
+void WorkerPool::List(std::vector<pid_t>& to) const {
+  for (const auto& [connection, worker] : workers_) to.push_back(worker->process_number());
+}
+
 bool WorkerPool::Broken(Instant now) const {
   return failed_starts_ >= kBroken && workers_.empty() && now < no_start_before_;
 }

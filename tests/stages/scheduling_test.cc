@@ -29,7 +29,7 @@ class SchedulingTest : public ::testing::Test {
     return bench.shared;
   }
   SchedulingTest()
-      : stage(Limited(bench), peers, {.total = Cpu(2000), .names = {}},
+      : stage(Limited(bench), peers, {.total = Cpu(2000), .names = {}, .most_slots = 6},
               {.placed =
                    placed.emit([this](Placed&& e) { stage.Unplace(std::move(e), bench.now()); }),
                .spilled = spilled.emit([this](Spilled&& e) { stage.KeepSpilled(std::move(e)); }),
@@ -98,6 +98,33 @@ TEST_F(SchedulingTest, PlacesWhatFitsAndTheRestWhenALeaseComesHome) {
   EXPECT_EQ(PlacedSeqs(), (Seqs{1, 2, 3}));
   Handle(Freed(1), Freed(2));
   EXPECT_EQ(stage.free(), Cpu(2000));
+}
+
+TEST_F(SchedulingTest, GivesOutMoreSlotsWhileTasksWaitForSomethingOutside) {
+  for (std::uint64_t seq = 1; seq <= 9; ++seq) Resolve(seq, one);
+  EXPECT_EQ(placed.events.size(), 2U);
+  std::uint32_t period = 0;
+  const auto tick = [&](std::uint32_t busy) {
+    bench.shared.signals.cpu = CpuPeriod{.number = ++period, .busy = busy};
+    stage.Tick(bench.now());  // finds out
+    stage.Tick(bench.now());  // gives out
+    return placed.events.size();
+  };
+  EXPECT_EQ(tick(2000), 2U) << "they compute";
+  EXPECT_TRUE(bench.shared.signals.slots_wanted.load());
+  EXPECT_EQ(tick(20), 4U);
+  EXPECT_EQ(tick(40), 6U) << "the most that is allowed";
+  EXPECT_EQ(tick(60), 6U);
+  EXPECT_EQ(tick(6000), 6U) << "they compute again, and are not interrupted";
+  for (std::size_t i = 0; i < 3; ++i) Handle(Freed(i));
+  EXPECT_EQ(placed.events.size(), 6U) << "but the slots that come home are not given out";
+  for (std::size_t i = 3; i < 6; ++i) Handle(Freed(i));
+  tick(0);
+  for (std::size_t i = 6; i < placed.events.size(); ++i) Handle(Freed(i));
+  tick(0);
+  EXPECT_EQ(placed.events.size(), 9U);
+  tick(0);
+  EXPECT_EQ(stage.free(), Cpu(2000)) << "and in the end there are as many as there were";
 }
 
 TEST_F(SchedulingTest, WhatFitsNowhereIsInfeasibleAndSaysWhatIsMissing) {

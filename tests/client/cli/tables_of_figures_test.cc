@@ -57,6 +57,13 @@ TEST(StagesTable, TheHintNamesTheStageFurthestDownstream) {
       HasSubstr("'a' holds 3 tasks and none has moved"));
 }
 
+TEST(StagesTable, TheHintTellsOfSlotsThatWouldBeOfUse) {
+  EXPECT_THAT(StagesHint(Parse(R"({"slots": {"extra": 0, "extra_useful": 14, "extra_most": 6}})")),
+              HasSubstr("14 slots more would be of use, 6 may be given out (pool.exec.threads)"));
+  EXPECT_EQ(StagesHint(Parse(R"({"slots": {"extra": 6, "extra_useful": 6, "extra_most": 6}})")),
+            "");
+}
+
 TEST(StagesTable, WhatIsMissingOrOddIsLeftOut) {
   EXPECT_EQ(StagesTable(Parse("{}")), "");
   EXPECT_EQ(StagesTable(Parse(R"({"stages": 7})")), "");
