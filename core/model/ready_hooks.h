@@ -2,6 +2,7 @@
 // Only the ready set reads or writes these.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "core/base/clock.h"
@@ -49,13 +50,20 @@ struct ReadyTask {
 };
 
 struct ReadyRoot {
-  std::int64_t tag = 0;     // virtual time at which it has had what it was given so far
+  std::int64_t tag = 0;     // its place among the roots of its tenant: virtual time, less the gift
+  std::int64_t gift = 0;    // that it is ahead of its share; less than 0 is behind
+  std::int64_t had = 0;     // slot time
   std::uint64_t order = 0;  // since when it waits, for ties
   std::uint32_t waiting = 0;
+  bool large = false;   // it has had more than roots of its tenant mostly have
   bool begun = false;   // a task of it was given resources
   bool doomed = false;  // it was found out of reach before that: all of it is dropped
   ready::Bundle own;    // most roots never need another
   ready::Bundle* bundles = nullptr;
+
+  // Virtual time at which it has had what it was given so far.
+  [[nodiscard]] std::int64_t fair_tag() const { return tag + gift; }
+  void Raise(std::int64_t fair) { tag += std::max<std::int64_t>(0, fair - fair_tag()); }
 };
 
 }  // namespace spillgate

@@ -5,6 +5,7 @@
 // class), in a Group Bundles (those of one root), in a Bundle tasks. Only ReadySet uses these.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -27,6 +28,23 @@ namespace spillgate::ready {
 // Tags are virtual time: slot nanoseconds, divided by the weight. Groups and bundles hold a copy of
 // the tag that belongs to their flow or root, from when they were put in their place. A tag that
 // rose is noticed when its owner comes first; when a tag falls its owners are moved at once.
+
+// What roots take that are not larger than most, of the last few.
+class RootSizes {
+ public:
+  void Begin() {
+    if (++roots_ < kMost) return;
+    roots_ /= 2;
+    slot_time_ /= 2;
+  }
+  void Add(std::int64_t slot_time) { slot_time_ += slot_time; }
+  [[nodiscard]] std::int64_t Mean() const { return slot_time_ / std::max(roots_, 1); }
+
+ private:
+  static constexpr int kMost = 64;
+  int roots_ = 0;
+  std::int64_t slot_time_ = 0;
+};
 
 // A tenant in a class: what the fair queue of that class serves.
 struct Flow {
@@ -53,6 +71,7 @@ struct Flow {
   // they were all served at once, each a little (`arrival`): were it only where the last one served
   // began, then new roots, who have always had nothing, could keep a root that needs a second turn
   // waiting for ever.
+  RootSizes sizes;
   std::int64_t arrival = 0;
   std::int64_t served = 0;    // furthest tag at which a root was served
   std::int64_t unspread = 0;  // slot time given out that `arrival` does not show yet

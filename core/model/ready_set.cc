@@ -18,6 +18,10 @@ namespace {
 // they come first.
 constexpr int kMostMoved = 16;
 
+// Of a root, before it has its fair share and no more.
+constexpr std::int64_t kFirstTasks = 64;
+constexpr std::int64_t kTimesTheMean = 4;
+
 // Deadlines that are about as far away share a queue: there they mostly come in order.
 std::uint8_t DueQueue(Instant deadline, Instant now) {
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - now).count();
@@ -79,9 +83,17 @@ void ReadySet::Push(TaskPtr owned, Instant now) {
     queue.weights += flow.weight;
   }
   if (root.ready.waiting++ == 0) {
-    // Those that have been served before let it go first.
-    root.ready.tag = std::max(root.ready.tag, flow.arrival - task.ready.work.count());
-    root.ready.order = sequence_;
+    // What was given to others while it had nothing waiting is no claim of its; but its first tasks
+    // go as if they had all come with it.
+    const bool is_new = root.ready.order == 0;
+    if (is_new || root.ready.large) {
+      root.ready.Raise(flow.arrival);
+      root.ready.order = sequence_;
+    }
+    if (is_new) {
+      Give(root.ready, 1);  // before all that have had as much
+      flow.sizes.Begin();
+    }
     ++flow.roots;
   }
   Bundle& bundle = BundleOf(root, group);
@@ -201,10 +213,10 @@ void ReadySet::Started(const Task& task) {
   root.ready.begun = true;
   Flow& flow = FlowOf(root);
   if (flow.size == 0) flow.tag = std::max(flow.tag, EarliestTag(flow));
-  if (root.ready.waiting == 0) root.ready.tag = std::max(root.ready.tag, flow.served);
   const Nanos cost = std::clamp(task.estimate, Nanos(1), kMostSlotTime);
   Charge(flow, cost.count());
-  root.ready.tag += cost.count();
+  if (root.ready.waiting == 0 && root.ready.large) root.ready.Raise(flow.served);
+  ChargeRoot(flow, root.ready, cost.count(), cost.count());
   Show(flow);
 }
 
@@ -263,7 +275,7 @@ void ReadySet::Correct(Root& root, Nanos estimated, Nanos actual) {
   const Nanos owes = std::clamp(actual, Nanos(0), kMostSlotTime) - paid;
   Flow& flow = FlowOf(root);
   Charge(flow, owes.count());
-  root.ready.tag += owes.count();
+  ChargeRoot(flow, root.ready, owes.count(), paid.count());
   Show(flow);
   if (owes >= Nanos(0)) return;
   MoveForward(flow);
@@ -281,6 +293,23 @@ void ReadySet::Charge(Flow& flow, std::int64_t slot_time) {
   const std::int64_t whole = sum / weight - (sum % weight < 0 ? 1 : 0);
   flow.tag += whole;
   flow.remainder = sum - whole * weight;
+}
+
+void ReadySet::Give(ReadyRoot& root, std::int64_t slot_time) {
+  root.gift += slot_time;
+  root.tag -= slot_time;
+}
+
+// The gift is taken back from one that has had more than roots of its tenant mostly have, or more
+// than some tasks that cost as much as this one, `each`; and a little more than that, as those who
+// want little may be ahead by as much.
+void ReadySet::ChargeRoot(Flow& flow, ReadyRoot& root, std::int64_t slot_time, std::int64_t each) {
+  root.had += slot_time;
+  root.tag += slot_time;
+  if (root.large) return;
+  flow.sizes.Add(slot_time);
+  root.large = root.had >= std::min(kFirstTasks * each, kTimesTheMean * flow.sizes.Mean());
+  Give(root, root.large ? -root.gift - flow.sizes.Mean() : slot_time);
 }
 
 void ReadySet::MoveForward(Flow& flow) {

@@ -10,12 +10,15 @@
 // time that is corrected when the work has ended; within a root work that was begun first, then the
 // earliest deadline, then the order of arrival. Of the roots of a tenant those that are patient go
 // behind the others, but have half of its slot time while both wait. Class and tenant are those of
-// the root. Who has used less than the share may be ahead of it for a little: else those who want
-// little would wait for each of the greedy ones' tasks in turn, as if they wanted as much (as
-// borrowed virtual time, Duda and Cheriton, SOSP 1999). What stands first but does not fit is
-// passed by others for `reserve_after`; then what it needs is kept free for it. A function at its
-// slot limit is passed over and holds up nobody: the config's, one learned from how its runs fare
-// (slot_limit.h), or the one that long functions share while short work comes (kept_slot.h).
+// the root. Roots are served one after the other until they have had some times what roots of
+// their tenant mostly have, as to share the time among all would make all of them late; then in
+// fair shares. Who has used less
+// than the share may be ahead of it for a little: else those who want little would wait for each of
+// the greedy ones' tasks in turn, as if they wanted as much (as borrowed virtual time, Duda and
+// Cheriton, SOSP 1999). What stands first but does not fit is passed by others for `reserve_after`;
+// then what it needs is kept free for it. A function at its slot limit is passed over and holds up
+// nobody: the config's, one learned from how its runs fare (slot_limit.h), or the one that long
+// functions share while short work comes (kept_slot.h).
 //
 // All that waits here is in the account, which other threads may read.
 //
@@ -181,6 +184,9 @@ class ReadySet {
   void Account(const ready::Flow& flow, const ready::Lane& lane, const Task& task, int by);
   void Show(const ready::Flow& flow);
   [[nodiscard]] std::int64_t EarliestTag(const ready::Flow& flow) const;
+  static void Give(ReadyRoot& root, std::int64_t slot_time);
+  static void ChargeRoot(ready::Flow& flow, ReadyRoot& root, std::int64_t slot_time,
+                         std::int64_t each);
   static void Charge(ready::Flow& flow, std::int64_t slot_time);
   static void MoveForward(ready::Flow& flow);
   static void MoveForward(ReadyRoot& root);

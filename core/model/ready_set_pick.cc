@@ -306,9 +306,9 @@ TaskPtr ReadySet::Take(const Found& found) {
   const std::int64_t lag = options_.most_lag.count();
   flow.tag = std::max(flow.tag, queue.time - lag);
   queue.time = std::max(queue.time, flow.tag);
-  root.tag = std::max(root.tag, flow.served - lag);
-  Advance(flow, root.tag, cost.count());
-  flow.served = std::max(flow.served, root.tag);
+  root.Raise(flow.served - lag);
+  Advance(flow, root.fair_tag(), cost.count());
+  flow.served = std::max(flow.served, root.fair_tag());
   TakeTurn(flow, bundle.root->patient, cost.count());
   Detach(task);
   return TaskPtr(&task);

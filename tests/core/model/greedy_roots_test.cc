@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 #include <random>
 #include <vector>
 
@@ -15,7 +16,6 @@ using std::chrono::milliseconds;
 
 constexpr Resources kOne{.amount = {1000}};
 constexpr Nanos kSmall = microseconds(100);
-constexpr double kLoad = 0.4;
 constexpr std::size_t kRoots = 20'000;
 
 struct Greedy {
@@ -25,9 +25,12 @@ struct Greedy {
   int tasks = 100;  // that wait at any time
 };
 
+constexpr double kLoad = 0.4;
+
 class Slot final : public testing::ReadyBench {
  public:
-  explicit Slot(const Greedy& greedy) : ReadyBench(kOne), greedy_(greedy) {
+  explicit Slot(const Greedy& greedy, double load = kLoad)
+      : ReadyBench(kOne), greedy_(greedy), load_(load) {
     root_ = MakeRoot({.tenant = greedy.tenant, .patient = greedy.patient});
     for (int i = 0; i < greedy.tasks; ++i) PushTask(root_, {.cost = greedy.cost});
   }
@@ -39,6 +42,7 @@ class Slot final : public testing::ReadyBench {
     std::nth_element(times_.begin(), p99, times_.end());
     return *p99;
   }
+  [[nodiscard]] std::int64_t greedy_runs() const { return greedy_time_ / greedy_.cost; }
   // Part of the slot that the greedy root had.
   [[nodiscard]] double GreedyPart() const {
     return static_cast<double>(greedy_time_.count()) / static_cast<double>((now_ - began_).count());
@@ -65,7 +69,7 @@ class Slot final : public testing::ReadyBench {
     }
   }
   void ComeUntil(Instant until) {
-    std::exponential_distribution<double> gap(kLoad / static_cast<double>(kSmall.count()));
+    std::exponential_distribution<double> gap(load_ / static_cast<double>(kSmall.count()));
     while (next_ <= until) {
       now_ = next_;
       PushRoot({.seq = came_.size(), .cost = kSmall});
@@ -75,6 +79,7 @@ class Slot final : public testing::ReadyBench {
   }
 
   const Greedy greedy_;
+  const double load_;
   RootPtr root_;
   std::mt19937_64 random_{7};
   const Instant began_ = now_;
@@ -106,6 +111,47 @@ TEST(GreedyRoots, OfLongTasksMakeOthersWaitForOne) {
       Slot slot({.tenant = tenant, .patient = patient, .cost = kLong});
       EXPECT_LT(slot.P99(), kLong + 2 * kSmall) << tenant << patient;
     }
+  }
+}
+
+// As many as there are roots that wait share the slot; the greedy one is one of them, also when
+// ever new ones come, faster than they can be served.
+TEST(GreedyRoots, HaveTheirShareHoweverManyOthersCome) {
+  Slot slot({.tenant = 1}, 1.2);
+  (void)slot.P99();
+  EXPECT_GT(slot.greedy_runs(), 20) << "of two thousand roots that wait it is one";
+}
+
+class SmallRootsTest : public testing::ReadyBench {
+ protected:
+  SmallRootsTest() : ReadyBench(kOne) {}
+
+  // A root of some tasks, each of which comes when the one before has run.
+  RootPtr Begin(std::uint64_t seq) {
+    RootPtr root = MakeRoot({.seq = seq});
+    PushTask(root, {});
+    return root;
+  }
+  // Serves the next task; its root has another then, unless it has had ten.
+  std::uint64_t Serve() {
+    const TaskPtr task = PopRoot(kOne);
+    const std::uint64_t seq = task->root->id.seq;
+    ready_.Ended(function_, function_.shape);
+    if (++served_[seq] < kTasks) PushTask(task->root, {});
+    return seq;
+  }
+
+  static constexpr int kTasks = 10;
+  std::map<std::uint64_t, int> served_;
+};
+
+// To share the slot among all of them would make all of them late.
+TEST_F(SmallRootsTest, AreServedOneAfterTheOther) {
+  for (std::uint64_t seq = 1; seq <= 4; ++seq) Begin(seq);
+  for (int i = 0; i < 4 * kTasks; ++i) (void)Serve();
+  for (std::uint64_t seq = 11; seq <= 14; ++seq) Begin(seq);
+  for (std::uint64_t seq = 11; seq <= 14; ++seq) {
+    for (int i = 0; i < kTasks; ++i) EXPECT_EQ(Serve(), seq);
   }
 }
 

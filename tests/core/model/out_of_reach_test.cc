@@ -105,7 +105,8 @@ TEST_F(OutOfReachTest, WhatNeverHadAChanceTriesNowAndThen) {
 
 TEST_F(OutOfReachTest, WhatHasWaitedForTooLongDoesNotTry) {
   const RootPtr others = NewRoot(kNever);
-  for (int i = 0; i < 40; ++i) Push(others, 1);
+  for (int i = 0; i < 100; ++i) Push(others, 1);
+  for (int i = 0; i < 64; ++i) EXPECT_EQ(Next(), "1") << "its first tasks";
   for (std::uint64_t seq = 2; seq <= 10; ++seq) {
     PushAlone(seq, milliseconds(400));
     now_ += milliseconds(395);
