@@ -14,19 +14,18 @@ import time
 from dataclasses import dataclass
 
 from attackers import Crew
+from cores import Cores, disturbed
 from node import BIN
 from open_loop import Load, Report, Start, open_loop
 from polite import Manners, polite
 from scenes import SPIN_US, Plan, Scene, changes, without
-from watcher import Looks, figures, watch
+from watcher import Looks, figures, milliseconds, p99, watch
 from wire import Process
 
 MIB = 1 << 20
 WARM_S = 120.0  # memory is judged after that
 MOST_SLOPE = 1.0  # MiB a minute
 MOST_LOOK_S = 0.05
-MOST_STEAL = 0.01  # of the cores; with more
-MOST_FOREIGN = 0.2  # or with so many cores for others, times are not judged
 POLITE = 20
 
 
@@ -38,9 +37,7 @@ class Told:
     sizes: list[tuple[float, int]]  # seconds since the beginning; bytes
     received: float  # roots, by the node's own count
     node: dict
-    steal: float  # part of the cores that the host took
-    node_cpu: float  # cores that the node used
-    foreign: float  # and that others used, who have nothing to do with this
+    cores: dict  # who had them
 
 
 def slope(points: list[tuple[float, float]]) -> float:
@@ -57,19 +54,6 @@ def growth(sizes: list[tuple[float, int]], since_s: float) -> float:
     return slope([(at / 60, size / MIB) for at, size in sizes if at >= since_s])
 
 
-def ticks() -> tuple[int, int, int]:
-    """Of all cores, in hundredths of a second: taken by the host, in use, and all."""
-    with open("/proc/stat", encoding="utf-8") as file:
-        found = [int(each) for each in file.readline().split()[1:9]]
-    return found[7], sum(found) - found[3] - found[4] - found[7], sum(found)
-
-
-def ours() -> float:
-    """Seconds of CPU of this process and of all that it has seen end."""
-    return sum(sum(resource.getrusage(whose)[:2])
-               for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))  # fmt: skip
-
-
 def settings(connections: int) -> tuple[str, ...]:
     most = connections + 64
     return ("node.resources.cpu=1", "auth.tenants_by_name=true", f"limits.connections={most}",
@@ -82,8 +66,7 @@ ARRIVED = 'spillgate_stage_events_arrived_total{stage="submission"}'
 def play(scene: Scene, load: Load, manners: Manners, every_s: float = 1.0) -> Told:
     node, sizes = scene.node, []
     process = Process(node.process.pid)
-    before, began, own = figures(scene.admin), ticks(), ours()
-    used, at = process.cpu_us(), time.monotonic()
+    before, cores = figures(scene.admin), Cores(node.process.pid)
     with Crew() as crew:
         start = Start()
         crew.add(open_loop, node.socket, load, start)
@@ -98,20 +81,14 @@ def play(scene: Scene, load: Load, manners: Manners, every_s: float = 1.0) -> To
 
         crew.wait(begin + load.seconds - time.monotonic(), look)
         told = crew.reports(within_s=load.patience + 60)
-    ended, after, took = ticks(), figures(scene.admin), time.monotonic() - at
-    used, own = (process.cpu_us() - used) / 1e6, ours() - own
-    foreign = (ended[1] - began[1]) / 100 - used - own
+    after = figures(scene.admin)
     return Told(told["open_loop"][0], told["polite"][0], told["watch"][0], sizes,
                 after[ARRIVED] - before[ARRIVED], changes(before, after),
-                (ended[0] - began[0]) / max(1, ended[2] - began[2]),
-                used / took, max(0.0, foreign / took))  # fmt: skip
+                cores.told())  # fmt: skip
 
 
 def row(told: Told, load: Load, manners: Manners, plan: Plan) -> dict:
     crowd = told.crowd
-    late = sorted(crowd.late_s) or [0.0]
-    refusal = sorted(crowd.refusal_s) or [0.0]
-    took = sorted(told.polite.took_s) or [0.0]
     every = max(1, len(told.sizes) // 20)
     return {
         "scenario": "crowd",
@@ -126,14 +103,12 @@ def row(told: Told, load: Load, manners: Manners, plan: Plan) -> dict:
         "lost": crowd.lost,
         "silent": crowd.silent,
         "connections_lost": crowd.connections_lost,
-        "lateness_p99_ms": round(late[int(0.99 * (len(late) - 1))] * 1e3, 1),
-        "refusal_p99_ms": round(refusal[int(0.99 * (len(refusal) - 1))] * 1e3, 1),
+        "lateness_p99_ms": milliseconds(p99(crowd.late_s)),
+        "refusal_p99_ms": milliseconds(p99(crowd.refusal_s)),
         "sender_cores": round(crowd.cpu_s / load.seconds, 2),
-        "node_cores": round(told.node_cpu, 2),
-        "foreign_cores": round(told.foreign, 2),
-        "steal_pct": round(told.steal * 100, 1),
+        **told.cores,
         "polite": dict(told.polite.counts),
-        "polite_p99_ms": round(took[int(0.99 * (len(took) - 1))] * 1e3, 1),
+        "polite_p99_ms": milliseconds(p99(told.polite.took_s)),
         "resident_mib": [round(size / MIB, 1) for _, size in told.sizes[::every]],
         "slope_mib_per_min": round(growth(told.sizes, min(WARM_S, load.seconds / 2)), 3),
         **told.looks.figures(),
@@ -157,25 +132,19 @@ def problems(told: Told, load: Load) -> list[str]:
     return found
 
 
-def disturbed(told: Told) -> str:
-    """What took the cores away, so that times are not the node's; "" if nothing did."""
-    if told.steal > MOST_STEAL:
-        return f"the host took {told.steal * 100:.1f} % of the cores"
-    return f"others used {told.foreign:.2f} cores" if told.foreign > MOST_FOREIGN else ""
-
-
 def judged(told: Told, load: Load) -> list[str]:
     found = problems(told, load)
     grows = growth(told.sizes, WARM_S)
     if load.seconds > WARM_S and grows >= MOST_SLOPE:
         found.append(f"memory grows by {grows:.2f} MiB a minute")
     for name, took in (("stages", told.looks.stages_s), ("metrics", told.looks.metrics_s)):
-        p99 = sorted(took)[int(0.99 * (len(took) - 1))]
-        if p99 > MOST_LOOK_S and disturbed(told):
-            print(f"crowd: {name} took up to {p99 * 1e3:.0f} ms, which is not judged: "
-                  f"{disturbed(told)}", file=sys.stderr)  # fmt: skip
-        elif p99 > MOST_LOOK_S:
-            found.append(f"{name}: one of a hundred took {p99 * 1e3:.0f} ms or more")
+        if p99(took) <= MOST_LOOK_S:
+            continue
+        what = f"{name}: one of a hundred took {milliseconds(p99(took))} ms or more"
+        if why := disturbed(told.cores):
+            print(f"not judged, as {why}: {what}", file=sys.stderr)
+        else:
+            found.append(what)
     return found
 
 

@@ -11,7 +11,7 @@ import wire
 from open_loop import PUSH, Start
 from wire import Talker, mini
 
-ANSWER_WITHIN_S = 10.0  # silence for so long counts as a connection that was lost
+ANSWER_WITHIN_S = 30.0  # silence for so long counts as a connection that was lost
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 
-import wire
+from cores import disturbed
 from node import BIN, settle
 from scenes import ONE_SLOT, Plan, Scene, without
 from watcher import figures
@@ -225,12 +225,14 @@ def reload_in_the_middle(plan: Plan) -> dict:
 
 # ---- all of them
 
+# And whose load has nothing to do with what goes wrong.
 SCENARIOS = {
-    "slow_consumer": slow_consumer,
-    "stalled_workers": stalled_workers,
-    "stopped_journal": stopped_journal,
-    "reload": reload_in_the_middle,
+    "slow_consumer": (slow_consumer, "others"),
+    "stalled_workers": (stalled_workers, "in_node"),
+    "stopped_journal": (stopped_journal, "level_none"),
+    "reload": (reload_in_the_middle, ""),
 }
+LEAST = 0.8  # of what it was before, that is good for those meanwhile, and of all afterwards
 
 
 def finish(scene: Scene, told: dict) -> dict:
@@ -259,6 +261,21 @@ def finish(scene: Scene, told: dict) -> dict:
     return told | {"problems": problems}
 
 
+def judged(told: dict, bystander: str) -> list[str]:
+    """What can be asked of a node that has the machine for itself."""
+    found = []
+    if told["recovery"] is None or told["recovery"] < LEAST:
+        found.append(f"afterwards it does {told['recovery']} of what it did before")
+    if load := told["loads"].get(bystander):
+        if load["good_during_per_s"] < LEAST * load["good_before_per_s"]:
+            found.append(f"{bystander}: {load['good_before_per_s']} a second before, and "
+                         f"{load['good_during_per_s']} during the fault")  # fmt: skip
+    if found and (why := disturbed(told)):
+        print(f"not judged, as {why}: {'; '.join(found)}", file=sys.stderr)
+        return []
+    return found
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--seconds", type=float, default=15.0, help="of each [15]")
@@ -270,7 +287,9 @@ def main() -> int:
     plan, ratio = without(asked.seconds)
     for name in asked.names or SCENARIOS:
         began = time.monotonic()
-        told = SCENARIOS[name](plan)
+        play, bystander = SCENARIOS[name]
+        told = play(plan)
+        told["problems"] += judged(told, bystander)
         row = {"scenario": name, "goodput_ratio_without": ratio, **told}
         row["took_s"] = round(time.monotonic() - began, 1)
         print(json.dumps(row), flush=True)

@@ -8,9 +8,10 @@ import time
 from dataclasses import dataclass
 
 from attackers import Crew
+from cores import Cores
 from node import Node
 from open_loop import Load, Report, Start, open_loop
-from watcher import figures, watch
+from watcher import figures, milliseconds, p99, watch
 
 SPIN_US = 1000
 ONE_SLOT = "node.resources.cpu=1"
@@ -63,6 +64,7 @@ class Scene:
                 crew.add(open_loop, self.node.socket, load, start)
             crew.add(watch, self.node.address, self.admin, LOOK_EACH_S)
             before = figures(self.admin)
+            cores = Cores(self.node.process.pid)
             begin = start.give(len(loads))
             crew.wait(begin + plan.third - time.monotonic())
             with fault():
@@ -78,6 +80,7 @@ class Scene:
             "loads": {name: of_load(reports[name], loads[name], plan) for name in loads},
             "node": changes(before, after),
             **told["watch"][0].figures(),
+            **cores.told(),
         }
 
 
@@ -101,7 +104,6 @@ def goodput(plan: Plan, loads: dict[str, Load], reports: dict[str, Report]) -> d
 
 def of_load(report: Report, load: Load, plan: Plan) -> dict:
     before, during, after = thirds(report, plan)
-    late = sorted(report.late_s)
     return {
         "offered_per_s": round(report.count("offered") / load.seconds),
         "good_before_per_s": round(before),
@@ -114,7 +116,7 @@ def of_load(report: Report, load: Load, plan: Plan) -> dict:
         "lost": report.lost,
         "silent": report.silent,
         "connections_lost": report.connections_lost,
-        "lateness_p99_ms": round(late[int(0.99 * (len(late) - 1))] * 1e3, 1) if late else None,
+        "lateness_p99_ms": milliseconds(p99(report.late_s)),
     }  # fmt: skip
 
 

@@ -10,20 +10,30 @@ from http.client import HTTPConnection
 
 import wire
 from node import Node
+from wire import mini
+
+
+def p99(seconds: list[float]) -> float:
+    return sorted(seconds)[int(0.99 * (len(seconds) - 1))] if seconds else 0.0
+
+
+def milliseconds(seconds: float) -> float:
+    return round(seconds * 1e3, 1)
 
 
 @dataclass
 class Looks:
     stages_s: list[float] = field(default_factory=list)  # with the start of the command's process
+    asked_s: list[float] = field(default_factory=list)  # the same question, over an open connection
     metrics_s: list[float] = field(default_factory=list)
 
     def figures(self) -> dict[str, float]:
         told: dict[str, float] = {"looks": len(self.stages_s)}
-        for name, took in (("stages", self.stages_s), ("metrics", self.metrics_s)):
-            some = sorted(took)
-            told[f"{name}_p50_ms"] = round(statistics.median(some) * 1e3, 1)
-            told[f"{name}_p99_ms"] = round(some[int(0.99 * (len(some) - 1))] * 1e3, 1)
-            told[f"{name}_worst_ms"] = round(some[-1] * 1e3, 1)
+        for name, took in (("stages", self.stages_s), ("asked", self.asked_s),
+                           ("metrics", self.metrics_s)):  # fmt: skip
+            told[f"{name}_p50_ms"] = milliseconds(statistics.median(took))
+            told[f"{name}_p99_ms"] = milliseconds(p99(took))
+            told[f"{name}_worst_ms"] = milliseconds(max(took))
         return told
 
 
@@ -64,8 +74,13 @@ def watch(stop, address: str, admin: str, every_s: float) -> Looks:
     node = Node.__new__(Node)  # another's: only its command is used here
     node.address = address
     looks, due = Looks(), time.monotonic()
+    talker = wire.Talker(address.removeprefix("unix://"))
+    question = mini.table((mini.TEXT, b"stages"))
     while not stop.wait(max(0, due - time.monotonic())):
         due += every_s
+        began = time.monotonic()
+        talker.ask(wire.STATS, question, wire.STATS_REPLY)
+        looks.asked_s.append(time.monotonic() - began)
         began = time.monotonic()
         told = node.run("-o", "json", "stages", timeout=30)
         looks.stages_s.append(time.monotonic() - began)
@@ -75,4 +90,5 @@ def watch(stop, address: str, admin: str, every_s: float) -> Looks:
         began = time.monotonic()
         page(admin)
         looks.metrics_s.append(time.monotonic() - began)
+    talker.close()
     return looks
