@@ -6,6 +6,7 @@ In all of them every root has one verdict, every accepted one ends once, with it
 has one; no connection is lost, no stage holds more than it may, and nothing is left afterwards.
 """
 
+import dataclasses
 import pathlib
 import sys
 import unittest
@@ -32,15 +33,19 @@ class Scenarios(unittest.TestCase):
         self.assertGreater(told["looks"], 0)
 
     def test_a_client_that_does_not_read(self):
-        told = scenarios.slow_consumer(SHORT, size=32 << 10)
+        longer = dataclasses.replace(SHORT, seconds=4.5)
+        told = scenarios.slow_consumer(longer, size=16 << 10, egress="64KiB")
         self.check(told)
         self.assertGreater(told["loads"]["slow"]["unsent"], 0, "who does not read is not read")
         self.assertGreater(told["loads"]["others"]["good_during_per_s"], 0, told)
         self.assertEqual(told["loads"]["others"]["unsent"], 0, told)
 
     def test_workers_that_stand_still(self):
-        told = scenarios.stalled_workers(SHORT, "workers.kill_grace=50ms")
+        # The deadline of what runs passes long before the workers go on.
+        plan = dataclasses.replace(SHORT, seconds=4.5, deadline_us=300_000)
+        told = scenarios.stalled_workers(plan, "workers.kill_grace=50ms")
         self.check(told)
+        self.assertGreater(told["node"]["worker_deaths_total"], 0, "they are replaced")
         self.assertGreater(told["loads"]["in_node"]["good_during_per_s"], 0, told)
         self.assertGreater(told["loads"]["in_workers"]["good_after_per_s"], 0, told)
 

@@ -27,14 +27,14 @@ MS = 1000  # in microseconds
 # ---- a slow consumer
 
 
-def slow_consumer(plan: Plan, size: int = 8 << 10) -> dict:
+def slow_consumer(plan: Plan, size: int = 8 << 10, egress: str = "256KiB") -> dict:
     """Half of the load is of a tenant whose client reads nothing in the middle of the time."""
     deaf = (plan.third, 2 * plan.third)
     loads = {
         "others": plan.load(0.5, tenant="others"),
         "slow": plan.load(0.5, tenant="slow", size=size, deaf=deaf),
     }
-    with Scene(ONE_SLOT, "auth.tenants_by_name=true", "limits.egress=256KiB") as scene:
+    with Scene(ONE_SLOT, "auth.tenants_by_name=true", f"limits.egress={egress}") as scene:
         return finish(scene, scene.play(plan, loads))
 
 
