@@ -257,6 +257,12 @@ struct TenantConfig {
   std::vector<std::uint32_t> uids;
   // Its tasks accepted and not yet published. 0 is half of limits.in_flight.
   std::uint32_t in_flight = 0;
+  // The same of one of its clients. 0 is no bound of their own.
+  std::uint32_t client_in_flight = 0;
+  // Tasks a second that its clients submit and running tasks spawn. 0 is no bound.
+  std::uint32_t rate = 0;
+  // The same of one of its clients.
+  std::uint32_t client_rate = 0;
 
   friend bool operator==(const TenantConfig&, const TenantConfig&) = default;
 };

@@ -25,7 +25,8 @@ constexpr std::string_view kHosts[] = {"inline", "exec", "worker"};
 constexpr std::string_view kLibraryHosts[] = {"worker", "in_process"};
 constexpr std::string_view kLevels[] = {"none", "async", "sync"};
 
-constexpr std::int64_t kMostTasks = 1 << 24;  // 16 M tasks need about 8 GiB
+constexpr std::int64_t kMostTasks = 1 << 24;    // 16 M tasks need about 8 GiB
+constexpr std::int64_t kMostRate = 10'000'000;  // more than a node can take in
 constexpr std::size_t kMostIds = 1024;
 
 template <auto kMember>
@@ -136,6 +137,10 @@ constexpr Knob kFlowKnobs[] = {
     {"tenant", "weight", Count{1, 1000}, kLive, kTenant<&TenantConfig::weight>},
     {"tenant", "uids", UserIds{kMostIds}, kLive, kTenant<&TenantConfig::uids>},
     {"tenant", "in_flight", Count{0, kMostTasks}, kLive, kTenant<&TenantConfig::in_flight>},
+    {"tenant", "client_in_flight", Count{0, kMostTasks}, kLive,
+     kTenant<&TenantConfig::client_in_flight>},
+    {"tenant", "rate", Count{0, kMostRate}, kLive, kTenant<&TenantConfig::rate>},
+    {"tenant", "client_rate", Count{0, kMostRate}, kLive, kTenant<&TenantConfig::client_rate>},
     {"scheduling", "reserve_after", Time{Nanos(0), minutes(1)}, kLive,
      kScheduling<&SchedulingConfig::reserve_after>},
 };

@@ -90,7 +90,10 @@ void Node::SetTenants() {
   const std::uint32_t usual = std::max(1U, config_.limits.in_flight / 2);
   tenants_.SetDefault(usual);
   for (const auto& [name, tenant] : config_.tenants) {
-    tenants_.Set(name, tenant.weight, config::InFlightOf(config_, name));
+    tenants_.Set(name, tenant.weight, config::InFlightOf(config_, name),
+                 {.client_in_flight = tenant.client_in_flight,
+                  .rate = tenant.rate,
+                  .client_rate = tenant.client_rate});
   }
   // One that the config does not name any more is as if it never had.
   for (TenantId id = 1; id <= tenants_.size(); ++id) {

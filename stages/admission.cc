@@ -10,6 +10,12 @@ namespace spillgate {
 namespace {
 
 constexpr Nanos kDrainRetry = std::chrono::seconds(1);
+// A function that is always out of reach tries again after so many times its cost.
+constexpr int kTriesEach = 64;
+
+bool IsOutOfReach(const flow::Ask& question) {
+  return question.remaining > Nanos(0) && question.remaining < question.work.cost;
+}
 
 }  // namespace
 
@@ -198,18 +204,21 @@ WorkAtDoor::Newcomer Admission::NewcomerOf(const flow::Ask& question) const {
 std::uint32_t Admission::DecideByWork(flow::Ask& question, const WorkAtDoor::Newcomer& root,
                                       const WorkAccount::Needs& needs, std::uint32_t has,
                                       Instant now) {
-  Weigh(question.work, question, root, needs);
-  return Decide(question, has, now);
+  Weigh(question.work, question, root, needs, now);
+  const std::uint32_t admitted = Decide(question, has, now);
+  if (IsOutOfReach(question)) NoteTry(question, admitted > 0, now);
+  return admitted;
 }
 
 void Admission::Weigh(flow::Work& work, const flow::Ask& question, const WorkAtDoor::Newcomer& root,
-                      const WorkAccount::Needs& needs) {
+                      const WorkAccount::Needs& needs, Instant now) {
   ahead_ = work_.Look(root, needs);
   work.queues = std::span(ahead_.queues).first(ahead_.count);
   work.cost = root.slot_time;
   work.slots = needs.slots();
   work.waiting = ahead_.tasks + ahead_.promises;
-  work.nothing_waits = ahead_.tasks == 0;
+  work.may_try = ahead_.tasks == 0 ||
+                 (question.function < tries_at_.size() && now >= tries_at_[question.function]);
   work.known = question.cost_hint > Nanos(0) || shared_.costs.Runs(question.function) > 0;
   work.unstarted = work.known ? 0 : work_.Unstarted(question.function);
   Nanos longest{0};
@@ -220,7 +229,14 @@ void Admission::Weigh(flow::Work& work, const flow::Ask& question, const WorkAtD
   waits_ = static_cast<std::uint8_t>(std::min(255.0, 255 * part));
 }
 
-std::int64_t Admission::Fits(const Asking& like, Nanos longer) {
+// One that is out of reach, by what was learned, tries when nothing waits, and else now and then.
+void Admission::NoteTry(const flow::Ask& question, bool tries, Instant now) {
+  if (question.function >= tries_at_.size()) tries_at_.resize(question.function + 1, kNever);
+  Instant& at = tries_at_[question.function];
+  if (tries || at == kNever) at = After(now, kTriesEach * question.work.cost);
+}
+
+std::int64_t Admission::Fits(const Asking& like, Nanos longer, Instant now) {
   static constexpr std::int64_t kAny = std::numeric_limits<std::int64_t>::max();
   const wire::SubmitPreamble& ask = like.ask;
   const Named named = FindNamed(shared_, ask.function, ask.shape);
@@ -240,7 +256,7 @@ std::int64_t Admission::Fits(const Asking& like, Nanos longer) {
                      .work = {}};
   question.work.p95 = shared_.costs.P95(ask.function, question.cost_hint);
   question.work.patient = IsPatient(ask.cls, remaining, question.work.p95);
-  Weigh(question.work, question, NewcomerOf(question), needs);
+  Weigh(question.work, question, NewcomerOf(question), needs, now);
   return stage_.controller().Fits(question, longer);
 }
 

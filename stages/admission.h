@@ -7,6 +7,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "core/base/clock.h"
 #include "core/flow/inbox.h"
@@ -64,7 +65,7 @@ class Admission {
                                     std::uint32_t wanted, std::uint32_t has, Instant now);
   // How many more roots such as these load leaves time for, if they may wait for `longer` than what
   // is let in; a very large number where the controller does not go by work.
-  [[nodiscard]] std::int64_t Fits(const Asking& like, Nanos longer);
+  [[nodiscard]] std::int64_t Fits(const Asking& like, Nanos longer, Instant now);
   // How full the node is, 0 to 255: of the places in flight, and, for such as were judged last, how
   // long they would wait, as a part of the time that they may.
   [[nodiscard]] std::uint8_t load_level() const;
@@ -108,7 +109,8 @@ class Admission {
                                            const WorkAccount::Needs& needs, std::uint32_t has,
                                            Instant now);
   void Weigh(flow::Work& work, const flow::Ask& question, const WorkAtDoor::Newcomer& root,
-             const WorkAccount::Needs& needs);
+             const WorkAccount::Needs& needs, Instant now);
+  void NoteTry(const flow::Ask& question, bool tries, Instant now);
 
   Shared& shared_;
   flow::AnyInbox& stage_;
@@ -116,15 +118,16 @@ class Admission {
   WorkAtDoor work_;
   WorkAtDoor::Ahead ahead_;              // what was weighed last
   std::uint8_t waits_ = 0;               // 255ths of the time that they may wait
+  std::vector<Instant> tries_at_;        // by function
   const Resources* needs_of_ = nullptr;  // a shape that stays
   WorkAccount::Needs needs_;
   std::array<Instant, 2> on_disk_since_{kNever, kNever};  // level async, level sync
 };
 
-// It waits for a place that will come free.
+// It waits for a place that will come free, or for its time.
 [[nodiscard]] inline bool IsForRoom(Reason refusal) {
   return refusal == Reason::kInFlight || refusal == Reason::kInFlightBytes ||
-         refusal == Reason::kQuota;
+         refusal == Reason::kQuota || refusal == Reason::kClientQuota || refusal == Reason::kRate;
 }
 
 // On `count` tasks from `first_seq`; they may come again after that time if the reason is one that

@@ -96,6 +96,7 @@ struct SlotFreed {
   RootPtr root;
   Nanos estimated{0};
   Nanos cost{0};  // slot time that it had; 0 if it never began
+  Nanos span{0};  // from the beginning of the run to its end
   // What this says of the function's cost.
   enum class Lesson : std::uint8_t {
     kNone,     // it never began, or nobody looked at the clock

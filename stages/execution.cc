@@ -119,7 +119,10 @@ void Execution::Run(TaskPtr task, TaskId nested_in, Instant now) {
   CountRun(*task, now);
   executor_.RunHere(*task, now);
   // Nobody looked at the clock: it had what it was charged for.
-  if (task->leased()) Free(task->id, task->estimate, Lesson::kNone);
+  if (task->leased()) {
+    task->spent += task->estimate;
+    Free(task->id, task->estimate, Lesson::kNone);
+  }
   Finish(std::move(task));
 }
 
@@ -138,6 +141,9 @@ void Execution::CountRun(Task& task, Instant now) {
 
 void Execution::OnRan(RunReport&& report, Instant now) {
   TaskPtr task = std::move(report.task);
+  const bool ran = report.end != RunEnd::kTurnedAway && report.began;
+  const Nanos cost = ran ? SlotTimeOf(*task, report.wall) : Nanos(0);
+  if (task->leased()) task->spent += cost;
   if (report.end == RunEnd::kHostDied) {
     OnDeath(std::move(task), report.detail, now);
     return;
@@ -145,14 +151,16 @@ void Execution::OnRan(RunReport&& report, Instant now) {
   if (report.end == RunEnd::kTurnedAway) {
     TurnAway(*task, report);
   }
-  const auto found = running_.find(task->id);
-  const std::int64_t units = found == running_.end() ? kOneSlot : found.value().units;
-  const bool ran = report.end == RunEnd::kEnded && report.began;
   const Fate fate = task->outcome.fate;
   const bool whole = fate != Fate::kCancelled && fate != Fate::kExpired;
-  Free(task->id, ran ? SlotTime(report.wall, units) : Nanos(0),
-       !ran ? Lesson::kNone : (whole ? Lesson::kExact : Lesson::kAtLeast));
+  Free(task->id, cost, !ran ? Lesson::kNone : (whole ? Lesson::kExact : Lesson::kAtLeast),
+       report.wall + report.blocked);
   Finish(std::move(task));
+}
+
+Nanos Execution::SlotTimeOf(const Task& task, Nanos wall) const {
+  const auto found = running_.find(task.id);
+  return SlotTime(wall, found == running_.end() ? kOneSlot : found.value().units);
 }
 
 void Execution::TurnAway(Task& task, const RunReport& report) {
@@ -259,7 +267,7 @@ void Execution::OnCancel(TaskId id, Instant now) {
 }
 
 // Sends the lease home.
-void Execution::Free(TaskId id, Nanos cost, Lesson lesson) {
+void Execution::Free(TaskId id, Nanos cost, Lesson lesson, Nanos span) {
   const auto found = running_.find(id);
   if (found == running_.end()) return;
   Running& running = found.value();
@@ -271,6 +279,7 @@ void Execution::Free(TaskId id, Nanos cost, Lesson lesson) {
                       .root = std::move(running.root),
                       .estimated = running.estimated,
                       .cost = cost,
+                      .span = span,
                       .lesson = lesson});
   }
   running_.erase(found);

@@ -91,7 +91,8 @@ class Execution {
   [[nodiscard]] bool MustBeNoted(const Task& task) const;
   void OnDurable(const Durable& durable, Instant now);
   void EndDoomedNoted(Instant now);
-  void Free(TaskId id, Nanos cost, Lesson lesson);
+  void Free(TaskId id, Nanos cost, Lesson lesson, Nanos span = Nanos(0));
+  [[nodiscard]] Nanos SlotTimeOf(const Task& task, Nanos wall) const;
   void Finish(TaskPtr task);
   void EmitAll(Instant now);
 

@@ -140,6 +140,7 @@ void Publication::Settle(TaskPtr task, Instant now) {
     tally_.unsuccessful[static_cast<std::size_t>(task->outcome.reason)].Add(1);
   }
   CountLate(*task, now);
+  CountWork(*task, now);
   if (!task->args.empty()) UnpinArguments(shared_.table, *task);
   if (task->attempt > 1) CancelUnmatched(record, task->attempt);
   shared_.table.Settle(record, std::move(task->outcome), now);
@@ -163,6 +164,28 @@ void Publication::CountLate(const Task& task, Instant now) {
   if (cancel && fate != Fate::kCancelled) tally_.late.Add(1);
   const bool ran_on = fate == Fate::kDone || fate == Fate::kFailed;
   if (ran_on && now > task.deadline) tally_.late.Add(1);
+}
+
+// The slot time of a root is for nothing when one of the tasks that its session added is not done
+// in time; what becomes of those that tasks spawn is for their parents to judge. What is dropped
+// before it begins saves what it is known to take.
+void Publication::CountWork(const Task& task, Instant now) {
+  Root& root = *task.root;
+  const Fate fate = task.outcome.fate;
+  const bool good = fate == Fate::kForwarded || (fate == Fate::kDone && now <= task.deadline);
+  if (!good && task.parent.is_none()) root.failed = true;
+  root.spent += task.spent;
+  const std::size_t cls = Index(task.cls);
+  if (root.failed && root.spent > Nanos(0)) {
+    const Nanos wasted = std::exchange(root.spent, Nanos(0));
+    tally_.wasted_ns[cls].Add(static_cast<std::uint64_t>(wasted.count()));
+  }
+  const bool dropped = fate == Fate::kExpired || fate == Fate::kCancelled ||
+                       task.outcome.reason == Reason::kDependencyFailed;
+  if (!dropped || task.begun != kNever || !task.leased()) return;
+  const FunctionId function = task.function->id;
+  if (shared_.costs.Runs(function) == 0) return;
+  tally_.saved_ns[cls].Add(static_cast<std::uint64_t>(shared_.costs.Estimate(function).count()));
 }
 
 // A large result needs room on the heap of values; without, the task has failed.

@@ -14,7 +14,7 @@ constexpr std::size_t kMostLetInAPass = 1024;
 }  // namespace
 
 Resolution::Resolution(Shared& shared, Out out)
-    : shared_(shared), park_(shared.limits), out_(std::move(out)) {}
+    : shared_(shared), park_(shared.limits), work_(shared.account, shared.costs), out_(std::move(out)) {}
 
 void Resolution::Handle(std::span<In> batch, Instant now) {
   HandOnKept(now);
@@ -85,17 +85,33 @@ void Resolution::OnAccepted(TaskPtr task, Instant now) {
   const flow::Meta meta = MetaOf(task);
   const TaskId id = task->id;
   const std::span<const ArgRef> args = task->args;
+  const RootPtr root = task->root;
+  const bool by_root = task->deadline != kNever && task->deadline == root->deadline;
+  const Nanos span = shared_.costs.MedianSpan(task->function->id);
+  Record& own = *task->record;
+  Nanos before{0};
   task->root->stuck.fetch_add(1, std::memory_order_relaxed);
   shared_.signals.stuck.fetch_add(1, std::memory_order_relaxed);
+  work_.Add(*task);
   if (park_.Put(std::move(task), now)) CountParked(meta, now);
   for (const ArgRef& arg : args) {
     if (arg.kind != ArgRef::kObject) continue;
     Record* record = shared_.table.Find(arg.object().task);
     if (record == nullptr || !record->open()) continue;
     record->wanted = true;
+    if (by_root && record->root.get() == root.get()) before = std::max(before, PathOf(*record));
     std::vector<TaskId>& dependants = awaited_[record->id];
     if (dependants.empty() || dependants.back() != id) Await(dependants, id);
   }
+  if (!by_root || before + span == Nanos(0)) return;
+  own.path = before + span;
+  const std::int64_t longest = root->path_ns.load(std::memory_order_relaxed);
+  root->path_ns.store(std::max(longest, own.path.count()), std::memory_order_relaxed);
+}
+
+// What waits for nothing is not noted: it takes what its function does.
+Nanos Resolution::PathOf(const Record& argument) const {
+  return std::max(argument.path, shared_.costs.MedianSpan(argument.function));
 }
 
 // Those that have left the park by another way are dropped when the list would have to grow, so
@@ -200,6 +216,7 @@ void Resolution::OnReady(TaskId object) {
 
 // Not counted as stuck any more.
 Park::Left Resolution::Unstick(Park::Left left) {
+  work_.TakeAway(*left.task);
   left.task->root->stuck.fetch_sub(1, std::memory_order_relaxed);
   shared_.signals.stuck.fetch_sub(1, std::memory_order_relaxed);
   return left;
@@ -209,7 +226,9 @@ Park::Left Resolution::TakeOut(TaskId id) {
   return Unstick(park_.TakeOut(id));
 }
 
+// Without it the longest chain of its root may be shorter, and nobody knows by how much.
 void Resolution::EndOf(Park::Left left) {
+  left.task->root->path_ns.store(0, std::memory_order_relaxed);
   (left.inside ? failed_parked_ : failed_).push_back({std::move(left.task)});
 }
 

@@ -10,6 +10,7 @@
 
 #include "core/base/hash_map.h"
 #include "core/flow/emit.h"
+#include "core/model/parked_work.h"
 #include "stages/events.h"
 #include "stages/park.h"
 #include "stages/shared.h"
@@ -57,6 +58,7 @@ class Resolution {
   void OnReady(TaskId object) REQUIRES(shared_.table.mutex());
   void OnCancel(TaskId id);
   void Await(std::vector<TaskId>& dependants, TaskId id);
+  [[nodiscard]] Nanos PathOf(const Record& argument) const;
   Arguments Look(Task& task) REQUIRES(shared_.table.mutex());
   Arguments LookAgain(Task& task, TaskId object) REQUIRES(shared_.table.mutex());
   Arguments LookAtOne(Task& task, std::size_t arg) REQUIRES(shared_.table.mutex());
@@ -68,6 +70,7 @@ class Resolution {
 
   Shared& shared_;
   Park park_;
+  ParkedWork work_;
   Out out_;
   HashMap<TaskId, std::vector<TaskId>> awaited_;  // object's task → parked tasks that wait for it
   std::vector<Resolved> kept_;

@@ -1,5 +1,6 @@
 #include "stages/scheduling.h"
 
+#include "config/units.h"
 #include "core/base/format.h"
 #include "stages/ending.h"
 
@@ -18,8 +19,26 @@ ReadySet::Options ReadyOptions(const Limits& limits) {
   for (std::size_t cls = 0; cls < kClasses; ++cls) {
     options.shares[cls] = limits.shares[cls].load(std::memory_order_relaxed);
   }
+  for (std::size_t cls = 0; cls < kClasses; ++cls) {
+    options.targets[cls] = Nanos(limits.target_delay_ns[cls].load(std::memory_order_relaxed));
+  }
   options.reserve_after = limits.reserve_after.load(std::memory_order_relaxed);
   return options;
+}
+
+std::string InMicros(Nanos time) {
+  return config::FormatDuration(std::chrono::duration_cast<std::chrono::microseconds>(time));
+}
+
+// Dropped although its deadline has not passed.
+void EndOutOfReach(Task& task, Nanos needed, Instant now) {
+  const Nanos left = task.deadline - now;
+  std::string why = Format(
+      "out of reach: it needs about {} from its beginning to its end, and {} are left until its "
+      "deadline",
+      InMicros(needed), InMicros(left));
+  if (needed <= left) why = "dropped with its root, which is out of reach of its deadline";
+  End(task, Fate::kExpired, Reason::kDeadline, std::move(why));
 }
 
 }  // namespace
@@ -81,6 +100,11 @@ void Scheduling::Hold(TaskPtr task, Instant now) {
     finished_.push_back({std::move(task)});
     return;
   }
+  if (task->root->ready.doomed) {
+    EndOutOfReach(*task, ready_.TimeNeeded(*task), now);
+    finished_.push_back({std::move(task)});
+    return;
+  }
   held_.insert({task->id, task.get()});
   ready_.Push(std::move(task), now);
 }
@@ -91,16 +115,29 @@ void Scheduling::Place(TaskPtr task, TaskId nested_in, Instant) {
     free_ -= *task->shape;
     ready_.Started(*task);
   }
+  task->root->ready.begun = true;
   placed_.push_back({std::move(task), nested_in});
 }
 
 void Scheduling::Dispatch(Instant now) {
   if (!in_place_.empty()) PlaceInPlace(now);
-  while (TaskPtr task = ready_.Pop(free_, now)) {
+  while (TaskPtr task = ready_.Pop(free_, now, &dropped_)) {
     held_.erase(task->id);
     if (task->root->patient) CountDeferral(*task, SchedulingTally::kRun, now);
     Place(std::move(task), {}, now);
   }
+  if (!dropped_.empty()) EndDropped(now);
+}
+
+void Scheduling::EndDropped(Instant now) {
+  for (TaskPtr& task : dropped_) {
+    held_.erase(task->id);
+    CountDeferral(*task, SchedulingTally::kExpired, now);
+    EndOutOfReach(*task, ready_.TimeNeeded(*task), now);
+    finished_.push_back({std::move(task)});
+  }
+  shared_.tally.scheduling.out_of_reach.Add(dropped_.size());
+  dropped_.clear();
 }
 
 void Scheduling::CountDeferral(const Task& task, SchedulingTally::Deferral how, Instant now) {
@@ -112,13 +149,17 @@ void Scheduling::CountDeferral(const Task& task, SchedulingTally::Deferral how, 
 
 void Scheduling::OnFreed(const SlotFreed& event, Instant) {
   free_ += event.held;
-  ready_.Ended(*event.function);
   const FunctionId function = event.function->id;
-  const bool more = event.lesson == SlotFreed::Lesson::kAtLeast &&
-                    event.cost > shared_.costs.Estimate(function, Nanos(1));
-  if (more || event.lesson == SlotFreed::Lesson::kExact) {
+  const bool exact = event.lesson == SlotFreed::Lesson::kExact;
+  const bool at_least = event.lesson == SlotFreed::Lesson::kAtLeast;
+  if (exact || (at_least && event.cost > shared_.costs.Estimate(function, Nanos(1)))) {
     shared_.costs.Learn(function, event.cost);
+    ready_.Learned(*event.function, event.cost);
   }
+  if (exact || (at_least && event.span > shared_.costs.MedianSpan(function))) {
+    shared_.costs.LearnSpan(function, event.span);
+  }
+  ready_.Ended(*event.function, event.held);
   ready_.Correct(*event.root, event.estimated, event.cost);
 }
 
@@ -126,12 +167,12 @@ void Scheduling::OnLent(const SlotLent& event, Instant now) {
   if (event.notice.kind == RunNotice::Kind::kResumed) {
     // May fall below nothing: it runs again whether or not others took its slot.
     free_ -= event.held;
-    if (event.function != nullptr) ready_.Resumed(*event.function);
+    if (event.function != nullptr) ready_.Resumed(*event.function, event.held);
     in_place_.erase(event.notice.task);
     return;
   }
   free_ += event.held;
-  if (event.function != nullptr) ready_.Ended(*event.function);
+  if (event.function != nullptr) ready_.Ended(*event.function, event.held);
   if (event.notice.awaited.is_none()) return;
   in_place_[event.notice.task] = {event.notice.awaited, now};
   PlaceInPlace(now);
@@ -190,7 +231,7 @@ void Scheduling::OnCancel(TaskId id, Instant now) {
 void Scheduling::TakeBack(const Task& task) {
   if (!task.leased()) return;
   free_ += *task.shape;
-  ready_.Ended(*task.function);
+  ready_.Ended(*task.function, *task.shape);
   ready_.Correct(*task.root, task.estimate, Nanos(0));
 }
 

@@ -58,6 +58,7 @@ class Scheduling {
   void Hold(TaskPtr task, Instant now);
   [[nodiscard]] bool MayRunInPlace(const Task& task) const;
   void PlaceInPlace(Instant now);
+  void EndDropped(Instant now);
   void SpillKept(Instant now);
   void Place(TaskPtr task, TaskId nested_in, Instant now);
   void TakeBack(const Task& task);
@@ -80,7 +81,8 @@ class Scheduling {
   std::uint32_t weights_read_ = 0;     // changes of the tenants that are in effect here
   std::uint32_t limits_read_;          // and of the limits
   ReadySet ready_;
-  HashMap<TaskId, Task*> held_;  // what is in the ready set, for cancel and for running in place
+  HashMap<TaskId, Task*> held_;   // what is in the ready set, for cancel and for running in place
+  std::vector<TaskPtr> dropped_;  // of this pass, out of reach of their deadlines
   std::vector<Placed> placed_;
   std::vector<Spilled> spilled_;
   std::vector<Finished> finished_;

@@ -154,6 +154,13 @@ class Submission {
   void Enter(Group& group, std::uint32_t i, TaskPtr task, Session& session, const RootPtr& root,
              Record* parent, Instant now) REQUIRES(shared_.table.mutex());
   void Conclude(Group& group, Instant now);
+
+  // Quotas of clients and tenants (submission_quotas.cc). The first so many of the group are within
+  // them.
+  void HoldToQuotas(Group& group, Session& session, Instant now) REQUIRES(shared_.table.mutex());
+  void PayForRate(Session& session, std::uint32_t tasks) REQUIRES(shared_.table.mutex());
+  [[nodiscard]] bool ClientIsFull(SessionId id) REQUIRES(shared_.table.mutex());
+
   [[nodiscard]] static bool GoesOn(const Group& group, const Record* parent);
 
   // Spawns without room (submission_waiting.cc).

@@ -103,6 +103,7 @@ void Submission::Accept(Group& group, Instant now) {
     const std::uint32_t room = root->window - std::min(root->window, root->unfinished);
     if (room < group.admitted && !group.from_reserve) GivePlacesBack(group, room, Reason::kQuota);
   }
+  if (group.admitted > 0) HoldToQuotas(group, *session, now);
   for (const TaskPtr& task : group.tasks) shared_.table.Prefetch(task->id);
   for (TaskPtr& task : group.tasks) {
     if (IsRepeat(group, *task, *session)) task = nullptr;
@@ -113,6 +114,7 @@ void Submission::Accept(Group& group, Instant now) {
   if (group.ask.level != Level::kNone && !group.children() && !WriteDown(group, *session)) {
     refusal = Reason::kJournal;
   }
+  std::uint32_t entered = 0;
   for (std::uint32_t i = 0; i < group.admitted; ++i) {
     TaskPtr& task = group.tasks[i];
     if (task == nullptr) {
@@ -125,8 +127,10 @@ void Submission::Accept(Group& group, Instant now) {
       group.AddVerdict(wire::VerdictStatus::kAccepted, Reason::kNone, 1);
       if (root && root->promise != nullptr) root->promise->Keep(1);
       Enter(group, i, std::move(task), *session, root, parent, now);
+      ++entered;
     }
   }
+  PayForRate(*session, entered);
   group.next += group.admitted;
   // Among what a parent spawns again there may be something new; what follows it needs no room.
   if (group.children() && group.view.child.attempt > 1) SkipRepeats(group, *session);

@@ -52,6 +52,7 @@ bool Submission::IsOldestOfNode(std::uint64_t order) const {
 // If all unfinished tasks of its root wait for others, and so nothing will make room for this one.
 void Submission::TakeReserve(Group& group, Instant now) {
   bool window_is_full = false;
+  bool client_is_full = false;
   {
     MutexLock lock(shared_.table.mutex());
     // It may have ended since it was asked for whom this waits.
@@ -63,12 +64,14 @@ void Submission::TakeReserve(Group& group, Instant now) {
     const bool node_is_stuck =
         shared_.signals.stuck.load(std::memory_order_relaxed) >= shared_.unfinished();
     window_is_full = root.unfinished >= root.window;
-    if (!root_is_stuck || !(window_is_full || node_is_stuck)) {
+    client_is_full = ClientIsFull(group.session);
+    if (!root_is_stuck || !(window_is_full || client_is_full || node_is_stuck)) {
       group.stuck_since = kNever;
       return;
     }
   }
-  GivePlacesBack(group, 0, window_is_full ? Reason::kQuota : Reason::kInFlight);
+  const Reason full = client_is_full ? Reason::kClientQuota : Reason::kInFlight;
+  GivePlacesBack(group, 0, window_is_full ? Reason::kQuota : full);
   flow::Credits& reserve = shared_.spawn_reserve;
   std::uint32_t wanted = group.left();
   while (wanted > 0 && !reserve.Reserve(wanted, std::int64_t{wanted} * group.bytes_each)) {

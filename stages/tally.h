@@ -39,11 +39,12 @@ struct ResolutionTally {
   flow::Counter parked;
 };
 
-// Tasks of patient roots that waited for their turn for a millisecond at least.
 struct SchedulingTally {
+  // Tasks of patient roots that waited for their turn for a millisecond at least.
   enum Deferral : std::uint8_t { kRun, kExpired, kCancelled, kDeferrals };  // how it ended
   std::array<flow::Counter, kDeferrals> deferrals;
   flow::Histogram deferred_for;
+  flow::Counter out_of_reach;  // dropped with their deadline still to come
 };
 
 struct ExecutionTally {
@@ -69,6 +70,8 @@ struct PublicationTally {
   ByReason unsuccessful;    // why, of those that were not done or forwarded
   flow::Counter late;       // cancels and expiries that another outcome was before, dropped
   flow::Counter unmatched;  // children of earlier runs that their parent's last run did not spawn
+  ByClass wasted_ns;        // slot time of roots that were not done in time
+  ByClass saved_ns;         // that tasks are known to take which were dropped before they began
   ServedTally served;
 };
 

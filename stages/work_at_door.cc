@@ -24,13 +24,16 @@ WorkAtDoor::Ahead WorkAtDoor::Look(const Newcomer& root, const WorkAccount::Need
 WorkAtDoor::Before WorkAtDoor::Count(const Newcomer& root, std::size_t kind) const {
   const WorkAccount::Class& mine = account_.At(root.cls);
   const WorkAccount::Flow& flow = account_.At(root.cls, root.tenant);
-  Before before{.own = flow.work[kind].get() + flow.promised[kind].get(),
-                .patient = flow.patient[kind].get() + flow.promised_patient[kind].get()};
-  before.others =
-      std::max<std::int64_t>(0, mine.work[kind].get() + mine.promised[kind].get() - before.own);
+  const auto sum = [kind](const auto& of) {
+    return of.work[kind].get() + of.promised[kind].get() + of.parked[kind].get();
+  };
+  Before before{.own = sum(flow),
+                .patient = flow.patient[kind].get() + flow.promised_patient[kind].get() +
+                           flow.parked_patient[kind].get()};
+  before.others = std::max<std::int64_t>(0, sum(mine) - before.own);
   for (std::size_t i = 0; i < Index(root.cls); ++i) {
     const WorkAccount::Class& more = account_.At(static_cast<TaskClass>(i));
-    before.above += more.work[kind].get() + more.promised[kind].get();
+    before.above += sum(more);
   }
   for (const Entry& entry : since_) {
     const std::int64_t work = entry.work[kind];

@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "client/bench/bomb.h"
 #include "client/bench/graph.h"
 #include "client/bench/library_batch.h"
 #include "client/bench/overload.h"
@@ -55,6 +56,7 @@ Result<Row> Measure(const Benchmark& benchmark, const Options& options, Placemen
     case Method::kSpike:
     case Method::kStorm: return MeasureSpike(benchmark.method, options, target);
     case Method::kFair:
+    case Method::kBomb:
     case Method::kOverload: break;  // has a row for each multiple
   }
   return Error{Code::kInvalid, "no such method"};
@@ -77,6 +79,7 @@ Status RunBench(const Benchmark& benchmark, const Options& options, const Target
     row.payload = options.payload;
     report(row);
   };
+  if (benchmark.method == Method::kBomb) return MeasureBomb(options, known, finish);
   if (benchmark.method == Method::kOverload || benchmark.method == Method::kFair) {
     return MeasureOverload(benchmark.method, options, known, finish);
   }

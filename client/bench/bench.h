@@ -16,11 +16,16 @@
 namespace spillgate::bench {
 
 // The node that is measured.
+struct Target;
+using UseOfNode = std::function<Status(const Target&)>;
 struct Target {
   std::string address;
   std::string token_file;  // for TCP, with the client library
   pid_t process = 0;       // of a node that is there for this; 0: it is somebody's
   std::string profile;     // of its configuration, as far as it is known
+  // Has another node like it, but with no controller at the door, for as long as the use of it
+  // takes. Null where the node is somebody's.
+  std::function<Status(const UseOfNode&)> beside;
 };
 
 using Report = std::function<void(const Row&)>;

@@ -4,10 +4,12 @@
 
 namespace spillgate::bench {
 
-Result<client::Client> ConnectLibrary(const Target& target, const Options& options) {
+Result<client::Client> ConnectLibrary(const Target& target, const Options& options,
+                                      const std::string& tenant) {
   client::ClientOptions settings;
   settings.address = target.address;
   settings.token_file = target.token_file;
+  settings.name = tenant;
   settings.software = "spillgate bench";
   settings.poll = options.poll;
   settings.request_timeout = options.answer_within;

@@ -9,8 +9,10 @@
 
 namespace spillgate::bench {
 
-// Tries nothing again: a refusal is an error of the benchmark.
-[[nodiscard]] Result<client::Client> ConnectLibrary(const Target& target, const Options& options);
+// Tries nothing again: a refusal is an error of the benchmark. `tenant`: what it calls itself, if
+// anything.
+[[nodiscard]] Result<client::Client> ConnectLibrary(const Target& target, const Options& options,
+                                                    const std::string& tenant = {});
 [[nodiscard]] Error AsError(const client::Failure& failure);
 [[nodiscard]] AskStages AskThrough(client::Client& client);
 

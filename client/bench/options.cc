@@ -31,12 +31,15 @@ constexpr Benchmark kBenchmarks[] = {
      "bursts by clients that send again what is refused: whether it ends with them"},
     {"fair", Method::kFair, 1, 1, Level::kNone,
      "overload by one tenant, beside --tenants that ask for 0.6 of the capacity together"},
+    {"bomb", Method::kBomb, 1, 1, Level::kNone,
+     "a root that spawns --children of --service, beside small roots: what it costs them"},
     {"dag", Method::kGraph, 1, 1, Level::kNone, "graphs of tasks of a --shape, by the C++ library"},
 };
 // Rows 1 to 4 of how the project is judged.
 constexpr std::string_view kAll[] = {"submit-batch", "submit-single", "journal-async",
                                      "journal-sync", "rtt"};
 
+constexpr double kMostX = 100;
 constexpr Nanos kLeastTime = std::chrono::milliseconds(20);
 constexpr Nanos kMostTime = std::chrono::hours(1);
 constexpr std::uint32_t kMostBatch = 1300;  // as one frame has room for, each with an argument
@@ -98,8 +101,42 @@ Status CheckGraph(const Options& options) {
   return {};
 }
 
+Status CheckSteps(const Benchmark& benchmark, const Options& options) {
+  constexpr std::size_t kMostSteps = 32;
+  if (options.steps.empty()) return {};
+  if (benchmark.method != Method::kOverload || options.critical != 0) {
+    return Wrong("--steps is for overload, without --critical");
+  }
+  if (options.steps.size() > kMostSteps) {
+    return Wrong(
+        Format("--steps has {} of them; it may have {}", options.steps.size(), kMostSteps));
+  }
+  for (const Step& step : options.steps) {
+    if (!(step.x >= 0 && step.x <= kMostX)) {
+      return Wrong(Format("--steps has {}; it has to be 0 to {}", step.x, kMostX));
+    }
+    if (step.time < kLeastTime || step.time > kMostTime) {
+      return Wrong("each of --steps has to last 0.02 to 3600 seconds");
+    }
+  }
+  return {};
+}
+
+Status CheckClients(const Benchmark& benchmark, const Options& options) {
+  const bool cooperative = options.manners == Manners::kCooperative;
+  if (cooperative && benchmark.method == Method::kStorm) {
+    return Wrong("a storm is of clients that do not listen: no --clients cooperative");
+  }
+  if (options.turnaround != Nanos(0) && !cooperative) {
+    return Wrong("--turnaround is for --clients cooperative");
+  }
+  if (options.turnaround < Nanos(0) || options.turnaround > std::chrono::seconds(1)) {
+    return Wrong("--turnaround has to be 0 to 1s");
+  }
+  return {};
+}
+
 Status CheckOverload(const Benchmark& benchmark, const Options& options) {
-  constexpr double kMostX = 100;
   constexpr Nanos kLeast = std::chrono::microseconds(10);
   constexpr Nanos kMost = std::chrono::seconds(1);
   if (options.x.empty()) return Wrong(Format("{} wants --x, such as 0.5,1,2,10", benchmark.name));
@@ -116,10 +153,13 @@ Status CheckOverload(const Benchmark& benchmark, const Options& options) {
         Format("{} takes --function spin or sleep, which cost what they are told", benchmark.name));
   }
   if (options.payload != 0 || options.clients != 1 || options.batch || options.window) {
-    return Wrong(
-        Format("{} is one client's, a root a frame: no --payload, --clients, --batch, --window",
-               benchmark.name));
+    return Wrong(Format(
+        "{} is one client's, a root a frame: no --payload, --batch, --window, and --clients raw or "
+        "cooperative",
+        benchmark.name));
   }
+  if (Status status = CheckSteps(benchmark, options); !status.ok()) return status;
+  if (Status status = CheckClients(benchmark, options); !status.ok()) return status;
   if (options.critical != 0 && benchmark.method != Method::kOverload) {
     return Wrong("--critical is for overload");
   }
@@ -130,6 +170,9 @@ Status CheckOverload(const Benchmark& benchmark, const Options& options) {
     return Wrong("--retry-budget has to be 0 to 1");
   }
   if (options.tenants < 1 || options.tenants > 32) return Wrong("--tenants has to be 1 to 32");
+  if (options.children < 1 || options.children > 100'000'000) {
+    return Wrong("--children has to be 1 to 100000000");
+  }
   if (options.spikes < 1 || options.spikes > 1000) return Wrong("--spikes has to be 1 to 1000");
   return {};
 }
@@ -171,6 +214,14 @@ std::string_view ToString(CostMix mix) {
   return kMixNames[static_cast<std::size_t>(mix)];
 }
 
+std::string_view ToString(RootShape shape) {
+  return kRootShapeNames[static_cast<std::size_t>(shape)];
+}
+
+std::string_view ToString(Manners manners) {
+  return kMannersNames[static_cast<std::size_t>(manners)];
+}
+
 std::string_view ToString(Shape shape) {
   return kShapeNames[static_cast<std::size_t>(shape)];
 }
@@ -192,6 +243,11 @@ Status Check(const Benchmark& benchmark, const Options& options) {
   }
   if (!open && options.rate != 0) return Wrong("--rate is for open");
   if (IsLoad(benchmark.method)) return CheckOverload(benchmark, options);
+  if (options.manners != Manners::kRaw || !options.steps.empty()) {
+    return Wrong(
+        Format("{} is not about load: --clients is a number there, and there are no --steps",
+               benchmark.name));
+  }
   if (benchmark.method != Method::kGraph) return {};
   if (!options.function.empty() || options.payload != 0) {
     return Wrong("dag adds numbers, so that it can check the sum: no --function, no --payload");

@@ -29,11 +29,12 @@ enum class Method : std::uint8_t {
   kSpike,         // the same in bursts
   kStorm,         // bursts, by clients that send again what is refused or late
   kFair,          // the same beside tenants that ask for little
+  kBomb,          // a root that spawns without end, beside small ones
 };
 
 // Roots of known cost at multiples of what the node can do, in one way or another.
 [[nodiscard]] constexpr bool IsLoad(Method method) {
-  return method >= Method::kOverload && method <= Method::kFair;
+  return method >= Method::kOverload && method <= Method::kBomb;
 }
 
 struct Benchmark {
@@ -71,9 +72,33 @@ enum class CostMix : std::uint8_t {
   kExponential,  // memoryless
   kBimodal,      // 99 of 100 half of the mean, by one function; one 50.5 times it, by another
   kLogNormal,    // with sigma 0.5
+  kHeavy,        // one, a hundred and ten thousand times --service, each a third of the work
 };
-inline constexpr std::string_view kMixNames[] = {"constant", "exponential", "bimodal", "lognormal"};
+inline constexpr std::string_view kMixNames[] = {"constant", "exponential", "bimodal", "lognormal",
+                                                 "heavy"};
 [[nodiscard]] std::string_view ToString(CostMix mix);
+
+enum class RootShape : std::uint8_t {
+  kSingle,  // one task
+  kChain,   // each takes the result of the one before
+  kFan,     // one, then many that take its result, then one that takes all of theirs
+  kNested,  // a task that spawns some, which spawn some
+};
+inline constexpr std::string_view kRootShapeNames[] = {"single", "chain", "fan", "nested"};
+[[nodiscard]] std::string_view ToString(RootShape shape);
+
+enum class Manners : std::uint8_t {
+  kRaw,          // sends, whatever the node says
+  kCooperative,  // holds back what it has no credit for, and comes again when it is told to
+};
+inline constexpr std::string_view kMannersNames[] = {"raw", "cooperative"};
+[[nodiscard]] std::string_view ToString(Manners manners);
+
+// A part of a run whose load changes.
+struct Step {
+  double x = 0;  // times the capacity
+  Nanos time{0};
+};
 
 struct Options {
   Nanos time = std::chrono::seconds(2);  // of each measurement
@@ -87,13 +112,18 @@ struct Options {
   std::string function;                          // "": noop, or echo when there is a payload
   double rate = 0;                               // open: tasks a second
   std::vector<double> x{0.5, 0.7, 1, 2, 5, 10};  // overload: times the node's capacity
-  Nanos service = std::chrono::milliseconds(1);  // overload: mean cost of a root
+  std::vector<Step> steps;                       // overload: one run, in the place of `x`
+  Nanos service = std::chrono::milliseconds(1);  // overload: mean cost of a task
   CostMix mix = CostMix::kConstant;              // overload: how costs are spread
+  RootShape root = RootShape::kSingle;           // overload: what a root is
+  Manners manners = Manners::kRaw;               // overload: of its clients
+  Nanos turnaround{0};                           // overload: that cooperative ones take
   double critical = 0;                           // overload: of the capacity, in that class
   std::uint32_t tenants = 4;                     // fair: that ask for little
   std::uint32_t retries = 3;                     // storm: of each root
   double retry_budget = 0;                       // storm: of what is sent, at most; 0: any
   std::uint32_t spikes = 20;                     // spike: short ones
+  std::uint32_t children = 1'000'000;            // bomb: of the root that grows
   Shape shape = Shape::kTree;
   std::uint32_t size = 255;                        // tasks of a graph
   Nanos poll = std::chrono::microseconds(20);      // clients look again for so long, then block

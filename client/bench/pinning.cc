@@ -83,8 +83,7 @@ Result<Pinning> Pinning::Make(Placement placement, pid_t node) {
 
 void Pinning::AddToNode(pid_t process) const {
   if (node_ == 0) return;
-  const cpu_set_t core = Only(node_core_);
-  sched_setaffinity(process, sizeof(core), &core);
+  static_cast<void>(MoveProcess(process, Only(node_core_)).ok());
 }
 
 Pinning::Pinning(Pinning&& other) noexcept

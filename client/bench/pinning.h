@@ -21,7 +21,7 @@ class Pinning {
   Pinning& operator=(Pinning&&) = delete;
   ~Pinning();
 
-  // Moves one more process to where the node is.
+  // Moves one more process, with all its threads, to where the node is.
   void AddToNode(pid_t process) const;
 
  private:

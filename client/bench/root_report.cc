@@ -7,17 +7,16 @@ namespace spillgate::bench {
 void RootReport::Add(const RootReport& other) {
   offered += other.offered;
   received += other.received;
-  good += other.good;
-  late += other.late;
-  refused += other.refused;
-  expired += other.expired;
-  silent += other.silent;
+  done += other.done;
   errors += other.errors;
   again += other.again;
   if (problem.empty()) problem = other.problem;
   offered_work += other.offered_work;
   good_work += other.good_work;
-  spent_work += other.spent_work;
+  done_work += other.done_work;
+  cut_short_work += other.cut_short_work;
+  runs += other.runs;
+  for (std::size_t i = 0; i < kRootFates; ++i) fates[i] += other.fates[i];
   for (std::size_t i = 0; i < kModes; ++i) {
     modes[i].offered += other.modes[i].offered;
     modes[i].good += other.modes[i].good;

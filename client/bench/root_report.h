@@ -7,17 +7,22 @@
 #include <vector>
 
 #include "client/bench/latencies.h"
+#include "client/bench/root_cost.h"
 #include "core/base/clock.h"
 
 namespace spillgate::bench {
 
-// The functions of a mix: its own, and another for the long roots of one with two modes.
-inline constexpr std::size_t kModes = 2;
-inline constexpr double kShortCost = 0.5;  // of the mean
-inline constexpr double kLongCost = 50.5;
-inline constexpr double kLongShare = 0.01;
+enum class RootFate : std::uint8_t {
+  kSilent,   // no outcome came
+  kGood,     // verified, and there by the deadline
+  kLate,     // done, and not
+  kExpired,  // accepted, and given up by the node
+  kRefused,
+  kHeld,   // its client had no credit to send it in time
+  kWrong,  // anything else
+};
+inline constexpr std::size_t kRootFates = 7;
 
-enum class RootFate : std::uint8_t { kSilent, kGood, kLate, kExpired, kRefused };
 struct RootOutcome {
   Nanos due{0};  // from the beginning of the run
   RootFate fate = RootFate::kSilent;
@@ -30,26 +35,30 @@ struct RootReport {
     Latencies times;  // of those done
   };
   std::array<Mode, kModes> modes;
+  std::array<std::uint64_t, kRootFates> fates{};  // what became of each in the end
   std::uint64_t offered = 0;
-  std::uint64_t received = 0;  // have a verdict
-  std::uint64_t good = 0;      // verified, and there by the deadline
-  std::uint64_t late = 0;      // done, and not
-  std::uint64_t refused = 0;
-  std::uint64_t expired = 0;  // accepted, and given up by the node
-  std::uint64_t silent = 0;   // no outcome came
-  std::uint64_t errors = 0;   // anything else
-  std::uint64_t again = 0;    // sent, of those above: a root counts once
-  std::string problem;        // the first of those
+  std::uint64_t received = 0;  // have a verdict; each time that they were sent
+  std::uint64_t done = 0;      // good or late, likewise
+  std::uint64_t errors = 0;
+  std::uint64_t again = 0;  // sent, of those above: a root counts once
+  std::string problem;      // the first of the errors
   Nanos offered_work{0};
   Nanos good_work{0};
-  Nanos spent_work{0};  // of those that ran; of those that were cut short too, at most
-  Latencies times;      // of those done, from when they should have been sent
-  Latencies refusals;   // from sent to the verdict
-  Latencies late_by;    // of the sender itself
+  Nanos done_work{0};                 // of roots and tasks that ended in success
+  Nanos cut_short_work{0};            // of those that the node gave up while they ran, at most
+  std::uint64_t runs = 0;             // of tasks, as the node counts them; 0: not asked
+  Latencies times;                    // of those done, from when they should have been sent
+  Latencies refusals;                 // from sent to the verdict
+  Latencies late_by;                  // of the sender itself
   std::vector<RootOutcome> outcomes;  // in the order in which they were due, if asked for
+  std::vector<RootReport> parts;      // one for each phase, if asked for
   Nanos span{0};  // of the open loop's schedule; of the closed loop to its last result
 
-  void Add(const RootReport& other);  // of another stream at the same time; without its outcomes
+  [[nodiscard]] std::uint64_t Count(RootFate fate) const {
+    return fates[static_cast<std::size_t>(fate)];
+  }
+  // Of another stream at the same time, or of a part; without outcomes and parts.
+  void Add(const RootReport& other);
 };
 
 }  // namespace spillgate::bench

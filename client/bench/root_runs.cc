@@ -3,107 +3,209 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/base/json.h"
-
 namespace spillgate::bench {
 namespace {
 
-constexpr std::uint32_t kWindows[] = {2, 4, 8, 16, 32, 64};
-constexpr double kUnloaded = 0.05;  // of the capacity
+constexpr std::uint32_t kWindows[] = {2, 4, 8, 16, 32, 64};  // for each slot
+constexpr double kUnloaded = 0.05;                           // of the capacity
+constexpr double kLeastUnloaded = 20;                        // roots, without load
+// Of clients that cooperate, as the client library has them by default.
+constexpr std::uint32_t kRetries = 3;
+constexpr double kRetryBudget = 0.1;
+
+std::string_view WorkOf(const Options& options) {
+  return options.function.empty() ? "spin" : std::string_view(options.function);
+}
+
+double Ratio(Nanos a, Nanos b) {
+  return static_cast<double>(a.count()) / static_cast<double>(b.count());
+}
 
 }  // namespace
 
-std::string RootFunction(const Options& options) {
-  return options.function.empty() ? "spin" : options.function;
+Nanos RootRuns::task_cost() const {
+  return MeanCost({.time = options_.service, .mix = options_.mix});
 }
 
-Result<RootRuns> RootRuns::Open(const std::string& address, const Options& options) {
-  Result<RootStream> stream =
-      RootStream::Open({.address = address, .poll = options.poll}, RootFunction(options));
-  if (!stream.ok()) return stream.error();
-  return RootRuns(address, std::move(stream).value(), options);
+std::string RootRuns::Function(std::size_t mode) const {
+  return RootFunction(options_.root, WorkOf(options_), mode);
+}
+
+Result<RootRuns> RootRuns::Open(const Target& target, const Options& options,
+                                const Pinning& pinning) {
+  Result<WireClient> asker = WireClient::Connect({.address = target.address, .poll = options.poll});
+  if (!asker.ok()) return asker.error();
+  RootRuns runs(target, options, pinning, std::move(asker).value());
+  if (Status status = runs.Join(""); !status.ok()) return status.error();
+  return runs;
+}
+
+Result<RootStream> RootRuns::OpenStream(const std::string& address,
+                                        const std::string& tenant) const {
+  return RootStream::Open({.address = address, .poll = options_.poll, .tenant = tenant},
+                          options_.root, WorkOf(options_), options_.mix);
 }
 
 Status RootRuns::Join(const std::string& tenant) {
-  Result<RootStream> stream = RootStream::Open(
-      {.address = address_, .poll = options_.poll, .tenant = tenant}, RootFunction(options_));
+  Result<RootStream> stream = OpenStream(target_.address, tenant);
   if (!stream.ok()) return stream.error();
   streams_.push_back(std::move(stream).value());
   return {};
 }
 
-Result<RootRuns::Basis> RootRuns::FindBasis() {
-  Result<std::string> controller = AskController();
-  if (!controller.ok()) return controller.error();
-  const Result<double> capacity = Capacity();
-  if (!capacity.ok()) return capacity.error();
-  const Result<Unloaded> unloaded = WithoutLoad(capacity.value());
-  if (!unloaded.ok()) return unloaded.error();
-  return Basis{std::move(controller).value(), capacity.value(), unloaded.value()};
+// ---- what the node says of itself
+
+Result<Json> RootRuns::Ask(std::string_view what) {
+  const Result<std::string> told = asker_.Stats(what);
+  if (!told.ok()) return told.error();
+  return Json::parse(told.value(), nullptr, false);
 }
 
 Result<std::string> RootRuns::AskController() {
-  const Result<std::string> stages = streams_.front().wire().Stats("stages");
+  const Result<Json> stages = Ask("stages");
   if (!stages.ok()) return stages.error();
-  const Json json = Json::parse(stages.value(), nullptr, false);
-  if (!json.is_object() || !json.contains("stages")) return std::string();
-  for (const Json& stage : json["stages"]) {
+  if (!stages.value().is_object() || !stages.value().contains("stages")) return std::string();
+  for (const Json& stage : stages.value()["stages"]) {
     if (stage.value("stage", "") == "submission") return stage.value("controller", "");
   }
   return std::string();
 }
 
+Result<double> RootRuns::AskSlots() {
+  const Result<Json> status = Ask("status");
+  if (!status.ok()) return status.error();
+  const Json total = status.value().value("/resources/cpu/total"_json_pointer, Json());
+  return total.is_number() ? std::max(1.0, total.get<double>()) : 1.0;
+}
+
+Result<std::uint64_t> RootRuns::AskRuns() {
+  const Result<Json> status = Ask("status");
+  if (!status.ok()) return status.error();
+  const Json runs = status.value().value("/tasks/runs"_json_pointer, Json());
+  return runs.is_number() ? runs.get<std::uint64_t>() : 0;
+}
+
+Result<RootRuns::Basis> RootRuns::FindBasis() {
+  Result<std::string> controller = AskController();
+  if (!controller.ok()) return controller.error();
+  const Result<double> slots = AskSlots();
+  if (!slots.ok()) return slots.error();
+  slots_ = slots.value();
+  const Result<double> capacity = Capacity();
+  if (!capacity.ok()) return capacity.error();
+  const Result<Unloaded> unloaded = WithoutLoad(capacity.value());
+  if (!unloaded.ok()) return unloaded.error();
+  return Basis{std::move(controller).value(), slots_, capacity.value(), unloaded.value()};
+}
+
+// ---- runs
+
+void RootRuns::Prepare(RootLoad& load) const {
+  load.service = {.time = options_.service, .mix = options_.mix};
+}
+
+RootLoad RootRuns::LoadOf(double rate) const {
+  RootLoad load{.rate = rate, .time = options_.time};
+  if (options_.manners == Manners::kCooperative) {
+    load.cooperative = true;
+    load.turnaround = options_.turnaround;
+    load.retries = kRetries;
+    load.retry_budget = kRetryBudget;
+  }
+  return load;
+}
+
 Result<RootReport> RootRuns::Run(RootLoad load) {
-  load.service = {.mean = options_.service, .mix = options_.mix};
-  load.seed = options_.seed + runs_++;
-  return streams_.front().Run(load, options_);
+  std::vector<RootLoad> loads{std::move(load)};
+  Result<std::vector<RootReport>> reports = RunTogether(std::move(loads));
+  if (!reports.ok()) return reports.error();
+  return std::move(reports.value().front());
 }
 
 Result<std::vector<RootReport>> RootRuns::RunTogether(std::vector<RootLoad> loads) {
   for (RootLoad& load : loads) {
-    load.service = {.mean = options_.service, .mix = options_.mix};
+    Prepare(load);
     load.seed = options_.seed + runs_++;
   }
-  return RootStream::RunTogether(std::span(streams_).first(loads.size()), loads, options_);
+  // What became of the children of a root, its client is not told. On a node of our own nobody
+  // else's tasks run.
+  const bool count = options_.root == RootShape::kNested && target_.beside != nullptr;
+  const Result<std::uint64_t> before = count ? AskRuns() : 0;
+  if (!before.ok()) return before.error();
+  Result<std::vector<RootReport>> reports =
+      RootStream::RunTogether(std::span(streams_).first(loads.size()), loads, options_);
+  if (!reports.ok() || !count) return reports;
+  const Result<std::uint64_t> after = AskRuns();
+  if (!after.ok()) return after.error();
+  reports.value().front().runs = after.value() - before.value();
+  return reports;
 }
 
 Result<double> RootRuns::Capacity() {
+  if (target_.beside == nullptr) return CapacityOf(streams_.front());
+  double capacity = 0;
+  const Status status = target_.beside([&](const Target& node) -> Status {
+    pinning_.AddToNode(node.process);
+    Result<RootStream> stream = OpenStream(node.address, "");
+    if (!stream.ok()) return stream.error();
+    const Result<double> found = CapacityOf(stream.value());
+    if (!found.ok()) return found.error();
+    capacity = found.value();
+    return {};
+  });
+  if (!status.ok()) return status.error();
+  return capacity;
+}
+
+// Each window has a seed of its own, so that before and after the same work is done.
+Result<double> RootRuns::CapacityOf(RootStream& stream) {
   double best = 0;
   for (const std::uint32_t window : kWindows) {
-    const Result<RootReport> report = Run({.window = window, .time = options_.time / 4});
+    RootLoad load{.window = window * static_cast<std::uint32_t>(slots_),
+                  .time = options_.time / 4,
+                  .seed = options_.seed + window};
+    Prepare(load);
+    const Result<RootReport> report = stream.Run(load, options_);
     if (!report.ok()) return report.error();
     // A wide window may be more than the controller lets in; then a narrower one is the best.
     if (report.value().errors > 0) Keep(report.value());
-    const double work = static_cast<double>(report.value().good_work / options_.service);
-    best = std::max(best, work / std::chrono::duration<double>(report.value().span).count());
+    const double seconds = std::chrono::duration<double>(report.value().span).count();
+    best = std::max(best, Ratio(report.value().good_work, root_cost()) / seconds);
   }
   if (best > 0) return best;
   return Error{Code::kUnavailable, "no root came back: what would its capacity be?"};
 }
 
 Result<RootRuns::Unloaded> RootRuns::WithoutLoad(double capacity) {
-  const Result<RootReport> report = Run({.rate = capacity * kUnloaded, .time = 2 * options_.time});
+  const double rate = capacity * kUnloaded;
+  const Nanos enough(static_cast<std::int64_t>(kLeastUnloaded / rate * 1e9));
+  const Result<RootReport> report =
+      Run({.rate = rate, .time = std::max(2 * options_.time, enough)});
   if (!report.ok()) return report.error();
   Keep(report.value());
-  const Latencies& times = report.value().modes[0].times;
-  Unloaded unloaded{.medians = {times.Quantile(0.5)}, .p99 = times.Quantile(0.99)};
-  bool known = times.count() > 0;
-  if (options_.mix == CostMix::kBimodal) {
-    const Result<RootReport> alone =
-        Run({.window = 1, .time = 2 * options_.time, .long_ones = true});
-    if (!alone.ok()) return alone.error();
-    Keep(alone.value());
-    unloaded.medians[1] = alone.value().times.Quantile(0.5);
-    known = known && alone.value().times.count() > 0;
+  Unloaded unloaded;
+  for (std::size_t mode = 0; mode < ModesOf(options_.mix); ++mode) {
+    Latencies times = report.value().modes[mode].times;
+    if (mode > 0) {
+      const Result<RootReport> alone =
+          Run({.window = 1, .time = 2 * options_.time, .mode = static_cast<std::uint8_t>(mode)});
+      if (!alone.ok()) return alone.error();
+      Keep(alone.value());
+      times = alone.value().times;
+    }
+    if (times.count() == 0) {
+      return Error{Code::kUnavailable, "no root came back without load: measure for longer"};
+    }
+    unloaded.medians[mode] = times.Quantile(0.5);
+    unloaded.p99s[mode] = times.Quantile(0.99);
   }
-  if (known) return unloaded;
-  return Error{Code::kUnavailable, "no root came back without load: measure for longer"};
+  return unloaded;
 }
 
 void RootRuns::Keep(const RootReport& report) {
   if (!problem_.empty()) return;
   if (report.errors > 0) problem_ = report.problem;
-  if (report.refused > 0) problem_ = "refused without load";
+  if (report.Count(RootFate::kRefused) > 0) problem_ = "refused without load";
 }
 
 }  // namespace spillgate::bench

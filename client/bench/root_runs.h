@@ -4,27 +4,36 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "client/bench/bench.h"
 #include "client/bench/options.h"
+#include "client/bench/pinning.h"
 #include "client/bench/root_stream.h"
+#include "core/base/json.h"
 
 namespace spillgate::bench {
 
 class RootRuns {
  public:
-  // On the function that the options name.
-  [[nodiscard]] static Result<RootRuns> Open(const std::string& address, const Options& options);
+  // On the function and the shape that the options name. What is given has to outlive it.
+  [[nodiscard]] static Result<RootRuns> Open(const Target& target, const Options& options,
+                                             const Pinning& pinning);
 
-  // Most work done in a second of a closed loop, in mean roots.
+  // Most work done in a second of a closed loop, in mean roots, without a controller at the door
+  // if there can be such a node.
   [[nodiscard]] Result<double> Capacity();
+  // By mode.
   struct Unloaded {
     std::array<Nanos, kModes> medians{};
-    Nanos p99{0};  // of the first mode
+    std::array<Nanos, kModes> p99s{};
     [[nodiscard]] std::array<Nanos, kModes> Deadlines() const {
-      return {10 * medians[0], 10 * medians[1]};
+      std::array<Nanos, kModes> deadlines{};
+      for (std::size_t i = 0; i < kModes; ++i) deadlines[i] = 10 * medians[i];
+      return deadlines;
     }
     [[nodiscard]] Nanos Deadline() const { return 10 * medians[0]; }
   };
@@ -39,29 +48,42 @@ class RootRuns {
   // What all else is relative to.
   struct Basis {
     std::string controller;  // of submission, as the node names it; "" if it does not say
+    double slots = 1;
     double capacity = 0;
     Unloaded unloaded;
   };
   [[nodiscard]] Result<Basis> FindBasis();
   [[nodiscard]] const std::string& problem() const { return problem_; }
 
+  [[nodiscard]] Nanos task_cost() const;  // the mean
+  [[nodiscard]] Nanos root_cost() const { return TasksOf(options_.root) * task_cost(); }
+  [[nodiscard]] std::string Function(std::size_t mode) const;
+  // An open loop of such clients as the options say.
+  [[nodiscard]] RootLoad LoadOf(double rate) const;
+
  private:
-  RootRuns(std::string address, RootStream stream, const Options& options)
-      : address_(std::move(address)), options_(options) {
-    streams_.push_back(std::move(stream));
-  }
+  RootRuns(const Target& target, const Options& options, const Pinning& pinning, WireClient asker)
+      : target_(target), options_(options), pinning_(pinning), asker_(std::move(asker)) {}
+  [[nodiscard]] Result<RootStream> OpenStream(const std::string& address,
+                                              const std::string& tenant) const;
+  void Prepare(RootLoad& load) const;
   void Keep(const RootReport& report);
+  [[nodiscard]] Result<Json> Ask(std::string_view what);
   [[nodiscard]] Result<std::string> AskController();
-  // At a twentieth of the capacity; the long roots of a mix with two modes one at a time.
+  [[nodiscard]] Result<double> AskSlots();
+  [[nodiscard]] Result<std::uint64_t> AskRuns();
+  [[nodiscard]] Result<double> CapacityOf(RootStream& stream);
+  // At a twentieth of the capacity; the roots of further modes one at a time.
   [[nodiscard]] Result<Unloaded> WithoutLoad(double capacity);
 
-  std::string address_;
-  std::vector<RootStream> streams_;
+  const Target& target_;
   const Options& options_;
+  const Pinning& pinning_;
+  WireClient asker_;
+  std::vector<RootStream> streams_;
+  double slots_ = 1;
   std::uint64_t runs_ = 0;
   std::string problem_;
 };
-
-[[nodiscard]] std::string RootFunction(const Options& options);
 
 }  // namespace spillgate::bench

@@ -1,32 +1,30 @@
-// RootStream: roots of known cost over one raw connection, one task and one frame each, and what
-// became of every one of them. In an open loop they are sent at times drawn beforehand, whatever
-// the node does, and count from those times: what is refused, late, lost or held up on the way is
-// not good. In a closed loop a number of them is kept under way. Ignores credits. One thread at a
-// time.
+// RootStream: roots of known cost over one connection, and what became of every one of them. In an
+// open loop they come at times drawn beforehand, whatever the node does, and count from those
+// times: what is refused, late, lost or held up on the way is not good. In a closed loop a number
+// of them is kept under way. A raw client ignores what the node says of when to send; one that
+// cooperates holds roots back until it has credit for them, and sends what was refused again when
+// it was told to. One thread at a time.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <deque>
+#include <optional>
 #include <random>
 #include <span>
 #include <string>
 #include <vector>
 
-#include "client/bench/nonce.h"
+#include "client/bench/credit_gate.h"
 #include "client/bench/options.h"
+#include "client/bench/root_cost.h"
 #include "client/bench/root_report.h"
+#include "client/bench/root_writer.h"
 #include "client/bench/wire_client.h"
 #include "core/model/reason.h"
 #include "schema/replies.h"
-#include "schema/submit.h"
 
 namespace spillgate::bench {
-
-// How the cost of roots is spread around its mean.
-struct Service {
-  Nanos mean = std::chrono::milliseconds(1);
-  CostMix mix = CostMix::kConstant;
-};
 
 // A part of an open loop.
 struct Phase {
@@ -42,21 +40,25 @@ struct RootLoad {
   TaskClass cls = TaskClass::kNormal;
   // From the time at which a root should have been sent, by its mode; 0: none.
   std::array<Nanos, kModes> deadlines{};
-  bool long_ones = false;  // nothing but roots of the second mode
-  // Times that a root which was refused, or did not come in time, is sent again at once, whatever
-  // the node says of when; of all that is sent at most this part again, 0: any.
+  std::optional<std::uint8_t> mode;  // nothing but roots of that
+  bool cooperative = false;          // of an open loop
+  Nanos turnaround{0};               // that a client takes which cooperates
+  // Times that a root which was refused is sent again; of all that is sent at most this part again,
+  // 0: any. Who does not cooperate also sends again what did not come in time, and at once.
   std::uint32_t retries = 0;
   double retry_budget = 0;
   std::uint64_t seed = 1;
   // Of an open loop whose rate changes: in the place of `rate` and `time`. Then the outcome of each
   // root is reported.
   std::vector<Phase> phases;
+  bool parts = false;  // and each phase apart
 };
 
 class RootStream {
  public:
-  // `function` costs what it is told, and so does the one whose name has "_long" behind it.
-  [[nodiscard]] static Result<RootStream> Open(const WireOptions& wire, std::string_view function);
+  // `work`: "spin" or "sleep".
+  [[nodiscard]] static Result<RootStream> Open(const WireOptions& wire, RootShape shape,
+                                               std::string_view work, CostMix mix);
 
   // Runs the load, and waits for what is under way, for as long as something comes. The error is
   // that it cannot go on.
@@ -65,62 +67,95 @@ class RootStream {
   [[nodiscard]] static Result<std::vector<RootReport>> RunTogether(std::span<RootStream> streams,
                                                                    std::span<const RootLoad> loads,
                                                                    const Options& options);
-  [[nodiscard]] WireClient& wire() { return wire_; }
 
  private:
-  struct Entry {
+  struct Root {
     Instant due;
-    Instant sent;
-    std::uint32_t cost_us = 0;
+    std::uint32_t cost_us = 0;  // of each of its tasks
     std::uint8_t mode = 0;
-    std::uint8_t tries = 0;      // before this one
-    std::uint32_t original = 0;  // the first of them, by its place
-    RootFate fate = RootFate::kSilent;
+    std::uint8_t phase = 0;
+    RootFate fate = RootFate::kSilent;  // the best of all its sendings, or the last
+  };
+  struct Sending {
+    std::uint32_t root = 0;  // by its place
+    Instant due;             // when it would have come without what held it up
+    Instant sent;
+    std::uint32_t results = 0;  // to come
+    std::uint8_t tries = 0;     // before this one
     bool open = true;
+    bool refused = false;
+    bool expired = false;
+  };
+  struct Held {
+    std::uint32_t root = 0;
+    std::uint8_t tries = 0;
+    Instant from;  // not before
   };
 
-  RootStream(WireClient wire, std::array<std::uint32_t, kModes> functions)
-      : wire_(std::move(wire)), functions_(functions), next_seq_(wire_.next_seq()) {}
+  RootStream(WireClient wire, RootWriter writer, std::array<FunctionId, kModes> functions)
+      : wire_(std::move(wire)),
+        writer_(std::move(writer)),
+        functions_(functions),
+        next_seq_(wire_.next_seq()) {}
 
+  // root_stream.cc: a run
   void Begin(const RootLoad& load, Instant now);
   [[nodiscard]] bool Done(Instant now);
   RootReport Finish();
-  [[nodiscard]] static bool WaitForAll(std::span<RootStream> streams, Instant now, Instant next);
-  void TellOutcomes();
-  [[nodiscard]] Instant SendWhatIsDue(Instant now);
-  [[nodiscard]] Instant NextDue();
-  void Send(Instant due, Instant now);
-  void Put(Entry entry, Instant now);
-  void SendAgain(const Entry& entry, Instant now);
-  struct Cost {
-    std::uint32_t us = 1;
-    std::uint8_t mode = 0;
-  };
-  [[nodiscard]] Cost DrawCost();
   [[nodiscard]] bool Wait(Instant now, Instant next);
+  [[nodiscard]] static bool WaitForAll(std::span<RootStream> streams, Instant now, Instant next);
+
+  // root_sending.cc: what goes out
+  [[nodiscard]] Instant SendWhatIsDue(Instant now);
+  [[nodiscard]] Instant SendWhatIsHeld(Instant now);
+  [[nodiscard]] Instant NextDue();
+  [[nodiscard]] bool IsLastPhase() const { return phase_ + 1 >= load_.phases.size(); }
+  std::uint32_t Offer(Instant due);
+  void Send(std::uint32_t root, std::uint8_t tries, Instant due, Instant now);
+  void SendAgain(const Sending& sending, Instant now, Nanos retry_after);
+  [[nodiscard]] Instant DeadlineOf(const Root& root) const;
+
+  // root_answers.cc: what comes back
   void TakeFrames();
-  void TakeVerdicts(const wire::FrameView& frame);
-  void TakeResults(const wire::FrameView& frame);
+  void TakeVerdict(const wire::Verdict& verdict, Instant now);
+  void TakeRefusal(Sending& sending, const wire::Verdict& verdict, Instant now);
+  void TakeRejection(Sending& sending, Reason reason, Instant now);
   void TakeResult(const wire::ResultHead& head, const wire::FrameView& frame, Instant now);
+  void TakeDone(Sending& sending, std::uint64_t seq, ByteView value, Instant now);
+  void TakeFailure(Sending& sending, const wire::ResultHead& head, ByteView value, Instant now);
+  void CountResult(Sending& sending, Instant now);
+  void Close(Sending& sending);
+  void Wrong(Sending& sending, std::string what);
   void Wrong(std::string what);
-  [[nodiscard]] Entry* Close(std::uint64_t seq);
+  [[nodiscard]] Sending* SendingOf(std::uint64_t seq);
+  [[nodiscard]] bool IsOver(const Sending& sending, Instant now) const;
+  [[nodiscard]] bool IsFirst(std::uint64_t seq) const;
+  [[nodiscard]] bool IsLast(std::uint64_t seq) const;
+  [[nodiscard]] RootReport& PartOf(const Root& root) {
+    return parts_[load_.parts ? root.phase : 0];
+  }
   void ReleaseSome(std::uint64_t at_least);
 
   WireClient wire_;
-  const std::array<std::uint32_t, kModes> functions_;
-  wire::SubmitWriter writer_;
+  RootWriter writer_;
+  const std::array<FunctionId, kModes> functions_;
   SteadyClock clock_;
+  CreditGate gate_;
 
   // Of the run.
   RootLoad load_;
-  RootReport report_;
-  Nonces nonces_{1, Nonces::kLeastSize};
+  bool open_loop_ = false;
+  std::vector<RootReport> parts_;
   std::mt19937_64 random_;
   std::uint64_t first_seq_ = 0;
   std::uint64_t next_seq_;
-  std::vector<Entry> entries_;
+  std::vector<Root> roots_;        // in the order in which they were due
+  std::vector<Sending> sendings_;  // in the order of their numbers
+  std::deque<Held> held_;          // may go as soon as there is credit
+  std::vector<Held> later_;        // a heap by when they may go
   std::uint64_t under_way_ = 0;
   Instant next_due_;
+  double rate_ = 0;
   Instant began_;
   Instant until_;
   Instant heard_;  // when something last came of what was under way

@@ -4,15 +4,31 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "client/bench/latencies.h"
 
 namespace spillgate::bench {
 
+// Of one of the functions of a mix that has several.
+struct FunctionFigures {
+  std::string function;
+  std::uint64_t offered = 0;
+  std::uint64_t good = 0;
+  double p50_us = 0;
+  double p99_us = 0;
+  double p999_us = 0;
+  double unloaded_p99_us = 0;
+  double deadline_us = 0;
+};
+
 // Of one multiple of a node's capacity.
 struct OverloadFigures {
   double x = 0;
+  std::optional<std::uint64_t> step;  // of a run whose load changes, from 1
+  double slots = 0;
   double capacity_per_s = 0;       // roots, measured in closed loops before and after
+  double capacity_ratio = 0;       // work of those to the time of all slots
   double offered_per_s = 0;        // by the schedule
   double received_per_s = 0;       // have a verdict
   double goodput_ratio = 0;        // work of good roots to min(x, 1) of the capacity
@@ -23,8 +39,9 @@ struct OverloadFigures {
   double refusal_p99_us = 0;
   double lateness_p99_us = 0;  // of the sender
   double deadline_us = 0;
-  std::optional<double> long_p99_us;           // of the other function of a bimodal mix
-  std::optional<double> min_function_success;  // of the worse of the two, to that of all
+  std::vector<FunctionFigures> functions;
+  std::optional<double> long_p99_us;           // of the second of them
+  std::optional<double> min_function_success;  // of the worst of them, to that of all
   std::optional<double> critical_ok_ratio;     // good ones of that class, to those offered
   std::optional<double> critical_p99_us;
   std::optional<double> jain;             // over good work to entitlement, by tenant
@@ -34,8 +51,13 @@ struct OverloadFigures {
   std::uint64_t late = 0;
   std::uint64_t expired = 0;
   std::uint64_t silent = 0;
-  std::string controller;  // of submission
+  std::uint64_t refused = 0;  // in the end
+  std::uint64_t held = 0;     // had no credit in time
+  std::uint64_t again = 0;    // sent again, after a refusal
+  std::string controller;     // of submission
   std::string mix;
+  std::string clients;
+  std::optional<double> turnaround_us;  // of those that cooperate
 };
 
 // Of bursts of `x` times a node's capacity, and of half of it between them.
@@ -57,6 +79,20 @@ struct SpikeFigures {
   double lateness_p99_us = 0;  // of the sender
   std::string controller;
   std::string mix;
+  std::string clients;
+};
+
+// Of small roots beside one that grows.
+struct BombFigures {
+  std::uint64_t children = 0;
+  double service_us = 0;      // of each
+  std::string tenant;         // "same": that of the small ones; or "other"
+  double alone_p99_us = 0;    // of the small ones, as loaded, without it
+  double success = 0;         // part of them that came in time
+  double share = 0;           // what it had, of what they left
+  double capacity_per_s = 0;  // small ones
+  double lateness_p99_us = 0;
+  std::string controller;
 };
 
 struct Row {
@@ -76,12 +112,12 @@ struct Row {
   std::string level;
   std::string placement;
   std::string profile;  // of the node's configuration
-  std::string shape;    // of graphs
+  std::string shape;    // of graphs, and of roots
   std::optional<std::uint32_t> batch;
   std::optional<std::uint32_t> window;
   std::optional<std::uint32_t> clients;
   std::optional<std::uint32_t> payload;
-  std::optional<std::uint32_t> size;    // tasks of a graph
+  std::optional<std::uint32_t> size;    // tasks of a graph, or of a root
   std::optional<std::uint32_t> blocks;  // pairs of blocks that `ratio` is the median of
   // Of an open loop: what was asked for, and how much later than planned its frames were sent.
   std::optional<double> rate;
@@ -91,6 +127,7 @@ struct Row {
 
   std::optional<OverloadFigures> overload;
   std::optional<SpikeFigures> spike;
+  std::optional<BombFigures> bomb;
 
   // While it was measured, of all cores: taken away by the host, used by other programs.
   double steal_pct = 0;

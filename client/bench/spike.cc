@@ -113,7 +113,9 @@ class Spike {
   }
 
   Result<RootReport> RunPhases(Row& row, std::vector<Phase> phases) {
-    RootLoad load{.deadlines = basis_.unloaded.Deadlines(), .phases = std::move(phases)};
+    RootLoad load = runs_.LoadOf(0);
+    load.deadlines = basis_.unloaded.Deadlines();
+    load.phases = std::move(phases);
     if (storm_) {
       load.retries = options_.retries;
       load.retry_budget = options_.retry_budget;
@@ -125,15 +127,17 @@ class Spike {
     again_ += told.again;
     row.errors += told.errors;
     if (told.errors > 0) row.SetProblem(told.problem);
-    if (told.silent > 0) row.SetProblem(Format("{} roots have no outcome", told.silent));
+    const std::uint64_t silent = told.Count(RootFate::kSilent);
+    if (silent > 0) row.SetProblem(Format("{} roots have no outcome", silent));
     lateness_p99_ = std::max(lateness_p99_, told.late_by.Quantile(0.99));
     return report;
   }
 
   void Fill(Row& row) {
-    row.function = RootFunction(options_);
+    row.function = runs_.Function(0);
     row.placement = std::string(ToString(options_.placement.value_or(Placement::kFree)));
-    row.shape = "single";
+    row.shape = std::string(ToString(options_.root));
+    row.size = TasksOf(options_.root);
     SpikeFigures& figures = row.spike.emplace();
     figures.x = x_;
     figures.spikes = spikes_.size();
@@ -145,11 +149,12 @@ class Spike {
     figures.recover_ms_worst = recover_.WorstMs();
     figures.recover_ms = recover_.MedianMs();
     figures.recover_ms_baseline = recover_baseline_.MedianMs();
-    figures.unloaded_p99_us = Micros(basis_.unloaded.p99);
+    figures.unloaded_p99_us = Micros(basis_.unloaded.p99s[0]);
     figures.deadline_us = Micros(basis_.unloaded.Deadline());
     figures.lateness_p99_us = Micros(lateness_p99_);
     figures.controller = basis_.controller;
     figures.mix = std::string(ToString(options_.mix));
+    figures.clients = std::string(ToString(options_.manners));
     if (!runs_.problem().empty()) row.SetProblem(runs_.problem());
     if (lateness_p99_ > basis_.unloaded.Deadline() / 10) {
       row.SetProblem(Format("void: the sender was {:.0f} us late", figures.lateness_p99_us));
@@ -197,7 +202,7 @@ Result<Row> MeasureSpike(Method method, const Options& options, const Target& ta
   Result<Pinning> pinning =
       Pinning::Make(options.placement.value_or(Placement::kFree), target.process);
   if (!pinning.ok()) return pinning.error();
-  Result<RootRuns> runs = RootRuns::Open(target.address, options);
+  Result<RootRuns> runs = RootRuns::Open(target, options, pinning.value());
   if (!runs.ok()) return runs.error();
   return Spike(method, std::move(runs).value(), options, target).Run();
 }

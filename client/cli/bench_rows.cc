@@ -36,7 +36,7 @@ std::string HowOf(const bench::Row& row) {
   if (row.batch.has_value()) how += Format(", {} a frame, {} frames", *row.batch, *row.window);
   if (row.clients.value_or(1) > 1) how += Format(", {} clients", *row.clients);
   if (row.payload.value_or(0) > 0) how += Format(", {}", FormatSize(*row.payload));
-  if (row.size.has_value()) how += Format(", {} of {}", row.shape, row.size.value_or(0));
+  if (row.size.value_or(0) > 1) how += Format(", {} of {}", row.shape, *row.size);
   if (row.level != "none") how += ", " + row.level;
   if (row.overload.has_value()) {
     const bench::OverloadFigures& figures = *row.overload;
@@ -51,6 +51,10 @@ std::string HowOf(const bench::Row& row) {
         "{:.1f} ms",
         figures.spikes, figures.x, figures.controller, figures.converge_ms, figures.recover_ms);
   }
+  if (row.bomb.has_value()) {
+    how += Format(", beside {} children of a root of the {} tenant, which has {} of its share",
+                  row.bomb->children, row.bomb->tenant, FormatShare(row.bomb->share));
+  }
   if (row.placement == "same") how += ", on one core";
   if (row.placement == "across") how += ", across two cores";
   if (row.late_max_us.has_value())
@@ -58,12 +62,34 @@ std::string HowOf(const bench::Row& row) {
   return how;
 }
 
+Json FunctionsOf(const bench::OverloadFigures& figures) {
+  Json functions = Json::array();
+  for (const bench::FunctionFigures& each : figures.functions) {
+    Json& json = functions.emplace_back(Json::object());
+    const auto put = [&json](const char* name, double number) {
+      Put(json, name, std::optional<double>(number));
+    };
+    json["function"] = each.function;
+    json["offered"] = each.offered;
+    json["good"] = each.good;
+    put("p50_us", each.p50_us);
+    put("p99_us", each.p99_us);
+    put("p999_us", each.p999_us);
+    put("unloaded_p99_us", each.unloaded_p99_us);
+    put("deadline_us", each.deadline_us);
+  }
+  return functions;
+}
+
 void PutOverload(Json& json, const bench::OverloadFigures& figures) {
   const auto put = [&json](const char* name, double number) {
     Put(json, name, std::optional<double>(number));
   };
   put("x", figures.x);
+  Put(json, "step", figures.step);
+  put("slots", figures.slots);
   put("capacity_per_s", figures.capacity_per_s);
+  put("capacity_ratio", figures.capacity_ratio);
   put("offered_per_s", figures.offered_per_s);
   put("received_per_s", figures.received_per_s);
   put("goodput_ratio", figures.goodput_ratio);
@@ -74,6 +100,7 @@ void PutOverload(Json& json, const bench::OverloadFigures& figures) {
   put("refusal_p99_us", figures.refusal_p99_us);
   put("lateness_p99_us", figures.lateness_p99_us);
   put("deadline_us", figures.deadline_us);
+  if (!figures.functions.empty()) json["functions"] = FunctionsOf(figures);
   Put(json, "long_p99_us", figures.long_p99_us);
   Put(json, "min_function_success", figures.min_function_success);
   Put(json, "critical_ok_ratio", figures.critical_ok_ratio);
@@ -85,8 +112,13 @@ void PutOverload(Json& json, const bench::OverloadFigures& figures) {
   json["late"] = figures.late;
   json["expired"] = figures.expired;
   json["silent"] = figures.silent;
+  json["refused"] = figures.refused;
+  json["held"] = figures.held;
+  json["again"] = figures.again;
   json["controller"] = figures.controller;
   json["mix"] = figures.mix;
+  json["clients"] = figures.clients;
+  Put(json, "turnaround_us", figures.turnaround_us);
 }
 
 void PutSpike(Json& json, const bench::SpikeFigures& figures) {
@@ -108,6 +140,22 @@ void PutSpike(Json& json, const bench::SpikeFigures& figures) {
   put("lateness_p99_us", figures.lateness_p99_us);
   json["controller"] = figures.controller;
   json["mix"] = figures.mix;
+  json["clients"] = figures.clients;
+}
+
+void PutBomb(Json& json, const bench::BombFigures& figures) {
+  const auto put = [&json](const char* name, double number) {
+    Put(json, name, std::optional<double>(number));
+  };
+  json["children"] = figures.children;
+  put("service_us", figures.service_us);
+  json["tenant"] = figures.tenant;
+  put("alone_p99_us", figures.alone_p99_us);
+  put("success", figures.success);
+  put("share", figures.share);
+  put("capacity_per_s", figures.capacity_per_s);
+  put("lateness_p99_us", figures.lateness_p99_us);
+  json["controller"] = figures.controller;
 }
 
 }  // namespace
@@ -138,6 +186,7 @@ Json ToJson(const bench::Row& row) {
   Put(json, "blocks", row.blocks);
   if (row.overload.has_value()) PutOverload(json, *row.overload);
   if (row.spike.has_value()) PutSpike(json, *row.spike);
+  if (row.bomb.has_value()) PutBomb(json, *row.bomb);
   Put(json, "rate", row.rate);
   Put(json, "late_p50_us", row.late_p50_us);
   Put(json, "late_p99_us", row.late_p99_us);

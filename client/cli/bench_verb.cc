@@ -1,9 +1,12 @@
 // bench: what a node can do, measured and checked. A node of its own for each benchmark, unless an
 // address says which.
 #include <CLI/CLI.hpp>
+#include <charconv>
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <span>
+#include <utility>
 #include <vector>
 
 #include "client/bench/bench.h"
@@ -27,6 +30,8 @@ struct BenchPlan {
   std::string placement;
   std::string shape;
   std::string mix;
+  std::string clients;
+  std::vector<std::string> steps;
   Level level = Level::kNone;
   NodeSettings node;
   CLI::Option* level_option = nullptr;
@@ -56,15 +61,90 @@ std::optional<Enum> PlaceIn(const std::string_view (&names)[kSize], const std::s
   return std::nullopt;
 }
 
+Error Wrong(std::string message) {
+  return {Code::kInvalid, std::move(message)};
+}
+
+// A shape is one of graphs, or one of roots; some are both.
+Status SettleShape(BenchPlan& plan, std::span<const bench::Benchmark> chosen) {
+  if (plan.shape.empty()) return {};
+  const auto graph = PlaceIn<bench::Shape>(bench::kShapeNames, plan.shape);
+  const auto root = PlaceIn<bench::RootShape>(bench::kRootShapeNames, plan.shape);
+  plan.options.shape = graph.value_or(plan.options.shape);
+  plan.options.root = root.value_or(plan.options.root);
+  for (const bench::Benchmark& each : chosen) {
+    const bool load = bench::IsLoad(each.method);
+    const bool graphs = each.method == bench::Method::kGraph;
+    if ((load && root.has_value()) || (graphs && graph.has_value())) continue;
+    return Wrong(load || graphs ? Format("{} knows no --shape {}", each.name, plan.shape)
+                                : Format("--shape is not for {}", each.name));
+  }
+  return {};
+}
+
+// So many connections, or how those of a load behave.
+Status SettleClients(BenchPlan& plan) {
+  if (plan.clients.empty()) return {};
+  if (const auto manners = PlaceIn<bench::Manners>(bench::kMannersNames, plan.clients)) {
+    plan.options.manners = *manners;
+    return {};
+  }
+  const char* end = plan.clients.data() + plan.clients.size();
+  const auto parsed = std::from_chars(plan.clients.data(), end, plan.options.clients);
+  if (parsed.ec == std::errc() && parsed.ptr == end) return {};
+  return Wrong(
+      Format("--clients is {}; it has to be a number, or raw or cooperative", plan.clients));
+}
+
+// "X:SECONDS", each.
+Status SettleSteps(BenchPlan& plan) {
+  for (const std::string& text : plan.steps) {
+    const char* end = text.data() + text.size();
+    double seconds = 0;
+    bench::Step step;
+    auto parsed = std::from_chars(text.data(), end, step.x);
+    if (parsed.ec == std::errc() && parsed.ptr != end && *parsed.ptr == ':') {
+      parsed = std::from_chars(parsed.ptr + 1, end, seconds);
+    }
+    if (parsed.ec != std::errc() || parsed.ptr != end || !(seconds > 0 && seconds < 1e6)) {
+      return Wrong(Format("--steps has \"{}\"; each is X:SECONDS, such as 0:2,10:0.5", text));
+    }
+    step.time = Nanos(static_cast<std::int64_t>(seconds * 1e9));
+    plan.options.steps.push_back(step);
+  }
+  return {};
+}
+
 // Everything that the parser has left as text.
-void Settle(BenchPlan& plan, const Invocation& invocation) {
+Status Settle(BenchPlan& plan, std::span<const bench::Benchmark> chosen,
+              const Invocation& invocation) {
   plan.options.time = Nanos(static_cast<std::int64_t>(plan.seconds * 1e9));
   plan.options.placement = PlaceIn<bench::Placement>(bench::kPlacementNames, plan.placement);
-  plan.options.shape =
-      PlaceIn<bench::Shape>(bench::kShapeNames, plan.shape).value_or(plan.options.shape);
   plan.options.mix = PlaceIn<bench::CostMix>(bench::kMixNames, plan.mix).value_or(plan.options.mix);
   if (plan.level_option->count() > 0) plan.options.level = plan.level;
   plan.options.answer_within = invocation.globals.timeout;
+  if (Status status = SettleClients(plan); !status.ok()) return status;
+  if (Status status = SettleSteps(plan); !status.ok()) return status;
+  return SettleShape(plan, chosen);
+}
+
+// Of a node of our own. For a load it has one slot, so that a loop and a generator have the other
+// core to themselves. What the user says comes behind it, and wins.
+NodeSettings SettingsOf(const BenchPlan& plan, const bench::Benchmark& benchmark) {
+  NodeSettings settings = plan.node;
+  if (bench::IsLoad(benchmark.method)) {
+    settings.sets.insert(settings.sets.begin(),
+                         {"node.resources.cpu=1", "auth.tenants_by_name=true"});
+  }
+  return settings;
+}
+
+// The same without a controller at the door, for what it can do at most.
+Status HaveBeside(NodeSettings settings, const bench::UseOfNode& use) {
+  settings.sets.emplace_back("stage.submission.controller=none");
+  const Result<OwnNode> node = OwnNode::Start(std::move(settings), kReadyWithin);
+  if (!node.ok()) return node.error();
+  return use({.address = node.value().address(), .process = node.value().process()});
 }
 
 // The node to measure: the user's, or one of our own, which `own` then holds.
@@ -74,13 +154,7 @@ Result<bench::Target> MakeTarget(const BenchPlan& plan, const bench::Benchmark& 
   if (!globals.address.empty()) {
     return bench::Target{.address = globals.address, .token_file = globals.token_file};
   }
-  NodeSettings settings = plan.node;
-  // One slot, so that a loop and a generator have the other core to themselves. What the user says
-  // comes behind it, and wins.
-  if (bench::IsLoad(benchmark.method)) {
-    settings.sets.insert(settings.sets.begin(),
-                         {"node.resources.cpu=1", "auth.tenants_by_name=true"});
-  }
+  const NodeSettings settings = SettingsOf(plan, benchmark);
   Result<OwnNode> node = OwnNode::Start(settings, kReadyWithin);
   if (!node.ok()) return node.error();
   own.emplace(std::move(node).value());
@@ -93,7 +167,11 @@ Result<bench::Target> MakeTarget(const BenchPlan& plan, const bench::Benchmark& 
   const std::string profile = plan.node.config.empty()
                                   ? "default"
                                   : std::filesystem::path(plan.node.config).stem().string();
-  return bench::Target{.address = own->address(), .process = own->process(), .profile = profile};
+  return bench::Target{
+      .address = own->address(),
+      .process = own->process(),
+      .profile = profile,
+      .beside = [settings](const bench::UseOfNode& use) { return HaveBeside(settings, use); }};
 }
 
 int RunBenchVerb(BenchPlan plan, Invocation& invocation) {
@@ -106,7 +184,9 @@ int RunBenchVerb(BenchPlan plan, Invocation& invocation) {
                         "--config and --set are for a node of its own; without --address "
                         "there is one");
   }
-  Settle(plan, invocation);
+  if (const Status status = Settle(plan, chosen.value(), invocation); !status.ok()) {
+    return console.Fail(kUsage, status.error().message);
+  }
   for (const bench::Benchmark& each : chosen.value()) {
     const Status status = bench::Check(each, plan.options);
     if (!status.ok()) return console.Fail(kUsage, status.error().message);
@@ -152,13 +232,46 @@ std::string HelpOnNames() {
   return help;
 }
 
+// Of roots of known cost.
+void AddRoots(CLI::App& verb, BenchPlan& plan) {
+  bench::Options& options = plan.options;
+  AddDuration(verb, "--service", options.service,
+              "of overload and spike: mean cost of a task; of the shortest where the mix is heavy "
+              "[1ms]");
+  AddDuration(verb, "--turnaround", options.turnaround,
+              "of cooperative clients: how long they take to answer a credit [0]");
+  verb.add_option(
+          "--steps", plan.steps,
+          "of overload: one run whose load changes, in the place of --x, such as 0:2,10:0.5")
+      ->type_name("X:SECONDS,...")
+      ->delimiter(',');
+  verb.add_option("--critical", options.critical,
+                  "of overload: part of the capacity that is offered in class critical [0]")
+      ->type_name("R");
+  verb.add_option("--tenants", options.tenants, "of fair: that ask for little [4]")->type_name("N");
+  verb.add_option("--retries", options.retries, "of storm: of each root [3]")->type_name("N");
+  verb.add_option("--retry-budget", options.retry_budget,
+                  "of storm: part of what is sent that is sent again at most [any]")
+      ->type_name("R");
+  verb.add_option("--children", options.children, "of bomb: that the root spawns [1000000]")
+      ->type_name("N");
+  verb.add_option("--spikes", options.spikes,
+                  "of spike: of 300 ms, and one of five times --seconds for each seven [20]");
+  verb.add_option("--mix", plan.mix, "of overload and spike: how costs are spread [constant]")
+      ->type_name("MIX")
+      ->check(CLI::IsMember(ListOf(bench::kMixNames)));
+}
+
 void AddLoad(CLI::App& verb, BenchPlan& plan) {
   bench::Options& options = plan.options;
   verb.add_option("--seconds", plan.seconds, "of each measurement [2]")->type_name("S");
   verb.add_option("--batch", options.batch, "tasks a frame")->type_name("N");
   verb.add_option("--window", options.window, "frames under way")->type_name("N");
-  verb.add_option("--clients", options.clients, "connections, each with a thread [1]")
-      ->type_name("N");
+  verb.add_option(
+          "--clients", plan.clients,
+          "connections, each with a thread [1]; of overload and spike: raw, or cooperative, "
+          "which hold back what they have no credit for [raw]")
+      ->type_name("N|HOW");
   verb.add_option("--payload", options.payload, "argument of each task [none]")->type_name("BYTES");
   verb.add_option("--function", options.function, "function that tasks run [noop]")
       ->type_name("NAME");
@@ -173,24 +286,10 @@ void AddLoad(CLI::App& verb, BenchPlan& plan) {
                   "of overload and spike (the largest): times the capacity [0.5,0.7,1,2,5,10]")
       ->type_name("LIST")
       ->delimiter(',');
-  AddDuration(verb, "--service", options.service,
-              "of overload and spike: mean cost of a root [1ms]");
-  verb.add_option("--critical", options.critical,
-                  "of overload: part of the capacity that is offered in class critical [0]")
-      ->type_name("R");
-  verb.add_option("--tenants", options.tenants, "of fair: that ask for little [4]")->type_name("N");
-  verb.add_option("--retries", options.retries, "of storm: of each root [3]")->type_name("N");
-  verb.add_option("--retry-budget", options.retry_budget,
-                  "of storm: part of what is sent that is sent again at most [any]")
-      ->type_name("R");
-  verb.add_option("--spikes", options.spikes,
-                  "of spike: of 300 ms, and one of five times --seconds for each seven [20]");
-  verb.add_option("--mix", plan.mix, "of overload and spike: how costs are spread [constant]")
-      ->type_name("MIX")
-      ->check(CLI::IsMember(ListOf(bench::kMixNames)));
-  verb.add_option("--shape", plan.shape, "of dag: chain, fan or tree [tree]")
-      ->type_name("SHAPE")
-      ->check(CLI::IsMember(ListOf(bench::kShapeNames)));
+  verb.add_option("--shape", plan.shape,
+                  "of dag: chain, fan or tree [tree]; of overload and spike: single, chain, fan or "
+                  "nested [single]")
+      ->type_name("SHAPE");
   verb.add_option("--size", options.size, "of dag: tasks of a graph [255]")->type_name("N");
   verb.add_option("--seed", options.seed, "of nonces and of open's times [1]")->type_name("N");
   AddDuration(verb, "--poll", options.poll, "how long clients look again before they block [20us]");
@@ -203,6 +302,7 @@ Run SetupBench(CLI::App& verb) {
   auto plan = std::make_shared<BenchPlan>();
   verb.add_option("NAME", plan->names, HelpOnNames())->required();
   AddLoad(verb, *plan);
+  AddRoots(verb, *plan);
   verb.add_option("-c,--config", plan->node.config, "config of the node that is started")
       ->type_name("FILE");
   AddSets(verb, plan->node.sets);

@@ -95,6 +95,24 @@ std::string Tasks(const Json& figures) {
   return text;
 }
 
+// Slot time of all classes.
+std::string Work(const Json& figures) {
+  const auto sum = [&](const char* key) {
+    double seconds = 0;
+    const Json* classes = Find(figures, {"tasks", key});
+    if (classes == nullptr || !classes->is_object()) return seconds;
+    for (const auto& [name, value] : classes->items()) {
+      if (value.is_number()) seconds += value.get<double>();
+    }
+    return seconds;
+  };
+  const double wasted = sum("wasted_seconds_by_class");
+  const double saved = sum("saved_seconds_by_class");
+  if (wasted + saved <= 0) return "";
+  return Format("{} of slot time on roots not done in time, {} saved by dropping tasks unbegun",
+                FormatMicros(wasted * 1e6), FormatMicros(saved * 1e6));
+}
+
 std::string Process(const Json& figures) {
   const auto cpu = NumberAt(figures, {"process", "cpu_s"});
   const auto resident = NumberAt(figures, {"process", "resident_bytes"});
@@ -137,6 +155,7 @@ std::string StatusTable(const Json& figures) {
   add("parked", Use(figures, "park"));
   add("values", Use(figures, "values"));
   add("tasks", Tasks(figures));
+  add("work", Work(figures));
   add("threads", Hosts(figures, "threads"));
   add("workers", Hosts(figures, "workers"));
   add("journal", Journal(figures));

@@ -41,6 +41,8 @@ FailureKind KindOf(Reason reason) {
     case Reason::kDraining:
     case Reason::kJournal:
     case Reason::kBacklog:
+    case Reason::kClientQuota:
+    case Reason::kRate:
     case Reason::kTooManyWaiters: return FailureKind::kShed;
     case Reason::kExpired:
     case Reason::kDeadline: return FailureKind::kExpired;

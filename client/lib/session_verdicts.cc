@@ -12,6 +12,22 @@ constexpr Nanos kLeastPause = std::chrono::milliseconds(1);
 constexpr Nanos kUnknownPause = std::chrono::milliseconds(20);
 constexpr std::uint32_t kMostDoublings = 6;
 
+// Which bound of the node's configuration it was, for those who can have it raised.
+std::string_view QuotaOf(Reason reason) {
+  switch (reason) {
+    case Reason::kQuota:
+      return "; the tenant's unfinished tasks (tenant.NAME.in_flight of the node's config) or the "
+             "root's (limits.root_window) are as many as they may be: wait for some";
+    case Reason::kClientQuota:
+      return "; this client's unfinished tasks are as many as they may be "
+             "(tenant.NAME.client_in_flight of the node's config): wait for some";
+    case Reason::kRate:
+      return "; tasks of this client, or of its tenant, come faster than they may "
+             "(tenant.NAME.client_rate and rate of the node's config): send fewer a second";
+    default: return "";
+  }
+}
+
 Failure FailureOf(const wire::Verdict& verdict) {
   Failure failure{.kind = KindOf(verdict.reason), .reason = verdict.reason, .stage = verdict.stage};
   if (failure.kind == FailureKind::kShed) {
@@ -20,8 +36,9 @@ Failure FailureOf(const wire::Verdict& verdict) {
     const Nanos after = failure.retry_after = std::max(kLeastPause, told);
     failure.message = Format(
         "the node refused this for now ({}), try again after {} ms; it did "
-        "not run",
-        ToString(verdict.reason), std::chrono::ceil<std::chrono::milliseconds>(after).count());
+        "not run{}",
+        ToString(verdict.reason), std::chrono::ceil<std::chrono::milliseconds>(after).count(),
+        QuotaOf(verdict.reason));
   } else if (failure.kind == FailureKind::kExpired) {
     failure.message = "its deadline had passed when the node received it; it did not run";
   } else {

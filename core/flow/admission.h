@@ -53,7 +53,7 @@ struct Work {
   Nanos p95{0};                   // 95 of 100 take no longer
   std::int64_t slots = 0;         // of them that could run at a time
   std::int64_t waiting = 0;       // tasks that wait, and open roots, of its class and above
-  bool nothing_waits = false;     // no task does
+  bool may_try = false;           // one, though its deadline is out of reach
   std::int64_t unstarted = 0;     // tasks of its function that wait
   bool known = false;             // the cost is learned, or a client's hint
   bool patient = false;           // it can wait for longer than its class is to

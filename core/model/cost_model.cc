@@ -27,25 +27,35 @@ Nanos SlotTime(Nanos wall, std::int64_t units) {
   return Nanos(static_cast<std::int64_t>(std::max(product, 0.0)));
 }
 
-// The first kWindow runs are averaged evenly; after that old ones fade.
-void CostModel::Learn(FunctionId function, Nanos wall, std::int64_t units) {
+CostModel::Cost& CostModel::CostOf(FunctionId function) {
   SG_CHECK(function <= most_);
   Cost* cost = costs_[function].load(std::memory_order_relaxed);
   if (cost == nullptr) {
     cost = owned_.emplace_back(std::make_unique<Cost>()).get();
     costs_[function].store(cost, std::memory_order_release);
   }
-  const std::int64_t runs = std::min<std::int64_t>(cost->runs.get() + 1, kWindow);
+  return *cost;
+}
+
+// The first kWindow runs are averaged evenly; after that old ones fade.
+void CostModel::Learn(FunctionId function, Nanos wall, std::int64_t units) {
+  Cost& cost = CostOf(function);
+  const std::int64_t runs = std::min<std::int64_t>(cost.runs.get() + 1, kWindow);
   const std::int64_t seen = SlotTime(wall, units).count();
-  cost->mean += (static_cast<double>(seen) - cost->mean) / static_cast<double>(runs);
+  cost.mean += (static_cast<double>(seen) - cost.mean) / static_cast<double>(runs);
   // NOLINTNEXTLINE(bugprone-incorrect-roundings): a mean of times is never negative
-  cost->mean_ns.Set(std::max<std::int64_t>(1, static_cast<std::int64_t>(cost->mean + 0.5)));
-  cost->spread.Add(seen);
-  const std::uint32_t total = cost->spread.total();
-  if (total <= 2 * kLookEvery || total % kLookEvery == 0) {
-    cost->p95_ns.Set(std::max(cost->spread.P95(), cost->mean_ns.get()));
+  cost.mean_ns.Set(std::max<std::int64_t>(1, static_cast<std::int64_t>(cost.mean + 0.5)));
+  cost.spread.Add(seen);
+  if (cost.spread.IsToBeRead()) {
+    cost.p95_ns.Set(std::max(cost.spread.P95(), cost.mean_ns.get()));
   }
-  cost->runs.Set(runs);
+  cost.runs.Set(runs);
+}
+
+void CostModel::LearnSpan(FunctionId function, Nanos span) {
+  Cost& cost = CostOf(function);
+  cost.spans.Add(span.count());
+  if (cost.spans.IsToBeRead()) cost.median_span_ns.Set(cost.spans.Median());
 }
 
 // ---- the spread
@@ -57,13 +67,26 @@ void CostModel::Spread::Add(std::int64_t ns) {
   for (std::uint16_t& count : counts_) total_ += count /= 2;
 }
 
-// The upper end of the bucket in which it lies.
-std::int64_t CostModel::Spread::P95() const {
-  const std::uint32_t above = total_ / 20;
+bool CostModel::Spread::IsToBeRead() const {
+  return total_ <= 2 * kLookEvery || total_ % kLookEvery == 0;
+}
+
+// The bucket of the longest of them but `most`.
+std::size_t CostModel::Spread::BucketBelow(std::uint32_t most) const {
   std::uint32_t seen = 0;
   std::size_t at = counts_.size() - 1;
-  while (at > 0 && (seen += counts_[at]) <= above) --at;
-  return quarter_octaves::UpperEnd(at).count();
+  while (at > 0 && (seen += counts_[at]) <= most) --at;
+  return at;
+}
+
+// The upper end of the bucket in which it lies.
+std::int64_t CostModel::Spread::P95() const {
+  return quarter_octaves::UpperEnd(BucketBelow(total_ / 20)).count();
+}
+
+// The lower end of the bucket in which it lies.
+std::int64_t CostModel::Spread::Median() const {
+  return quarter_octaves::LowerEnd(BucketBelow(total_ / 2)).count();
 }
 
 }  // namespace spillgate

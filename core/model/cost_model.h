@@ -1,8 +1,9 @@
 // What functions cost, learned: the slot time of each over its last runs, as a mean and as the time
 // within which 95 of 100 runs end. Slot time is the time that a lease was held times the slots in
-// it, so that costs of different shapes add up. One stage learns, on its thread; any thread may
-// ask. Every call is O(1). Memory grows with the functions that ran, of which the node has a
-// bounded number.
+// it, so that costs of different shapes add up. Beside it the span: the time from the beginning of
+// a run to its end, with all that it waited for, which is what a deadline has to leave. One stage
+// learns, on its thread; any thread may ask. Every call is O(1). Memory grows with the functions
+// that ran, of which the node has a bounded number.
 #pragma once
 
 #include <algorithm>
@@ -42,6 +43,7 @@ class CostModel {
       : costs_(std::make_unique<Place[]>(most + 1)), most_(most) {}
 
   void Learn(FunctionId function, Nanos wall, std::int64_t units = kOneSlot);
+  void LearnSpan(FunctionId function, Nanos span);
 
   // The mean, at least 1 ns. Of a function that never ran: the hint if there is one, else the
   // prior.
@@ -59,6 +61,14 @@ class CostModel {
     return Estimate(function, hint);
   }
 
+  // Half of the runs took at least so long from their beginning to their end; up to a fifth below
+  // the greatest such time, so that it does not take what is in reach for what is not. Of a
+  // function that never ran nothing is known: 0.
+  [[nodiscard]] Nanos MedianSpan(FunctionId function) const {
+    const Cost* cost = Find(function);
+    return cost == nullptr ? Nanos(0) : Nanos(cost->median_span_ns.get());
+  }
+
   // Runs learned from, at most kWindow: 0 is a function whose estimate is a guess.
   [[nodiscard]] std::uint32_t Runs(FunctionId function) const {
     const Cost* cost = Find(function);
@@ -70,10 +80,13 @@ class CostModel {
   class Spread {
    public:
     void Add(std::int64_t ns);
-    [[nodiscard]] std::uint32_t total() const { return total_; }
+    // Whether it is time to look it through again.
+    [[nodiscard]] bool IsToBeRead() const;
     [[nodiscard]] std::int64_t P95() const;
+    [[nodiscard]] std::int64_t Median() const;
 
    private:
+    [[nodiscard]] std::size_t BucketBelow(std::uint32_t most) const;
     static constexpr std::uint32_t kMost = 256;
     std::array<std::uint16_t, quarter_octaves::kBuckets> counts_{};
     std::uint32_t total_ = 0;
@@ -82,8 +95,10 @@ class CostModel {
     double mean =
         0;  // ns; a fraction of one matters when a mean moves by 1/64 of a small difference
     Spread spread;
+    Spread spans;
     Gauge mean_ns;
     Gauge p95_ns;
+    Gauge median_span_ns;
     Gauge runs;
   };
 
@@ -93,6 +108,8 @@ class CostModel {
   [[nodiscard]] const Cost* Find(FunctionId function) const {
     return function > most_ ? nullptr : costs_[function].load(std::memory_order_acquire);
   }
+
+  [[nodiscard]] Cost& CostOf(FunctionId function);
 
   std::unique_ptr<Place[]> costs_;
   const std::uint32_t most_;

@@ -52,7 +52,9 @@ struct ReadyRoot {
   std::int64_t tag = 0;     // virtual time at which it has had what it was given so far
   std::uint64_t order = 0;  // since when it waits, for ties
   std::uint32_t waiting = 0;
-  ready::Bundle own;  // most roots never need another
+  bool begun = false;   // a task of it was given resources
+  bool doomed = false;  // it was found out of reach before that: all of it is dropped
+  ready::Bundle own;    // most roots never need another
   ready::Bundle* bundles = nullptr;
 };
 

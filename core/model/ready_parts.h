@@ -115,7 +115,7 @@ struct Lane {
 
 struct KindName {
   Resources shape;
-  FunctionId limited = 0;  // 0 for all functions without a slot limit
+  FunctionId limited = 0;  // 0 for all functions that are never passed over
   friend bool operator==(const KindName&, const KindName&) = default;
 };
 
@@ -127,7 +127,7 @@ struct Kind {
 
   KindName name;
   WorkAccount::Needs needs;
-  const Function* function = nullptr;    // whose slot limit it is; null for none
+  const Function* function = nullptr;    // whose lanes these are; null if others share them
   std::array<Lane, 2 * kClasses> lanes;  // of each class, and of its patient roots
 };
 

@@ -10,6 +10,7 @@ namespace spillgate {
 using ready::Bundle;
 using ready::Flow;
 using ready::Group;
+using ready::Kind;
 
 namespace {
 
@@ -41,6 +42,7 @@ ReadySet::~ReadySet() {
 void ReadySet::Apply(const Options& options) {
   options_ = options;
   shares_.Set(options.shares, options.share_window);
+  kept_slot_.Apply(options.targets);
 }
 
 void ReadySet::SetWeight(TenantId tenant, std::uint32_t weight) {
@@ -62,19 +64,23 @@ void ReadySet::Push(TaskPtr owned, Instant now) {
   Root& root = *task.root;
   Flow& flow = FlowOf(root);
   ready::ClassQueue& queue = classes_[Index(flow.cls)];
-  Group& group = GroupOf(flow, KindOf(task).LaneFor(flow.cls, root.patient));
+  Kind& kind = KindOf(task);
+  FunctionState& state = StateOf(*task.function);
+  state.shared += kind.function == nullptr ? 1 : 0;
+  kept_slot_.Came(flow.cls, state.p95, task.deadline - now, *task.shape, now);
+  Group& group = GroupOf(flow, kind.LaneFor(flow.cls, root.patient));
   task.ready.order = ++sequence_;
   task.ready.passed = kNever;
   task.ready.work = costs_.Estimate(task.function->id, task.estimate);
 
   if (flow.size++ == 0) {
-    flow.tag =
-        std::max(flow.tag, queue.time);  // who was idle has no claim on what others had meanwhile
+    flow.tag = std::max(flow.tag, EarliestTag(flow));
     flow.order = sequence_;
     queue.weights += flow.weight;
   }
   if (root.ready.waiting++ == 0) {
-    root.ready.tag = std::max(root.ready.tag, flow.arrival);
+    // Those that have been served before let it go first.
+    root.ready.tag = std::max(root.ready.tag, flow.arrival - task.ready.work.count());
     root.ready.order = sequence_;
     ++flow.roots;
   }
@@ -89,6 +95,11 @@ void ReadySet::Push(TaskPtr owned, Instant now) {
   Account(flow, *group.lane, task, 1);
   Show(flow);
   Track(task, now);
+}
+
+// Of one that was idle: it has little claim on what others had meanwhile.
+std::int64_t ReadySet::EarliestTag(const Flow& flow) const {
+  return classes_[Index(flow.cls)].time - options_.most_saved.count();
 }
 
 // For those who read it: the task waits (1), or no more (-1).
@@ -143,6 +154,11 @@ void ReadySet::Detach(Task& task) {
   Flow& flow = *bundle.group->flow;
   Root& root = *bundle.root;
   ready::ClassQueue& queue = classes_[Index(flow.cls)];
+  if (lane.kind->function == nullptr) {
+    FunctionState& state = StateOf(*task.function);
+    --state.shared;
+    misplaced_ -= state.apart ? 1 : 0;
+  }
   bundle.tasks.Remove(&task);
   if (bundle.tasks.empty()) DropBundle(bundle);
   if (--root.ready.waiting == 0) --flow.roots;
@@ -180,10 +196,11 @@ bool ReadySet::Expire(Instant now, std::size_t most, std::vector<TaskPtr>& out) 
 }
 
 void ReadySet::Started(const Task& task) {
-  ++StateOf(task.function->id).running;
+  Resumed(*task.function, *task.shape);
   Root& root = *task.root;
+  root.ready.begun = true;
   Flow& flow = FlowOf(root);
-  if (flow.size == 0) flow.tag = std::max(flow.tag, classes_[Index(flow.cls)].time);
+  if (flow.size == 0) flow.tag = std::max(flow.tag, EarliestTag(flow));
   if (root.ready.waiting == 0) root.ready.tag = std::max(root.ready.tag, flow.served);
   const Nanos cost = std::clamp(task.estimate, Nanos(1), kMostSlotTime);
   Charge(flow, cost.count());
@@ -191,14 +208,49 @@ void ReadySet::Started(const Task& task) {
   Show(flow);
 }
 
-void ReadySet::Ended(const Function& function) {
-  FunctionState& state = StateOf(function.id);
+void ReadySet::Ended(const Function& function, const Resources& held) {
+  FunctionState& state = StateOf(function);
   SG_CHECK(state.running > 0);
   --state.running;
+  state.held -= held;
+  kept_slot_.Freed(state.length, held);
 }
 
-void ReadySet::Resumed(const Function& function) {
-  ++StateOf(function.id).running;
+void ReadySet::Resumed(const Function& function, const Resources& held) {
+  FunctionState& state = StateOf(function);
+  ++state.running;
+  state.held += held;
+  kept_slot_.Held(state.length, held);
+}
+
+void ReadySet::Learned(const Function& function, Nanos took) {
+  FunctionState& state = StateOf(function);
+  state.p95 = costs_.P95(function.id);
+  const KeptSlot::Length length = KeptSlot::LengthOf(state.p95);
+  if (length != state.length) {
+    kept_slot_.Freed(state.length, state.held);
+    kept_slot_.Held(length, state.held);
+    state.length = length;
+  }
+  const bool was_limited = state.limit.limit() != SlotLimit::kNone;
+  if (state.recent != nullptr && options_.learned_limits) {
+    const auto own = static_cast<std::size_t>(account_.Waiting(function.id));
+    state.limit.Ended(took, {.running = state.running,
+                             .slots = state.recent->needs.slots(),
+                             .waits = own > 0,
+                             .others_wait = size_ > own});
+  }
+  const bool is_limited = state.limit.limit() != SlotLimit::kNone;
+  limited_ += (is_limited ? 1U : 0U) - (was_limited ? 1U : 0U);
+  SetApart(state);
+}
+
+void ReadySet::SetApart(FunctionState& state) {
+  const bool apart = state.length > 0 || state.limit.limit() != SlotLimit::kNone;
+  if (apart == state.apart) return;
+  state.apart = apart;
+  misplaced_ += apart ? state.shared : 0U;
+  misplaced_ -= apart ? 0U : state.shared;
 }
 
 void ReadySet::Correct(Root& root, Nanos estimated, Nanos actual) {

@@ -1,14 +1,21 @@
 // ReadySet: the tasks that could run and wait for resources, in the order in which they deserve
 // them. Scheduling owns it and is its only caller, on its thread. It owns its tasks until they
-// leave by Pop, Remove or Expire.
+// leave by Pop, Remove or Expire. What stands first and is out of reach of its deadline, by the
+// time that its function is known to take, may be dropped instead of popped: it would only take the
+// room of what can still be in time. If nothing of its root has begun, all of the root goes with
+// it.
 //
 // The order: class first, but each class keeps its least share; then start-time fair queueing over
 // the tenants of the class, by weight, then over the roots of the tenant, both in estimated slot
 // time that is corrected when the work has ended; within a root work that was begun first, then the
 // earliest deadline, then the order of arrival. Of the roots of a tenant those that are patient go
 // behind the others, but have half of its slot time while both wait. Class and tenant are those of
-// the root. What stands first but does not fit is passed by others for `reserve_after`; then what
-// it needs is kept free for it. A function at its slot limit is passed over and holds up nobody.
+// the root. Who has used less than the share may be ahead of it for a little: else those who want
+// little would wait for each of the greedy ones' tasks in turn, as if they wanted as much (as
+// borrowed virtual time, Duda and Cheriton, SOSP 1999). What stands first but does not fit is
+// passed by others for `reserve_after`; then what it needs is kept free for it. A function at its
+// slot limit is passed over and holds up nobody: the config's, one learned from how its runs fare
+// (slot_limit.h), or the one that long functions share while short work comes (kept_slot.h).
 //
 // All that waits here is in the account, which other threads may read.
 //
@@ -27,8 +34,10 @@
 #include "core/base/hash_map.h"
 #include "core/base/ids.h"
 #include "core/model/cost_model.h"
+#include "core/model/kept_slot.h"
 #include "core/model/ready_parts.h"
 #include "core/model/ready_shares.h"
+#include "core/model/slot_limit.h"
 #include "core/model/task.h"
 #include "core/model/work_account.h"
 
@@ -41,8 +50,12 @@ class ReadySet {
         0, 5, 5, 5};  // percent of the slot time, at least, while it waits
     Nanos share_window = std::chrono::seconds(1);  // slot time that a class may save up
     Nanos reserve_after = std::chrono::milliseconds(100);
-    Nanos most_lag = std::chrono::milliseconds(100);  // virtual time that a tenant or root which
-                                                      // was kept from running may make up for
+    Nanos most_lag = std::chrono::milliseconds(100);   // virtual time that a tenant or root which
+                                                       // was kept from running may make up for
+    Nanos most_saved = std::chrono::milliseconds(10);  // of the share that it did not use, for a
+                                                       // tenant, or those of it that cannot wait
+    std::array<Nanos, kClasses> targets{};  // that short work of a class waits at most; 0: none
+    bool learned_limits = true;
   };
 
   // Where a waiting task stands, for people. Bounds, not forecasts.
@@ -75,16 +88,24 @@ class ReadySet {
   void Push(TaskPtr task, Instant now);
 
   // The next task of those that fit into what is free, with its estimate read anew; null when there
-  // is none. Follow it by Started if it will run: nobody has paid for it yet.
-  [[nodiscard]] TaskPtr Pop(const Resources& free, Instant now);
+  // is none. Follow it by Started if it will run: nobody has paid for it yet. What it finds out of
+  // reach goes to `dropped`, if given; when those are kMostDropped it finds nothing more.
+  static constexpr std::size_t kMostDropped = 1024;
+  [[nodiscard]] TaskPtr Pop(const Resources& free, Instant now,
+                            std::vector<TaskPtr>* dropped = nullptr);
+  // The time from its beginning to its end, as far as it is known, and, before anything of its root
+  // has begun, that of the longest chain of the root's tasks if that is more.
+  [[nodiscard]] Nanos TimeNeeded(const Task& task) const;
 
   // A task runs, also one that never was here: its tenant and root pay its estimate, its function
   // has one slot less.
   void Started(const Task& task);
   // The slot is free again.
-  void Ended(const Function& function);
+  void Ended(const Function& function, const Resources& held);
   // A task that had given its slot back while it waited has it again, free or not.
-  void Resumed(const Function& function);
+  void Resumed(const Function& function, const Resources& held);
+  // A run that the cost model has learned from took so long, in slot time; before Ended.
+  void Learned(const Function& function, Nanos took);
   // What was paid and what it cost in the end; `actual` 0 if it never ran.
   void Correct(Root& root, Nanos estimated, Nanos actual);
 
@@ -103,6 +124,11 @@ class ReadySet {
   [[nodiscard]] Nanos Work(TaskClass cls,
                            TenantId tenant) const;  // estimates from when the tasks came
   [[nodiscard]] std::uint32_t Running(FunctionId function) const;
+  [[nodiscard]] std::uint32_t LearnedLimit(FunctionId function) const {
+    return function < functions_.size() ? functions_[function].limit.limit() : SlotLimit::kNone;
+  }
+  // Functions that have one.
+  [[nodiscard]] std::uint32_t limited() const { return limited_; }
   // When the task that is here for longest came; kNever when empty.
   [[nodiscard]] Instant OldestArrival() const {
     return oldest_ == nullptr ? kNever : oldest_->ready.since;
@@ -113,8 +139,16 @@ class ReadySet {
   static constexpr std::size_t kDueQueues = 8;
 
   struct FunctionState {
+    bool seen = false;
     std::uint32_t running = 0;
+    std::uint32_t shared = 0;  // of its waiting tasks, those in lanes that others share
+    bool apart = false;        // it may have to be passed over, so it gets lanes of its own
+    KeptSlot::Length length = KeptSlot::kUnknown;
+    Nanos p95 = Nanos::max();
+    Resources held;  // by what runs
     ready::Kind* recent = nullptr;
+    SlotLimit limit;
+    Instant tries_at = kNever;  // one that never had a chance, by what was learned
   };
   using Tenant = std::array<ready::Flow, kClasses>;
   struct Turns;
@@ -125,12 +159,14 @@ class ReadySet {
   };
 
   // ready_set.cc: what is where.
-  FunctionState& StateOf(FunctionId function);
+  FunctionState& StateOf(const Function& function);
   Tenant& TenantOf(TenantId tenant);
   [[nodiscard]] const ready::Flow* FindFlow(TaskClass cls, TenantId tenant) const;
   ready::Flow& FlowOf(const Root& root) { return TenantOf(root.tenant)[Index(root.cls)]; }
   ready::Kind& KindOf(const Task& task);
   void DropUnusedKinds();
+  void SetApart(FunctionState& state);
+  void MoveApart();
   ready::Group& GroupOf(ready::Flow& flow, ready::Lane& lane);
   void FreeGroup(ready::Group& group);
   ready::Bundle& BundleOf(Root& root, ready::Group& group);
@@ -141,6 +177,7 @@ class ReadySet {
   void Forget(Task& task);
   void Account(const ready::Flow& flow, const ready::Lane& lane, const Task& task, int by);
   void Show(const ready::Flow& flow);
+  [[nodiscard]] std::int64_t EarliestTag(const ready::Flow& flow) const;
   static void Charge(ready::Flow& flow, std::int64_t slot_time);
   static void MoveForward(ready::Flow& flow);
   static void MoveForward(ReadyRoot& root);
@@ -153,6 +190,11 @@ class ReadySet {
   [[nodiscard]] ready::Group* Scan(std::size_t turn, const Turns& turns, const Room* room);
   [[nodiscard]] Room RoomNow(const Turns& turns, const Resources& free) const;
   void Pass(Task& task, Instant now);
+  void TakeTurn(ready::Flow& flow, bool patient, std::int64_t cost) const;
+  [[nodiscard]] Found Next(const Resources& free, Instant now);
+  [[nodiscard]] bool IsOutOfReach(const Task& task, Instant now) const;
+  [[nodiscard]] bool MayTry(const Task& task, Instant now);
+  void Drop(Task& task, std::vector<TaskPtr>& dropped);
   [[nodiscard]] TaskPtr Take(const Found& found);
 
   const CostModel& costs_;
@@ -174,6 +216,10 @@ class ReadySet {
   Task* oldest_ = nullptr;
   Task* newest_ = nullptr;
   Task* kept_for_ = nullptr;  // the task for which room is kept
+  KeptSlot kept_slot_;
+  Instant now_{};              // of this Pop
+  std::size_t misplaced_ = 0;  // tasks of functions that are apart, in lanes that others share
+  std::uint32_t limited_ = 0;
   std::size_t size_ = 0;
   std::uint64_t sequence_ = 0;
 };

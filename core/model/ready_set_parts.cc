@@ -20,9 +20,17 @@ constexpr std::size_t kFewestKinds = 1024;
 
 }  // namespace
 
-ReadySet::FunctionState& ReadySet::StateOf(FunctionId function) {
-  if (function >= functions_.size()) functions_.resize(function + 1);
-  return functions_[function];
+// Inline ones are done when they have begun, and nobody looks at the clock: they stay unknown, and
+// are never in the way.
+ReadySet::FunctionState& ReadySet::StateOf(const Function& function) {
+  while (function.id >= functions_.size()) functions_.emplace_back();
+  FunctionState& state = functions_[function.id];
+  if (!state.seen) {
+    state.seen = true;
+    if (function.host == Host::kInline) state.length = 0;
+    SetApart(state);
+  }
+  return state;
 }
 
 ReadySet::Tenant& ReadySet::TenantOf(TenantId tenant) {
@@ -43,11 +51,13 @@ const Flow* ReadySet::FindFlow(TaskClass cls, TenantId tenant) const {
   return &(*tenants_[tenant])[Index(cls)];
 }
 
-// Shapes are compared by value, so functions without a limit that need the same share a lane.
+// Shapes are compared by value, so functions that need the same and are never passed over share a
+// lane.
 Kind& ReadySet::KindOf(const Task& task) {
   const Function& function = *task.function;
-  const FunctionId limited = function.slot_limit != 0 ? function.id : 0;
-  Kind*& recent = StateOf(function.id).recent;
+  FunctionState& state = StateOf(function);
+  const FunctionId limited = function.slot_limit != 0 || state.apart ? function.id : 0;
+  Kind*& recent = state.recent;
   if (recent != nullptr && recent->name.limited == limited && recent->name.shape == *task.shape) {
     return *recent;
   }

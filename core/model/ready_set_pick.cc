@@ -17,6 +17,9 @@ namespace {
 // on from there.
 constexpr std::size_t kMostLooks = 64;
 
+// A function whose runs are all out of reach tries again after so many times what one takes.
+constexpr int kTriesEach = 32;
+
 // The bundle that comes first, after any whose root has been served since.
 Bundle& FirstBundle(Group& group) {
   while (true) {
@@ -41,6 +44,11 @@ Group& FirstGroup(Lane& lane) {
 
 Task& FirstTask(Group& group) {
   return *FirstBundle(group).tasks.First();
+}
+
+// So long as nothing of a root has begun, its own tasks stand and fall together.
+bool IsWhole(const Task& task) {
+  return !task.root->ready.begun && task.parent.is_none() && task.deadline == task.root->deadline;
 }
 
 // Both wait in the same class.
@@ -108,8 +116,54 @@ struct ReadySet::Room {
   }
 };
 
-TaskPtr ReadySet::Pop(const Resources& free, Instant now) {
+TaskPtr ReadySet::Pop(const Resources& free, Instant now, std::vector<TaskPtr>* dropped) {
+  while (true) {
+    const Found found = Next(free, now);
+    if (found.group == nullptr) return {};
+    Task& task = FirstTask(*found.group);
+    if (dropped == nullptr || !IsOutOfReach(task, now) || MayTry(task, now)) return Take(found);
+    if (dropped->size() >= kMostDropped) return {};
+    Drop(task, *dropped);
+  }
+}
+
+Nanos ReadySet::TimeNeeded(const Task& task) const {
+  const Nanos own = costs_.MedianSpan(task.function->id);
+  if (!IsWhole(task)) return own;
+  return std::max(own, Nanos(task.root->path_ns.load(std::memory_order_relaxed)));
+}
+
+bool ReadySet::IsOutOfReach(const Task& task, Instant now) const {
+  return task.deadline != kNever && After(now, TimeNeeded(task)) > task.deadline;
+}
+
+// What was once learned too high would stay so. So whatever has not lost its chance by waiting may
+// try where nothing but its root waits; else one does now and then, for a small part of the time.
+bool ReadySet::MayTry(const Task& task, Instant now) {
+  if (size_ <= task.root->ready.waiting) return true;
+  const Nanos needed = TimeNeeded(task);
+  if (After(task.ready.since, needed) <= task.deadline) return false;
+  Instant& tries_at = StateOf(*task.function).tries_at;
+  const bool tries = now >= tries_at;
+  if (tries || tries_at == kNever) tries_at = After(now, kTriesEach * needed);
+  return tries;
+}
+
+void ReadySet::Drop(Task& task, std::vector<TaskPtr>& dropped) {
+  ReadyRoot& root = task.root->ready;
+  if (!IsWhole(task)) {
+    dropped.push_back(Remove(task));
+    return;
+  }
+  const RootPtr kept = task.root;
+  root.doomed = true;
+  while (root.bundles != nullptr) dropped.push_back(Remove(*root.bundles->tasks.First()));
+}
+
+ReadySet::Found ReadySet::Next(const Resources& free, Instant now) {
   if (size_ == 0) return {};
+  now_ = now;
+  if (misplaced_ > 0) MoveApart();
   const Turns turns = TurnsNow();
   Found found = First(turns, nullptr);
   if (found.group == nullptr) return {};
@@ -117,9 +171,8 @@ TaskPtr ReadySet::Pop(const Resources& free, Instant now) {
     Pass(FirstTask(*found.group), now);
     const Room room = RoomNow(turns, free);
     found = First(turns, &room);
-    if (found.group == nullptr) return {};
   }
-  return Take(found);
+  return found;
 }
 
 ReadySet::Turns ReadySet::TurnsNow() const {
@@ -143,8 +196,42 @@ Nanos ReadySet::Quantum(std::size_t cls) const {
 }
 
 bool ReadySet::AtLimit(const Kind& kind) const {
-  return kind.function != nullptr &&
-         functions_[kind.name.limited].running >= kind.function->slot_limit;
+  if (kind.function == nullptr) return false;
+  const FunctionState& state = functions_[kind.name.limited];
+  const std::uint32_t set = kind.function->slot_limit;
+  if (set != 0 && state.running >= set) return true;
+  if (!options_.learned_limits) return false;
+  if (state.running >= state.limit.limit()) return true;
+  if (state.length == 0) return false;
+  const KeptSlot::Length long_from = kept_slot_.LongFrom(now_);
+  return state.length >= long_from &&
+         kept_slot_.WouldTake(kind.name.shape, account_.total(), long_from);
+}
+
+// Functions of which some have to be passed over now share lanes with others, from when they had
+// not: a task of one that comes first there goes to a lane of its own. So each goes once at most.
+void ReadySet::MoveApart() {
+  for (ready::ClassQueue& queue : classes_) {
+    for (std::size_t at = 0; at < queue.lanes.size();) {
+      Lane& lane = *queue.lanes[at];
+      Task* task = lane.kind->function == nullptr ? &FirstTask(FirstGroup(lane)) : nullptr;
+      if (task == nullptr || !StateOf(*task->function).apart) {
+        ++at;
+        continue;
+      }
+      Bundle& from = *task->ready.bundle;
+      Root& root = *from.root;
+      Flow& flow = *from.group->flow;
+      Group& group = GroupOf(flow, KindOf(*task).LaneFor(flow.cls, lane.patient));
+      from.tasks.Remove(task);
+      if (from.tasks.empty()) DropBundle(from);
+      Bundle& bundle = BundleOf(root, group);
+      bundle.tasks.Insert(task);
+      task->ready.bundle = &bundle;
+      --StateOf(*task->function).shared;
+      --misplaced_;
+    }
+  }
 }
 
 // The first group in order that may go: by its function's limit and, if `room` is given, by its
@@ -196,6 +283,14 @@ void ReadySet::Pass(Task& task, Instant now) {
   if (now - task.ready.passed >= options_.reserve_after) kept_for_ = &task;
 }
 
+// Of the two lines of a tenant. Patient ones have no claim on what others had before they came.
+void ReadySet::TakeTurn(Flow& flow, bool patient, std::int64_t cost) const {
+  const bool both = flow.patient > 0 && flow.patient < flow.size;
+  const std::int64_t most = both ? options_.share_window.count() : 0;
+  if (both || patient) flow.behind_by += patient ? -cost : cost;
+  flow.behind_by = std::clamp(flow.behind_by, -std::max(most, options_.most_saved.count()), most);
+}
+
 TaskPtr ReadySet::Take(const Found& found) {
   Bundle& bundle = FirstBundle(*found.group);
   Task& task = *bundle.tasks.First();
@@ -215,13 +310,7 @@ TaskPtr ReadySet::Take(const Found& found) {
   root.tag = std::max(root.tag, flow.served - lag);
   Advance(flow, root.tag, cost.count());
   flow.served = std::max(flow.served, root.tag);
-  if (flow.patient == 0 || flow.patient == flow.size) {
-    flow.behind_by = 0;  // nobody is kept waiting by the other line
-  } else {
-    flow.behind_by += bundle.root->patient ? -cost.count() : cost.count();
-    const std::int64_t most = options_.share_window.count();
-    flow.behind_by = std::clamp(flow.behind_by, -most, most);
-  }
+  TakeTurn(flow, bundle.root->patient, cost.count());
   Detach(task);
   return TaskPtr(&task);
 }

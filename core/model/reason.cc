@@ -26,6 +26,8 @@ std::string_view ToString(Reason reason) {
     case Reason::kSettled: return "settled";
     case Reason::kSessionEnded: return "session_ended";
     case Reason::kBacklog: return "backlog";
+    case Reason::kClientQuota: return "client_quota";
+    case Reason::kRate: return "rate";
     case Reason::kTaskError: return "task_error";
     case Reason::kWorkerDied: return "worker_died";
     case Reason::kPoison: return "poison";

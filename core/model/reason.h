@@ -31,6 +31,8 @@ enum class Reason : std::uint16_t {
   kSettled = 18,         // the id ran, ended and was let go of
   kSessionEnded = 19,    // its session has ended, or is not known any more
   kBacklog = 20,         // more of the tenant's work waits than its share serves in time
+  kClientQuota = 21,     // the client's bound of unfinished tasks
+  kRate = 22,            // tasks of the client, or of its tenant, come faster than they may
   // An accepted task did not succeed.
   kTaskError = 32,   // the function itself reported a failure
   kWorkerDied = 33,  // retries are used up
@@ -62,7 +64,8 @@ inline constexpr std::size_t kReasons = 69;  // one past the largest value
 // Whether the same submission may be accepted later, with nothing done about it.
 [[nodiscard]] constexpr bool Passes(Reason reason) {
   const bool early = reason >= Reason::kInFlight && reason <= Reason::kJournal;
-  return (early && reason != Reason::kExpired) || reason == Reason::kBacklog;
+  const bool late = reason >= Reason::kBacklog && reason <= Reason::kRate;
+  return (early && reason != Reason::kExpired) || late;
 }
 
 [[nodiscard]] std::string_view ToString(

@@ -35,6 +35,11 @@ struct Root {
   // tidy: atomics: shared by the tasks of a root, which are on different threads
   std::atomic<std::int32_t> stuck{0};
 
+  // What the longest chain of its tasks is known to take, by the arguments that they wait for.
+  // Resolution writes it, scheduling reads it until one of them has begun.
+  // tidy: atomics: two stages share it
+  std::atomic<std::int64_t> path_ns{0};
+
   ReadyRoot ready;  // scheduling's own
 
   // The task table's own, under its lock.
@@ -44,7 +49,10 @@ struct Root {
   bool durable = false;          // the journal knows of it
   bool closed = false;           // takes no more from its session
   std::unique_ptr<WorkPromise> promise;  // of what it was let in for; none once it is closed
-  bool ended = false;               // closed and all published; takes nothing more from anybody
+  bool ended = false;  // closed and all published; takes nothing more from anybody
+  bool failed =
+      false;       // a task that its session added was not done in time: its work was for nothing
+  Nanos spent{0};  // slot time of its tasks that have ended, while it has not failed
   Root* next_of_session = nullptr;  // of those that OpenRoot made
   Root* prev_of_session = nullptr;
 

@@ -58,6 +58,7 @@ struct Task {
   Instant begun = kNever;  // its first run
   Instant deadline = kNever;
   Nanos estimate{0};  // slot time it was charged when it was placed
+  Nanos spent{0};     // slot time that its runs had
   TaskClass cls = TaskClass::kNormal;
   Level level = Level::kNone;
   std::uint8_t returns = 1;

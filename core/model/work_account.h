@@ -7,8 +7,8 @@
 // One millisecond on one of four CPUs is 250 us. So the work that runs before a task, in node time,
 // is how long the task waits.
 //
-// Beside what waits stands what is promised: the work that the estimates of open roots have not
-// brought yet (work_promise.h).
+// Beside what waits for resources stand what waits for arguments (parked_work.h), and what is
+// promised: the work that the estimates of open roots have not brought yet (work_promise.h).
 //
 // The bound on what comes before is that of start-time fair queueing (Goyal, Vin, Cheng, SIGCOMM
 // 1996): of other flows only as much as they are given while one's own backlog is served.
@@ -41,6 +41,8 @@ class WorkAccount {
     Work patient;  // of that, what is of patient roots
     Work promised;
     Work promised_patient;
+    Work parked;
+    Work parked_patient;
     Gauge behind;  // slot time that patient roots have had less than the others, while both wait
     Gauge tag;     // virtual time, in slot ns, at which it has had what it was given
     Gauge weight{1};
@@ -48,6 +50,7 @@ class WorkAccount {
   struct Class {
     Work work;
     Work promised;
+    Work parked;
     Gauge tasks;
     Gauge patient;  // of those, tasks of patient roots
     Gauge promised_tasks;

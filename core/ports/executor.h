@@ -22,10 +22,11 @@ enum class RunEnd : std::uint8_t {
 struct RunReport {
   TaskPtr task;
   RunEnd end = RunEnd::kEnded;
-  Nanos wall{0};               // from start to end
+  Nanos wall{0};               // from start to end, without `blocked`
   std::string detail;          // cause of death and the last lines of stderr; empty if it ended
   Reason why = Reason::kNone;  // kTurnedAway: kDrained or kNoWorker
   bool began = true;           // kEnded: false if it was ended before it ran
+  Nanos blocked{0};            // time that it waited in gets, its slot lent out
 };
 
 // What a running task tells the node about itself.

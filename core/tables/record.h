@@ -49,6 +49,7 @@ struct Record {
   std::uint32_t pins = 0;        // unfinished tasks that have it as an argument
   std::uint32_t below = 0;       // records that are `via` this one
   RootPtr root;                  // until it ends
+  Nanos path{0};  // known time to its end from the beginning of what it waits for; 0 if for nothing
 
   Session* session = nullptr;
   Record* parent = nullptr;  // while the parent is unfinished; after that, its parent's

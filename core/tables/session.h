@@ -10,6 +10,7 @@
 #include "core/base/clock.h"
 #include "core/base/ids.h"
 #include "core/tables/seen_window.h"
+#include "core/tables/token_bucket.h"
 
 namespace spillgate {
 
@@ -38,6 +39,7 @@ struct Session {
   std::uint64_t listed = 0;  // the number of `records`
   Root* roots = nullptr;     // of those that OpenRoot made, the ones that have not ended
   SeenWindow seen;           // which numbers were accepted
+  TokenBucket rate;          // of tasks that it brings
 };
 
 }  // namespace spillgate

@@ -23,6 +23,7 @@
 #include "core/tables/record.h"
 #include "core/tables/record_index.h"
 #include "core/tables/session.h"
+#include "core/tables/token_bucket.h"
 #include "core/tables/waiters.h"
 
 namespace spillgate {
@@ -109,6 +110,11 @@ class TaskTable {
   [[nodiscard]] std::uint64_t unfinished(TenantId tenant) REQUIRES(mutex_) {
     return tenant < unfinished_.size() ? unfinished_[tenant] : 0;
   }
+  // Of tasks that all its sessions bring.
+  [[nodiscard]] TokenBucket& RateOf(TenantId tenant) REQUIRES(mutex_) {
+    if (tenant >= rates_.size()) rates_.resize(tenant + 1);
+    return rates_[tenant];
+  }
 
  private:
   struct Due {
@@ -160,6 +166,7 @@ class TaskTable {
   std::uint64_t unfetched_ GUARDED_BY(mutex_) = 0;
   std::uint64_t unfetched_bytes_ GUARDED_BY(mutex_) = 0;
   std::vector<std::uint64_t> unfinished_ GUARDED_BY(mutex_);  // by tenant
+  std::vector<TokenBucket> rates_ GUARDED_BY(mutex_);         // likewise
 };
 
 }  // namespace spillgate

@@ -1,6 +1,6 @@
-// Tenants: whose work it is, by name. A tenant has a weight in the fair queue and a bound on its
-// unfinished tasks. Any thread: their numbers are for the life of the node, their settings may
-// change under load.
+// Tenants: whose work it is, by name. A tenant has a weight in the fair queue, a bound on its
+// unfinished tasks, and quotas for each of its clients and for how fast tasks come. Any thread:
+// their numbers are for the life of the node, their settings may change under load.
 #pragma once
 
 #include <algorithm>
@@ -14,7 +14,21 @@
 
 namespace spillgate {
 
+// 0 is none. Tasks are roots and what running tasks spawn.
+struct Quotas {
+  std::uint32_t client_in_flight = 0;  // unfinished tasks of one client
+  std::uint32_t rate = 0;              // tasks a second of all its clients
+  std::uint32_t client_rate = 0;       // of one
+};
+
 struct Tenant {
+  // The same, as they are now.
+  struct QuotasNow {
+    std::atomic<std::uint32_t> client_in_flight{0};
+    std::atomic<std::uint32_t> rate{0};
+    std::atomic<std::uint32_t> client_rate{0};
+  };
+
   Tenant(std::string name_of, std::uint32_t weight_of, std::uint32_t most)
       : name(std::move(name_of)), weight(weight_of), in_flight(most) {}
 
@@ -22,6 +36,7 @@ struct Tenant {
   // Settings, not state: they are the one thing of a registered tenant that a reload changes.
   mutable std::atomic<std::uint32_t> weight;
   mutable std::atomic<std::uint32_t> in_flight;  // unfinished tasks that it may have
+  mutable QuotasNow quotas;
 };
 
 class Tenants {
@@ -37,13 +52,17 @@ class Tenants {
     const TenantId known = tenants_.Find(name);
     return known != 0 ? known : Set(name, 1, default_in_flight_.load(std::memory_order_relaxed));
   }
-  TenantId Set(std::string_view name, std::uint32_t weight, std::uint32_t in_flight) {
+  TenantId Set(std::string_view name, std::uint32_t weight, std::uint32_t in_flight,
+               const Quotas& quotas = {}) {
     const TenantId id = tenants_.Add(name, [&](std::uint32_t) -> Tenant {
       return Tenant(std::string(name), weight, in_flight);
     });
     const Tenant& tenant = At(id);
     tenant.weight.store(weight, std::memory_order_relaxed);
     tenant.in_flight.store(in_flight, std::memory_order_relaxed);
+    tenant.quotas.client_in_flight.store(quotas.client_in_flight, std::memory_order_relaxed);
+    tenant.quotas.rate.store(quotas.rate, std::memory_order_relaxed);
+    tenant.quotas.client_rate.store(quotas.client_rate, std::memory_order_relaxed);
     changes_.fetch_add(1, std::memory_order_release);
     return id;
   }

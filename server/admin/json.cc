@@ -125,6 +125,14 @@ Json ToJson(const JournalFigures& journal) {
           {"errors", journal.errors}};
 }
 
+Json SecondsByClass(const CountByClass& ns) {
+  Json json = Json::object();
+  for (std::size_t c = 0; c < kClasses; ++c) {
+    json[std::string(kClassNames[c])] = static_cast<double>(ns[c]) / 1e9;
+  }
+  return json;
+}
+
 Json ToJson(const TaskFigures& tasks) {
   Json ended = Json::object();
   for (std::size_t fate = 1; fate < kFates; ++fate) {
@@ -142,6 +150,7 @@ Json ToJson(const TaskFigures& tasks) {
             {"cancelled", tasks.deferrals[SchedulingTally::kCancelled]},
             {"p50_us", Micros(tasks.deferred_for.Quantile(0.5))},
             {"p99_us", Micros(tasks.deferred_for.Quantile(0.99))}}},
+          {"out_of_reach", tasks.out_of_reach},
           {"spawns_waited", tasks.spawns_waited},
           {"from_reserve", tasks.from_reserve},
           {"runs", tasks.started},
@@ -150,6 +159,8 @@ Json ToJson(const TaskFigures& tasks) {
           {"ended", ended},
           {"unsuccessful_by_reason", ToJson(tasks.unsuccessful)},
           {"late_outcomes", tasks.late},
+          {"wasted_seconds_by_class", SecondsByClass(tasks.wasted_ns)},
+          {"saved_seconds_by_class", SecondsByClass(tasks.saved_ns)},
           {"spawns_unmatched", tasks.unmatched}};
 }
 

@@ -17,7 +17,7 @@ constexpr std::array<int, 16> kWaitBuckets{13, 15, 17, 18, 19, 20, 21, 22,
                                            23, 24, 25, 26, 27, 29, 31, 33};
 // Busy time an event: a fraction of a microsecond as a rule, seconds where functions run inline.
 constexpr std::array<int, 5> kDeferralBuckets{20, 25, 30, 35, 40};  // 1 ms to 18 min
-constexpr std::array<int, 10> kServiceBuckets{8, 10, 12, 14, 17, 20, 24, 27, 30, 33};
+constexpr std::array<int, 9> kServiceBuckets{8, 10, 12, 14, 17, 20, 24, 30, 33};
 
 double Seconds(Nanos nanos) {
   return std::chrono::duration<double>(nanos).count();
@@ -143,6 +143,8 @@ void Tasks(Families& f, const Snapshot& s) {
   }
   f.Histogram("deferral_seconds", "How long they waited");
   f.Add({{"reason", "slack"}}, t.deferred_for, kDeferralBuckets);
+  f.Counter("tasks_out_of_reach_total", "Tasks dropped as they could not end by their deadline",
+            t.out_of_reach);
   f.Counter("task_runs_total", "Runs begun, first and further ones", t.started);
   f.Counter("task_runs_died_total", "Runs that ended with their worker", t.host_deaths);
   f.Counter("tasks_retried_total", "Runs that followed one that died", t.retried);
@@ -161,6 +163,15 @@ void Tasks(Families& f, const Snapshot& s) {
   f.Counter("spawns_unmatched_total",
             "Children of earlier runs that their task's last run did not spawn: cancelled",
             t.unmatched);
+  f.Counter("work_wasted_seconds_total", "Slot time of roots that were not done in time");
+  for (std::size_t c = 0; c < kClasses; ++c) {
+    f.Add({{"class", kClassNames[c]}}, Seconds(t.wasted_ns[c]));
+  }
+  f.Counter("work_saved_seconds_total",
+            "Slot time, as learned, of tasks that were dropped before they began");
+  for (std::size_t c = 0; c < kClasses; ++c) {
+    f.Add({{"class", kClassNames[c]}}, Seconds(t.saved_ns[c]));
+  }
 }
 
 // NAME, NAME_limit, NAME_bytes and NAME_limit_bytes.

@@ -132,6 +132,7 @@ TaskFigures Observer::ReadTasks() const {
   tasks.parked = tally_.resolution.parked.get();
   AddCounters(tasks.deferrals, tally_.scheduling.deferrals);
   tasks.deferred_for.Add(tally_.scheduling.deferred_for);
+  tasks.out_of_reach = tally_.scheduling.out_of_reach.get();
   for (const ExecutionTally& shard : tally_.execution) {
     tasks.started += shard.started.get();
     tasks.host_deaths += shard.host_deaths.get();
@@ -142,6 +143,8 @@ TaskFigures Observer::ReadTasks() const {
     AddCounters(tasks.unsuccessful, shard.unsuccessful);
     tasks.late += shard.late.get();
     tasks.unmatched += shard.unmatched.get();
+    AddCounters(tasks.wasted_ns, shard.wasted_ns);
+    AddCounters(tasks.saved_ns, shard.saved_ns);
   }
   return tasks;
 }

@@ -105,6 +105,7 @@ struct TaskFigures {
   std::uint64_t parked = 0;
   std::array<std::uint64_t, SchedulingTally::kDeferrals> deferrals{};
   Durations deferred_for;
+  std::uint64_t out_of_reach = 0;
   std::uint64_t started = 0;
   std::uint64_t host_deaths = 0;
   std::uint64_t retried = 0;
@@ -112,6 +113,8 @@ struct TaskFigures {
   CountByReason unsuccessful{};
   std::uint64_t late = 0;
   std::uint64_t unmatched = 0;
+  CountByClass wasted_ns{};  // slot time of roots that were not done in time
+  CountByClass saved_ns{};   // that tasks are known to take which were dropped before they began
 };
 
 // Of the process; zero where the system does not say.

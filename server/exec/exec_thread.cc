@@ -60,6 +60,8 @@ Run* ExecThread::AwaitRun() {
     if (Run* run = seat_.assigned.exchange(nullptr, std::memory_order_acquire)) return run;
     if (crew.stopped()) return nullptr;
     seat_.nudged.store(false, std::memory_order_relaxed);
+    // What comes too late for the task that asked is news as well, until it has been read.
+    (void)TakeMail();
     Park(kNever);
   }
 }
@@ -135,7 +137,8 @@ void ExecThread::Execute(Run& run) {
                         .end = RunEnd::kEnded,
                         .wall = wall,
                         .detail = {},
-                        .began = stop == Reason::kNone});
+                        .began = stop == Reason::kNone,
+                        .blocked = run.blocked});
 }
 
 void ExecThread::Send(RunState& run, Buffer frame) {

@@ -93,7 +93,8 @@ void Worker::OnDone(const wire::FrameView& frame) {
   owner_.OnEnded(*this, {.task = std::move(run.task),
                          .end = RunEnd::kEnded,
                          .wall = now - run.begin - run.blocked,
-                         .detail = {}});
+                         .detail = {},
+                         .blocked = run.blocked});
 }
 
 // False if it has not as many values as it should.

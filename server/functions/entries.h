@@ -26,6 +26,14 @@ void Deadlock(sdk::Context& context);
 // step.cc: one task of a workflow.
 void Step(sdk::Context& context);
 
+// bomb.cc: a root that grows.
+void Bomb(sdk::Context& context);
+
+// tree.cc: a root of nested tasks.
+void Tree(sdk::Context& context);
+void TreeLong(sdk::Context& context);
+void TreeLongest(sdk::Context& context);
+
 // harmful.cc: in worker processes only.
 void Crash(sdk::Context& context);
 void Exit(sdk::Context& context);

@@ -11,18 +11,6 @@ namespace {
 constexpr std::int64_t kMostBytes = 64 << 20;  // of one result
 constexpr std::uint32_t kFirstParent = 4;
 
-// False: the task has failed, or has to stop.
-bool Work(sdk::Context& context, std::string_view how, sdk::Duration time) {
-  if (how == "spin") return SpinFor(context, time);
-  if (how == "sleep") {
-    if (time > sdk::Duration(0)) context.Sleep(time);
-    return true;
-  }
-  context.Fail(
-      Format("argument 0 (work) is \"{}\"; it has to be sleep or spin", how.substr(0, 32)));
-  return false;
-}
-
 }  // namespace
 
 // step(work, microseconds, bytes, id, result…): sleeps or spins for so long; returns 32 hexadecimal
@@ -43,7 +31,7 @@ void Step(sdk::Context& context) {
   if (*bytes > kMostBytes) {
     return context.Fail(Format("argument 2 (bytes) is {}, the most is {}", *bytes, kMostBytes));
   }
-  if (!Work(context, context.Arg(0), *time)) return;
+  if (!WorkFor(context, context.Arg(0), *time)) return;
   Digest digest;
   for (std::uint32_t i = kFirstParent - 1; i < context.arg_count(); ++i) digest.Add(context.Arg(i));
   context.Return(digest.Stretch(static_cast<std::size_t>(*bytes)));

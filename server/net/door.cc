@@ -169,7 +169,7 @@ Shares Door::Places() const {
   return places;
 }
 
-CreditRound::Party Door::PartyOf(Visitor& visitor) {
+CreditRound::Party Door::PartyOf(Visitor& visitor, Instant now) {
   CreditRound::Party party{
       .window = &visitor.credits, .id = visitor.connection->id(), .tenant = visitor.tenant};
   for (std::size_t cls = 0; cls < kClasses; ++cls) {
@@ -177,7 +177,7 @@ CreditRound::Party Door::PartyOf(Visitor& visitor) {
     party.fits[cls] = kAnyNumber;
     if (!last.has_value()) continue;
     const Asking like{.ask = *last, .tenant = visitor.tenant};
-    const std::int64_t room = asks_.Fits(like, visitor.credits.turnaround());
+    const std::int64_t room = asks_.Fits(like, visitor.credits.turnaround(), now);
     party.fits[cls] = static_cast<std::uint64_t>(std::max<std::int64_t>(0, room));
   }
   return party;

@@ -94,7 +94,7 @@ class Door {
   // How many new roots the controller has room for, whoever sends them.
   [[nodiscard]] Shares Places() const;
   // What the work that waits leaves time for, of roots such as it sent last.
-  [[nodiscard]] CreditRound::Party PartyOf(Visitor& visitor);
+  [[nodiscard]] CreditRound::Party PartyOf(Visitor& visitor, Instant now);
   [[nodiscard]] std::uint8_t load_level() const { return asks_.load_level(); }
   // Somebody has used up so much of what it may send that it should be told again; said once.
   [[nodiscard]] bool TakeWantsCredit() { return std::exchange(wants_credit_, false); }

@@ -30,7 +30,7 @@ void Listener::RenewCredits(Instant now) {
     const bool matters =
         window.sends() || window.at_zero() || now - window.told() < CreditWindow::kMostTurnaround;
     if (!visitor.welcome || visitor.connection->closing() || !matters) continue;
-    round_.Add(door_.PartyOf(visitor));
+    round_.Add(door_.PartyOf(visitor, now));
   }
   bool one_waits = false;
   for (const CreditRound::Party& party : round_.Deal()) {

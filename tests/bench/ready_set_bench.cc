@@ -56,7 +56,7 @@ class Load {
     TaskPtr task = set_.Pop(kFree, now_);
     if (task == nullptr) return false;
     set_.Started(*task);
-    set_.Ended(*task->function);
+    set_.Ended(*task->function, *task->shape);
     set_.Correct(*task->root, task->estimate, task->estimate + Nanos(50));
     spare_.push_back(std::move(task));
     return true;

@@ -3,11 +3,15 @@
 benchmarks to say."""
 
 import json
+import subprocess
+import tempfile
 import time
 import unittest
 
-from command import Case, CommandNode
+from command import COMMAND, PATIENCE, Case, CommandNode, environment
 from node import settle
+
+FATES = ("good", "late", "expired", "refused", "held", "silent")
 
 
 class Overload(Case):
@@ -54,6 +58,59 @@ class Overload(Case):
         status = self.node.json("status")
         self.assertEqual(status["in_flight"]["count"], 0)
         self.assertEqual(status["in_flight"]["bytes"], 0)
+
+
+class Roots(unittest.TestCase):
+    """The load generator on a node of its own: whatever the machine does meanwhile, it knows what
+    became of every root, and no task of an accepted root is refused."""
+
+    def bench(self, *words: str) -> list[dict]:
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        command = [COMMAND, "bench", "overload", "--seconds", "0.4", "-o", "json", *words]
+        done = subprocess.run(
+            command, env=environment(folder), capture_output=True, timeout=2 * PATIENCE, check=False
+        )
+        rows = [json.loads(line) for line in done.stdout.splitlines()]
+        self.assertTrue(rows, done.stderr)
+        for row in rows:
+            self.assertEqual((row["errors"], row["silent"]), (0, 0), row)
+            self.assertEqual(sum(row[fate] for fate in FATES), row["n"], row)
+            self.assertTrue(0 <= row["wasted_ratio"] <= 1, row)
+            # A machine that is busy with other things makes a run void, and says so.
+            void = row.get("problem", "").startswith(("void", "refused without load"))
+            self.assertNotEqual(row["verified"], void, row)
+        return rows
+
+    def test_roots_of_many_tasks_are_judged_once(self):
+        for shape, tasks in (("nested", 13), ("chain", 10), ("fan", 10)):
+            with self.subTest(shape=shape):
+                [row] = self.bench("--shape", shape, "--service", "300us", "--x", "3")
+                self.assertEqual((row["shape"], row["size"]), (shape, tasks))
+                self.assertEqual((row["clients"], row["held"], row["again"]), ("raw", 0, 0))
+                received = row["received_per_s"] / row["offered_per_s"]
+                self.assertAlmostEqual(received, 1, places=3, msg="a verdict for each root")
+
+    def test_clients_that_cooperate_come_again_when_they_are_told_to(self):
+        words = ("--clients", "cooperative", "--turnaround", "100us", "--steps", "0:0.2,20:0.6")
+        rows = self.bench(*words)
+        self.assertEqual([(row["step"], row["x"]) for row in rows], [(1, 0), (2, 20)])
+        idle, busy = rows
+        self.assertEqual(idle["n"], 0)
+        self.assertEqual((busy["clients"], busy["turnaround_us"]), ("cooperative", 100))
+        self.assertGreater(busy["refused"] + busy["held"], 0)
+        self.assertLess(busy["again"], 0.1 * busy["n"] + 1, "their budget of retries is a tenth")
+        sent = busy["received_per_s"] * 0.6
+        first = busy["n"] - busy["held"]
+        self.assertTrue(first - 1 < sent < first + busy["again"] + 1, busy)
+
+    def test_each_mode_of_a_heavy_tail_is_a_function_of_its_own(self):
+        [row] = self.bench("--mix", "heavy", "--service", "30us", "--x", "1")
+        names = [each["function"] for each in row["functions"]]
+        self.assertEqual(names, ["spin", "spin_long", "spin_longest"])
+        self.assertEqual(sum(each["offered"] for each in row["functions"]), row["n"])
+        self.assertEqual(sum(each["good"] for each in row["functions"]), row["good"])
+        deadline = row["functions"][2]["deadline_us"]
+        self.assertGreaterEqual(deadline, 10 * 300_000, "ten times what the longest takes")
 
 
 if __name__ == "__main__":

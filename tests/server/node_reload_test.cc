@@ -65,6 +65,11 @@ std::string Text(const std::atomic<T>& value) {
   }
 }
 
+const Tenant& Example(WiredNode& wired) {
+  Tenants& tenants = wired.node.shared().tenants;
+  return tenants.At(tenants.Find("example"));
+}
+
 // By section and key; what has a name is probed at the instance that the test makes.
 const std::map<std::string, Probe>& NodeProbes() {
   static const auto limits = [](auto field) -> Probe {
@@ -118,16 +123,12 @@ const std::map<std::string, Probe>& NodeProbes() {
        [](WiredNode& w) { return Text(w.node.shared().limits.default_deadline_ns[0]); }},
       {"class.target_delay",
        [](WiredNode& w) { return Text(w.node.shared().limits.target_delay_ns[0]); }},
-      {"tenant.weight",
-       [](WiredNode& w) {
-         Tenants& tenants = w.node.shared().tenants;
-         return Text(tenants.At(tenants.Find("example")).weight);
-       }},
-      {"tenant.in_flight",
-       [](WiredNode& w) {
-         Tenants& tenants = w.node.shared().tenants;
-         return Text(tenants.At(tenants.Find("example")).in_flight);
-       }},
+      {"tenant.weight", [](WiredNode& w) { return Text(Example(w).weight); }},
+      {"tenant.in_flight", [](WiredNode& w) { return Text(Example(w).in_flight); }},
+      {"tenant.client_in_flight",
+       [](WiredNode& w) { return Text(Example(w).quotas.client_in_flight); }},
+      {"tenant.rate", [](WiredNode& w) { return Text(Example(w).quotas.rate); }},
+      {"tenant.client_rate", [](WiredNode& w) { return Text(Example(w).quotas.client_rate); }},
   };
   return probes;
 }
@@ -199,12 +200,14 @@ TEST(NodeReload, WhatNobodyReadsAnyMoreIsNotListed) {
 // A tenant that the config does not name any more has the values of one that it never named.
 TEST(NodeReload, ATenantThatGoesFallsBackToTheDefaults) {
   config::Config config;
-  config.tenants["example"] = {.weight = 7, .uids = {}, .in_flight = 3};
+  config.tenants["example"] = {.weight = 7, .uids = {}, .in_flight = 3, .rate = 5};
   WiredNode wired(config);
   Tenants& tenants = wired.node.shared().tenants;
   const TenantId id = tenants.Find("example");
+  EXPECT_EQ(tenants.At(id).quotas.rate.load(), 5U);
   wired.node.Apply(config::Config{});
   EXPECT_EQ(tenants.At(id).weight.load(), 1U);
+  EXPECT_EQ(tenants.At(id).quotas.rate.load(), 0U);
   EXPECT_EQ(tenants.At(id).in_flight.load(), config::Config{}.limits.in_flight / 2);
 }
 

@@ -38,6 +38,9 @@ config::Config World::MakeConfig(bool peer) {
   limits.value_heap = config::KiB(among(4, 64));
   for (const char* name : {"tenant-0", "tenant-1"}) {
     config.tenants[name] = {.weight = among(1, 3), .uids = {}, .in_flight = limits.in_flight};
+    if (random_() % 3 == 0) config.tenants[name].client_in_flight = among(2, tiny_ ? 4 : 20);
+    if (random_() % 3 == 0) config.tenants[name].client_rate = among(20, 200);
+    if (random_() % 3 == 0) config.tenants[name].rate = among(40, 400);
   }
   for (const config::StageName& stage : config::kStages) {
     config::StageConfig& options = config.stages.*stage.field;

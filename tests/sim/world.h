@@ -30,6 +30,8 @@ struct Happened {
   std::uint64_t spawns_waited = 0;
   std::uint64_t from_reserve = 0;
   std::uint64_t expired = 0;
+  std::uint64_t out_of_reach = 0;
+  std::uint64_t past_quota = 0;
   std::uint64_t cancelled = 0;
   std::uint64_t retried = 0;
   std::uint64_t unmatched = 0;

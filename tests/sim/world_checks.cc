@@ -23,6 +23,8 @@ void Happened::Add(const Happened& other) {
   spawns_waited += other.spawns_waited;
   from_reserve += other.from_reserve;
   expired += other.expired;
+  out_of_reach += other.out_of_reach;
+  past_quota += other.past_quota;
   cancelled += other.cancelled;
   retried += other.retried;
   unmatched += other.unmatched;
@@ -153,12 +155,15 @@ Happened World::happened() const {
     const Tally& tally = side->node->shared().tally;
     for (const SubmissionTally& each : tally.submission) {
       sum.refused += SumOf(each.refused);
+      sum.past_quota += each.refused[static_cast<std::size_t>(Reason::kClientQuota)].get() +
+                        each.refused[static_cast<std::size_t>(Reason::kRate)].get();
       sum.accepted += SumOf(each.accepted);
       sum.repeated += each.repeated.get();
       sum.spawns_waited += each.spawns_waited.get();
       sum.from_reserve += each.from_reserve.get();
     }
     sum.parked += tally.resolution.parked.get();
+    sum.out_of_reach += tally.scheduling.out_of_reach.get();
     for (const ExecutionTally& each : tally.execution) {
       sum.killed += each.host_deaths.get();
       sum.retried += each.retried.get();

@@ -73,15 +73,17 @@ TEST_F(AdmissionTest, WhatWouldComeTooLateIsABacklog) {
 TEST_F(AdmissionTest, CreditCoversTheTargetAndTheWayToTheClient) {
   Admission asks(bench.shared, inbox, bench.tally.submission[0]);
   const wire::SubmitPreamble like{.function = function, .remaining_us = 20'000};
-  EXPECT_EQ(asks.Fits({.ask = like}, Nanos(0)), 18);
-  EXPECT_EQ(asks.Fits({.ask = like}, milliseconds(10)), 38);
+  EXPECT_EQ(asks.Fits({.ask = like}, Nanos(0), bench.now()), 18);
+  EXPECT_EQ(asks.Fits({.ask = like}, milliseconds(10), bench.now()), 38);
   EXPECT_EQ(SubmitWithin(milliseconds(20), 1, 18), "accepted 18");
   bench.account.Of(TaskClass::kNormal, 1).work[0].Add(Nanos(milliseconds(9)).count());
   bench.account.Of(TaskClass::kNormal).work[0].Add(Nanos(milliseconds(9)).count());
   bench.account.Of(TaskClass::kNormal).tasks.Add(18);
-  EXPECT_EQ(asks.Fits({.ask = like, .tenant = 1}, Nanos(0)), 0);
-  EXPECT_GT(asks.Fits({.ask = like, .tenant = 2}, Nanos(0)), 8) << "what is not its own goes half";
-  EXPECT_GT(asks.Fits({.ask = {.function = function}, .tenant = 1}, Nanos(0)), 1'000'000)
+  EXPECT_EQ(asks.Fits({.ask = like, .tenant = 1}, Nanos(0), bench.now()), 0);
+  EXPECT_GT(asks.Fits({.ask = like, .tenant = 2}, Nanos(0), bench.now()), 8)
+      << "what is not its own goes half";
+  EXPECT_GT(asks.Fits({.ask = {.function = function}, .tenant = 1}, Nanos(0), bench.now()),
+            1'000'000)
       << "it has no deadline, so that only places bound it";
 }
 
@@ -92,6 +94,17 @@ TEST_F(AdmissionTest, EveryVerdictSaysHowFullTheNodeIs) {
   EXPECT_EQ(bench.answered.verdicts.back().load_level, 255) << "9 ms of 8.5";
   EXPECT_EQ(SubmitWithin(Nanos(0), 200), "accepted 1");
   EXPECT_EQ(bench.answered.verdicts.back().load_level, 19 * 255 / 100);
+}
+
+// What was learned too high, of runs that had to share their core perhaps, would stay so.
+TEST_F(AdmissionTest, WhatIsAlwaysOutOfReachTriesNowAndThen) {
+  bench.account.Of(TaskClass::kNormal).tasks.Add(1);  // others always wait
+  int tried = 0;
+  for (std::uint64_t seq = 1; seq <= 2000; ++seq) {
+    tried += SubmitWithin(std::chrono::microseconds(500), seq) == "accepted 1" ? 1 : 0;
+    bench.clock.Advance(std::chrono::microseconds(100));
+  }
+  EXPECT_EQ(tried, 3) << "200 ms, a 64th of which may be wasted";
 }
 
 TEST_F(AdmissionTest, WhereThereAreNoPlacesThatIsSaid) {

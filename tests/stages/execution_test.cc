@@ -111,6 +111,20 @@ TEST_F(ExecutionTest, ARunEndsAndItsLeaseComesHomeWithWhatItTook) {
   EXPECT_EQ(freed.events[0].lesson, SlotFreed::Lesson::kExact);
 }
 
+TEST_F(ExecutionTest, WhatAllRunsOfATaskHadIsWithItAndTheSpanOfTheLastWithItsLease) {
+  Place(1);
+  Handle(End(1, RunEnd::kHostDied));
+  TickAfter(milliseconds(5));
+  Ran ran = End(1, RunEnd::kEnded);
+  ran.report.blocked = milliseconds(7);
+  Handle(std::move(ran));
+  ASSERT_EQ(finished.events.size(), 1U);
+  EXPECT_EQ(finished.events[0].task->spent, milliseconds(4));
+  ASSERT_EQ(freed.events.size(), 1U);
+  EXPECT_EQ(freed.events[0].cost, milliseconds(2)) << "its slot was another's while it waited";
+  EXPECT_EQ(freed.events[0].span, milliseconds(9));
+}
+
 TEST_F(ExecutionTest, ATaskWhoseWorkerDiedKeepsItsLeaseRestsAndRunsAgain) {
   Place(1);
   const Instant begun = runs.runs.at(Id(1))->begun;

@@ -22,6 +22,13 @@ class ResolutionTest : public ::testing::Test {
     bench.limits.park_ttl = milliseconds(50);
   }
 
+  // By whatever way they leave, the work of those that are parked is counted exactly once.
+  void TearDown() override {
+    stage.Flush(bench.now());
+    EXPECT_EQ(bench.account.At(TaskClass::kNormal).parked[0].get(), 0);
+    EXPECT_EQ(bench.account.At(TaskClass::kNormal, 0).parked[0].get(), 0);
+  }
+
   template <class... Events>
   void Handle(Events&&... events) {
     std::vector<In> batch = BatchOf<In>(std::forward<Events>(events)...);
@@ -52,6 +59,7 @@ TEST_F(ResolutionTest, ATaskPassesWhenItsLastArgumentIsHereAndGetsTheValues) {
   Handle(Accepted{bench.Accept(3, function, {Object(1), Object(2), Object(1)})});
   EXPECT_EQ(stage.park().size(), 1U);
   EXPECT_EQ(bench.signals.stuck.load(), 1);
+  EXPECT_GT(bench.account.At(TaskClass::kNormal).parked[0].get(), 0);
   EXPECT_EQ(bench.tally.resolution.parked.get(), 1U);
   EXPECT_TRUE(first->record->wanted && second->record->wanted) << "or nobody would tell";
 
@@ -244,6 +252,32 @@ TEST_F(ResolutionTest, WhatLeftTheParkAndCouldNotPassKeepsTheStageAwake) {
   stage.Tick(bench.now());
   EXPECT_EQ(unparked.events.size(), 1U);
   EXPECT_TRUE(stage.Idle());
+}
+
+TEST_F(ResolutionTest, TheLongestChainOfARootIsKnownUntilOneOfItsTasksGoesAnotherWay) {
+  for (int i = 0; i < 4; ++i) bench.costs.LearnSpan(function, milliseconds(8));
+  const std::int64_t span = bench.costs.MedianSpan(function).count();
+  TaskPtr first = bench.Accept(1, function);
+  const RootPtr root = first->root;
+  root->deadline = bench.now() + milliseconds(500);
+  TaskPtr other = bench.Accept(9, function);  // of another root
+  const auto add = [&](std::uint64_t seq, const std::vector<ObjectId>& args) {
+    TaskPtr task = bench.Accept(seq, function, args);
+    task->root = task->record->root = root;
+    task->deadline = root->deadline;
+    task->record->function = function;
+    Handle(Accepted{std::move(task)});
+    return root->path_ns.load() / span;
+  };
+  bench.limits.park = 10;
+  first->record->function = function;
+  EXPECT_EQ(add(2, {Object(1)}), 2);
+  EXPECT_EQ(add(3, {Object(1), Object(9)}), 2);
+  EXPECT_EQ(add(4, {Object(3), Object(1)}), 3);
+  EXPECT_EQ(add(5, {Object(9)}), 3) << "what is of another root may have begun";
+  Handle(CancelAsked{{Bench::kSession, 4}});
+  EXPECT_EQ(root->path_ns.load(), 0);
+  EXPECT_EQ(add(6, {Object(2)}), 3);
 }
 
 TEST_F(ResolutionTest, FlushGivesUpWhatIsHeld) {

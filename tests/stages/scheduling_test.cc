@@ -314,6 +314,37 @@ TEST_F(SchedulingTest, ADeadlinePassesWhileATaskWaits) {
   EXPECT_EQ(finished.events[0].task->outcome.fate, Fate::kExpired);
 }
 
+TEST_F(SchedulingTest, WhatIsOutOfReachOfItsDeadlineEndsThereAndSaysWhatItNeeds) {
+  const auto resolve = [&](std::uint64_t seq, Nanos left, RootPtr root = {}) {
+    TaskPtr task = bench.Accept(seq, two);
+    if (root) task->root = root;
+    task->deadline = task->root->deadline = bench.now() + left;
+    Handle(Resolved{std::move(task)});
+  };
+  Resolve(1, two);
+  SlotFreed freed = Freed(0);
+  freed.span = milliseconds(8);
+  resolve(2, milliseconds(5));
+  const RootPtr root = bench.Find({Bench::kSession, 2})->root;
+  resolve(3, milliseconds(90));
+  Handle(std::move(freed));
+  EXPECT_EQ(PlacedSeqs(), (Seqs{1, 3}));
+  ASSERT_EQ(finished.events.size(), 1U);
+  const Outcome& outcome = finished.events[0].task->outcome;
+  EXPECT_EQ(outcome.fate, Fate::kExpired);
+  EXPECT_EQ(outcome.reason, Reason::kDeadline);
+  EXPECT_EQ(outcome.failure->message,
+            "out of reach: it needs about 7340us from its beginning to its end, and 5ms are left "
+            "until its deadline");
+  EXPECT_EQ(bench.account.At(TaskClass::kNormal).tasks.get(), 0);
+  Handle(CancelAsked{{Bench::kSession, 2}});
+  EXPECT_EQ(finished.events.size(), 1U) << "it is held no more";
+  resolve(4, milliseconds(90), root);
+  ASSERT_EQ(finished.events.size(), 2U);
+  EXPECT_EQ(finished.events[1].task->outcome.failure->message,
+            "dropped with its root, which is out of reach of its deadline");
+}
+
 TEST_F(SchedulingTest, EndedTasksThatCouldNotPassAreHandedOnAtTheNextTick) {
   finished.full = true;
   Resolve(1, huge);

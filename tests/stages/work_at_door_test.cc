@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <vector>
+
+#include "core/model/parked_work.h"
 #include "tests/core/model/ready_bench.h"
 
 namespace spillgate {
@@ -70,6 +73,22 @@ TEST_F(WorkAtDoorTest, OfOthersOnlyWhatTheyAreGivenMeanwhile) {
   EXPECT_NEAR(Wait(kMine), 10 + 22, 0.2);
   ready_.SetWeight(kMine, 4);
   EXPECT_NEAR(Wait(kMine), 10 + 22.0 / 4, 0.2);
+}
+
+// It comes as soon as its arguments are there: a graph is more than what can run of it now.
+TEST_F(WorkAtDoorTest, WhatWaitsForArgumentsGoesBeforeItToo) {
+  ParkedWork parked(account_, costs_);
+  std::vector<TaskPtr> tasks;
+  for (int i = 0; i < 10; ++i) {
+    tasks.push_back(MakeTask(MakeRoot({.tenant = kMine}), {}));
+    parked.Add(*tasks.back());
+  }
+  EXPECT_NEAR(Wait(kMine), 10, 0.01);
+  EXPECT_NEAR(Wait(kOther), 1, 0.1);
+  EXPECT_NEAR(Wait(kMine, TaskClass::kSheddable), 10, 0.01);
+  EXPECT_EQ(Wait(kMine, TaskClass::kCritical), 0);
+  for (const TaskPtr& task : tasks) parked.TakeAway(*task);
+  EXPECT_EQ(Wait(kMine), 0);
 }
 
 TEST_F(WorkAtDoorTest, OthersHaveNoMoreThanTheyHave) {
@@ -179,7 +198,7 @@ TEST_F(WorkAtDoorTest, NothingIsLeftWhenAllHasLeft) {
   Push(kMine, TaskClass::kNormal, 20, &some);
   Push(kMine, TaskClass::kNormal, 20, &some, true);
   Push(kOther, TaskClass::kHigh, 20, &some);
-  while (TaskPtr task = Pop()) ready_.Ended(*task->function);
+  while (TaskPtr task = Pop()) ready_.Ended(*task->function, *task->shape);
   for (const TaskClass cls : {TaskClass::kHigh, TaskClass::kNormal}) {
     EXPECT_EQ(account_.At(cls).tasks.get(), 0);
     for (std::size_t kind = 0; kind < kResourceKinds; ++kind) {

@@ -59,8 +59,8 @@ class WorkBound final : public Controller {
 
   [[nodiscard]] std::int64_t Fits(const Ask& ask, Nanos longer) const override {
     const Work& work = ask.work;
-    // Where nothing waits one may try, or a cost that was once too high would stay so.
-    if (OutOfReach(ask)) return work.nothing_waits ? 1 : 0;
+    // Else a cost that was once learned too high would stay so.
+    if (OutOfReach(ask)) return work.may_try ? 1 : 0;
     const Nanos target = Later(Target(ask), longer);
     std::int64_t most = kMany;
     for (const Queue& queue : work.queues) most = std::min(most, Fit(queue, target));

@@ -116,6 +116,31 @@ TEST(Check, OverloadIsRootsOfKnownCostAtMultiplesOfTheCapacity) {
   EXPECT_THAT(Complaint("overload", {.payload = 8}), HasSubstr("no --payload"));
 }
 
+TEST(Check, StepsAreOneRunOfOverload) {
+  using std::chrono::seconds;
+  EXPECT_EQ(Complaint("overload", {.steps = {{0, seconds(1)}, {10, seconds(1)}}}), "");
+  EXPECT_THAT(Complaint("overload", {.steps = {{-1, seconds(1)}}}), HasSubstr("--steps has -1"));
+  EXPECT_THAT(Complaint("overload", {.steps = {{1, Nanos(1)}}}), HasSubstr("0.02 to 3600"));
+  EXPECT_THAT(Complaint("overload", {.steps = std::vector<Step>(33, {1, seconds(1)})}),
+              HasSubstr("has 33"));
+  EXPECT_THAT(Complaint("overload", {.steps = {{1, seconds(1)}}, .critical = 0.3}),
+              HasSubstr("without --critical"));
+  EXPECT_THAT(Complaint("spike", {.steps = {{1, seconds(1)}}}), HasSubstr("is for overload"));
+  EXPECT_THAT(Complaint("rtt", {.steps = {{1, seconds(1)}}}), HasSubstr("no --steps"));
+}
+
+TEST(Check, OnlyClientsOfALoadCooperateAndNotInAStorm) {
+  EXPECT_EQ(Complaint("overload", {.manners = Manners::kCooperative,
+                                   .turnaround = std::chrono::microseconds(100)}),
+            "");
+  EXPECT_THAT(Complaint("overload", {.turnaround = Nanos(1)}), HasSubstr("--turnaround is for"));
+  EXPECT_THAT(Complaint("overload",
+                        {.manners = Manners::kCooperative, .turnaround = std::chrono::seconds(2)}),
+              HasSubstr("0 to 1s"));
+  EXPECT_THAT(Complaint("storm", {.manners = Manners::kCooperative}), HasSubstr("do not listen"));
+  EXPECT_THAT(Complaint("rtt", {.manners = Manners::kCooperative}), HasSubstr("a number there"));
+}
+
 TEST(FunctionOf, EchoesWhenThereIsSomethingToEcho) {
   EXPECT_EQ(FunctionOf({}), "noop");
   EXPECT_EQ(FunctionOf({.payload = 8}), "echo");

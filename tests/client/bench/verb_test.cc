@@ -63,7 +63,16 @@ TEST(BenchVerb, MistakesAreToldBeforeANodeIsStarted) {
   ExpectUsage({"submit-batch", "--pin", "sideways"}, "--pin");
   ExpectUsage({"submit-batch", "--level", "most"}, "--level");
   ExpectUsage({"open"}, "--rate");
-  ExpectUsage({"dag", "--shape", "star"}, "--shape");
+  ExpectUsage({"dag", "--shape", "star"}, "dag knows no --shape star");
+  ExpectUsage({"dag", "--shape", "nested"}, "dag knows no --shape nested");
+  ExpectUsage({"overload", "--shape", "tree"}, "overload knows no --shape tree");
+  ExpectUsage({"rtt", "--shape", "chain"}, "--shape is not for rtt");
+  ExpectUsage({"overload", "--clients", "rude"}, "--clients is rude");
+  ExpectUsage({"rtt", "--clients", "raw2"}, "--clients is raw2");
+  ExpectUsage({"submit-batch", "--clients", "cooperative"}, "submit-batch is not about load");
+  ExpectUsage({"overload", "--steps", "1"}, "each is X:SECONDS");
+  ExpectUsage({"overload", "--steps", "0:1,2:x"}, "\"2:x\"");
+  ExpectUsage({"overload", "--steps", "1:0"}, "each is X:SECONDS");
   // The second of two is looked at before the first is run.
   ExpectUsage({"submit-batch", "rtt", "--clients", "2"}, "rtt is one client's");
 }
@@ -105,6 +114,27 @@ TEST(BenchRows, JsonHasWhatAppliesAndNothingElse) {
   for (const char* absent : {"per_s", "batch", "shape", "rate", "late_max_us", "problem"}) {
     EXPECT_FALSE(json.contains(absent)) << absent;
   }
+}
+
+TEST(BenchRows, ClientsOfALoadAreToldByTheirManners) {
+  bench::Row row{.bench = "overload"};
+  row.clients = 1;
+  EXPECT_EQ(ToJson(row)["clients"], 1);
+  bench::OverloadFigures& figures = row.overload.emplace();
+  figures.clients = "cooperative";
+  figures.turnaround_us = 100;
+  figures.held = 7;
+  figures.step = 2;
+  figures.functions = {{.function = "spin", .offered = 3, .good = 2, .p99_us = 1.5}};
+  const Json json = ToJson(row);
+  EXPECT_EQ(json["clients"], "cooperative");
+  EXPECT_EQ(json["turnaround_us"], 100);
+  EXPECT_EQ(json["held"], 7);
+  EXPECT_EQ(json["step"], 2);
+  ASSERT_EQ(json["functions"].size(), 1U);
+  EXPECT_EQ(json["functions"][0]["function"], "spin");
+  EXPECT_EQ(json["functions"][0]["good"], 2);
+  EXPECT_EQ(json["functions"][0]["p99_us"], 1.5);
 }
 
 TEST(BenchRows, ATableShoutsWhatIsNotVerified) {

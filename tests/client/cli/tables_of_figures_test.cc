@@ -80,7 +80,9 @@ TEST(StatusTable, SaysWhatTheNodeSays) {
     "why_not_ready": "it drains", "connections": 3, "connections_limit": 1024,
     "in_flight": {"count": 12, "count_limit": 65536, "bytes": 1536, "bytes_limit": 268435456},
     "tasks": {"accepted": 20, "parked": 0, "late_outcomes": 2,
-              "ended": {"done": 5, "failed": 1, "expired": 0}},
+              "ended": {"done": 5, "failed": 1, "expired": 0},
+              "wasted_seconds_by_class": {"critical": 0, "normal": 0.5, "sheddable": 1},
+              "saved_seconds_by_class": {"normal": 0.002}},
     "workers": {"busy": 0, "idle": 2, "limit": 4, "died": 1},
     "journal": {"level_max": "async", "disk_bytes": 1048576, "errors": 0, "why_not": "disk full"},
     "resources": {"cpu": {"free": 0.5, "total": 2}, "memory": {"free": 1024, "total": 2048}},
@@ -94,6 +96,8 @@ TEST(StatusTable, SaysWhatTheNodeSays) {
             "connections  3 of 1024\n"
             "in flight    12 of 65536, 1.5KiB of 256MiB\n"
             "tasks        20 accepted; 5 done, 1 failed; 2 cancels or expiries too late\n"
+            "work         1.5s of slot time on roots not done in time, 2ms saved by dropping tasks "
+            "unbegun\n"
             "workers      2 idle, at most 4, 1 died so far\n"
             "journal      up to async, 1MiB on disk; takes no new work: disk full\n"
             "resources    cpu 0.5 of 2 free, memory 1KiB of 2KiB free\n"

@@ -138,7 +138,7 @@ TEST(WorkBound, AdmitsWhatIsServedInTime) {
                            .p95 = c.p95,
                            .slots = c.slots,
                            .waiting = c.waiting,
-                           .nothing_waits = c.waiting == 0,
+                           .may_try = c.waiting == 0,
                            .unstarted = c.unstarted,
                            .known = c.known,
                            .patient = c.patient}};

@@ -41,6 +41,22 @@ TEST(CostModel, SlotTimeIsTimeBySlots) {
   EXPECT_EQ(costs.Estimate(2), microseconds(50));
 }
 
+TEST(CostModel, HalfOfTheRunsTookTheMedianSpanAtLeastAndItIsNotOverstated) {
+  CostModel costs(10);
+  EXPECT_EQ(costs.MedianSpan(1), Nanos(0)) << "nothing is known";
+  EXPECT_EQ(costs.MedianSpan(11), Nanos(0)) << "no such function";
+  costs.LearnSpan(1, milliseconds(50));
+  costs.LearnSpan(1, milliseconds(1));
+  EXPECT_LE(costs.MedianSpan(1), milliseconds(1)) << "of two the shorter";
+  EXPECT_GT(costs.MedianSpan(1), microseconds(800));
+  for (int i = 0; i < 100; ++i) costs.LearnSpan(1, milliseconds(40));
+  EXPECT_LE(costs.MedianSpan(1), milliseconds(40));
+  EXPECT_GT(costs.MedianSpan(1), milliseconds(32));
+  EXPECT_EQ(costs.Runs(1), 0U) << "what it costs is another matter";
+  for (int i = 0; i < 400; ++i) costs.LearnSpan(1, milliseconds(2));
+  EXPECT_LE(costs.MedianSpan(1), milliseconds(2)) << "old ones fade";
+}
+
 TEST(CostModel, NinetyFiveOfAHundredEndWithinTheP95) {
   std::mt19937_64 random(7);
   std::exponential_distribution<double> exponential(1.0 / 1e6);

@@ -33,7 +33,7 @@ class PatientRootsTest : public testing::ReadyBench {
     while (count-- > 0) {
       const TaskPtr task = PopRoot(free);
       if (task == nullptr) return names + '.';
-      ready_.Ended(*task->function);
+      ready_.Ended(*task->function, *task->shape);
       names += static_cast<char>(task->root->id.seq);
     }
     return names;

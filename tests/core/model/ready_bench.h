@@ -17,24 +17,34 @@ class ReadyBench : public ::testing::Test {
     TaskClass cls = TaskClass::kNormal;
     bool patient = false;
     Nanos cost = std::chrono::milliseconds(1);
-    const Resources* shape = nullptr;  // null: one CPU
+    const Resources* shape = nullptr;    // null: that of the function
+    const Function* function = nullptr;  // null: one that takes one CPU
+    Instant deadline = kNever;
   };
-  void PushRoot(const Newcomer& newcomer) {
+  [[nodiscard]] RootPtr MakeRoot(const Newcomer& newcomer) {
     Root* root = roots_.Make();
     root->home = &roots_;
     root->id = {1, newcomer.seq};
     root->tenant = newcomer.tenant;
     root->cls = newcomer.cls;
     root->patient = newcomer.patient;
+    return RootPtr(root);
+  }
+  [[nodiscard]] TaskPtr MakeTask(RootPtr root, const Newcomer& newcomer) {
     TaskPtr task(tasks_.Make());
     task->home = &tasks_;
-    task->root = RootPtr(root);
-    task->function = &function_;
-    task->shape = newcomer.shape == nullptr ? &function_.shape : newcomer.shape;
     task->cls = newcomer.cls;
+    task->root = std::move(root);
+    task->function = newcomer.function == nullptr ? &function_ : newcomer.function;
+    task->shape = newcomer.shape == nullptr ? &task->function->shape : newcomer.shape;
+    task->deadline = newcomer.deadline;
     task->estimate = newcomer.cost;
-    ready_.Push(std::move(task), now_);
+    return task;
   }
+  void PushTask(RootPtr root, const Newcomer& newcomer) {
+    ready_.Push(MakeTask(std::move(root), newcomer), now_);
+  }
+  void PushRoot(const Newcomer& newcomer) { PushTask(MakeRoot(newcomer), newcomer); }
   // The next one, which runs; null when there is none.
   TaskPtr PopRoot(const Resources& free) {
     TaskPtr task = ready_.Pop(free, now_);

@@ -164,6 +164,8 @@ TEST(Metrics, ShowTheCountersOfTheNode) {
   node.tally.submission[0].refused[std::size_t(Reason::kQuota)].Add(3);
   node.tally.publication[0].ended[std::size_t(Fate::kDone)].Add(11);
   node.tally.publication[0].unsuccessful[std::size_t(Reason::kPoison)].Add(2);
+  node.tally.publication[0].wasted_ns[Index(TaskClass::kHigh)].Add(1'500'000'000);
+  node.tally.publication[0].saved_ns[Index(TaskClass::kNormal)].Add(250'000'000);
   node.inboxes[4]->stats().busy_ns.Add(2'500'000'000);
   node.figures.in_flight = {.count = 5, .count_limit = 10, .bytes = 50, .bytes_limit = 100};
   node.figures.workers.idle = 4;
@@ -182,6 +184,8 @@ TEST(Metrics, ShowTheCountersOfTheNode) {
             3);
   EXPECT_EQ(scrape.At("spillgate_tasks_finished_total", {{"outcome", "done"}}), 11);
   EXPECT_EQ(scrape.At("spillgate_tasks_unsuccessful_total", {{"reason", "poison"}}), 2);
+  EXPECT_DOUBLE_EQ(scrape.At("spillgate_work_wasted_seconds_total", {{"class", "high"}}), 1.5);
+  EXPECT_DOUBLE_EQ(scrape.At("spillgate_work_saved_seconds_total", {{"class", "normal"}}), 0.25);
   EXPECT_EQ(scrape.At("spillgate_tasks_in_flight", {}), 5);
   EXPECT_EQ(scrape.At("spillgate_tasks_in_flight_limit_bytes", {}), 100);
   EXPECT_EQ(scrape.At("spillgate_workers", {{"state", "idle"}}), 4);

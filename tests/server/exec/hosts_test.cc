@@ -4,6 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
+
 #include "core/base/format.h"
 #include "tests/server/exec/fake_node.h"
 
@@ -19,7 +22,7 @@ FakeNode::Options OptionsFor(Host host) {
   FakeNode::Options options;
   options.threads.threads = 2;
   for (const char* name : {"noop", "echo", "sum", "concat", "hash", "fail", "attempt", "remaining",
-                           "sleep", "spin", "fib", "spawn", "first_of", "deadlock"}) {
+                           "sleep", "spin", "fib", "spawn", "first_of", "deadlock", "tree"}) {
     options.hosts[name] = host;
   }
   options.workers.kill_grace = 5s;  // a machine may be slow; who stops at once is not affected
@@ -129,6 +132,16 @@ TEST_P(OnBothHosts, WideSpawnsTakeSeveralFrames) {
   CheckLedger(node);
 }
 
+TEST_P(OnBothHosts, TreesSayHowManyOfTheirTasksRan) {
+  FakeNode node(DefaultOptions());
+  EXPECT_EQ(node.Call("tree", {"spin", "10", "3", "2", "a7"}).value, "a713");
+  EXPECT_EQ(node.Call("tree", {"sleep", "0", "1", "4", "a"}).value, "a5");
+  EXPECT_EQ(node.Call("tree", {"spin", "10", "3", "0", "a"}).value, "a1");
+  EXPECT_EQ(node.Call("tree", {"walk", "10", "3", "2", "a"}).reason, Reason::kTaskError);
+  EXPECT_EQ(node.Call("tree", {"spin", "10", "3", "2"}).reason, Reason::kTaskError);
+  CheckLedger(node);
+}
+
 TEST_P(OnBothHosts, SpawnsWaitForRoom) {
   FakeNode::Options options = DefaultOptions();
   options.window = 12;
@@ -169,6 +182,28 @@ TEST_P(OnBothHosts, DeadlinesEndWhatWaitsAndWhatLooks) {
     EXPECT_TRUE(ended.deaths.empty());
   }
   CheckLedger(node);
+}
+
+// Of this process: whether none of them runs, or would.
+bool ExecThreadsAreParked() {
+  for (const auto& thread : std::filesystem::directory_iterator("/proc/self/task")) {
+    std::ifstream file(thread.path() / "stat");
+    std::string stat;
+    std::getline(file, stat);
+    if (stat.find("(sg-exec) ") != std::string::npos && stat.find(") S ") == std::string::npos) {
+      return false;
+    }
+  }
+  return true;
+}
+
+TEST(Hosts, AThreadParksAlsoWhenAnAnswerComesTooLateForItsTask) {
+  FakeNode node(OptionsFor(Host::kThread));
+  // The second of its children ends when nobody waits for it any more.
+  for (int i = 0; i < 4; ++i) {
+    EXPECT_EQ(node.Call("spawn", {"2", "1", "60000000"}, {.deadline = 20ms}).fate, Fate::kExpired);
+  }
+  EXPECT_TRUE(node.Until(&ExecThreadsAreParked, 20s));
 }
 
 TEST_P(OnBothHosts, ChildrenDoNotOutliveTheDeadlineOfTheirParent) {

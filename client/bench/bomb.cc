@@ -1,0 +1,144 @@
+#include "client/bench/bomb.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "client/bench/cpu_meter.h"
+#include "client/bench/library.h"
+#include "client/bench/pinning.h"
+#include "client/bench/root_runs.h"
+#include "core/base/format.h"
+
+namespace spillgate::bench {
+namespace {
+
+constexpr Nanos kMouse = std::chrono::microseconds(100);
+constexpr double kMice = 0.4;    // of the capacity
+constexpr double kBeside = 0.8;  // of the time that a bomb with its share takes
+constexpr int kPatience = 4;     // times that it may take
+
+class Bomb {
+ public:
+  Bomb(RootRuns mice, const Options& options, const Target& target)
+      : mice_(std::move(mice)), options_(options), target_(target) {}
+
+  Status Run(const std::function<void(Row&)>& report) {
+    const Result<RootRuns::Basis> basis = mice_.FindBasis();
+    if (!basis.ok()) return basis.error();
+    basis_ = basis.value();
+    const Nanos work = options_.service * options_.children;
+    const double left =
+        (1 - kMice) * basis_.capacity * std::chrono::duration<double>(kMouse).count();
+    expected_ = Nanos(static_cast<std::int64_t>(static_cast<double>(work.count()) / left));
+    const Result<RootReport> alone = RunMice(std::max(expected_ / 10, options_.time));
+    if (!alone.ok()) return alone.error();
+    alone_p99_ = alone.value().times.Quantile(0.99);
+    for (const std::string tenant : {"", "bomber"}) {
+      Result<Row> row = Beside(tenant);
+      if (!row.ok()) return row.error();
+      report(row.value());
+    }
+    return {};
+  }
+
+ private:
+  Result<RootReport> RunMice(Nanos time) {
+    RootLoad load{.rate = kMice * basis_.capacity, .time = time};
+    load.deadlines = basis_.unloaded.Deadlines();
+    return mice_.Run(std::move(load));
+  }
+
+  Result<Row> Beside(const std::string& tenant) {
+    Result<client::Client> client = ConnectLibrary(target_, options_, tenant);
+    if (!client.ok()) return client.error();
+    const auto bomb = client.value().Find("bomb");
+    if (!bomb.ok()) return AsError(bomb.error());
+    const std::string function = kChild;
+    const std::string micros = Format("{}", options_.service / std::chrono::microseconds(1));
+    const std::string children = Format("{}", options_.children);
+    const std::vector<client::Arg> arguments{client::Arg(function), client::Arg(micros),
+                                             client::Arg(children)};
+    const CpuMeter meter({target_.process});
+    const SteadyClock clock;
+    const Instant begin = clock.Now();
+    client::Future future = client.value().Submit(bomb.value(), arguments);
+    client.value().Flush();
+    const Nanos beside(static_cast<std::int64_t>(kBeside * static_cast<double>(expected_.count())));
+    const Result<RootReport> mice = RunMice(beside);
+    if (!mice.ok()) return mice.error();
+    const bool over = future.ready();
+    const auto value = future.Get(kPatience * expected_ + options_.answer_within);
+    const Nanos took = clock.Now() - begin;
+    Row row = RowOf(mice.value(), meter.Read());
+    row.bomb->tenant = tenant.empty() ? "same" : "other";
+    row.bomb->share = static_cast<double>(expected_.count()) / static_cast<double>(took.count());
+    row.per_s =
+        static_cast<double>(options_.children) / std::chrono::duration<double>(took).count();
+    if (!value.ok()) {
+      row.SetProblem(Format("the bomb failed: {}", value.error().message));
+    } else if (AsText(value.value().view()) != children) {
+      row.SetProblem(
+          Format("of {} children {} ended well", children, AsText(value.value().view())));
+    }
+    if (over) row.SetProblem("void: the bomb had ended before the small roots had");
+    row.verified = row.problem.empty();
+    return row;
+  }
+
+  Row RowOf(const RootReport& mice, const CpuShares& shares) const {
+    Row row{.bench = "bomb"};
+    row.n = mice.offered;
+    row.errors = mice.errors;
+    if (mice.errors > 0) row.SetProblem(mice.problem);
+    row.SetTimes(mice.times);
+    row.ratio = *row.p99_us / Micros(alone_p99_);
+    row.function = kChild;
+    row.placement = std::string(ToString(options_.placement.value_or(Placement::kFree)));
+    BombFigures& figures = row.bomb.emplace();
+    figures.children = options_.children;
+    figures.service_us = Micros(options_.service);
+    figures.alone_p99_us = Micros(alone_p99_);
+    figures.success = static_cast<double>(mice.Count(RootFate::kGood)) /
+                      static_cast<double>(std::max<std::uint64_t>(1, mice.offered));
+    figures.capacity_per_s = basis_.capacity;
+    figures.lateness_p99_us = Micros(mice.late_by.Quantile(0.99));
+    figures.controller = basis_.controller;
+    row.steal_pct = shares.steal;
+    row.foreign_cpu_pct = shares.foreign;
+    if (!mice_.problem().empty()) row.SetProblem(mice_.problem());
+    if (mice.late_by.Quantile(0.99) > basis_.unloaded.Deadline() / 10) {
+      row.SetProblem(Format("void: the sender was {:.0f} us late", figures.lateness_p99_us));
+    }
+    return row;
+  }
+
+  // What it costs is learned apart from what the small ones do.
+  static constexpr const char* kChild = "spin_long";
+
+  RootRuns mice_;
+  const Options& options_;
+  const Target& target_;
+  RootRuns::Basis basis_;
+  Nanos expected_{0};  // that a bomb takes which has all that the small roots leave
+  Nanos alone_p99_{0};
+};
+
+}  // namespace
+
+Status MeasureBomb(const Options& options, const Target& target,
+                   const std::function<void(Row&)>& report) {
+  Result<Pinning> pinning =
+      Pinning::Make(options.placement.value_or(Placement::kFree), target.process);
+  if (!pinning.ok()) return pinning.error();
+  Options mice = options;
+  mice.service = kMouse;
+  mice.mix = CostMix::kConstant;
+  mice.root = RootShape::kSingle;
+  Result<RootRuns> runs = RootRuns::Open(target, mice, pinning.value());
+  if (!runs.ok()) return runs.error();
+  return Bomb(std::move(runs).value(), options, target).Run(report);
+}
+
+}  // namespace spillgate::bench

@@ -1,0 +1,154 @@
+#include "client/bench/overload_rows.h"
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "client/bench/overload.h"
+#include "core/base/format.h"
+
+namespace spillgate::bench {
+namespace {
+
+constexpr double kMostDrift = 0.05;    // of the capacity, from before to after
+constexpr double kMostLateness = 0.1;  // of the deadline, at the p99
+constexpr double kMostSteal = 5;       // percent
+
+double Ratio(Nanos a, Nanos b) {
+  return static_cast<double>(a.count()) / static_cast<double>(b.count());
+}
+
+double Share(std::uint64_t part, std::uint64_t all) {
+  return static_cast<double>(part) / static_cast<double>(std::max<std::uint64_t>(1, all));
+}
+
+double Seconds(Nanos time) {
+  return std::chrono::duration<double>(time).count();
+}
+
+}  // namespace
+
+Row OverloadRows::Of(double x, const RootReport& report, const CpuShares& shares) const {
+  Row row{.bench = "overload"};
+  row.function = runs_.Function(0);
+  row.n = report.offered;
+  row.errors = report.errors;
+  row.problem = report.problem;
+  row.steal_pct = shares.steal;
+  row.foreign_cpu_pct = shares.foreign;
+  row.placement = std::string(ToString(options_.placement.value_or(Placement::kFree)));
+  row.shape = std::string(ToString(options_.root));
+  row.size = TasksOf(options_.root);
+  // A p99 over two functions says nothing.
+  if (report.modes[0].times.count() > 0) row.SetTimes(report.modes[0].times);
+  OverloadFigures& figures = row.overload.emplace();
+  figures.x = x;
+  SetFates(report, figures);
+  SetFunctions(report, figures);
+  const double seconds = Seconds(report.span);
+  figures.offered_per_s = static_cast<double>(report.offered) / seconds;
+  figures.received_per_s = static_cast<double>(report.received) / seconds;
+  figures.goodput_ratio = Ratio(report.good_work, runs_.root_cost()) / seconds;
+  figures.goodput_ratio_count = static_cast<double>(figures.good) / seconds;
+  figures.wasted_ratio = Wasted(report);
+  figures.refusal_p99_us = Micros(report.refusals.Quantile(0.99));
+  figures.lateness_p99_us = Micros(report.late_by.Quantile(0.99));
+  return row;
+}
+
+void OverloadRows::SetFates(const RootReport& report, OverloadFigures& figures) const {
+  figures.good = report.Count(RootFate::kGood);
+  figures.late = report.Count(RootFate::kLate);
+  figures.expired = report.Count(RootFate::kExpired);
+  figures.silent = report.Count(RootFate::kSilent);
+  figures.refused = report.Count(RootFate::kRefused);
+  figures.held = report.Count(RootFate::kHeld);
+  figures.again = report.again;
+  figures.refused_ratio = Share(figures.refused, report.offered);
+  figures.clients = std::string(ToString(options_.manners));
+  if (options_.manners == Manners::kCooperative) {
+    figures.turnaround_us = Micros(options_.turnaround);
+  }
+}
+
+// How the functions fared, of a mix that has several.
+void OverloadRows::SetFunctions(const RootReport& report, OverloadFigures& figures) const {
+  const std::size_t modes = ModesOf(options_.mix);
+  if (modes == 1) return;
+  const double all = Share(figures.good, report.offered);
+  double least = 1;
+  for (std::size_t i = 0; i < modes; ++i) {
+    const RootReport::Mode& mode = report.modes[i];
+    figures.functions.push_back({.function = runs_.Function(i),
+                                 .offered = mode.offered,
+                                 .good = mode.good,
+                                 .p50_us = Micros(mode.times.Quantile(0.5)),
+                                 .p99_us = Micros(mode.times.Quantile(0.99)),
+                                 .p999_us = Micros(mode.times.Quantile(0.999)),
+                                 .unloaded_p99_us = Micros(basis_.unloaded.p99s[i]),
+                                 .deadline_us = Micros(basis_.unloaded.Deadlines()[i])});
+    // Of what nobody asked for, nothing failed.
+    if (mode.offered > 0) least = std::min(least, Share(mode.good, mode.offered));
+  }
+  figures.long_p99_us = figures.functions[1].p99_us;
+  figures.min_function_success = all > 0 ? least / all : 0;
+}
+
+// Where a client is not told of all tasks of a root, the node's count of runs says how many of them
+// ran for a root that was given up.
+double OverloadRows::Wasted(const RootReport& report) const {
+  Nanos spent = report.done_work + report.cut_short_work;
+  if (report.runs > 0) {
+    const std::uint64_t told = report.done * TasksOf(options_.root);
+    const std::uint64_t more = report.runs - std::min(report.runs, told);
+    spent = report.done_work + static_cast<std::int64_t>(more) * runs_.task_cost();
+  }
+  return spent > Nanos(0) ? 1 - Ratio(report.good_work, spent) : 0;
+}
+
+void OverloadRows::Compare(std::span<const double> demands, std::span<const RootReport> reports,
+                           OverloadFigures& figures) const {
+  const std::vector<double> entitled = Entitlements(demands);
+  std::vector<double> shares;
+  Latencies mice;
+  for (std::size_t i = 0; i < reports.size(); ++i) {
+    const double seconds = Seconds(reports[i].span);
+    shares.push_back(Ratio(reports[i].good_work, runs_.root_cost()) /
+                     (entitled[i] * basis_.capacity * seconds));
+    if (i > 0) mice.Add(reports[i].times);
+  }
+  figures.jain = JainIndex(shares);
+  figures.least_of_tenant = *std::min_element(shares.begin(), shares.end());
+  figures.mice_p99_us = Micros(mice.Quantile(0.99));
+}
+
+void OverloadRows::Conclude(Row& row, double asked, double after) const {
+  const double before = basis_.capacity;
+  OverloadFigures& figures = *row.overload;
+  const double capacity = std::max(before, after);
+  figures.slots = basis_.slots;
+  figures.capacity_per_s = capacity;
+  figures.capacity_ratio = capacity * Seconds(runs_.root_cost()) / basis_.slots;
+  if (figures.least_of_tenant.has_value()) *figures.least_of_tenant *= before / capacity;
+  if (asked > 0) {
+    figures.goodput_ratio /= capacity * std::min(asked, 1.0);
+    figures.goodput_ratio_count /= capacity * std::min(asked, 1.0);
+  }
+  figures.unloaded_p99_us = Micros(basis_.unloaded.p99s[0]);
+  figures.deadline_us = Micros(basis_.unloaded.Deadline());
+  figures.controller = basis_.controller;
+  figures.mix = std::string(ToString(options_.mix));
+  if (figures.silent > 0) row.SetProblem(Format("{} roots have no outcome", figures.silent));
+  if (!runs_.problem().empty()) row.SetProblem(runs_.problem());
+  if (std::abs(before - after) > kMostDrift * capacity) {
+    row.SetProblem(
+        Format("void: the capacity was {:.0f} a second before and {:.0f} after", before, after));
+  }
+  if (figures.lateness_p99_us > kMostLateness * Micros(basis_.unloaded.Deadline())) {
+    row.SetProblem(Format("void: the sender was {:.0f} us late", figures.lateness_p99_us));
+  }
+  if (row.steal_pct > kMostSteal) row.SetProblem("void: the host took CPU away");
+  row.verified = row.problem.empty();
+}
+
+}  // namespace spillgate::bench

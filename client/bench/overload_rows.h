@@ -1,0 +1,39 @@
+// What one run of roots says about a node, as a row: on its own, and then relative to a capacity
+// that is known only when all runs are over. Called by MeasureOverload.
+#pragma once
+
+#include <span>
+
+#include "client/bench/cpu_meter.h"
+#include "client/bench/options.h"
+#include "client/bench/root_runs.h"
+#include "client/bench/row.h"
+
+namespace spillgate::bench {
+
+class OverloadRows {
+ public:
+  // What is given has to outlive it.
+  OverloadRows(const RootRuns& runs, const RootRuns::Basis& basis, const Options& options)
+      : runs_(runs), basis_(basis), options_(options) {}
+
+  // `all`: of all connections together. Goodput is still in seconds of work, or roots, a second.
+  [[nodiscard]] Row Of(double x, const RootReport& all, const CpuShares& shares) const;
+  // The tenants, by what they got of what they are entitled to.
+  void Compare(std::span<const double> demands, std::span<const RootReport> reports,
+               OverloadFigures& figures) const;
+  // Relative to the larger of the two capacities. `asked`: times that, of all together. Void if the
+  // two differ, or the sender was late.
+  void Conclude(Row& row, double asked, double after) const;
+
+ private:
+  void SetFates(const RootReport& report, OverloadFigures& figures) const;
+  void SetFunctions(const RootReport& report, OverloadFigures& figures) const;
+  [[nodiscard]] double Wasted(const RootReport& report) const;
+
+  const RootRuns& runs_;
+  const RootRuns::Basis& basis_;
+  const Options& options_;
+};
+
+}  // namespace spillgate::bench

@@ -1,0 +1,35 @@
+// How much the tasks of roots cost, for benchmarks of load: by which function, and drawn from which
+// distribution. Who knows the seed knows the work. Pure functions.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <random>
+
+#include "client/bench/options.h"
+#include "core/base/clock.h"
+
+namespace spillgate::bench {
+
+// Each mode of a mix is a function of its own name, as its cost is one that can be learned.
+inline constexpr std::size_t kModes = 3;
+[[nodiscard]] std::size_t ModesOf(CostMix mix);
+
+struct Service {
+  Nanos time = std::chrono::milliseconds(1);  // the mean; where it is heavy, the shortest
+  CostMix mix = CostMix::kConstant;
+};
+
+struct Cost {
+  std::uint32_t us = 1;  // of one task
+  std::uint8_t mode = 0;
+};
+
+// `mode`: of that alone.
+[[nodiscard]] Cost DrawCost(const Service& service, std::optional<std::uint8_t> mode,
+                            std::mt19937_64& random);
+[[nodiscard]] Nanos MeanCost(const Service& service);
+[[nodiscard]] Nanos LongestCost(const Service& service);
+
+}  // namespace spillgate::bench

@@ -1,0 +1,136 @@
+// RootStream: what goes out, and when.
+#include <algorithm>
+#include <cmath>
+
+#include "client/bench/root_stream.h"
+
+namespace spillgate::bench {
+namespace {
+
+constexpr std::size_t kMostUnsent = 16 << 20;  // bytes that the node does not take off us
+constexpr double kMostSaved = 10;              // retries that a budget saves up
+constexpr Nanos kLeastPause = std::chrono::milliseconds(1);
+
+}  // namespace
+
+// A Poisson process has no memory: at the end of a phase it begins anew with the next rate.
+Instant RootStream::NextDue() {
+  while (true) {
+    if (rate_ > 0) {
+      std::exponential_distribution<double> gap(rate_);
+      const auto ns = static_cast<std::int64_t>(std::ceil(gap(random_) * 1e9));
+      const Instant due = After(next_due_, Nanos(ns));
+      if (due < phase_ends_ || IsLastPhase()) return due;
+    } else if (IsLastPhase()) {
+      return kNever;
+    }
+    next_due_ = phase_ends_;
+    const Phase& next = load_.phases[++phase_];
+    rate_ = next.rate;
+    phase_ends_ = After(phase_ends_, next.time);
+  }
+}
+
+Instant RootStream::SendWhatIsDue(Instant now) {
+  if (!open_loop_) {
+    while (now < until_ && under_way_ < load_.window) Send(Offer(now), 0, now, now);
+    return now < until_ ? until_ : kNever;
+  }
+  while (next_due_ <= now && next_due_ < until_ && wire_.out().size() < kMostUnsent) {
+    const std::uint32_t root = Offer(next_due_);
+    PartOf(roots_[root]).late_by.Add(now - next_due_);
+    if (load_.cooperative) {
+      held_.push_back({.root = root, .tries = 0, .from = now});
+    } else {
+      Send(root, 0, next_due_, now);
+    }
+    next_due_ = NextDue();
+  }
+  // The end matters too: whoever waits for longer ends the run later.
+  return next_due_ < until_ ? next_due_ : now < until_ ? until_ : kNever;
+}
+
+// Of a client that cooperates: what was refused goes before what was never sent, as it came first.
+Instant RootStream::SendWhatIsHeld(Instant now) {
+  const auto sooner = [](const Held& a, const Held& b) { return a.from > b.from; };
+  while (!later_.empty() && later_.front().from <= now) {
+    std::pop_heap(later_.begin(), later_.end(), sooner);
+    held_.push_front(later_.back());
+    later_.pop_back();
+  }
+  Instant next = later_.empty() ? kNever : later_.front().from;
+  while (!held_.empty()) {
+    const Held first = held_.front();
+    Root& root = roots_[first.root];
+    const Instant deadline = DeadlineOf(root);
+    if (deadline <= now) {
+      if (first.tries == 0) root.fate = RootFate::kHeld;
+    } else if (gate_.MaySend(load_.cls, now) && wire_.out().size() < kMostUnsent) {
+      Send(first.root, first.tries, root.due, now);
+    } else {
+      return std::min({next, deadline, gate_.NextChange(now)});
+    }
+    held_.pop_front();
+  }
+  return next;
+}
+
+// What has no deadline is not waited for when nothing more is sent.
+Instant RootStream::DeadlineOf(const Root& root) const {
+  const Nanos deadline = load_.deadlines[root.mode];
+  return deadline > Nanos(0) ? root.due + deadline : until_;
+}
+
+std::uint32_t RootStream::Offer(Instant due) {
+  const Cost cost = DrawCost(load_.service, load_.mode, random_);
+  roots_.push_back({.due = due,
+                    .cost_us = cost.us,
+                    .mode = cost.mode,
+                    .phase = static_cast<std::uint8_t>(phase_)});
+  may_send_again_ = std::min(may_send_again_ + load_.retry_budget, kMostSaved);
+  return static_cast<std::uint32_t>(roots_.size() - 1);
+}
+
+void RootStream::Send(std::uint32_t at, std::uint8_t tries, Instant due, Instant now) {
+  const Root& root = roots_[at];
+  RootToSend what{.first_seq = next_seq_,
+                  .function = functions_[root.mode],
+                  .cost_us = root.cost_us,
+                  .cls = load_.cls,
+                  .retry = tries,
+                  .now = now};
+  const Nanos deadline = load_.deadlines[root.mode];
+  if (deadline > Nanos(0)) {
+    const auto left = (due + deadline - now) / std::chrono::microseconds(1);
+    what.remaining_us = static_cast<std::uint64_t>(std::max<std::int64_t>(1, left));
+  }
+  writer_.Write(what, MeanCost(load_.service), wire_);
+  if (!writer_.opens()) gate_.NoteSent(load_.cls);
+  next_seq_ += writer_.numbers();
+  ++under_way_;
+  sendings_.push_back(
+      {.root = at, .due = due, .sent = now, .results = writer_.results(), .tries = tries});
+}
+
+// Who does not listen: as if it had just thought of it.
+void RootStream::SendAgain(const Sending& sending, Instant now, Nanos retry_after) {
+  if (sending.tries >= load_.retries || now >= until_) return;
+  if (load_.retry_budget > 0 && may_send_again_ < 1) return;
+  const auto tries = static_cast<std::uint8_t>(sending.tries + 1);
+  if (load_.cooperative) {
+    // As the client library does it: as long as the node said, and up to half as long again.
+    std::uniform_real_distribution<double> more(1.0, 1.5);
+    const Nanos least =
+        std::max({retry_after, kLeastPause * (1 << sending.tries), load_.turnaround});
+    const Instant from = now + std::chrono::duration_cast<Nanos>(least * more(random_));
+    if (from >= DeadlineOf(roots_[sending.root])) return;
+    later_.push_back({.root = sending.root, .tries = tries, .from = from});
+    std::push_heap(later_.begin(), later_.end(),
+                   [](const Held& a, const Held& b) { return a.from > b.from; });
+  }
+  may_send_again_ -= load_.retry_budget > 0 ? 1 : 0;
+  ++PartOf(roots_[sending.root]).again;
+  if (!load_.cooperative) Send(sending.root, tries, now, now);
+}
+
+}  // namespace spillgate::bench

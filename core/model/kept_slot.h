@@ -1,0 +1,97 @@
+// KeptSlot: room for one short run that long ones leave free, so that short work does not wait for
+// the end of a long run. Short is what ends, in 95 of 100 runs, within the target delay: that of
+// its class, and not more than 0.45 of its slack. Long is what takes ten times the target delay of
+// some short task. A function that never ran may be anything, so it counts as long until its first
+// run has ended.
+//
+// Long functions together have all slots but one; where there is one slot, they have that. The room
+// is kept while short work comes: each short task keeps it for ten target delays, a second at most.
+// So a load of long work alone loses nothing after that time, and one short task costs at most ten
+// of its target delays of one slot.
+//
+// Pure; each call is O(1).
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstdint>
+
+#include "core/base/clock.h"
+#include "core/model/class.h"
+#include "core/model/resources.h"
+
+namespace spillgate {
+
+class KeptSlot {
+ public:
+  // How long the runs of a function take: doublings of kNeverLong, 0 for less than that.
+  using Length = std::uint8_t;
+  static constexpr Length kLengths = 17;
+  static constexpr Length kUnknown = kLengths - 1;
+  static constexpr Length kNothing = kLengths;  // longer than anything
+  [[nodiscard]] static Length LengthOf(Nanos p95) {
+    const auto times = static_cast<std::uint64_t>(std::max<Nanos::rep>(p95 / kNeverLong, 0));
+    return static_cast<Length>(std::min<int>(std::bit_width(times), kUnknown));
+  }
+
+  static constexpr int kLong = 10;
+  static constexpr Nanos kNeverLong = std::chrono::milliseconds(10);  // what takes less
+  static constexpr Nanos kLongestKept = std::chrono::seconds(1);
+
+  // By class; 0 is none: nothing of the class is short.
+  void Apply(const std::array<Nanos, kClasses>& targets) { targets_ = targets; }
+
+  // A task came that has so long, and whose function ends within `p95`.
+  void Came(TaskClass cls, Nanos p95, Nanos slack, const Resources& shape, Instant now) {
+    const Nanos most = targets_[Index(cls)];
+    if (p95 > most) return;
+    const Nanos target = slack < most * 2 ? std::min(most, slack * 9 / 20) : most;
+    if (p95 > target) return;
+    Kept& kept = kept_[Index(cls)];
+    const Nanos span = std::max(kNeverLong, target * kLong);
+    const Length long_from = LengthOf(span);
+    if (now < kept.until && long_from > kept.long_from) return;  // somebody needs it more
+    kept = {.long_from = long_from, .until = After(now, std::min(span, kLongestKept))};
+    shape_ = shape;
+  }
+
+  void Held(Length length, const Resources& amount) { held_[length] += amount; }
+  void Freed(Length length, const Resources& amount) { held_[length] -= amount; }
+
+  // What is long now.
+  [[nodiscard]] Length LongFrom(Instant now) const {
+    Length from = kNothing;
+    for (const Kept& kept : kept_) {
+      if (now < kept.until) from = std::min(from, kept.long_from);
+    }
+    return from;
+  }
+
+  // Whether a further long run of this shape would take the room that is kept. The first one may:
+  // it would wait for ever where there is no room for both.
+  [[nodiscard]] bool WouldTake(const Resources& shape, const Resources& total,
+                               Length long_from) const {
+    Resources held;
+    for (std::size_t length = long_from; length < kLengths; ++length) held += held_[length];
+    for (std::size_t kind = 0; kind < kResourceKinds; ++kind) {
+      const std::int64_t kept = shape_.amount[kind];
+      if (kind == kMemory || kept == 0 || shape.amount[kind] == 0) continue;
+      const std::int64_t others = held.amount[kind];
+      if (others > 0 && others + shape.amount[kind] + kept > total.amount[kind]) return true;
+    }
+    return false;
+  }
+
+ private:
+  struct Kept {
+    Length long_from = kNothing;
+    Instant until{};
+  };
+  std::array<Nanos, kClasses> targets_{};
+  std::array<Kept, kClasses> kept_{};
+  std::array<Resources, kLengths> held_{};
+  Resources shape_;  // of the last short task
+};
+
+}  // namespace spillgate

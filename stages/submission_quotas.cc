@@ -1,0 +1,43 @@
+// Submission: the quotas of clients and tenants. They hold for roots and for what running tasks
+// spawn; a root past one is refused, a spawn waits.
+#include <algorithm>
+
+#include "stages/submission.h"
+
+namespace spillgate {
+
+void Submission::HoldToQuotas(Group& group, Session& session, Instant now) {
+  const Tenant& tenant = shared_.tenants.At(session.tenant);
+  const std::uint32_t most = tenant.quotas.client_in_flight.load(std::memory_order_relaxed);
+  if (most != 0 && !group.from_reserve) {
+    const std::uint64_t room = most - std::min<std::uint64_t>(most, session.unfinished);
+    if (room < group.admitted) {
+      GivePlacesBack(group, static_cast<std::uint32_t>(room), Reason::kClientQuota);
+    }
+  }
+  const std::uint32_t client_rate = tenant.quotas.client_rate.load(std::memory_order_relaxed);
+  const std::uint32_t rate = tenant.quotas.rate.load(std::memory_order_relaxed);
+  TokenBucket& of_tenant = shared_.table.RateOf(session.tenant);
+  const std::uint32_t room =
+      std::min(session.rate.Room(client_rate, now), of_tenant.Room(rate, now));
+  if (room >= group.admitted) return;
+  const std::uint32_t wanted = group.left();
+  GivePlacesBack(group, room, Reason::kRate);
+  group.retry_after =
+      std::max(session.rate.Until(wanted, client_rate), of_tenant.Until(wanted, rate));
+}
+
+void Submission::PayForRate(Session& session, std::uint32_t tasks) {
+  session.rate.Take(tasks);
+  shared_.table.RateOf(session.tenant).Take(tasks);
+}
+
+bool Submission::ClientIsFull(SessionId id) {
+  const Session* session = shared_.table.FindSession(id);
+  if (session == nullptr) return false;
+  const Tenant& tenant = shared_.tenants.At(session->tenant);
+  const std::uint32_t most = tenant.quotas.client_in_flight.load(std::memory_order_relaxed);
+  return most != 0 && session->unfinished >= most;
+}
+
+}  // namespace spillgate

@@ -1,0 +1,164 @@
+// One slot, a root that always has more tasks, and small roots that want four tenths of the slot.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <random>
+#include <vector>
+
+#include "tests/core/model/ready_bench.h"
+
+namespace spillgate {
+namespace {
+
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+
+constexpr Resources kOne{.amount = {1000}};
+constexpr Nanos kSmall = microseconds(100);
+constexpr double kLoad = 0.4;
+constexpr std::size_t kRoots = 20'000;
+
+struct Greedy {
+  TenantId tenant = 1;
+  bool patient = false;
+  Nanos cost = kSmall;
+  int tasks = 100;  // that wait at any time
+};
+
+class Slot final : public testing::ReadyBench {
+ public:
+  explicit Slot(const Greedy& greedy) : ReadyBench(kOne), greedy_(greedy) {
+    root_ = MakeRoot({.tenant = greedy.tenant, .patient = greedy.patient});
+    for (int i = 0; i < greedy.tasks; ++i) PushTask(root_, {.cost = greedy.cost});
+  }
+
+  // Serves the small roots: 99 of 100 of them within what it returns.
+  Nanos P99() {
+    while (times_.size() < kRoots) Serve();
+    const auto p99 = times_.begin() + kRoots * 99 / 100;
+    std::nth_element(times_.begin(), p99, times_.end());
+    return *p99;
+  }
+  // Part of the slot that the greedy root had.
+  [[nodiscard]] double GreedyPart() const {
+    return static_cast<double>(greedy_time_.count()) / static_cast<double>((now_ - began_).count());
+  }
+
+ private:
+  void TestBody() override {}
+
+  void Serve() {
+    const TaskPtr task = PopRoot(kOne);
+    if (task == nullptr) return ComeUntil(next_);
+    const bool greedy = task->root.get() == root_.get();
+    const Nanos cost = greedy ? greedy_.cost : kSmall;
+    const Instant end = now_ + cost;
+    ComeUntil(end);
+    now_ = end;
+    ready_.Ended(function_, function_.shape);
+    ready_.Correct(*task->root, task->estimate, cost);
+    if (greedy) {
+      greedy_time_ += cost;
+      PushTask(root_, {.cost = cost});
+    } else {
+      times_.push_back(end - came_[task->root->id.seq]);
+    }
+  }
+  void ComeUntil(Instant until) {
+    std::exponential_distribution<double> gap(kLoad / static_cast<double>(kSmall.count()));
+    while (next_ <= until) {
+      now_ = next_;
+      PushRoot({.seq = came_.size(), .cost = kSmall});
+      came_.push_back(now_);
+      next_ += Nanos(static_cast<std::int64_t>(gap(random_)));
+    }
+  }
+
+  const Greedy greedy_;
+  RootPtr root_;
+  std::mt19937_64 random_{7};
+  const Instant began_ = now_;
+  Instant next_ = now_;
+  std::vector<Instant> came_;
+  std::vector<Nanos> times_;
+  Nanos greedy_time_{0};
+};
+
+// Whoever's it is, and whether it can wait: those who want less than their share wait for what
+// runs, not for as many of its tasks as there are of theirs.
+TEST(GreedyRoots, LetOthersFinishInHalfAsLongAgain) {
+  const Nanos alone = Slot({.tasks = 0}).P99();
+  EXPECT_GT(alone, 2 * kSmall);
+  for (const TenantId tenant : {1U, 2U}) {
+    for (const bool patient : {false, true}) {
+      Slot slot({.tenant = tenant, .patient = patient});
+      EXPECT_LT(slot.P99(), alone * 3 / 2) << tenant << patient;
+      EXPECT_NEAR(slot.GreedyPart(), 1 - kLoad, 0.03) << "it has what is left";
+    }
+  }
+}
+
+// Nothing is taken from what runs.
+TEST(GreedyRoots, OfLongTasksMakeOthersWaitForOne) {
+  constexpr Nanos kLong = milliseconds(10);
+  for (const TenantId tenant : {1U, 2U}) {
+    for (const bool patient : {false, true}) {
+      Slot slot({.tenant = tenant, .patient = patient, .cost = kLong});
+      EXPECT_LT(slot.P99(), kLong + 2 * kSmall) << tenant << patient;
+    }
+  }
+}
+
+class SavedShareTest : public testing::ReadyBench {
+ protected:
+  SavedShareTest() : ReadyBench(kOne) {}
+
+  // Of so many tasks that run next, those that this is said of.
+  template <class Is>
+  int Count(int tasks, Is is) {
+    int count = 0;
+    for (; tasks > 0; --tasks) {
+      const TaskPtr task = PopRoot(kOne);
+      count += is(*task->root) ? 1 : 0;
+      ready_.Ended(function_, function_.shape);
+    }
+    return count;
+  }
+  void PushMany(TenantId tenant, bool patient, int tasks) {
+    for (; tasks > 0; --tasks) PushRoot({.tenant = tenant, .patient = patient});
+  }
+};
+
+bool IsSecond(const Root& root) {
+  return root.tenant == 2;
+}
+bool IsUrgent(const Root& root) {
+  return !root.patient;
+}
+
+TEST_F(SavedShareTest, IsTenMillisecondsHoweverLongOneWasIdle) {
+  PushMany(1, false, 300);
+  EXPECT_EQ(Count(200, IsSecond), 0);
+  PushMany(2, false, 100);
+  EXPECT_EQ(Count(10, IsSecond), 10) << "of a millisecond each";
+  EXPECT_NEAR(Count(40, IsSecond), 20, 1) << "and then its half";
+}
+
+TEST_F(SavedShareTest, IsThatOfThoseThatCannotWaitToo) {
+  PushMany(1, true, 300);
+  EXPECT_EQ(Count(200, IsUrgent), 0);
+  PushMany(1, false, 100);
+  EXPECT_EQ(Count(10, IsUrgent), 10);
+  EXPECT_NEAR(Count(40, IsUrgent), 20, 1);
+}
+
+// Else the first of those that cannot wait would find a burst before them.
+TEST_F(SavedShareTest, PatientOnesHaveNone) {
+  PushMany(1, false, 300);
+  EXPECT_EQ(Count(200, IsUrgent), 200);
+  PushMany(1, true, 100);
+  EXPECT_NEAR(Count(40, IsUrgent), 20, 1);
+}
+
+}  // namespace
+}  // namespace spillgate

@@ -1,0 +1,133 @@
+// The slot limit of one function, against models of what its runs wait for.
+#include "core/model/slot_limit.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <functional>
+#include <random>
+
+namespace spillgate {
+namespace {
+
+// A function whose runs are always as many as it may have, of 16 slots, and whose times depend on
+// how many go on.
+class Function {
+ public:
+  using Takes = std::function<double(double running)>;  // in milliseconds, on average
+  explicit Function(Takes takes) : takes_(std::move(takes)) {}
+
+  std::uint32_t running() const { return std::min({limit_.limit(), slots, demand}); }
+  // So many rounds of runs; returns the mean limit over the second half of them.
+  double Run(std::uint32_t rounds) {
+    double sum = 0;
+    for (std::uint32_t i = 0; i < rounds * SlotLimit::kRound; ++i) {
+      const std::uint32_t now_running = running();
+      const double mean = takes_(now_running);
+      const double took = mean * (noisy ? exponential_(random_) : 1.0);
+      limit_.Ended(Nanos(static_cast<std::int64_t>(1e6 * took)), {.running = now_running,
+                                                                  .slots = slots,
+                                                                  .waits = demand > now_running,
+                                                                  .others_wait = others_wait});
+      if (i >= rounds * SlotLimit::kRound / 2) sum += running();
+    }
+    return sum / (rounds * SlotLimit::kRound / 2.0);
+  }
+  std::uint32_t limit() const { return limit_.limit(); }
+  void Becomes(Takes takes) { takes_ = std::move(takes); }
+
+  std::uint32_t slots = 16;
+  std::uint32_t demand = 1000;
+  bool others_wait = true;
+  bool noisy = false;
+
+ private:
+  Takes takes_;
+  SlotLimit limit_;
+  std::mt19937_64 random_{11};
+  std::exponential_distribution<double> exponential_{1.0};
+};
+
+Function::Takes Servers(double servers, double each_ms = 10) {
+  return [=](double running) { return each_ms * std::max(1.0, running / servers); };
+}
+const Function::Takes kComputes = [](double) { return 10.0; };
+
+TEST(SlotLimitTest, WhatWaitsForFourServersGetsAboutAsMany) {
+  for (const bool noisy : {false, true}) {
+    Function function(Servers(4));
+    function.noisy = noisy;
+    const double slots = function.Run(400);
+    EXPECT_GE(slots, 3.5) << noisy;
+    EXPECT_LE(slots, 7.0) << noisy;
+  }
+}
+
+TEST(SlotLimitTest, WhatComputesKeepsItsSlots) {
+  for (const bool noisy : {false, true}) {
+    Function function(kComputes);
+    function.noisy = noisy;
+    EXPECT_GE(function.Run(400), 14.5) << noisy;
+  }
+}
+
+TEST(SlotLimitTest, NobodyIsLimitedForNobody) {
+  Function function(Servers(4));
+  function.others_wait = false;
+  function.Run(100);
+  EXPECT_EQ(function.limit(), SlotLimit::kNone);
+}
+
+TEST(SlotLimitTest, WhoHoldsAFewSlotsIsInNobodysWay) {
+  Function function(Servers(1));
+  function.demand = 3;
+  function.Run(100);
+  EXPECT_EQ(function.limit(), SlotLimit::kNone) << "less than a quarter of the slots";
+}
+
+// Ten times as slow, whatever the number of runs: to limit it would only make it slower.
+TEST(SlotLimitTest, ASustainedSlowdownIsNotStarved) {
+  Function function(kComputes);
+  function.Run(50);
+  function.Becomes([](double) { return 100.0; });
+  EXPECT_GE(function.Run(50), 14.5);
+}
+
+TEST(SlotLimitTest, FollowsABottleneckThatWidensAndNarrows) {
+  Function function(Servers(4));
+  function.Run(100);
+  function.Becomes(Servers(12));
+  EXPECT_GE(function.Run(100), 11.0);
+  function.Becomes(Servers(2));
+  const double narrow = function.Run(300);
+  EXPECT_GE(narrow, 1.9);
+  EXPECT_LE(narrow, 4.0);
+}
+
+TEST(SlotLimitTest, ALimitThatIsNotFilledIsLetGoOf) {
+  Function function(Servers(4));
+  function.Run(20);
+  ASSERT_NE(function.limit(), SlotLimit::kNone);
+  function.demand = 2;
+  function.Run(20);
+  EXPECT_EQ(function.limit(), SlotLimit::kNone);
+}
+
+// One run in each round a thousand times as fast, or ten times as slow.
+TEST(SlotLimitTest, OneRunOutOfTheOrdinaryDecidesNothing) {
+  for (const double odd : {0.01, 100.0}) {
+    std::uint32_t runs = 0;
+    Function function([&](double) { return ++runs % SlotLimit::kRound == 0 ? odd : 10.0; });
+    EXPECT_GE(function.Run(200), 14.5) << odd;
+  }
+}
+
+TEST(SlotLimitTest, OneSlotIsTheLeast) {
+  Function function([](double running) { return running; });
+  function.slots = 2;
+  function.Run(50);
+  EXPECT_EQ(function.running(), 1U) << "two do no more than one";
+}
+
+}  // namespace
+}  // namespace spillgate

@@ -1,0 +1,97 @@
+// Who gets slots when the runs of some functions are long, or wait for something outside.
+#include <gtest/gtest.h>
+
+#include "tests/core/model/slot_bench.h"
+
+namespace spillgate {
+namespace {
+
+class TwoSlots : public testing::SlotBench {
+ protected:
+  TwoSlots() : SlotBench(2) {}
+  // 1 ms, 100 ms and 10 s: 0.7 of two slots, each a third of it.
+  static std::vector<Part> HeavyTail() {
+    return {{.name = "short", .service_ms = 1, .per_ms = 0.467, .deadline_ms = 20},
+            {.name = "middle", .service_ms = 100, .per_ms = 0.00467, .deadline_ms = 2e3},
+            {.name = "long", .service_ms = 1e4, .per_ms = 0.0000467, .deadline_ms = 2e5}};
+  }
+};
+
+TEST_F(TwoSlots, LongRunsLeaveOneForShortOnes) {
+  std::vector<Part> parts = HeavyTail();
+  Run(parts, 1e6);
+  EXPECT_GE(parts[0].success(), 0.99);
+  EXPECT_GT(parts[2].ran, 20U);
+}
+
+TEST_F(TwoSlots, WithoutThatShortOnesDoNotGetThrough) {
+  options_.learned_limits = false;
+  ready_.Apply(options_);
+  std::vector<Part> parts = HeavyTail();
+  Run(parts, 1e6);
+  EXPECT_LE(parts[0].success(), 0.9);
+}
+
+TEST_F(TwoSlots, LongRunsAloneHaveBoth) {
+  std::vector<Part> parts{{.name = "long", .service_ms = 1e4, .per_ms = 0.001, .deadline_ms = 1e9}};
+  Run(parts, 1e5);
+  EXPECT_EQ(running(), 2U);
+  EXPECT_GE(parts[0].ran, 14U);
+}
+
+TEST_F(TwoSlots, TheLastOneIsKeptForASecondAtMost) {
+  std::vector<Part> parts{
+      {.name = "long", .service_ms = 1e4, .per_ms = 0.01, .deadline_ms = 1e9},
+      {.name = "short", .service_ms = 1, .per_ms = 0.2, .deadline_ms = 1e3, .until_ms = 2e5}};
+  Run(parts, 1.99e5);
+  EXPECT_LE(running(), 2U);
+  const std::uint64_t before = parts[0].ran;
+  EXPECT_LE(before, 25U) << "one slot, as long as short ones come";
+  EXPECT_GE(parts[1].success(), 0.99);
+  parts[1].until_ms = 0;
+  Run(parts, 2e5);
+  EXPECT_GE(parts[0].ran - before, 30U) << "and both when they do not";
+}
+
+class OneSlot : public testing::SlotBench {
+ protected:
+  OneSlot() : SlotBench(1) {}
+};
+
+TEST_F(OneSlot, IsEverybodys) {
+  std::vector<Part> parts{{.name = "long", .service_ms = 1e3, .per_ms = 0.01, .deadline_ms = 1e9},
+                          {.name = "short", .service_ms = 1, .per_ms = 0.2, .deadline_ms = 1e3}};
+  Run(parts, 1e5);
+  EXPECT_GE(parts[0].ran, 30U);
+}
+
+class SixteenSlots : public testing::SlotBench {
+ protected:
+  SixteenSlots() : SlotBench(16) {}
+  // A database with four servers, asked for twice what they do; and eight slots of other work.
+  static std::vector<Part> Database() {
+    return {{.name = "local", .service_ms = 1, .per_ms = 8, .deadline_ms = 10},
+            {.name = "ask", .service_ms = 10, .per_ms = 0.8, .deadline_ms = 200, .servers = 4}};
+  }
+};
+
+TEST_F(SixteenSlots, WhatWaitsOutsideDoesNotFillThem) {
+  std::vector<Part> parts = Database();
+  Run(parts, 1e4);  // has to be found out
+  EXPECT_GE(parts[0].success(), 0.8);
+  parts = Database();
+  Run(parts, 4e4);
+  EXPECT_GE(parts[0].success(), 0.98);
+  EXPECT_GE(static_cast<double>(parts[1].ran), 0.96 * 4e4 * 0.4) << "its servers are all busy";
+}
+
+TEST_F(SixteenSlots, WithoutLimitsItDoes) {
+  options_.learned_limits = false;
+  ready_.Apply(options_);
+  std::vector<Part> parts = Database();
+  Run(parts, 1e4);
+  EXPECT_LE(parts[0].success(), 0.6);
+}
+
+}  // namespace
+}  // namespace spillgate

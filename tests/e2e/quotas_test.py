@@ -1,0 +1,43 @@
+#!/usr/bin/env python3
+"""Quotas on a real node: the tasks that a client may have unfinished, and those that may come in a
+second."""
+
+import time
+import unittest
+
+from command import Case, CommandNode
+
+
+class Quotas(Case):
+    def setUp(self):
+        self.node = CommandNode(
+            "auth.tenants_by_name=true", "tenant.slow.rate=20", "tenant.few.client_in_flight=2"
+        )
+        self.addCleanup(self.node.__exit__)
+        self.node.start()
+
+    def refused(self, reason: str) -> int:
+        stages = self.node.json("stages")["stages"]
+        [submission] = [stage for stage in stages if stage["stage"] == "submission"]
+        return submission["refused_by_reason"].get(reason, 0)
+
+    def test_a_tenant_comes_no_faster_than_its_rate(self):
+        began = time.monotonic()
+        # Twenty at once, the others as the rate has it; who comes again as told loses none.
+        self.run_ok("--tenant", "slow", "submit", "noop", "-n", "25", "--retries", "100", "--wait")
+        self.assertGreaterEqual(time.monotonic() - began, 0.24)
+        self.assertGreater(self.refused("rate"), 0)
+        self.fails(75, "(rate)", "--tenant", "slow", "submit", "noop", "-n", "25", "--wait")
+        self.run_ok("submit", "noop", "-n", "100", "--wait")
+
+    def test_a_client_has_so_many_unfinished_tasks(self):
+        self.fails(75, "tenant.NAME.client_in_flight", "--tenant", "few", "submit", "sleep",
+                   "--arg", "100000", "-n", "5", "--wait")  # fmt: skip
+        self.assertEqual(self.refused("client_quota"), 3)
+        # Two at a time: the first two spawn 3 of 3 each, and wait for all of them.
+        self.run_ok("--tenant", "few", "submit", "spawn", "--arg", "3", "--arg", "2", "--arg", "10",
+                    "-n", "2", "--wait")  # fmt: skip
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,114 @@
+// Quotas of clients and tenants: unfinished tasks and tasks a second. Roots past one are refused,
+// spawns wait.
+#include "tests/stages/submission_bench.h"
+
+namespace spillgate::testing {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+class QuotasTest : public SubmissionBench {
+ protected:
+  void Set(const Quotas& quotas) { bench.tenants.Set("tenant", 1, 1000, quotas); }
+  std::string SubmitFrom(std::uint64_t first_seq, std::uint32_t tasks) {
+    return Submit({.ask = {.cls = TaskClass::kCritical, .first_seq = first_seq}, .tasks = tasks});
+  }
+  // The same of another client of the tenant.
+  std::string SubmitAsOther(std::uint64_t first_seq, std::uint32_t tasks) {
+    bench.answered.Clear();
+    {
+      MutexLock lock(bench.table.mutex());
+      if (bench.table.FindSession(kOther) == nullptr) {
+        bench.table.NewSession(kOther).tenant = bench.tenants.Find("tenant");
+      }
+    }
+    Handle(
+        From(Bench::kClient,
+             Write({.ask = {.cls = TaskClass::kCritical, .first_seq = first_seq}, .tasks = tasks}),
+             kOther));
+    return bench.answered.Verdicts();
+  }
+  static constexpr SessionId kOther = 6;
+};
+
+TEST_F(QuotasTest, AClientHasSoManyUnfinishedTasksWhateverOthersHave) {
+  Set({.client_in_flight = 3});
+  EXPECT_EQ(SubmitFrom(1, 5), "accepted 3, client_quota 2");
+  EXPECT_GT(bench.answered.verdicts[1].retry_after_us, 0U);
+  EXPECT_EQ(bench.in_flight.count(), 3) << "what is refused gives its place back";
+  EXPECT_EQ(SubmitAsOther(1, 2), "accepted 2");
+  End(0);
+  EXPECT_EQ(SubmitFrom(10, 2), "accepted 1, client_quota 1");
+  Set({.client_in_flight = 10});
+  EXPECT_EQ(SubmitFrom(20, 2), "accepted 2") << "it may change under load";
+  EXPECT_EQ(bench.tally.submission[0].refused[std::size_t(Reason::kClientQuota)].get(), 3U);
+}
+
+TEST_F(QuotasTest, TasksOfATenantComeNoFasterThanItsRateAndAreToldWhenTheyMay) {
+  Set({.rate = 10});
+  EXPECT_EQ(SubmitFrom(1, 4), "accepted 4");
+  EXPECT_EQ(SubmitAsOther(1, 8), "accepted 6, rate 2");
+  EXPECT_EQ(bench.answered.verdicts[1].retry_after_us, 200'000U);
+  EXPECT_EQ(bench.in_flight.count(), 10);
+  bench.clock.Advance(milliseconds(200));
+  EXPECT_EQ(SubmitAsOther(20, 2), "accepted 2");
+  EXPECT_EQ(SubmitFrom(20, 1), "rate 1");
+}
+
+TEST_F(QuotasTest, OfOneClientTheyComeNoFasterThanItsOwn) {
+  Set({.rate = 10, .client_rate = 3});
+  EXPECT_EQ(SubmitFrom(1, 4), "accepted 3, rate 1");
+  EXPECT_EQ(SubmitAsOther(1, 3), "accepted 3");
+  bench.clock.Advance(seconds(1));
+  EXPECT_EQ(SubmitFrom(10, 4), "accepted 3, rate 1");
+}
+
+TEST_F(QuotasTest, OnlyWhatIsAcceptedPaysForTheRate) {
+  Set({.client_in_flight = 2, .rate = 5});
+  EXPECT_EQ(SubmitFrom(1, 4), "accepted 2, client_quota 2");
+  EXPECT_EQ(SubmitFrom(10, 4), "client_quota 4");
+  EXPECT_EQ(SubmitAsOther(1, 2), "accepted 2");
+  Set({.rate = 5});
+  EXPECT_EQ(SubmitFrom(20, 4), "accepted 1, rate 3");
+}
+
+TEST_F(QuotasTest, ASpawnPastTheRateWaitsForItsTime) {
+  Set({.rate = 4});
+  EXPECT_EQ(SubmitFrom(1, 1), "accepted 1");
+  EXPECT_EQ(Spawn(Got(0), 5), "accepted 3");
+  EXPECT_FALSE(stage.Idle());
+  TickAfter(milliseconds(249));
+  EXPECT_EQ(bench.answered.Verdicts(), "accepted 3");
+  TickAfter(milliseconds(1));
+  TickAfter(milliseconds(250));
+  EXPECT_EQ(bench.answered.Verdicts(), "accepted 3, accepted 1, accepted 1");
+  EXPECT_TRUE(stage.Idle());
+  EXPECT_EQ(bench.in_flight.count(), 6);
+}
+
+TEST_F(QuotasTest, ASpawnPastItsClientsTasksWaitsUntilOneEnds) {
+  Set({.client_in_flight = 2});
+  EXPECT_EQ(SubmitFrom(1, 2), "accepted 2");
+  EXPECT_EQ(Spawn(Got(0), 1), "");
+  End(1);
+  Handle(RoomFreed{});
+  EXPECT_EQ(bench.answered.Verdicts(), "accepted 1");
+  EXPECT_TRUE(stage.Idle());
+}
+
+TEST_F(QuotasTest, TheReserveServesTheOldestRootOfAClientOfWhichNothingCanMove) {
+  Set({.client_in_flight = 1});
+  EXPECT_EQ(SubmitFrom(1, 1), "accepted 1");
+  EXPECT_EQ(Spawn(Got(0), 2), "");
+  TickAfter(milliseconds(1));
+  EXPECT_EQ(bench.answered.Verdicts(), "") << "its parent is not known to wait yet";
+  Stick(Got(0));
+  TickAfter(milliseconds(1));
+  EXPECT_EQ(bench.answered.Verdicts(), "accepted 2");
+  EXPECT_EQ(bench.spawn_reserve.count(), 2);
+  EXPECT_TRUE(stage.Idle());
+}
+
+}  // namespace
+}  // namespace spillgate::testing
