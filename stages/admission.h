@@ -4,6 +4,7 @@
 // each shard of submission, on the thread of that shard.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -42,6 +43,7 @@ struct Asking {
 class Admission {
  public:
   static constexpr Nanos kLeastRetry = std::chrono::milliseconds(1);
+  static constexpr Nanos kMostDiskRetry = std::chrono::seconds(1);
 
   // `stage` is submission's inbox: its controller gives the verdicts.
   Admission(Shared& shared, flow::AnyInbox& stage, SubmissionTally& tally)
@@ -89,6 +91,9 @@ class Admission {
   }
   // The door has let in so many that have not come to the stage yet (or, less than zero, have).
   void OnTheWay(std::int64_t tasks) { work_.OnTheWay(tasks); }
+  // Since when the acceptance of that level that has waited longest waits for the disk; kNever:
+  // none does.
+  void WaitsForDisk(Level level, Instant since) { on_disk_since_[level == Level::kSync] = since; }
   void CountRefused(Reason reason, std::uint32_t tasks) {
     tally_.refused[static_cast<std::size_t>(reason)].Add(tasks);
   }
@@ -96,6 +101,7 @@ class Admission {
  private:
   [[nodiscard]] std::uint32_t PromiseRoom() const;
   [[nodiscard]] Reason LookAtFixedPart(const Asking& asking, Ruling& ruling, Instant now) const;
+  [[nodiscard]] bool DiskIsTooLate(const Asking& asking, Ruling& ruling, Instant now) const;
   [[nodiscard]] const WorkAccount::Needs& NeedsOf(const Resources& shape);
   [[nodiscard]] std::uint32_t Decide(flow::Ask& question, std::uint32_t has, Instant now);
   [[nodiscard]] WorkAtDoor::Newcomer NewcomerOf(const flow::Ask& question) const;
@@ -115,6 +121,7 @@ class Admission {
   std::vector<Instant> tries_at_;        // by function
   const Resources* needs_of_ = nullptr;  // a shape that stays
   WorkAccount::Needs needs_;
+  std::array<Instant, 2> on_disk_since_{kNever, kNever};  // level async, level sync
 };
 
 // It waits for a place that will come free, or for its time.

@@ -184,17 +184,17 @@ void Submission::GivePlacesBack(Group& group, std::uint32_t keep, Reason reason)
 }
 
 void Submission::Promise(ConnectionId to, const wire::Verdict& verdict,
-                         std::optional<std::uint32_t> position) {
+                         std::optional<std::uint32_t> position, Instant now) {
   const bool sync = verdict.level == Level::kSync;
   if (position.has_value()) {
-    uncommitted_.push_back({*position, to, verdict});
+    uncommitted_.push_back({*position, now, to, verdict});
   } else if (!uncommitted_.empty()) {
-    uncommitted_.push_back({uncommitted_.back().lsn, to, verdict});
+    uncommitted_.push_back({uncommitted_.back().lsn, now, to, verdict});
   } else if (committed_ <= (sync ? durable_.synced : durable_.written)) {
     answers_.Verdict(to, verdict);
   } else if (committed_ > durable_.unknown &&
              unsynced_[0].size() + unsynced_[1].size() < kMostUnsynced) {
-    unsynced_[sync].push_back({committed_, to, verdict});
+    unsynced_[sync].push_back({committed_, now, to, verdict});
   } else {  // the disk does not say, or too many wait for it
     wire::Verdict unknown = verdict;
     unknown.status = wire::VerdictStatus::kUnknown;
@@ -212,6 +212,7 @@ void Submission::Commit() {
     unsynced_[each.verdict.level == Level::kSync].push_back(each);
   }
   uncommitted_.clear();
+  NoteDisk();
 }
 
 void Submission::OnDurable(const Durable& durable) {
@@ -225,6 +226,15 @@ void Submission::OnDurable(const Durable& durable) {
       if (first.lsn > reached) first.verdict.status = wire::VerdictStatus::kUnknown;
       answers_.Verdict(first.to, first.verdict);
     }
+  }
+  NoteDisk();
+}
+
+// What has waited longest says how the disk fares, also while nothing comes from there.
+void Submission::NoteDisk() {
+  for (const Level level : {Level::kAsync, Level::kSync}) {
+    const std::deque<Unsynced>& waiting = unsynced_[level == Level::kSync];
+    admission_.WaitsForDisk(level, waiting.empty() ? kNever : waiting.front().since);
   }
 }
 

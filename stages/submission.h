@@ -87,6 +87,7 @@ class Submission {
   // A verdict that waits for the disk.
   struct Unsynced {
     Lsn lsn;
+    Instant since;
     ConnectionId to;
     wire::Verdict verdict;
   };
@@ -100,9 +101,10 @@ class Submission {
   void OnDurable(const Durable& durable);
   // Sends a verdict once what it promises is on the disk. The position is of a record of this pass;
   // none: of what was committed before.
-  void Promise(ConnectionId to, const wire::Verdict& verdict,
-               std::optional<std::uint32_t> position);
+  void Promise(ConnectionId to, const wire::Verdict& verdict, std::optional<std::uint32_t> position,
+               Instant now);
   void Commit();
+  void NoteDisk();
 
   // What makes no task, or only a root (submission_objects.cc).
   void OnPut(const Received& received, const wire::FrameView& frame, Instant now);
@@ -117,7 +119,8 @@ class Submission {
   [[nodiscard]] Reason MayAdd(const Session* session, Level level) REQUIRES(shared_.table.mutex());
   [[nodiscard]] bool LeavesTooMuch(const Session& session) REQUIRES(shared_.table.mutex());
   [[nodiscard]] bool KeepsTooManyChildren(const Session& session) REQUIRES(shared_.table.mutex());
-  void Answer(ConnectionId to, const wire::Verdict& verdict, std::optional<std::uint32_t> position);
+  void Answer(ConnectionId to, const wire::Verdict& verdict, std::optional<std::uint32_t> position,
+              Instant now);
   [[nodiscard]] bool IntroduceSession(Session& session, Level level)
       REQUIRES(shared_.table.mutex());
   void EmitAll(Instant now);

@@ -320,9 +320,9 @@ void Submission::Conclude(Group& group, Instant now) {
     if (!promises) {
       answers_.Verdict(group.connection, verdict);
     } else if (group.lineage != nullptr) {
-      Promise(group.connection, verdict, group.position);
+      Promise(group.connection, verdict, group.position, now);
     } else {
-      Promise(group.connection, verdict, std::nullopt);
+      Promise(group.connection, verdict, std::nullopt, now);
     }
   }
   if (!waits) return;

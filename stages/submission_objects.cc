@@ -77,19 +77,19 @@ void Submission::OnPut(const Received& received, const wire::FrameView& frame, I
                           put.error().what);
   }
   std::optional<std::uint32_t> position;
-  Answer(received.connection, JudgePut(received, frame, *put, now, position), position);
+  Answer(received.connection, JudgePut(received, frame, *put, now, position), position, now);
 }
 
 // A verdict on one number: at once, or when what it promises is on the disk.
 void Submission::Answer(ConnectionId to, const wire::Verdict& verdict,
-                        std::optional<std::uint32_t> position) {
+                        std::optional<std::uint32_t> position, Instant now) {
   if (verdict.status == wire::VerdictStatus::kRejected) {
     tally_.refused[static_cast<std::size_t>(verdict.reason)].Add(1);
   }
   const bool promises =
       verdict.level != Level::kNone && (verdict.status == wire::VerdictStatus::kAccepted ||
                                         verdict.status == wire::VerdictStatus::kAcceptedEarlier);
-  if (promises) return Promise(to, verdict, position);
+  if (promises) return Promise(to, verdict, position, now);
   answers_.Verdict(to, verdict);
 }
 
@@ -146,7 +146,7 @@ void Submission::OnOpenRoot(const Received& received, const wire::FrameView& fra
   std::optional<std::uint32_t> position;
   wire::Verdict verdict = JudgeRoot(received, *asked, now, position);
   verdict.correlation = frame.header.correlation;
-  Answer(received.connection, verdict, position);
+  Answer(received.connection, verdict, position, now);
 }
 
 // The one load decision on the root: what it is estimated to bring must pass the controller now.

@@ -29,7 +29,7 @@ def settle(condition, what: str, within_s: float = 60.0):
 class Node:
     """Start it, use it as a context, kill it and start it again: its state outlives the process."""
 
-    def __init__(self, *settings: str, config: str = ""):
+    def __init__(self, *settings: str, config: str = "", variables: dict[str, str] | None = None):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="sg-e2e-"))
         self.socket = self.dir / "node.sock"
         self.address = f"unix://{self.socket}"
@@ -40,6 +40,7 @@ class Node:
             *settings,
         ]
         self.config = config
+        self.variables = variables or {}  # of its environment, besides those of the test
         self.process: subprocess.Popen | None = None
         self.starts = 0
 
@@ -64,8 +65,9 @@ class Node:
             command += ["--set", setting]
         log = open(self.log_path(), "ab")  # the child's; closed here below
         self.process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-        )
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+            env={**os.environ, **self.variables},
+        )  # fmt: skip
         log.close()
         until = time.monotonic() + within_s
         while time.monotonic() < until:

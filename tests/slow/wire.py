@@ -124,7 +124,7 @@ class Frames:
 class Talker:
     """A connection that may say anything. Not thread-safe, but one may send and one may read."""
 
-    def __init__(self, path, shake: bool = True, timeout: float = SECONDS):
+    def __init__(self, path, shake: bool = True, timeout: float = SECONDS, name: str = ""):
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(timeout)
         self.incoming = Frames()
@@ -132,6 +132,7 @@ class Talker:
         self.correlation = 0
         self.session = 0
         self.token = bytes(16)
+        self.name = name
         try:
             self.socket.connect(str(path))
             if shake:
@@ -152,7 +153,7 @@ class Talker:
     def shake(self, session: int = 0, token: bytes = bytes(16)) -> bool:
         """A new session, or one to resume; whether it was resumed."""
         nonce = mini.field(self.expect(GREETING)[2], 3, "16s")
-        self.send(HELLO, mini.hello(nonce, "", b"", session, token))
+        self.send(HELLO, mini.hello(nonce, self.name, b"", session, token))
         welcome = self.expect(WELCOME)[2]
         self.session = mini.field(welcome, 2, "Q")
         self.token = mini.field(welcome, 3, "16s")

@@ -68,6 +68,28 @@ TEST_F(DurableSubmissionTest, WhatAFailingDiskMayHaveLostIsUnknown) {
   EXPECT_EQ(SubmitAt(Level::kAsync, 2, 1), "unknown 1");
 }
 
+TEST_F(DurableSubmissionTest, WhatADiskThatStandsStillWouldTellTooLateIsRefused) {
+  const auto submit = [this](Level level, std::uint64_t seq, std::uint64_t remaining_us) {
+    return Submit({.ask = {.level = level, .remaining_us = remaining_us, .first_seq = seq}});
+  };
+  EXPECT_EQ(submit(Level::kAsync, 1, 20'000), "") << "it waits for the disk";
+  bench.clock.Advance(std::chrono::milliseconds(9));
+  EXPECT_EQ(submit(Level::kAsync, 2, 10'000), "") << "it may be in time";
+  bench.clock.Advance(std::chrono::milliseconds(1));
+  EXPECT_EQ(submit(Level::kAsync, 3, 10'000), "journal 1");
+  EXPECT_EQ(bench.answered.verdicts[0].retry_after_us, 10'000U) << "as long as it has stood";
+  EXPECT_EQ(submit(Level::kAsync, 4, 11'000), "") << "it has more time than that";
+  EXPECT_EQ(submit(Level::kAsync, 5, 0), "") << "it has any time";
+  EXPECT_EQ(submit(Level::kSync, 6, 10'000), "") << "nobody waits for what it promises";
+  EXPECT_EQ(submit(Level::kNone, 7, 10'000), "accepted 1") << "it needs no disk";
+  EXPECT_EQ(Tell({.written = 2}), "accepted 1") << "the first, behind its session";
+  EXPECT_EQ(submit(Level::kAsync, 8, 10'000), "") << "the second has waited for a millisecond";
+  EXPECT_EQ(Tell({.written = last()}), "accepted 1, accepted 1, accepted 1, accepted 1");
+  bench.clock.Advance(std::chrono::seconds(1));
+  EXPECT_EQ(submit(Level::kSync, 9, 10'000), "journal 1") << "that one is not synced";
+  EXPECT_EQ(submit(Level::kAsync, 10, 10'000), "") << "nothing of that level waits";
+}
+
 TEST_F(DurableSubmissionTest, WhatTheJournalHasNoRoomForIsRefusedAndLeavesNothing) {
   for (const std::uint64_t seq : {1, 2}) {  // with the first, the session is to be noted as well
     bench.journal.full = true;
