@@ -121,7 +121,8 @@ std::uint32_t Admission::LetIn(const Asking& asking, const Ruling& ruling, std::
     question.work.patient = true;
     admitted = Decide(question, has, now);
   } else {
-    question.work.p95 = shared_.costs.P95(ask.function, question.cost_hint);
+    question.work.p95 = shared_.costs.P95(ask.function, question.cost_hint) +
+                        SpawnedWithin(question, needs.slots());
     question.work.patient =
         by_work() ? ruling.patient
                   : CanWait(shared_.limits, ask.cls, question.remaining, question.work.p95);
@@ -151,6 +152,20 @@ bool Admission::LetIn(flow::Ask question, const wire::OpenRoot& asked, Root& roo
       WorkPromise::Of{.cls = asked.cls, .tenant = question.flow, .patient = root.patient},
       NeedsOf(needs), question.cost_hint, std::min(estimate, PromiseRoom()));
   return true;
+}
+
+void Admission::Expect(Root& root, const Resources& shape) {
+  const CostModel::Spawns spawns = shared_.costs.SpawnsOf(root.function);
+  if (spawns.tasks == 0 || !by_work()) return;
+  root.promise = std::make_unique<WorkPromise>(
+      shared_.account,
+      WorkPromise::Of{.cls = root.cls, .tenant = root.tenant, .patient = root.patient},
+      NeedsOf(shape), spawns.each, std::min(spawns.tasks, PromiseRoom()));
+}
+
+// The time that what such a root spawns takes at the least, on all slots at the same time.
+Nanos Admission::SpawnedWithin(const flow::Ask& question, std::int64_t slots) const {
+  return shared_.costs.SpawnsOf(question.function).work() / std::max<std::int64_t>(1, slots);
 }
 
 // All that is promised can never be here at a time.
@@ -197,7 +212,8 @@ WorkAtDoor::Newcomer Admission::NewcomerOf(const flow::Ask& question) const {
           .tenant = question.flow,
           .patient = question.work.patient,
           .share = shared_.limits.shares[Index(cls)].load(std::memory_order_relaxed),
-          .slot_time = shared_.costs.Estimate(question.function, question.cost_hint)};
+          .slot_time = shared_.costs.Estimate(question.function, question.cost_hint) +
+                       shared_.costs.SpawnsOf(question.function).work()};
 }
 
 // And for what would run before them.
@@ -214,8 +230,9 @@ void Admission::Weigh(flow::Work& work, const flow::Ask& question, const WorkAtD
                       const WorkAccount::Needs& needs, Instant now) {
   ahead_ = work_.Look(root, needs);
   work.queues = std::span(ahead_.queues).first(ahead_.count);
-  work.cost = root.slot_time;
   work.slots = needs.slots();
+  work.cost = shared_.costs.Estimate(question.function, question.cost_hint) +
+              SpawnedWithin(question, work.slots);
   work.waiting = ahead_.tasks + ahead_.promises;
   work.may_try = ahead_.tasks == 0 ||
                  (question.function < tries_at_.size() && now >= tries_at_[question.function]);
@@ -254,7 +271,8 @@ std::int64_t Admission::Fits(const Asking& like, Nanos longer, Instant now) {
                      .remaining = remaining,
                      .cost_hint = Nanos(ask.cost_hint_ns),
                      .work = {}};
-  question.work.p95 = shared_.costs.P95(ask.function, question.cost_hint);
+  question.work.p95 =
+      shared_.costs.P95(ask.function, question.cost_hint) + SpawnedWithin(question, needs.slots());
   question.work.patient = IsPatient(ask.cls, remaining, question.work.p95);
   Weigh(question.work, question, NewcomerOf(question), needs, now);
   return stage_.controller().Fits(question, longer);

@@ -79,6 +79,9 @@ class Admission {
   // caller holds the task table's lock.
   [[nodiscard]] bool LetIn(flow::Ask question, const wire::OpenRoot& asked, Root& root,
                            Instant now);
+  // What a root will bring that begins like others before it counts until it comes, if the
+  // controller goes by work. The caller holds the task table's lock.
+  void Expect(Root& root, const Resources& shape);
   // Why, and for how long, a frame has fewer places than it wants. `shed`: the controller would
   // have it so, just now.
   void Overload(TaskClass cls, Ruling& ruling, bool shed) const;
@@ -100,6 +103,7 @@ class Admission {
 
  private:
   [[nodiscard]] std::uint32_t PromiseRoom() const;
+  [[nodiscard]] Nanos SpawnedWithin(const flow::Ask& question, std::int64_t slots) const;
   [[nodiscard]] Reason LookAtFixedPart(const Asking& asking, Ruling& ruling, Instant now) const;
   [[nodiscard]] bool DiskIsTooLate(const Asking& asking, Ruling& ruling, Instant now) const;
   [[nodiscard]] const WorkAccount::Needs& NeedsOf(const Resources& shape);

@@ -114,9 +114,21 @@ void Scheduling::Place(TaskPtr task, TaskId nested_in, Instant) {
     task->estimate = shared_.costs.Estimate(task->function->id, task->estimate);
     free_ -= *task->shape;
     ready_.Started(*task);
+    LearnSpawns(*task);
   }
   task->root->ready.begun = true;
   placed_.push_back({std::move(task), nested_in});
+}
+
+// What a root will bring is known from those that began like it.
+void Scheduling::LearnSpawns(const Task& task) {
+  const Root& root = *task.root;
+  if (root.function == 0) return;
+  if (task.id == root.id) {
+    shared_.costs.LearnRoot(root.function);
+  } else if (task.parent != TaskId{}) {
+    shared_.costs.LearnSpawn(root.function, task.estimate);
+  }
 }
 
 void Scheduling::Dispatch(Instant now) {

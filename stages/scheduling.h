@@ -64,6 +64,7 @@ class Scheduling {
   void SpillKept(Instant now);
   void Place(TaskPtr task, TaskId nested_in, Instant now);
   void TakeBack(const Task& task);
+  void LearnSpawns(const Task& task);
   void Dispatch(Instant now);
   void CountDeferral(const Task& task, SchedulingTally::Deferral how, Instant now);
   void ReadLimits();

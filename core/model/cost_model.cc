@@ -7,6 +7,7 @@ namespace {
 
 // The spread is looked through after so many runs, and after each of the first.
 constexpr std::uint32_t kLookEvery = 8;
+constexpr std::uint64_t kMostSpawns = 1 << 20;  // of a root, that are expected
 
 }  // namespace
 
@@ -56,6 +57,30 @@ void CostModel::LearnSpan(FunctionId function, Nanos span) {
   Cost& cost = CostOf(function);
   cost.spans.Add(span.count());
   if (cost.spans.IsToBeRead()) cost.median_span_ns.Set(cost.spans.Median());
+}
+
+void CostModel::LearnRoot(FunctionId function) {
+  Cost& cost = CostOf(function);
+  if (++cost.roots >= kWindow) {
+    cost.roots /= 2;
+    cost.spawns /= 2;
+    cost.spawned /= 2;
+  }
+  ShowSpawns(cost);
+}
+
+void CostModel::LearnSpawn(FunctionId root, Nanos slot_time) {
+  Cost& cost = CostOf(root);
+  ++cost.spawns;
+  cost.spawned += static_cast<double>(slot_time.count());
+}
+
+// Those that have not brought all of theirs are counted like the others, so it is a little low.
+void CostModel::ShowSpawns(Cost& cost) {
+  const std::uint64_t most = std::min<std::uint64_t>(cost.spawns / cost.roots, kMostSpawns);
+  cost.spawned_tasks.Set(static_cast<std::int64_t>(most));
+  if (cost.spawns == 0) return;
+  cost.spawned_ns.Set(static_cast<std::int64_t>(cost.spawned / static_cast<double>(cost.spawns)));
 }
 
 // ---- the spread

@@ -44,6 +44,9 @@ class CostModel {
 
   void Learn(FunctionId function, Nanos wall, std::int64_t units = kOneSlot);
   void LearnSpan(FunctionId function, Nanos span);
+  // A root begins whose own task is of that function; a task that one of it has spawned runs.
+  void LearnRoot(FunctionId function);
+  void LearnSpawn(FunctionId root, Nanos slot_time);
 
   // The mean, at least 1 ns. Of a function that never ran: the hint if there is one, else the
   // prior.
@@ -67,6 +70,19 @@ class CostModel {
   [[nodiscard]] Nanos MedianSpan(FunctionId function) const {
     const Cost* cost = Find(function);
     return cost == nullptr ? Nanos(0) : Nanos(cost->median_span_ns.get());
+  }
+
+  // What a root brings that begins with a task of that function: tasks and the slot time of one of
+  // them, on average over the last roots.
+  struct Spawns {
+    std::uint32_t tasks = 0;
+    Nanos each{0};
+    [[nodiscard]] Nanos work() const { return std::min(kMostSlotTime, tasks * each); }
+  };
+  [[nodiscard]] Spawns SpawnsOf(FunctionId function) const {
+    const Cost* cost = Find(function);
+    if (cost == nullptr) return {};
+    return {static_cast<std::uint32_t>(cost->spawned_tasks.get()), Nanos(cost->spawned_ns.get())};
   }
 
   // Runs learned from, at most kWindow: 0 is a function whose estimate is a guess.
@@ -100,6 +116,12 @@ class CostModel {
     Gauge p95_ns;
     Gauge median_span_ns;
     Gauge runs;
+    // Of its last roots; halved when there are enough.
+    std::uint32_t roots = 0;
+    std::uint64_t spawns = 0;
+    double spawned = 0;  // slot time, ns
+    Gauge spawned_tasks;
+    Gauge spawned_ns;
   };
 
   // tidy: atomics: written by scheduling, read by the door on any thread
@@ -110,6 +132,7 @@ class CostModel {
   }
 
   [[nodiscard]] Cost& CostOf(FunctionId function);
+  static void ShowSpawns(Cost& cost);
 
   std::unique_ptr<Place[]> costs_;
   const std::uint32_t most_;

@@ -40,6 +40,8 @@ struct Root {
   // tidy: atomics: two stages share it
   std::atomic<std::int64_t> path_ns{0};
 
+  FunctionId function = 0;  // of the task that it began with; 0 if OpenRoot made it
+
   ReadyRoot ready;  // scheduling's own
 
   // The task table's own, under its lock.

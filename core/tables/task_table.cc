@@ -211,6 +211,7 @@ void TaskTable::Settle(Record& record, Outcome&& outcome, Instant now) {
   --root.unfinished;
   if (root.unfinished == 0 && (root.closed || !root.explicit_open)) {
     root.ended = true;
+    root.promise.reset();
     if (root.explicit_open) DropRoot(root);
   }
   record.root = RootPtr();

@@ -172,6 +172,26 @@ TEST_F(AdmissionTest, ARootThatBringsMoreThanItSaidOwesNothing) {
   EXPECT_EQ(Promised(), 0);
 }
 
+// Its own task is little of it.
+TEST_F(AdmissionTest, ARootIsChargedWhatOthersLikeItHaveSpawned) {
+  for (int i = 0; i < 4; ++i) {
+    bench.costs.LearnRoot(function);
+    for (int child = 0; child < 12; ++child) bench.costs.LearnSpawn(function, milliseconds(1));
+  }
+  bench.costs.LearnRoot(function);
+  ASSERT_EQ(bench.costs.SpawnsOf(function).tasks, 9U) << "48 of five roots";
+  EXPECT_EQ(SubmitWithin(milliseconds(100), 1), "accepted 1");
+  EXPECT_EQ(Promised(), 9);
+  EXPECT_EQ(SubmitWithin(milliseconds(10), 2), "accepted 1") << "the floor: nothing waits yet";
+  EXPECT_EQ(SubmitWithin(milliseconds(4), 3), "backlog 1") << "its own ten take longer on two";
+  EXPECT_EQ(Spawn(Got(0), 4), "accepted 4");
+  EXPECT_EQ(Promised(), 14);
+  bench.Settle(std::move(accepted.events[0].task), Bench::Done("one"));
+  EXPECT_EQ(Promised(), 14) << "its children are not done, and may spawn";
+  bench.Settle(std::move(accepted.events[1].task), Bench::Done("two"));
+  EXPECT_EQ(Promised(), 5) << "it will bring no more";
+}
+
 // The door has decided on it, and taken places.
 TEST_F(AdmissionTest, WhatWasDecidedAtTheDoorIsNotJudgedAgain) {
   bench.signals.draining = true;  // since

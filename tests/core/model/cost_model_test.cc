@@ -21,6 +21,21 @@ TEST(CostModel, WhatNeverRanCostsWhatItsClientSaysOrTheUsual) {
   EXPECT_EQ(costs.Estimate(4'000'000'000), CostModel::kPrior);
 }
 
+TEST(CostModel, WhatARootBringsIsWhatItsLikeHaveBrought) {
+  CostModel costs(10);
+  EXPECT_EQ(costs.SpawnsOf(1).tasks, 0U);
+  for (int i = 0; i < 200; ++i) {
+    costs.LearnRoot(1);
+    for (int child = 0; child < 12; ++child)
+      costs.LearnSpawn(1, microseconds(child < 6 ? 50 : 150));
+  }
+  EXPECT_NEAR(costs.SpawnsOf(1).tasks, 12, 1);
+  EXPECT_NEAR(static_cast<double>(costs.SpawnsOf(1).each.count()), 100'000, 1'000);
+  for (int i = 0; i < 500; ++i) costs.LearnRoot(1);
+  EXPECT_EQ(costs.SpawnsOf(1).tasks, 0U) << "they spawn no more";
+  EXPECT_EQ(costs.SpawnsOf(1).work(), Nanos(0));
+}
+
 TEST(CostModel, TheFirstRunsAreAveragedAndLaterOnesReplaceThem) {
   CostModel costs(10);
   costs.Learn(1, microseconds(100));
