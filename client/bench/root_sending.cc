@@ -40,7 +40,7 @@ Instant RootStream::SendWhatIsDue(Instant now) {
     const std::uint32_t root = Offer(next_due_);
     PartOf(roots_[root]).late_by.Add(now - next_due_);
     if (load_.cooperative) {
-      held_.push_back({.root = root, .tries = 0, .from = now});
+      held_.Add(Hold(root, 0));
     } else {
       Send(root, 0, next_due_, now);
     }
@@ -50,27 +50,36 @@ Instant RootStream::SendWhatIsDue(Instant now) {
   return next_due_ < until_ ? next_due_ : now < until_ ? until_ : kNever;
 }
 
-// Of a client that cooperates: what was refused goes before what was never sent, as it came first.
+HeldRoot RootStream::Hold(std::uint32_t root, std::uint8_t tries) const {
+  const Nanos deadline = load_.deadlines[roots_[root].mode];
+  const Instant due = roots_[root].due;
+  return {.root = root,
+          .tries = tries,
+          .came = due,
+          .deadline = deadline > Nanos(0) ? due + deadline : kNever};
+}
+
+// Of a client that cooperates.
 Instant RootStream::SendWhatIsHeld(Instant now) {
-  const auto sooner = [](const Held& a, const Held& b) { return a.from > b.from; };
+  const auto sooner = [](const Later& a, const Later& b) { return a.from > b.from; };
   while (!later_.empty() && later_.front().from <= now) {
     std::pop_heap(later_.begin(), later_.end(), sooner);
-    held_.push_front(later_.back());
+    held_.Add(later_.back().root);
     later_.pop_back();
   }
   Instant next = later_.empty() ? kNever : later_.front().from;
   while (!held_.empty()) {
-    const Held first = held_.front();
+    const HeldRoot& first = held_.Next(now);
     Root& root = roots_[first.root];
-    const Instant deadline = DeadlineOf(root);
-    if (deadline <= now) {
+    if (DeadlineOf(root) <= now) {
       if (first.tries == 0) root.fate = RootFate::kHeld;
     } else if (gate_.MaySend(load_.cls, now) && wire_.out().size() < kMostUnsent) {
       Send(first.root, first.tries, root.due, now);
     } else {
+      const Instant deadline = DeadlineOf(roots_[held_.Oldest().root]);
       return std::min({next, deadline, gate_.NextChange(now)});
     }
-    held_.pop_front();
+    held_.TakeNext(now);
   }
   return next;
 }
@@ -124,9 +133,9 @@ void RootStream::SendAgain(const Sending& sending, Instant now, Nanos retry_afte
         std::max({retry_after, kLeastPause * (1 << sending.tries), load_.turnaround});
     const Instant from = now + std::chrono::duration_cast<Nanos>(least * more(random_));
     if (from >= DeadlineOf(roots_[sending.root])) return;
-    later_.push_back({.root = sending.root, .tries = tries, .from = from});
+    later_.push_back({.root = Hold(sending.root, tries), .from = from});
     std::push_heap(later_.begin(), later_.end(),
-                   [](const Held& a, const Held& b) { return a.from > b.from; });
+                   [](const Later& a, const Later& b) { return a.from > b.from; });
   }
   may_send_again_ -= load_.retry_budget > 0 ? 1 : 0;
   ++PartOf(roots_[sending.root]).again;

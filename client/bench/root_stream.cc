@@ -92,7 +92,7 @@ void RootStream::Begin(const RootLoad& load, Instant now) {
   random_.seed(load_.seed);
   roots_.clear();
   sendings_.clear();
-  held_.clear();
+  held_.Clear();
   later_.clear();
   roots_.reserve(static_cast<std::size_t>(expected * 1.2) + 1024);
   sendings_.reserve(roots_.capacity());

@@ -8,7 +8,6 @@
 
 #include <array>
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <random>
 #include <span>
@@ -16,6 +15,7 @@
 #include <vector>
 
 #include "client/bench/credit_gate.h"
+#include "client/bench/held_roots.h"
 #include "client/bench/options.h"
 #include "client/bench/root_cost.h"
 #include "client/bench/root_report.h"
@@ -86,9 +86,8 @@ class RootStream {
     bool refused = false;
     bool expired = false;
   };
-  struct Held {
-    std::uint32_t root = 0;
-    std::uint8_t tries = 0;
+  struct Later {
+    HeldRoot root;
     Instant from;  // not before
   };
 
@@ -113,6 +112,7 @@ class RootStream {
   std::uint32_t Offer(Instant due);
   void Send(std::uint32_t root, std::uint8_t tries, Instant due, Instant now);
   void SendAgain(const Sending& sending, Instant now, Nanos retry_after);
+  [[nodiscard]] HeldRoot Hold(std::uint32_t root, std::uint8_t tries) const;
   [[nodiscard]] Instant DeadlineOf(const Root& root) const;
 
   // root_answers.cc: what comes back
@@ -151,8 +151,8 @@ class RootStream {
   std::uint64_t next_seq_;
   std::vector<Root> roots_;        // in the order in which they were due
   std::vector<Sending> sendings_;  // in the order of their numbers
-  std::deque<Held> held_;          // may go as soon as there is credit
-  std::vector<Held> later_;        // a heap by when they may go
+  HeldRoots held_;                 // may go as soon as there is credit
+  std::vector<Later> later_;       // a heap by when they may go
   std::uint64_t under_way_ = 0;
   Instant next_due_;
   double rate_ = 0;

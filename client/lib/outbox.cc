@@ -98,7 +98,7 @@ void Outbox::Free(Parcel& parcel) {
 
 std::vector<Parcel*> Outbox::Everything() const {
   std::vector<Parcel*> all;
-  for (const std::deque<Parcel*>& lane : lanes_) all.insert(all.end(), lane.begin(), lane.end());
+  for (const Lane& lane : lanes_) lane.ForEach([&](Parcel& parcel) { all.push_back(&parcel); });
   for (Parcel* parcel : later_) {
     if (!parcel->was_sent) all.push_back(parcel);
   }
@@ -145,8 +145,9 @@ Parcel* Outbox::ParcelFor(const Terms& terms, std::size_t args, std::size_t byte
   parcel.first_seq = next_seq_;
   parcel.reserved_end = next_seq_;
   slot.parcel = &parcel;
+  parcel.came = now;
   slot.writer.Begin(PreambleOf(parcel));
-  lanes_[parcel.lane].push_back(&parcel);
+  PushToLane(parcel);
   return &parcel;
 }
 
@@ -232,8 +233,12 @@ void Outbox::Enqueue(Parcel& parcel) {
   parcel.charged = parcel.bytes.size();
   charged_ += parcel.charged;
   CountUnsent(parcel, parcel.open);
-  lanes_[parcel.lane].push_back(&parcel);
+  PushToLane(parcel);
   fresh_ = true;
+}
+
+void Outbox::PushToLane(Parcel& parcel) {
+  lanes_[parcel.lane].Push(parcel, parcel.lane == kFreeLane);
 }
 
 // It takes no more tasks. Numbers that it did not need are free again.
@@ -260,6 +265,7 @@ void Outbox::Reissue(Parcel& from, std::span<const std::uint32_t> positions, con
   if (from.place == Parcel::Place::kOpen) Close(from);
   Parcel& to = NewParcel(Parcel::Kind::kSubmit, terms);
   to.first_seq = next_seq_;
+  to.came = from.came;
   for (const std::uint32_t position : positions) GiveNumber(*from.tasks[position], next_seq_++);
   CopyTasks(from, positions, to);
   for (const std::uint32_t position : positions) from.tasks[position] = nullptr;
@@ -337,7 +343,7 @@ void Outbox::Remove(Parcel& parcel) {
     if (found != list.end()) list.erase(found);
   };
   if (parcel.place == Parcel::Place::kOpen) Close(parcel);
-  if (parcel.place == Parcel::Place::kLane) erase(lanes_[parcel.lane]);
+  if (parcel.place == Parcel::Place::kLane) lanes_[parcel.lane].Erase(parcel);
   if (parcel.place == Parcel::Place::kKept) erase(kept_);
   if (parcel.again) erase(again_);
   if (parcel.place == Parcel::Place::kLater) {

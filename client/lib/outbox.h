@@ -4,7 +4,8 @@
 // and no thread; all under the driver's lock.
 //
 // Order: parcels of one lane (a class of root tasks; or all that needs no credit) leave in the
-// order in which they began, and none before one that makes an argument of its own. Numbers: a node
+// order in which they began, or in a lasting overload the newest first (lane.h), and none before
+// one that makes an argument of its own. Numbers: a node
 // remembers the last 65,536 of a session, so none runs that far ahead of what is unanswered.
 #pragma once
 
@@ -17,6 +18,7 @@
 #include <span>
 #include <vector>
 
+#include "client/lib/lane.h"
 #include "client/lib/number_table.h"
 #include "client/lib/parcel.h"
 
@@ -112,6 +114,7 @@ class Outbox {
   [[nodiscard]] Slot& FreeSlot();
   void Close(Parcel& parcel);
   void Enqueue(Parcel& parcel);
+  void PushToLane(Parcel& parcel);
   void Encode(Parcel& parcel, wire::SubmitWriter& writer);
   void GiveNumber(TaskState& state, std::uint64_t seq);
   void Place(Parcel& parcel, TaskState& state);
@@ -123,8 +126,7 @@ class Outbox {
 
   // outbox_send.cc
   void TakeDue(Instant now);
-  bool SendFirst(std::uint8_t lane, Instant now, wire::OutBuffer& out);
-  [[nodiscard]] static bool PutMakerFirst(std::deque<Parcel*>& lane);
+  bool SendNext(std::uint8_t lane, Instant now, wire::OutBuffer& out);
   [[nodiscard]] std::uint64_t Room(const Parcel& parcel, Instant now) const;
   [[nodiscard]] bool MaySend(const Parcel& parcel) const;
   void Refresh(Parcel& parcel);
@@ -136,9 +138,9 @@ class Outbox {
   NumberTable<TaskState, &SeqOf> tasks_;
   NumberTable<Parcel, &CorrelationOf> parcels_;
   std::array<Slot, kSlots> slots_;
-  std::array<std::deque<Parcel*>, kClasses + 1> lanes_;  // never sent
-  std::deque<Parcel*> again_;                            // to be sent once more
-  std::vector<Parcel*> later_;                           // a heap by `due`
+  std::array<Lane, kClasses + 1> lanes_;  // never sent
+  std::deque<Parcel*> again_;             // to be sent once more
+  std::vector<Parcel*> later_;            // a heap by `due`
   std::deque<Parcel*> kept_;
   Parcel* sent_first_ = nullptr;  // and not done
   Parcel* sent_last_ = nullptr;

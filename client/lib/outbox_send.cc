@@ -54,7 +54,7 @@ void Outbox::TakeDue(Instant now) {
     } else {
       parcel.place = Parcel::Place::kLane;
       parcel.order = next_order_++;
-      lanes_[parcel.lane].push_back(&parcel);
+      PushToLane(parcel);
     }
   }
 }
@@ -72,15 +72,15 @@ void Outbox::Send(Instant now, wire::OutBuffer& out) {
   }
   std::array<bool, kClasses + 1> blocked{};
   while (out.size() < kMostUnwritten) {
-    const std::deque<Parcel*>* first = nullptr;
-    for (const std::deque<Parcel*>& lane : lanes_) {
+    const Lane* first = nullptr;
+    for (const Lane& lane : lanes_) {
       const bool open = !blocked[static_cast<std::size_t>(&lane - lanes_.data())];
       if (!open || lane.empty()) continue;
-      if (first == nullptr || lane.front()->order < first->front()->order) first = &lane;
+      if (first == nullptr || lane.order() < first->order()) first = &lane;
     }
     if (first == nullptr) return;
     const auto lane = static_cast<std::uint8_t>(first - lanes_.data());
-    if (SendFirst(lane, now, out)) {
+    if (SendNext(lane, now, out)) {
       blocked = {};  // others may have waited for just this
     } else {
       blocked[lane] = true;
@@ -89,17 +89,15 @@ void Outbox::Send(Instant now, wire::OutBuffer& out) {
   fresh_ = true;  // there may be more, once the socket has taken this
 }
 
-bool Outbox::SendFirst(std::uint8_t lane, Instant now, wire::OutBuffer& out) {
-  while (!MaySend(*lanes_[lane].front())) {
-    if (!PutMakerFirst(lanes_[lane])) return false;
-  }
-  Parcel* parcel = lanes_[lane].front();
+bool Outbox::SendNext(std::uint8_t lane, Instant now, wire::OutBuffer& out) {
+  Parcel* parcel = lanes_[lane].Next(now, [&](const Parcel& one) { return MaySend(one); });
+  if (parcel == nullptr) return false;
   const std::uint64_t room = Room(*parcel, now);
   if (room == 0) return false;
   if (parcel->place == Parcel::Place::kOpen) Close(*parcel);
   if (room < parcel->count) parcel = Split(*parcel, static_cast<std::uint32_t>(room));
   if (parcel->kind == Parcel::Kind::kSubmit) Refresh(*parcel);
-  lanes_[lane].pop_front();
+  lanes_[lane].Take(*parcel, now);
   CountUnsent(*parcel, -static_cast<std::int64_t>(parcel->open));
   CountUnanswered(*parcel, parcel->open);
   parcel->place = Parcel::Place::kSent;
@@ -110,23 +108,6 @@ bool Outbox::SendFirst(std::uint8_t lane, Instant now, wire::OutBuffer& out) {
   greatest_sent_ = std::max(greatest_sent_, parcel->first_seq + parcel->count);
   Write(*parcel, now, out);
   return true;
-}
-
-// What was refused comes back behind what needs it, and would never get past it. False: the first
-// of the lane waits for something else.
-bool Outbox::PutMakerFirst(std::deque<Parcel*>& lane) {
-  const Parcel& first = *lane.front();
-  for (const Argument& argument : first.arguments) {
-    Parcel* maker = argument.state->parcel;
-    if (maker == nullptr || maker == &first || maker->place != Parcel::Place::kLane) continue;
-    const auto found = std::find(lane.begin(), lane.end(), maker);
-    if (found == lane.end()) continue;
-    lane.erase(found);
-    lane.push_front(maker);
-    maker->order = first.order;
-    return true;
-  }
-  return false;
 }
 
 // Its arguments are on their way, and its numbers not too far ahead.
@@ -182,26 +163,26 @@ void Outbox::Refresh(Parcel& parcel) {
   for (const Argument& argument : copy.arguments) --argument.state->pins;
 }
 
-// Cuts it behind its first tasks, and gives the parcel of those, which is now first in the lane.
+// Cuts it behind its first tasks, and gives the parcel of those. Both are where it was in the lane.
 Parcel* Outbox::Split(Parcel& parcel, std::uint32_t first) {
   std::vector<std::uint32_t> positions(parcel.count);
   std::iota(positions.begin(), positions.end(), 0U);
   const auto all = std::span<const std::uint32_t>(positions);
-  std::deque<Parcel*>& lane = lanes_[parcel.lane];
-  lane.pop_front();
+  lanes_[parcel.lane].Erase(parcel);
   CountUnsent(parcel, -static_cast<std::int64_t>(parcel.open));
   Parcel* head = nullptr;
-  for (const auto part : {all.subspan(first), all.first(first)}) {
+  for (const auto part : {all.first(first), all.subspan(first)}) {
     Parcel& made = NewParcel(Parcel::Kind::kSubmit, parcel.terms);
     made.first_seq = parcel.first_seq + part.front();
     made.order = parcel.order;
+    made.came = parcel.came;
     made.place = Parcel::Place::kLane;
     CopyTasks(parcel, part, made);
     made.charged = made.bytes.size();
     charged_ += made.charged;
     CountUnsent(made, made.open);
-    lane.push_front(&made);
-    head = &made;
+    PushToLane(made);
+    if (head == nullptr) head = &made;
   }
   for (const Argument& argument : parcel.arguments) --argument.state->pins;
   Free(parcel);
@@ -247,9 +228,9 @@ bool Outbox::HasCredit(TaskClass cls, std::uint32_t tasks, Instant now) const {
 
 Instant Outbox::NextDue(Instant now) const {
   Instant due = later_.empty() ? kNever : later_.front()->due;
-  for (const std::deque<Parcel*>& lane : lanes_) {
-    for (const Parcel* parcel : lane) due = std::min(due, parcel->terms.deadline);
-    const bool needs_credit = !lane.empty() && lane.front()->lane < kFreeLane;
+  for (const Lane& lane : lanes_) {
+    lane.ForEach([&](const Parcel& parcel) { due = std::min(due, parcel.terms.deadline); });
+    const bool needs_credit = !lane.empty() && &lane != &lanes_[kFreeLane];
     if (needs_credit && credit_.known && credit_.expires > now) {
       due = std::min(due, credit_.expires);
     }

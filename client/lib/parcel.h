@@ -62,6 +62,7 @@ struct Parcel {
   std::uint64_t reserved_end = 0;  // kOpen: numbers up to this one are its own
   std::uint32_t correlation = 0;
   std::uint64_t order = 0;
+  Instant came{};             // its first task, however often it was refused since
   Instant due{};              // kLater
   Instant give_up = kNever;   // an Error said that there will be no verdict
   std::uint64_t renames = 0;  // how often tasks had changed their number when this was encoded

@@ -119,7 +119,7 @@ void Door::AnswerRefused(Visitor& visitor) {
 bool Door::ExceedsCredit(Visitor& visitor, const wire::SubmitPreamble& ask, Instant now) {
   if (ask.root == 0) {
     visitor.credits.NoteSent(ask.cls, ask.count, now);
-    visitor.last[Index(ask.cls)] = ask;
+    visitor.next_roots[Index(ask.cls)].NoteSent(ask);
     wants_credit_ = wants_credit_ || visitor.credits.WantsMore(ask.cls);
   }
   // Tasks that join a root need no credit, unless they turn out to be roots.
@@ -173,10 +173,10 @@ CreditRound::Party Door::PartyOf(Visitor& visitor, Instant now) {
   CreditRound::Party party{
       .window = &visitor.credits, .id = visitor.connection->id(), .tenant = visitor.tenant};
   for (std::size_t cls = 0; cls < kClasses; ++cls) {
-    const std::optional<wire::SubmitPreamble>& last = visitor.last[cls];
+    const std::optional<wire::SubmitPreamble> next = visitor.next_roots[cls].Guess();
     party.fits[cls] = kAnyNumber;
-    if (!last.has_value()) continue;
-    const Asking like{.ask = *last, .tenant = visitor.tenant};
+    if (!next.has_value()) continue;
+    const Asking like{.ask = *next, .tenant = visitor.tenant};
     const std::int64_t room = asks_.Fits(like, visitor.credits.turnaround(), now);
     party.fits[cls] = static_cast<std::uint64_t>(std::max<std::int64_t>(0, room));
   }

@@ -16,6 +16,7 @@
 #include "schema/messages.h"
 #include "server/net/connection.h"
 #include "server/net/credits.h"
+#include "server/net/next_roots.h"
 #include "server/net/refusal_share.h"
 #include "server/net/transit.h"
 #include "stages/publication.h"
@@ -62,7 +63,7 @@ struct Visitor {
   bool reserved = false;  // in a place that is kept for the operator
   Transit transit;
   CreditWindow credits;
-  std::array<std::optional<wire::SubmitPreamble>, kClasses> last;  // that brought roots
+  std::array<NextRoots, kClasses> next_roots;
   std::uint32_t refused = 0;            // of its frames, by the door, since the listener looked
   std::vector<wire::Verdict> verdicts;  // on those, as far as they were submissions
   RefusalShare::Part refusals;
@@ -93,7 +94,7 @@ class Door {
   [[nodiscard]] bool HasRoom() const;
   // How many new roots the controller has room for, whoever sends them.
   [[nodiscard]] Shares Places() const;
-  // What the work that waits leaves time for, of roots such as it sent last.
+  // What the work that waits leaves time for, of roots such as it sends.
   [[nodiscard]] CreditRound::Party PartyOf(Visitor& visitor, Instant now);
   [[nodiscard]] std::uint8_t load_level() const { return asks_.load_level(); }
   // Somebody has used up so much of what it may send that it should be told again; said once.
