@@ -21,7 +21,9 @@ bool IsOutOfReach(const flow::Ask& question) {
 
 void Admission::Judge(const Asking& asking, std::uint32_t left, Ruling& ruling, Instant now) {
   ruling.refusal = LookAtFixedPart(asking, ruling, now);
-  if (ruling.refusal == Reason::kNone) TakePlaces(asking, left, ruling, now);
+  if (ruling.refusal == Reason::kNone) return TakePlaces(asking, left, ruling, now);
+  waits_ = 0;
+  ruling.load_level = load_level();
 }
 
 // All but load.
@@ -121,8 +123,7 @@ std::uint32_t Admission::LetIn(const Asking& asking, const Ruling& ruling, std::
     question.work.patient = true;
     admitted = Decide(question, has, now);
   } else {
-    question.work.p95 = shared_.costs.P95(ask.function, question.cost_hint) +
-                        SpawnedWithin(question, needs.slots());
+    question.work.p95 = shared_.costs.P95(ask.function, question.cost_hint);
     question.work.patient =
         by_work() ? ruling.patient
                   : CanWait(shared_.limits, ask.cls, question.remaining, question.work.p95);
@@ -161,11 +162,6 @@ void Admission::Expect(Root& root, const Resources& shape) {
       shared_.account,
       WorkPromise::Of{.cls = root.cls, .tenant = root.tenant, .patient = root.patient},
       NeedsOf(shape), spawns.each, std::min(spawns.tasks, PromiseRoom()));
-}
-
-// The time that what such a root spawns takes at the least, on all slots at the same time.
-Nanos Admission::SpawnedWithin(const flow::Ask& question, std::int64_t slots) const {
-  return shared_.costs.SpawnsOf(question.function).work() / std::max<std::int64_t>(1, slots);
 }
 
 // All that is promised can never be here at a time.
@@ -231,8 +227,7 @@ void Admission::Weigh(flow::Work& work, const flow::Ask& question, const WorkAtD
   ahead_ = work_.Look(root, needs);
   work.queues = std::span(ahead_.queues).first(ahead_.count);
   work.slots = needs.slots();
-  work.cost = shared_.costs.Estimate(question.function, question.cost_hint) +
-              SpawnedWithin(question, work.slots);
+  work.cost = shared_.costs.Estimate(question.function, question.cost_hint);
   work.waiting = ahead_.tasks + ahead_.promises;
   work.may_try = ahead_.tasks == 0 ||
                  (question.function < tries_at_.size() && now >= tries_at_[question.function]);
@@ -271,8 +266,7 @@ std::int64_t Admission::Fits(const Asking& like, Nanos longer, Instant now) {
                      .remaining = remaining,
                      .cost_hint = Nanos(ask.cost_hint_ns),
                      .work = {}};
-  question.work.p95 =
-      shared_.costs.P95(ask.function, question.cost_hint) + SpawnedWithin(question, needs.slots());
+  question.work.p95 = shared_.costs.P95(ask.function, question.cost_hint);
   question.work.patient = IsPatient(ask.cls, remaining, question.work.p95);
   Weigh(question.work, question, NewcomerOf(question), needs, now);
   return stage_.controller().Fits(question, longer);

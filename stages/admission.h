@@ -103,7 +103,6 @@ class Admission {
 
  private:
   [[nodiscard]] std::uint32_t PromiseRoom() const;
-  [[nodiscard]] Nanos SpawnedWithin(const flow::Ask& question, std::int64_t slots) const;
   [[nodiscard]] Reason LookAtFixedPart(const Asking& asking, Ruling& ruling, Instant now) const;
   [[nodiscard]] bool DiskIsTooLate(const Asking& asking, Ruling& ruling, Instant now) const;
   [[nodiscard]] const WorkAccount::Needs& NeedsOf(const Resources& shape);

@@ -7,7 +7,7 @@ namespace {
 
 // The spread is looked through after so many runs, and after each of the first.
 constexpr std::uint32_t kLookEvery = 8;
-constexpr std::uint64_t kMostSpawns = 1 << 20;  // of a root, that are expected
+constexpr std::uint64_t kMostSpawns = 4096;  // of a root, that are expected
 
 }  // namespace
 

@@ -38,7 +38,9 @@ class RootSizes {
     slot_time_ /= 2;
   }
   void Add(std::int64_t slot_time) { slot_time_ += slot_time; }
-  [[nodiscard]] std::int64_t Mean() const { return slot_time_ / std::max(roots_, 1); }
+  [[nodiscard]] std::int64_t Mean() const {
+    return std::max<std::int64_t>(0, slot_time_) / std::max(roots_, 1);
+  }
 
  private:
   static constexpr int kMost = 64;

@@ -183,7 +183,6 @@ TEST_F(AdmissionTest, ARootIsChargedWhatOthersLikeItHaveSpawned) {
   EXPECT_EQ(SubmitWithin(milliseconds(100), 1), "accepted 1");
   EXPECT_EQ(Promised(), 9);
   EXPECT_EQ(SubmitWithin(milliseconds(10), 2), "accepted 1") << "the floor: nothing waits yet";
-  EXPECT_EQ(SubmitWithin(milliseconds(4), 3), "backlog 1") << "its own ten take longer on two";
   EXPECT_EQ(Spawn(Got(0), 4), "accepted 4");
   EXPECT_EQ(Promised(), 14);
   bench.Settle(std::move(accepted.events[0].task), Bench::Done("one"));
