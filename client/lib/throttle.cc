@@ -9,6 +9,7 @@ namespace {
 // Not for each task anew.
 constexpr Nanos kAgeEvery = Throttle::kHalfLife / 64;
 constexpr std::uint8_t kHalfFull = 128;
+constexpr double kFew = 64;  // refusals that say nothing yet
 constexpr Nanos kLeastRetry = std::chrono::milliseconds(1);
 constexpr Nanos kMostRetry = std::chrono::seconds(1);
 
@@ -28,7 +29,7 @@ void Throttle::OnRefused(std::uint32_t count, Nanos retry_after, Instant now) {
 }
 
 bool Throttle::Refuses(double most, std::mt19937_64& random, Instant now) {
-  if (most <= 0 || asked_ <= most * accepted_) return false;
+  if (most <= 0 || asked_ <= most * accepted_ + kFew) return false;
   Age(now);
   std::uniform_real_distribution<double> draw(0, asked_ + 1);
   if (now >= ask_at_ || draw(random) >= asked_ - most * accepted_) {
