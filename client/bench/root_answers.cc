@@ -58,11 +58,7 @@ void RootStream::TakeFrames() {
         gate_.OnCredits(*credits, now, load_.turnaround);
         break;
       }
-      case wire::FrameType::kError: {
-        const auto error = wire::DecodeError(frame);
-        Wrong(error.has_value() ? "Error: " + error->message : "a malformed Error");
-        break;
-      }
+      case wire::FrameType::kError: Wrong(ErrorIn(frame)); break;
       default: break;
     }
   }

@@ -151,11 +151,7 @@ void Stream::TakeFrames() {
       case wire::FrameType::kVerdicts: TakeVerdicts(frame); break;
       case wire::FrameType::kResults: TakeResults(frame); break;
       case wire::FrameType::kCredits: TakeCredits(frame); break;
-      case wire::FrameType::kError: {
-        const auto error = wire::DecodeError(frame);
-        Wrong(error.has_value() ? "Error: " + error->message : "a malformed Error");
-        break;
-      }
+      case wire::FrameType::kError: Wrong(ErrorIn(frame)); break;
       default: break;
     }
   }

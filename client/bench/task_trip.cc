@@ -104,8 +104,7 @@ Result<bool> TaskTrip::TakeFrames(bool echo) {
       const Status status = CheckResult(frame, results->front(), echo);
       if (!status.ok()) return status.error();
     } else if (frame.header.type == wire::FrameType::kError) {
-      const auto error = wire::DecodeError(frame);
-      return Wrong(error.has_value() ? "Error: " + error->message : "a malformed Error");
+      return Wrong(ErrorIn(frame));
     }
   }
   return has_verdict_ && has_result_;

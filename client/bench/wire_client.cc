@@ -178,4 +178,9 @@ pid_t WireClient::peer() const {
   return known ? credentials.pid : 0;
 }
 
+std::string ErrorIn(const wire::FrameView& frame) {
+  const auto error = wire::DecodeError(frame);
+  return error.has_value() ? "Error: " + error->message : "a malformed Error";
+}
+
 }  // namespace spillgate::bench

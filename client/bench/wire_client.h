@@ -23,6 +23,9 @@ struct WireOptions {
   std::string tenant = {};                        // as it calls itself; "": it does not
 };
 
+// What an Error says, for people.
+[[nodiscard]] std::string ErrorIn(const wire::FrameView& frame);
+
 class WireClient {
  public:
   ~WireClient();

@@ -22,6 +22,10 @@ void Put(Json& json, const char* name, const std::optional<Number>& number) {
   }
 }
 
+void Put(Json& json, const char* name, double number) {
+  Put(json, name, std::optional<double>(number));
+}
+
 void Put(Json& json, const char* name, const std::string& text) {
   if (!text.empty()) json[name] = text;
 }
@@ -66,40 +70,34 @@ Json FunctionsOf(const bench::OverloadFigures& figures) {
   Json functions = Json::array();
   for (const bench::FunctionFigures& each : figures.functions) {
     Json& json = functions.emplace_back(Json::object());
-    const auto put = [&json](const char* name, double number) {
-      Put(json, name, std::optional<double>(number));
-    };
     json["function"] = each.function;
     json["offered"] = each.offered;
     json["good"] = each.good;
-    put("p50_us", each.p50_us);
-    put("p99_us", each.p99_us);
-    put("p999_us", each.p999_us);
-    put("unloaded_p99_us", each.unloaded_p99_us);
-    put("deadline_us", each.deadline_us);
+    Put(json, "p50_us", each.p50_us);
+    Put(json, "p99_us", each.p99_us);
+    Put(json, "p999_us", each.p999_us);
+    Put(json, "unloaded_p99_us", each.unloaded_p99_us);
+    Put(json, "deadline_us", each.deadline_us);
   }
   return functions;
 }
 
 void PutOverload(Json& json, const bench::OverloadFigures& figures) {
-  const auto put = [&json](const char* name, double number) {
-    Put(json, name, std::optional<double>(number));
-  };
-  put("x", figures.x);
+  Put(json, "x", figures.x);
   Put(json, "step", figures.step);
-  put("slots", figures.slots);
-  put("capacity_per_s", figures.capacity_per_s);
-  put("capacity_ratio", figures.capacity_ratio);
-  put("offered_per_s", figures.offered_per_s);
-  put("received_per_s", figures.received_per_s);
-  put("goodput_ratio", figures.goodput_ratio);
-  put("goodput_ratio_count", figures.goodput_ratio_count);
-  put("unloaded_p99_us", figures.unloaded_p99_us);
-  put("wasted_ratio", figures.wasted_ratio);
-  put("refused_ratio", figures.refused_ratio);
-  put("refusal_p99_us", figures.refusal_p99_us);
-  put("lateness_p99_us", figures.lateness_p99_us);
-  put("deadline_us", figures.deadline_us);
+  Put(json, "slots", figures.slots);
+  Put(json, "capacity_per_s", figures.capacity_per_s);
+  Put(json, "capacity_ratio", figures.capacity_ratio);
+  Put(json, "offered_per_s", figures.offered_per_s);
+  Put(json, "received_per_s", figures.received_per_s);
+  Put(json, "goodput_ratio", figures.goodput_ratio);
+  Put(json, "goodput_ratio_count", figures.goodput_ratio_count);
+  Put(json, "unloaded_p99_us", figures.unloaded_p99_us);
+  Put(json, "wasted_ratio", figures.wasted_ratio);
+  Put(json, "refused_ratio", figures.refused_ratio);
+  Put(json, "refusal_p99_us", figures.refusal_p99_us);
+  Put(json, "lateness_p99_us", figures.lateness_p99_us);
+  Put(json, "deadline_us", figures.deadline_us);
   if (!figures.functions.empty()) json["functions"] = FunctionsOf(figures);
   Put(json, "long_p99_us", figures.long_p99_us);
   Put(json, "min_function_success", figures.min_function_success);
@@ -122,39 +120,33 @@ void PutOverload(Json& json, const bench::OverloadFigures& figures) {
 }
 
 void PutSpike(Json& json, const bench::SpikeFigures& figures) {
-  const auto put = [&json](const char* name, double number) {
-    Put(json, name, std::optional<double>(number));
-  };
-  put("x", figures.x);
+  Put(json, "x", figures.x);
   json["spikes"] = figures.spikes;
   Put(json, "again", figures.again);
-  put("capacity_per_s", figures.capacity_per_s);
-  put("converge_ms", figures.converge_ms);
-  put("converge_ms_worst", figures.converge_ms_worst);
-  put("converge_ms_baseline", figures.converge_ms_baseline);
-  put("recover_ms", figures.recover_ms);
-  put("recover_ms_worst", figures.recover_ms_worst);
-  put("recover_ms_baseline", figures.recover_ms_baseline);
-  put("unloaded_p99_us", figures.unloaded_p99_us);
-  put("deadline_us", figures.deadline_us);
-  put("lateness_p99_us", figures.lateness_p99_us);
+  Put(json, "capacity_per_s", figures.capacity_per_s);
+  Put(json, "converge_ms", figures.converge_ms);
+  Put(json, "converge_ms_worst", figures.converge_ms_worst);
+  Put(json, "converge_ms_baseline", figures.converge_ms_baseline);
+  Put(json, "recover_ms", figures.recover_ms);
+  Put(json, "recover_ms_worst", figures.recover_ms_worst);
+  Put(json, "recover_ms_baseline", figures.recover_ms_baseline);
+  Put(json, "unloaded_p99_us", figures.unloaded_p99_us);
+  Put(json, "deadline_us", figures.deadline_us);
+  Put(json, "lateness_p99_us", figures.lateness_p99_us);
   json["controller"] = figures.controller;
   json["mix"] = figures.mix;
   json["clients"] = figures.clients;
 }
 
 void PutBomb(Json& json, const bench::BombFigures& figures) {
-  const auto put = [&json](const char* name, double number) {
-    Put(json, name, std::optional<double>(number));
-  };
   json["children"] = figures.children;
-  put("service_us", figures.service_us);
+  Put(json, "service_us", figures.service_us);
   json["tenant"] = figures.tenant;
-  put("alone_p99_us", figures.alone_p99_us);
-  put("success", figures.success);
-  put("share", figures.share);
-  put("capacity_per_s", figures.capacity_per_s);
-  put("lateness_p99_us", figures.lateness_p99_us);
+  Put(json, "alone_p99_us", figures.alone_p99_us);
+  Put(json, "success", figures.success);
+  Put(json, "share", figures.share);
+  Put(json, "capacity_per_s", figures.capacity_per_s);
+  Put(json, "lateness_p99_us", figures.lateness_p99_us);
   json["controller"] = figures.controller;
 }
 
@@ -191,8 +183,8 @@ Json ToJson(const bench::Row& row) {
   Put(json, "late_p50_us", row.late_p50_us);
   Put(json, "late_p99_us", row.late_p99_us);
   Put(json, "late_max_us", row.late_max_us);
-  Put(json, "steal_pct", std::optional<double>(row.steal_pct));
-  Put(json, "foreign_cpu_pct", std::optional<double>(row.foreign_cpu_pct));
+  Put(json, "steal_pct", row.steal_pct);
+  Put(json, "foreign_cpu_pct", row.foreign_cpu_pct);
   return json;
 }
 
