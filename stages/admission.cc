@@ -269,6 +269,8 @@ std::int64_t Admission::Fits(const Asking& like, Nanos longer, Instant now) {
   question.work.p95 = shared_.costs.P95(ask.function, question.cost_hint);
   question.work.patient = IsPatient(ask.cls, remaining, question.work.p95);
   Weigh(question.work, question, NewcomerOf(question), needs, now);
+  // Holding back does not help one that is out of reach, and would hold up the others of its class.
+  if (IsOutOfReach(question)) return kAny;
   return stage_.controller().Fits(question, longer);
 }
 

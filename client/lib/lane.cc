@@ -22,8 +22,10 @@ void Lane::Push(Parcel& parcel, bool last) {
 
 void Lane::Erase(const Parcel& parcel) {
   for (Line* line : {&timed_, &ordered_}) {
-    const auto found = std::find(line->begin(), line->end(), &parcel);
-    if (found != line->end()) line->erase(found);
+    if (!line->empty() && line->front() == &parcel) return line->pop_front();
+    // What does not go first is mostly the newest.
+    const auto found = std::find(line->rbegin(), line->rend(), &parcel);
+    if (found != line->rend()) line->erase(std::next(found).base());
   }
 }
 

@@ -41,6 +41,18 @@ class Lane {
     return ordered_.empty() ? nullptr : NextInOrder(ordered_, may);
   }
 
+  // Of those without credit or deadline the newest that `may` go, of a few, for when the first one
+  // waits for what makes an argument of it. Those that are sent newest first have theirs at the
+  // end.
+  template <class May>
+  [[nodiscard]] Parcel* PastTheFirst(const May& may) const {
+    std::size_t looks = kMostLooks;
+    for (auto at = ordered_.rbegin(); at != ordered_.rend() && looks > 0; ++at, --looks) {
+      if (may(**at)) return *at;
+    }
+    return nullptr;
+  }
+
   template <class Visit>
   void ForEach(const Visit& visit) const {
     for (Parcel* parcel : timed_) visit(*parcel);
@@ -49,6 +61,7 @@ class Lane {
 
  private:
   using Line = std::deque<Parcel*>;
+  static constexpr std::size_t kMostLooks = 64;
 
   template <class May>
   [[nodiscard]] static Parcel* NextInOrder(Line& line, const May& may) {

@@ -90,13 +90,16 @@ void Outbox::Send(Instant now, wire::OutBuffer& out) {
 }
 
 bool Outbox::SendNext(std::uint8_t lane, Instant now, wire::OutBuffer& out) {
-  Parcel* parcel = lanes_[lane].Next(now, [&](const Parcel& one) { return MaySend(one); });
+  const auto may = [&](const Parcel& one) { return MaySend(one); };
+  Parcel* parcel = lanes_[lane].Next(now, may);
+  if (parcel == nullptr && lane == kFreeLane) parcel = lanes_[lane].PastTheFirst(may);
   if (parcel == nullptr) return false;
   const std::uint64_t room = Room(*parcel, now);
   if (room == 0) return false;
   if (parcel->place == Parcel::Place::kOpen) Close(*parcel);
   if (room < parcel->count) parcel = Split(*parcel, static_cast<std::uint32_t>(room));
   if (parcel->kind == Parcel::Kind::kSubmit) Refresh(*parcel);
+  if (!MaySend(*parcel)) return false;  // by its new numbers
   lanes_[lane].Take(*parcel, now);
   CountUnsent(*parcel, -static_cast<std::int64_t>(parcel->open));
   CountUnanswered(*parcel, parcel->open);
@@ -134,9 +137,12 @@ std::uint64_t Outbox::Room(const Parcel& parcel, Instant now) const {
 }
 
 // A node takes numbers that are too old for repeats, so a parcel that waited for long gets new ones
-// (it was never sent). And arguments may have changed theirs since they were encoded.
+// (it was never sent), and so does one that was overtaken by what has no verdict yet: then the
+// first of those has the least number. And arguments may have changed theirs since they were
+// encoded.
 void Outbox::Refresh(Parcel& parcel) {
-  const bool too_old = greatest_sent_ > parcel.first_seq + kNumberWindow;
+  const bool overtaken = sent_last_ != nullptr && sent_last_->first_seq > parcel.first_seq;
+  const bool too_old = overtaken || greatest_sent_ > parcel.first_seq + kNumberWindow;
   const bool renamed = parcel.renames != renames_ && !parcel.arguments.empty();
   if (!too_old && !renamed) return;
   Parcel copy;  // what it was: the tasks stay in the parcel that they know

@@ -4,7 +4,8 @@
 // some short task. A function that never ran may be anything, so it counts as long until its first
 // run has ended.
 //
-// Long functions together have all slots but one; where there is one slot, they have that. The room
+// Long functions together have all slots but one; where there is one slot, they have that. One that
+// takes more than the short work does is not held back, and has its turn like any. The room
 // is kept while short work comes: each short task keeps it for ten target delays, a second at most.
 // So a load of long work alone loses nothing after that time, and one short task costs at most ten
 // of its target delays of one slot.
@@ -77,6 +78,7 @@ class KeptSlot {
     for (std::size_t kind = 0; kind < kResourceKinds; ++kind) {
       const std::int64_t kept = shape_.amount[kind];
       if (kind == kMemory || kept == 0 || shape.amount[kind] == 0) continue;
+      if (shape.amount[kind] > kept) continue;  // or narrow ones would never let it have room
       const std::int64_t others = held.amount[kind];
       if (others > 0 && others + shape.amount[kind] + kept > total.amount[kind]) return true;
     }

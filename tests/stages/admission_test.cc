@@ -87,6 +87,14 @@ TEST_F(AdmissionTest, CreditCoversTheTargetAndTheWayToTheClient) {
       << "it has no deadline, so that only places bound it";
 }
 
+TEST_F(AdmissionTest, WhatIsOutOfReachClosesNoWindow) {
+  Admission asks(bench.shared, inbox, bench.tally.submission[0]);
+  bench.account.Of(TaskClass::kNormal).tasks.Add(1);
+  const wire::SubmitPreamble hasty{.function = function, .remaining_us = 500};
+  EXPECT_EQ(SubmitWithin(std::chrono::microseconds(500), 1), "backlog 1");
+  EXPECT_GT(asks.Fits({.ask = hasty}, Nanos(0), bench.now()), 1'000'000);
+}
+
 TEST_F(AdmissionTest, EveryVerdictSaysHowFullTheNodeIs) {
   EXPECT_EQ(SubmitWithin(milliseconds(20), 1, 64), "accepted 18, backlog 46");
   EXPECT_EQ(bench.answered.verdicts.back().load_level, 18 * 255 / 100) << "of the places";

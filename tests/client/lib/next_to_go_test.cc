@@ -149,6 +149,40 @@ TEST_F(NextToGoTest, WhatNeedsAResultStaysBehindWhatMakesIt) {
   EXPECT_EQ(frames[1].ask().root, Seq(maker));
 }
 
+// It is not behind those whose makers are left behind.
+TEST_F(NextToGoTest, WhatNeedsAResultGoesWithWhatMakesIt) {
+  std::vector<TaskState*> makers;
+  for (int i = 0; i < 3; ++i) {
+    makers.push_back(SubmitNamed("maker"));
+    const std::vector<Arg> args{Of(makers.back())};
+    (void)Submit(args, kIn10ms);
+    now += 1ms;
+  }
+  now += 3ms;
+  for (const int next : {2, 1, 0}) {
+    Allow(static_cast<std::uint64_t>(3 - next));
+    const std::vector<Sent> frames = Collect(FrameType::kSubmit);
+    ASSERT_EQ(frames.size(), 2U);
+    EXPECT_EQ(frames[0].ask().first_seq, Seq(makers[static_cast<std::size_t>(next)]));
+    EXPECT_EQ(frames[1].ask().root, frames[0].ask().first_seq);
+  }
+}
+
+// A node remembers so many numbers from the least that has no verdict.
+TEST_F(NextToGoTest, NumbersRiseInTheOrderOfSending) {
+  for (const char* name : {"a", "b", "c"}) {
+    (void)SubmitNamed(name);
+    now += 1ms;
+  }
+  now += 2ms;
+  Allow(3);
+  std::uint64_t greatest = 0;
+  for (const Sent& frame : Collect(FrameType::kSubmit)) {
+    EXPECT_GT(frame.ask().first_seq, greatest);
+    greatest = frame.ask().first_seq;
+  }
+}
+
 // It counts from when it first came: it is not the newest.
 TEST_F(NextToGoTest, WhatWasRefusedComesBackInItsPlace) {
   (void)SubmitNamed("first");

@@ -21,6 +21,7 @@ class SlotBench : public ReadyBench {
     double deadline_ms = 0;     // from the arrival
     std::uint32_t servers = 0;  // outside, on which it is served; 0: in the slot
     double until_ms = 1e12;     // when it ceases to come
+    std::int64_t slots = 1;     // that a run takes
     // What came of it:
     std::uint64_t came = 0;
     std::uint64_t good = 0;
@@ -92,7 +93,7 @@ class SlotBench : public ReadyBench {
           std::make_unique<Function>(Function{.id = static_cast<FunctionId>(functions_.size() + 1),
                                               .name = part.name,
                                               .host = Host::kThread,
-                                              .shape = {.amount = {1000}}}));
+                                              .shape = {.amount = {1000 * part.slots}}}));
       servers_.emplace_back(part.servers, now_);
     }
   }

@@ -53,6 +53,23 @@ TEST_F(TwoSlots, TheLastOneIsKeptForASecondAtMost) {
   EXPECT_GE(parts[0].ran - before, 30U) << "and both when they do not";
 }
 
+class FourSlots : public testing::SlotBench {
+ protected:
+  FourSlots() : SlotBench(4) {}
+};
+
+// Narrow ones would take each slot that comes free before there are two.
+TEST_F(FourSlots, LongRunsThatTakeMoreThanOneGetTheirTurn) {
+  std::vector<Part> parts{
+      {.name = "short", .service_ms = 1, .per_ms = 0.2, .deadline_ms = 1e3},
+      {.name = "a", .service_ms = 1e3, .per_ms = 0.004, .deadline_ms = 1e9},
+      {.name = "b", .service_ms = 1e3, .per_ms = 0.004, .deadline_ms = 1e9},
+      {.name = "c", .service_ms = 1e3, .per_ms = 0.004, .deadline_ms = 1e9},
+      {.name = "wide", .service_ms = 1e3, .per_ms = 1e-4, .deadline_ms = 1e9, .slots = 2}};
+  Run(parts, 2e5);
+  EXPECT_GE(parts[4].ran * 4, parts[4].came) << "three times as much as there are slots for";
+}
+
 class OneSlot : public testing::SlotBench {
  protected:
   OneSlot() : SlotBench(1) {}
