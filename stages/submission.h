@@ -160,6 +160,8 @@ class Submission {
   void HoldToQuotas(Group& group, Session& session, Instant now) REQUIRES(shared_.table.mutex());
   void PayForRate(Session& session, std::uint32_t tasks) REQUIRES(shared_.table.mutex());
   [[nodiscard]] bool ClientIsFull(SessionId id) REQUIRES(shared_.table.mutex());
+  // One task more is; also of a session that is gone, whose quotas hold nobody.
+  [[nodiscard]] bool IsWithinQuotas(SessionId id, Instant now) EXCLUDES(shared_.table.mutex());
 
   [[nodiscard]] static bool GoesOn(const Group& group, const Record* parent);
 

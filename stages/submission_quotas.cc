@@ -40,4 +40,14 @@ bool Submission::ClientIsFull(SessionId id) {
   return most != 0 && session->unfinished >= most;
 }
 
+bool Submission::IsWithinQuotas(SessionId id, Instant now) {
+  MutexLock lock(shared_.table.mutex());
+  Session* session = shared_.table.FindSession(id);
+  if (session == nullptr || ClientIsFull(id)) return session == nullptr;
+  const auto& quotas = shared_.tenants.At(session->tenant).quotas;
+  return session->rate.Room(quotas.client_rate.load(std::memory_order_relaxed), now) > 0 &&
+         shared_.table.RateOf(session->tenant)
+                 .Room(quotas.rate.load(std::memory_order_relaxed), now) > 0;
+}
+
 }  // namespace spillgate

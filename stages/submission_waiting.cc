@@ -19,12 +19,14 @@ void Submission::RetryWaiting(Instant now) {
   bool full = false;
   for (auto& [order, group] : waiting) {
     if (MayWaitOn(group, now, group.refusal)) {
-      if (full) {
+      const bool serve = std::exchange(oldest, false) && IsOldestOfNode(order);
+      // Decoding it each time would cost more than it waits for.
+      if (full || (!serve && !IsWithinQuotas(group.session, now))) {
         waiting_.emplace(order, std::move(group));
         continue;
       }
       admission_.TakePlaces(group.asking(), group.left(), group, now);
-      if (std::exchange(oldest, false) && IsOldestOfNode(order)) TakeReserve(group, now);
+      if (serve) TakeReserve(group, now);
       if (group.admitted > 0) Decode(group);
       full = group.refusal == Reason::kInFlight || group.refusal == Reason::kInFlightBytes;
     }

@@ -14,10 +14,10 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
-#include <unordered_map>
 #include <vector>
 
 #include "core/base/clock.h"
+#include "core/base/hash_map.h"
 #include "core/base/ids.h"
 #include "core/model/class.h"
 #include "schema/messages.h"
@@ -87,6 +87,12 @@ class CreditWindow {
   Nanos turnaround_{0};
 };
 
+// What has been given out of the room that some share.
+struct Pot {
+  std::uint64_t senders = 0;
+  std::uint64_t given = 0;
+};
+
 // One round of sharing out. Kept from one to the next for its memory.
 class CreditRound {
  public:
@@ -106,10 +112,6 @@ class CreditRound {
   [[nodiscard]] std::vector<Party>& Deal();
 
  private:
-  struct Pot {
-    std::uint64_t senders = 0;
-    std::uint64_t given = 0;
-  };
   using Pots = std::array<Pot, kClasses>;
   struct Hungry {
     Party* party = nullptr;
@@ -121,7 +123,7 @@ class CreditRound {
   Shares places_{};
   Instant now_{};
   Pots all_{};
-  std::unordered_map<TenantId, Pots> tenants_;
+  HashMap<TenantId, Pots> tenants_;
   std::vector<Party> parties_;
   std::vector<Hungry> hungry_;
 };

@@ -97,6 +97,22 @@ TEST_F(QuotasTest, ASpawnPastItsClientsTasksWaitsUntilOneEnds) {
   EXPECT_TRUE(stage.Idle());
 }
 
+// Also those that are not the oldest, when there is room for more than that.
+TEST_F(QuotasTest, SpawnsOfSeveralRootsGoOnTogether) {
+  Set({.client_in_flight = 4});
+  EXPECT_EQ(SubmitFrom(1, 4), "accepted 4");
+  EXPECT_EQ(Spawn(Got(0), 1), "");
+  EXPECT_EQ(Spawn(Got(1), 1), "");
+  TickAfter(milliseconds(1));
+  EXPECT_EQ(bench.in_flight.count(), 4) << "none of them holds a place";
+  End(2);
+  End(3);
+  Handle(RoomFreed{});
+  TickAfter(milliseconds(1));
+  EXPECT_TRUE(stage.Idle());
+  EXPECT_EQ(bench.in_flight.count(), 4);
+}
+
 TEST_F(QuotasTest, TheReserveServesTheOldestRootOfAClientOfWhichNothingCanMove) {
   Set({.client_in_flight = 1});
   EXPECT_EQ(SubmitFrom(1, 1), "accepted 1");
