@@ -13,6 +13,13 @@ constexpr Nanos kDrainRetry = std::chrono::seconds(1);
 // A function that is always out of reach tries again after so many times its cost.
 constexpr int kTriesEach = 64;
 
+CostKey KeyOf(const Asking& asking) {
+  return {asking.ask.function, BytesEach(asking.bytes, asking.ask.count)};
+}
+CostKey KeyOf(const flow::Ask& question) {
+  return {question.function, question.bytes / std::max(1U, question.count)};
+}
+
 bool IsOutOfReach(const flow::Ask& question) {
   return question.remaining > Nanos(0) && question.remaining < question.work.cost;
 }
@@ -51,7 +58,7 @@ Reason Admission::LookAtFixedPart(const Asking& asking, Ruling& ruling, Instant 
     const Nanos remaining = ruling.deadline == kNever ? Nanos(0) : ruling.deadline - now;
     ruling.patient =
         remaining == Nanos(0) ||
-        IsPatient(ask.cls, remaining, shared_.costs.P95(ask.function, Nanos(ask.cost_hint_ns)));
+        IsPatient(ask.cls, remaining, shared_.costs.P95(KeyOf(asking), Nanos(ask.cost_hint_ns)));
   }
   const bool too_durable = static_cast<std::uint8_t>(ask.level) >
                            shared_.limits.level_max.load(std::memory_order_relaxed);
@@ -123,7 +130,7 @@ std::uint32_t Admission::LetIn(const Asking& asking, const Ruling& ruling, std::
     question.work.patient = true;
     admitted = Decide(question, has, now);
   } else {
-    question.work.p95 = shared_.costs.P95(ask.function, question.cost_hint);
+    question.work.p95 = shared_.costs.P95(KeyOf(question), question.cost_hint);
     question.work.patient =
         by_work() ? ruling.patient
                   : CanWait(shared_.limits, ask.cls, question.remaining, question.work.p95);
@@ -208,7 +215,7 @@ WorkAtDoor::Newcomer Admission::NewcomerOf(const flow::Ask& question) const {
           .tenant = question.flow,
           .patient = question.work.patient,
           .share = shared_.limits.shares[Index(cls)].load(std::memory_order_relaxed),
-          .slot_time = shared_.costs.Estimate(question.function, question.cost_hint) +
+          .slot_time = shared_.costs.Estimate(KeyOf(question), question.cost_hint) +
                        shared_.costs.SpawnsOf(question.function).work()};
 }
 
@@ -227,11 +234,11 @@ void Admission::Weigh(flow::Work& work, const flow::Ask& question, const WorkAtD
   ahead_ = work_.Look(root, needs);
   work.queues = std::span(ahead_.queues).first(ahead_.count);
   work.slots = needs.slots();
-  work.cost = shared_.costs.Estimate(question.function, question.cost_hint);
+  work.cost = shared_.costs.Estimate(KeyOf(question), question.cost_hint);
   work.waiting = ahead_.tasks + ahead_.promises;
   work.may_try = ahead_.tasks == 0 ||
                  (question.function < tries_at_.size() && now >= tries_at_[question.function]);
-  work.known = question.cost_hint > Nanos(0) || shared_.costs.Runs(question.function) > 0;
+  work.known = question.cost_hint > Nanos(0) || shared_.costs.CountRuns(question.function) > 0;
   work.unstarted = work.known ? 0 : work_.Unstarted(question.function);
   Nanos longest{0};
   for (const flow::Queue& queue : work.queues) longest = std::max(longest, queue.wait);
@@ -263,10 +270,11 @@ std::int64_t Admission::Fits(const Asking& like, Nanos longer, Instant now) {
                      .flow = like.tenant,
                      .function = ask.function,
                      .count = 1,
+                     .bytes = BytesEach(like.bytes, ask.count),
                      .remaining = remaining,
                      .cost_hint = Nanos(ask.cost_hint_ns),
                      .work = {}};
-  question.work.p95 = shared_.costs.P95(ask.function, question.cost_hint);
+  question.work.p95 = shared_.costs.P95(KeyOf(question), question.cost_hint);
   question.work.patient = IsPatient(ask.cls, remaining, question.work.p95);
   Weigh(question.work, question, NewcomerOf(question), needs, now);
   // Holding back does not help one that is out of reach, and would hold up the others of its class.

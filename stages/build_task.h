@@ -2,6 +2,8 @@
 // journal gives back. Pure, but for the slab.
 #pragma once
 
+#include <algorithm>
+
 #include "core/model/task.h"
 #include "schema/submit.h"
 #include "stages/ruling.h"
@@ -26,7 +28,7 @@ inline constexpr std::uint32_t kTaskOverhead =
     512;  // bytes that an accepted task costs beside its frame
 
 [[nodiscard]] inline std::uint32_t BytesEach(std::size_t frame, std::uint32_t count) {
-  return kTaskOverhead + static_cast<std::uint32_t>(frame / count);
+  return kTaskOverhead + static_cast<std::uint32_t>(frame / std::max(1U, count));
 }
 
 // What numbers of a connection stand for; shape 0 is the function's own.

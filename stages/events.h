@@ -93,6 +93,7 @@ struct Returned {
 struct SlotFreed {
   Resources held;
   const Function* function = nullptr;
+  std::uint32_t bytes = 0;  // of the task, as in Task
   RootPtr root;
   Nanos estimated{0};
   Nanos cost{0};  // slot time that it had; 0 if it never began

@@ -49,6 +49,7 @@ void Execution::OnPlaced(Placed&& event, Instant now) {
   if (task->leased() || !RunsHere(*task)) {
     running_.insert({task->id, Running{.held = *task->shape,
                                        .function = task->function,
+                                       .bytes = task->bytes,
                                        .root = task->root,
                                        .estimated = task->estimate,
                                        .units = SlotUnits(*task->shape),
@@ -276,6 +277,7 @@ void Execution::Free(TaskId id, Nanos cost, Lesson lesson, Nanos span) {
   if (running.leased) {
     freed_.push_back({.held = running.held,
                       .function = running.function,
+                      .bytes = running.bytes,
                       .root = std::move(running.root),
                       .estimated = running.estimated,
                       .cost = cost,

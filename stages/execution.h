@@ -58,6 +58,7 @@ class Execution {
   struct Running {
     Resources held;
     const Function* function;
+    std::uint32_t bytes;
     RootPtr root;
     Nanos estimated;
     std::int64_t units = 0;

@@ -183,9 +183,9 @@ void Publication::CountWork(const Task& task, Instant now) {
   const bool dropped = fate == Fate::kExpired || fate == Fate::kCancelled ||
                        task.outcome.reason == Reason::kDependencyFailed;
   if (!dropped || task.begun != kNever || !task.leased()) return;
-  const FunctionId function = task.function->id;
-  if (shared_.costs.Runs(function) == 0) return;
-  tally_.saved_ns[cls].Add(static_cast<std::uint64_t>(shared_.costs.Estimate(function).count()));
+  if (shared_.costs.CountRuns(task.cost_key()) == 0) return;
+  const Nanos saved = shared_.costs.Estimate(task.cost_key());
+  tally_.saved_ns[cls].Add(static_cast<std::uint64_t>(saved.count()));
 }
 
 // A large result needs room on the heap of values; without, the task has failed.

@@ -90,7 +90,7 @@ void Resolution::OnAccepted(TaskPtr task, Instant now) {
   const std::span<const ArgRef> args = task->args;
   const RootPtr root = task->root;
   const bool by_root = task->deadline != kNever && task->deadline == root->deadline;
-  const Nanos span = shared_.costs.MedianSpan(task->function->id);
+  const Nanos span = shared_.costs.MedianSpan(task->cost_key());
   Record& own = *task->record;
   Nanos before{0};
   task->root->stuck.fetch_add(1, std::memory_order_relaxed);

@@ -111,7 +111,7 @@ void Scheduling::Hold(TaskPtr task, Instant now) {
 
 void Scheduling::Place(TaskPtr task, TaskId nested_in, Instant) {
   if (task->leased()) {
-    task->estimate = shared_.costs.Estimate(task->function->id, task->estimate);
+    task->estimate = shared_.costs.Estimate(task->cost_key(), task->estimate);
     free_ -= *task->shape;
     ready_.Started(*task);
     LearnSpawns(*task);
@@ -161,15 +161,15 @@ void Scheduling::CountDeferral(const Task& task, SchedulingTally::Deferral how, 
 
 void Scheduling::OnFreed(const SlotFreed& event, Instant) {
   free_ += event.held;
-  const FunctionId function = event.function->id;
+  const CostKey key(event.function->id, event.bytes);
   const bool exact = event.lesson == SlotFreed::Lesson::kExact;
   const bool at_least = event.lesson == SlotFreed::Lesson::kAtLeast;
-  if (exact || (at_least && event.cost > shared_.costs.Estimate(function, Nanos(1)))) {
-    shared_.costs.Learn(function, event.cost);
+  if (exact || (at_least && event.cost > shared_.costs.Estimate(key, Nanos(1)))) {
+    shared_.costs.Learn(key, event.cost);
     ready_.Learned(*event.function, event.cost);
   }
-  if (exact || (at_least && event.span > shared_.costs.MedianSpan(function))) {
-    shared_.costs.LearnSpan(function, event.span);
+  if (exact || (at_least && event.span > shared_.costs.MedianSpan(key))) {
+    shared_.costs.LearnSpan(key, event.span);
   }
   ready_.Ended(*event.function, event.held);
   ready_.Correct(*event.root, event.estimated, event.cost);

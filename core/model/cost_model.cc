@@ -1,5 +1,7 @@
 #include "core/model/cost_model.h"
 
+#include <limits>
+
 #include "core/base/check.h"
 
 namespace spillgate {
@@ -39,24 +41,63 @@ CostModel::Cost& CostModel::CostOf(FunctionId function) {
 }
 
 // The first kWindow runs are averaged evenly; after that old ones fade.
-void CostModel::Learn(FunctionId function, Nanos wall, std::int64_t units) {
-  Cost& cost = CostOf(function);
-  const std::int64_t runs = std::min<std::int64_t>(cost.runs.get() + 1, kWindow);
-  const std::int64_t seen = SlotTime(wall, units).count();
-  cost.mean += (static_cast<double>(seen) - cost.mean) / static_cast<double>(runs);
+void CostModel::Runs::Learn(std::int64_t slot_time) {
+  const std::int64_t runs = std::min<std::int64_t>(count.get() + 1, kWindow);
+  mean += (static_cast<double>(slot_time) - mean) / static_cast<double>(runs);
   // NOLINTNEXTLINE(bugprone-incorrect-roundings): a mean of times is never negative
-  cost.mean_ns.Set(std::max<std::int64_t>(1, static_cast<std::int64_t>(cost.mean + 0.5)));
-  cost.spread.Add(seen);
-  if (cost.spread.IsToBeRead()) {
-    cost.p95_ns.Set(std::max(cost.spread.P95(), cost.mean_ns.get()));
-  }
-  cost.runs.Set(runs);
+  mean_ns.Set(std::max<std::int64_t>(1, static_cast<std::int64_t>(mean + 0.5)));
+  spread.Add(slot_time);
+  if (spread.IsToBeRead()) p95_ns.Set(std::max(spread.P95(), mean_ns.get()));
+  count.Set(runs);
 }
 
-void CostModel::LearnSpan(FunctionId function, Nanos span) {
-  Cost& cost = CostOf(function);
-  cost.spans.Add(span.count());
-  if (cost.spans.IsToBeRead()) cost.median_span_ns.Set(cost.spans.Median());
+void CostModel::Runs::LearnSpan(Nanos span) {
+  spans.Add(span.count());
+  if (spans.IsToBeRead()) median_span_ns.Set(spans.Median());
+}
+
+// Null for one whose runs all have been of one size, as those of most functions are: there is
+// nothing to tell apart.
+CostModel::Runs* CostModel::ToLearnOf(Cost& cost, std::uint8_t size) {
+  if (size == CostKey::kAny) return nullptr;
+  if (cost.first_size == CostKey::kAny) cost.first_size = size;
+  if (cost.sizes.get() == 0 && cost.first_size == size) return nullptr;
+  Runs* runs = cost.sized[size].load(std::memory_order_relaxed);
+  if (runs == nullptr && sized_.size() < kMostSized) {
+    runs = sized_.emplace_back(std::make_unique<Runs>()).get();
+    cost.sized[size].store(runs, std::memory_order_release);
+    cost.sizes.Add(1);
+  }
+  return runs;
+}
+
+void CostModel::Learn(CostKey key, Nanos wall, std::int64_t units) {
+  Cost& cost = CostOf(key.function);
+  const std::int64_t seen = SlotTime(wall, units).count();
+  cost.all.Learn(seen);
+  if (Runs* sized = ToLearnOf(cost, key.size)) sized->Learn(seen);
+}
+
+void CostModel::LearnSpan(CostKey key, Nanos span) {
+  Cost& cost = CostOf(key.function);
+  cost.all.LearnSpan(span);
+  if (Runs* sized = ToLearnOf(cost, key.size)) sized->LearnSpan(span);
+}
+
+Nanos CostModel::MedianSpan(CostKey key) const {
+  const Cost* cost = Find(key.function);
+  if (cost == nullptr) return Nanos(0);
+  if (cost->sizes.get() == 0) return Nanos(cost->all.median_span_ns.get());
+  if (key.size != CostKey::kAny) {
+    const Runs* runs = SizedOf(*cost, key.size);
+    return runs == nullptr ? Nanos(0) : Nanos(runs->median_span_ns.get());
+  }
+  std::int64_t least = std::numeric_limits<std::int64_t>::max();
+  for (std::uint8_t size = 0; size < CostKey::kSizes; ++size) {
+    const Runs* runs = SizedOf(*cost, size);
+    if (runs != nullptr) least = std::min(least, runs->median_span_ns.get());
+  }
+  return least == std::numeric_limits<std::int64_t>::max() ? Nanos(0) : Nanos(least);
 }
 
 void CostModel::LearnRoot(FunctionId function) {

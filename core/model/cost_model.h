@@ -1,9 +1,13 @@
 // What functions cost, learned: the slot time of each over its last runs, as a mean and as the time
 // within which 95 of 100 runs end. Slot time is the time that a lease was held times the slots in
 // it, so that costs of different shapes add up. Beside it the span: the time from the beginning of
-// a run to its end, with all that it waited for, which is what a deadline has to leave. One stage
-// learns, on its thread; any thread may ask. Every call is O(1). Memory grows with the functions
-// that ran, of which the node has a bounded number.
+// a run to its end, with all that it waited for, which is what a deadline has to leave.
+//
+// A function whose arguments are of several sizes has costs for each size beside those for all of
+// its runs (cost_key.h). Who asks for a size that is not known yet hears what all runs cost.
+//
+// One stage learns, on its thread; any thread may ask. Every call is O(1). Memory grows with the
+// functions that ran, of which the node has a bounded number, and with kMostSized.
 #pragma once
 
 #include <algorithm>
@@ -17,6 +21,7 @@
 #include "core/base/gauge.h"
 #include "core/base/ids.h"
 #include "core/base/quarter_octaves.h"
+#include "core/model/cost_key.h"
 #include "core/model/function.h"
 #include "core/model/resources.h"
 
@@ -37,40 +42,40 @@ class CostModel {
  public:
   static constexpr Nanos kPrior = std::chrono::milliseconds(1);
   static constexpr std::uint32_t kWindow = 64;  // later runs weigh one part in so many
+  static constexpr std::uint32_t kEnough = 4;   // runs of a size, for it to have costs of its own
+  static constexpr std::size_t kMostSized = 8192;  // of all functions; those that come later share
 
   // Function ids are at most `most`.
   explicit CostModel(std::uint32_t most = kMostFunctions)
       : costs_(std::make_unique<Place[]>(most + 1)), most_(most) {}
 
-  void Learn(FunctionId function, Nanos wall, std::int64_t units = kOneSlot);
-  void LearnSpan(FunctionId function, Nanos span);
+  void Learn(CostKey key, Nanos wall, std::int64_t units = kOneSlot);
+  void LearnSpan(CostKey key, Nanos span);
   // A root begins whose own task is of that function; a task that one of it has spawned runs.
   void LearnRoot(FunctionId function);
   void LearnSpawn(FunctionId root, Nanos slot_time);
 
   // The mean, at least 1 ns. Of a function that never ran: the hint if there is one, else the
   // prior.
-  [[nodiscard]] Nanos Estimate(FunctionId function, Nanos hint = Nanos(0)) const {
-    const Cost* cost = Find(function);
-    if (cost != nullptr && cost->runs.get() != 0) return Nanos(cost->mean_ns.get());
+  [[nodiscard]] Nanos Estimate(CostKey key, Nanos hint = Nanos(0)) const {
+    const Runs* runs = RunsOf(key);
+    if (runs != nullptr && runs->count.get() != 0) return Nanos(runs->mean_ns.get());
     return hint > Nanos(0) ? SlotTime(hint, kOneSlot) : kPrior;
   }
 
   // 95 of 100 runs take no longer; up to a quarter above the least such time, and never below 128
   // ns. Of a function that never ran its estimate.
-  [[nodiscard]] Nanos P95(FunctionId function, Nanos hint = Nanos(0)) const {
-    const Cost* cost = Find(function);
-    if (cost != nullptr && cost->runs.get() != 0) return Nanos(cost->p95_ns.get());
-    return Estimate(function, hint);
+  [[nodiscard]] Nanos P95(CostKey key, Nanos hint = Nanos(0)) const {
+    const Runs* runs = RunsOf(key);
+    if (runs != nullptr && runs->count.get() != 0) return Nanos(runs->p95_ns.get());
+    return Estimate(key, hint);
   }
 
   // Half of the runs took at least so long from their beginning to their end; up to a fifth below
   // the greatest such time, so that it does not take what is in reach for what is not. Of a
-  // function that never ran nothing is known: 0.
-  [[nodiscard]] Nanos MedianSpan(FunctionId function) const {
-    const Cost* cost = Find(function);
-    return cost == nullptr ? Nanos(0) : Nanos(cost->median_span_ns.get());
-  }
+  // function that never ran nothing is known: 0; nor of a size, while others are known. Without a
+  // size it is that of the size which takes least.
+  [[nodiscard]] Nanos MedianSpan(CostKey key) const;
 
   // What a root brings that begins with a task of that function: tasks and the slot time of one of
   // them, on average over the last roots.
@@ -86,9 +91,9 @@ class CostModel {
   }
 
   // Runs learned from, at most kWindow: 0 is a function whose estimate is a guess.
-  [[nodiscard]] std::uint32_t Runs(FunctionId function) const {
-    const Cost* cost = Find(function);
-    return cost == nullptr ? 0 : static_cast<std::uint32_t>(cost->runs.get());
+  [[nodiscard]] std::uint32_t CountRuns(CostKey key) const {
+    const Runs* runs = RunsOf(key);
+    return runs == nullptr ? 0 : static_cast<std::uint32_t>(runs->count.get());
   }
 
  private:
@@ -107,7 +112,7 @@ class CostModel {
     std::array<std::uint16_t, quarter_octaves::kBuckets> counts_{};
     std::uint32_t total_ = 0;
   };
-  struct Cost {
+  struct Runs {
     double mean =
         0;  // ns; a fraction of one matters when a mean moves by 1/64 of a small difference
     Spread spread;
@@ -115,7 +120,17 @@ class CostModel {
     Gauge mean_ns;
     Gauge p95_ns;
     Gauge median_span_ns;
-    Gauge runs;
+    Gauge count;
+    void Learn(std::int64_t slot_time);
+    void LearnSpan(Nanos span);
+  };
+  // tidy: atomics: written by scheduling, read by the door on any thread
+  using SizedPlace = std::atomic<Runs*>;
+  struct Cost {
+    Runs all;
+    std::array<SizedPlace, CostKey::kSizes> sized{};
+    std::uint8_t first_size = CostKey::kAny;  // while all of its runs are of that size
+    Gauge sizes;                              // that have costs of their own
     // Of its last roots; halved when there are enough.
     std::uint32_t roots = 0;
     std::uint64_t spawns = 0;
@@ -130,13 +145,28 @@ class CostModel {
   [[nodiscard]] const Cost* Find(FunctionId function) const {
     return function > most_ ? nullptr : costs_[function].load(std::memory_order_acquire);
   }
+  // What is known of that size, null if it is too little.
+  [[nodiscard]] static const Runs* SizedOf(const Cost& cost, std::uint8_t size) {
+    const Runs* runs = cost.sized[size].load(std::memory_order_acquire);
+    return runs != nullptr && runs->count.get() >= kEnough ? runs : nullptr;
+  }
+  [[nodiscard]] const Runs* RunsOf(CostKey key) const {
+    const Cost* cost = Find(key.function);
+    if (cost == nullptr || key.size == CostKey::kAny || cost->sizes.get() == 0) {
+      return cost == nullptr ? nullptr : &cost->all;
+    }
+    const Runs* sized = SizedOf(*cost, key.size);
+    return sized == nullptr ? &cost->all : sized;
+  }
 
   [[nodiscard]] Cost& CostOf(FunctionId function);
+  [[nodiscard]] Runs* ToLearnOf(Cost& cost, std::uint8_t size);
   static void ShowSpawns(Cost& cost);
 
   std::unique_ptr<Place[]> costs_;
   const std::uint32_t most_;
   std::vector<std::unique_ptr<Cost>> owned_;
+  std::vector<std::unique_ptr<Runs>> sized_;
 };
 
 }  // namespace spillgate

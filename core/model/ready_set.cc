@@ -75,7 +75,7 @@ void ReadySet::Push(TaskPtr owned, Instant now) {
   Group& group = GroupOf(flow, kind.LaneFor(flow.cls, root.patient));
   task.ready.order = ++sequence_;
   task.ready.passed = kNever;
-  task.ready.work = costs_.Estimate(task.function->id, task.estimate);
+  task.ready.work = costs_.Estimate(task.cost_key(), task.estimate);
 
   if (flow.size++ == 0) {
     flow.tag = std::max(flow.tag, EarliestTag(flow));

@@ -173,6 +173,7 @@ class ReadySet {
   void SetApart(FunctionState& state);
   [[nodiscard]] std::int64_t SlotsOf(const ready::Kind& kind) const;
   void MoveApart();
+  [[nodiscard]] bool IsMisplaced(ready::Group& group);
   ready::Group& GroupOf(ready::Flow& flow, ready::Lane& lane);
   void FreeGroup(ready::Group& group);
   ready::Bundle& BundleOf(Root& root, ready::Group& group);

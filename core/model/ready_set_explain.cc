@@ -20,7 +20,7 @@ ReadySet::Standing ReadySet::Explain(const Task& task, const Resources& free, In
 
   Standing standing;
   standing.cls = flow.cls;
-  standing.estimate = costs_.Estimate(task.function->id, task.estimate);
+  standing.estimate = costs_.Estimate(task.cost_key(), task.estimate);
   for (std::size_t cls = 0; cls < Index(flow.cls); ++cls) {
     standing.ahead += classes_[cls].size;
     standing.work_ahead += classes_[cls].work;

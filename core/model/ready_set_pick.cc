@@ -17,6 +17,9 @@ namespace {
 // on from there.
 constexpr std::size_t kMostLooks = 64;
 
+// Tasks that are put in lanes of their own at a time: about a millisecond's work.
+constexpr int kMostApart = 2048;
+
 // A function whose runs are all out of reach tries again after so many times what one takes.
 constexpr int kTriesEach = 32;
 
@@ -128,7 +131,7 @@ TaskPtr ReadySet::Pop(const Resources& free, Instant now, std::vector<TaskPtr>* 
 }
 
 Nanos ReadySet::TimeNeeded(const Task& task) const {
-  const Nanos own = costs_.MedianSpan(task.function->id);
+  const Nanos own = costs_.MedianSpan(task.cost_key());
   if (!IsWhole(task)) return own;
   return std::max(own, Nanos(task.root->path_ns.load(std::memory_order_relaxed)));
 }
@@ -208,16 +211,19 @@ bool ReadySet::AtLimit(const Kind& kind) const {
 }
 
 // Functions of which some have to be passed over now share lanes with others, from when they had
-// not: a task of one that comes first there goes to a lane of its own. So each goes once at most.
+// not: a task of one that comes first there goes to a lane of its own. So each goes once at most. A
+// lane where there are too many to do it at once waits for the next time.
 void ReadySet::MoveApart() {
+  int left = kMostApart;
   for (ready::ClassQueue& queue : classes_) {
-    for (std::size_t at = 0; at < queue.lanes.size();) {
+    for (std::size_t at = 0; at < queue.lanes.size() && left > 0;) {
       Lane& lane = *queue.lanes[at];
-      Task* task = lane.kind->function == nullptr ? &FirstTask(FirstGroup(lane)) : nullptr;
-      if (task == nullptr || !StateOf(*task->function).apart) {
+      Group& first = FirstGroup(lane);
+      if (!IsMisplaced(first)) {
         ++at;
         continue;
       }
+      Task* task = &FirstTask(first);
       Bundle& from = *task->ready.bundle;
       Root& root = *from.root;
       Flow& flow = *from.group->flow;
@@ -229,8 +235,13 @@ void ReadySet::MoveApart() {
       task->ready.bundle = &bundle;
       --StateOf(*task->function).shared;
       --misplaced_;
+      --left;
     }
   }
+}
+
+bool ReadySet::IsMisplaced(ready::Group& group) {
+  return group.lane->kind->function == nullptr && StateOf(*FirstTask(group).function).apart;
 }
 
 // The first group in order that may go: by its function's limit and, if `room` is given, by its
@@ -255,6 +266,7 @@ Group* ReadySet::Scan(std::size_t turn, const Turns& turns, const Room* room) {
     if (++at == count) at = 0;
     if (AtLimit(*lane.kind)) continue;
     Group& group = FirstGroup(lane);
+    if (misplaced_ > 0 && IsMisplaced(group)) continue;
     if (room != nullptr && !room->Has(group, turn)) continue;
     if (best == nullptr || Before(group, *best)) best = &group;
   }
@@ -296,7 +308,7 @@ TaskPtr ReadySet::Take(const Found& found) {
   Flow& flow = *found.group->flow;
   ready::ClassQueue& queue = classes_[Index(flow.cls)];
   ReadyRoot& root = bundle.root->ready;
-  const Nanos cost = costs_.Estimate(task.function->id, task.estimate);
+  const Nanos cost = costs_.Estimate(task.cost_key(), task.estimate);
   task.estimate = cost;
 
   ready::ClassShares::Waiting waiting{};

@@ -21,6 +21,8 @@ constexpr double kMuchLess = 0.75;
 constexpr double kNewest = 0.25;
 // Who holds less than such a part of the slots is not in the way of others.
 constexpr double kMuch = 0.25;
+// A limit that keeps something waiting for less than this part of the time is not needed.
+constexpr double kSeldom = 0.25;
 
 }  // namespace
 
@@ -31,11 +33,14 @@ void SlotLimit::Ended(Nanos took, const Seen& seen) {
   }
   time_ += static_cast<double>(std::max<Nanos::rep>(took.count(), 1));
   level_ += seen.running;
+  binding_ += seen.waits ? 1 : 0;
   if (++runs_ % kRound != 0) return;
-  const Round round{.level = level_ / runs_, .rate = level_ / time_};
+  const Round round{.level = level_ / runs_,
+                    .rate = level_ / time_,
+                    .binding = static_cast<double>(binding_) / runs_};
   if (runs_ < kMostRounds * kRound && IsUnclear(round)) return;
   time_ = level_ = 0;
-  runs_ = 0;
+  runs_ = binding_ = 0;
   Judge(round, seen);
 }
 
@@ -78,7 +83,8 @@ void SlotLimit::Judge(const Round& round, const Seen& seen) {
 
 void SlotLimit::Hold(const Round& round, const Seen& seen) {
   rest_ -= rest_ > 0 ? 1 : 0;
-  if (limit_ != kNone && round.level + 1 < limit_) return Set(kNone, seen.running);
+  const bool is_filled = round.level + 1 >= limit_ && round.binding >= kSeldom;
+  if (limit_ != kNone && !is_filled) return Set(kNone, seen.running);
   less_ = round.rate < kMuchLess * before_.rate ? less_ + 1 : 0;
   const double weight = before_.rate > 0 ? kNewest : 1.0;
   before_.level += (round.level - before_.level) * weight;

@@ -49,6 +49,7 @@ class SlotLimit {
   struct Round {
     double level = 0;
     double rate = 0;
+    double binding = 0;  // the part of it in which more waited
   };
 
   [[nodiscard]] bool IsUnclear(const Round& round) const;
@@ -64,6 +65,7 @@ class SlotLimit {
   std::uint32_t too_few_ = 0;               // was tried last and did less
   std::uint32_t stale_ = 0;                 // runs that go on and began under another limit
   std::uint32_t runs_ = 0;                  // of this round
+  std::uint32_t binding_ = 0;               // of those, ended while more of its tasks waited
   std::uint32_t rounds_ = 0;                // since more was tried
   std::uint32_t pause_more_ = kFirstPause;  // rounds until it is tried again
   std::uint32_t rest_ = 0;  // rounds until as few as did too little may be tried again

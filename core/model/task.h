@@ -12,6 +12,7 @@
 #include "core/base/ids.h"
 #include "core/base/slab.h"
 #include "core/model/class.h"
+#include "core/model/cost_key.h"
 #include "core/model/function.h"
 #include "core/model/level.h"
 #include "core/model/outcome.h"
@@ -77,6 +78,7 @@ struct Task {
   Slab<Task>* home = nullptr;
 
   // Whether running it takes something that scheduling has to get back.
+  [[nodiscard]] CostKey cost_key() const { return {function->id, bytes}; }
   [[nodiscard]] bool leased() const { return !shape->IsNothing() || function->slot_limit > 0; }
 };
 

@@ -87,7 +87,7 @@ void Door::OnSubmit(Visitor& visitor, const wire::FrameView& frame, ByteView byt
   const Nanos transit = visitor.transit.Of(frame.header.sent_us, now);
   const auto ask = wire::ReadPreamble(frame);
   if (!ask.has_value()) return PassOn(visitor, bytes, now, transit);
-  const bool exceeds_credit = ExceedsCredit(visitor, *ask, now);
+  const bool exceeds_credit = ExceedsCredit(visitor, *ask, bytes.size(), now);
   const Asking asking{.ask = *ask,
                       .tenant = visitor.tenant,
                       .transit = transit,
@@ -116,10 +116,11 @@ void Door::AnswerRefused(Visitor& visitor) {
   visitor.verdicts.clear();
 }
 
-bool Door::ExceedsCredit(Visitor& visitor, const wire::SubmitPreamble& ask, Instant now) {
+bool Door::ExceedsCredit(Visitor& visitor, const wire::SubmitPreamble& ask, std::size_t bytes,
+                         Instant now) {
   if (ask.root == 0) {
     visitor.credits.NoteSent(ask.cls, ask.count, now);
-    visitor.next_roots[Index(ask.cls)].NoteSent(ask);
+    visitor.next_roots[Index(ask.cls)].NoteSent(ask, bytes);
     wants_credit_ = wants_credit_ || visitor.credits.WantsMore(ask.cls);
   }
   // Tasks that join a root need no credit, unless they turn out to be roots.
@@ -176,7 +177,8 @@ CreditRound::Party Door::PartyOf(Visitor& visitor, Instant now) {
     const std::optional<wire::SubmitPreamble> next = visitor.next_roots[cls].Guess();
     party.fits[cls] = kAnyNumber;
     if (!next.has_value()) continue;
-    const Asking like{.ask = *next, .tenant = visitor.tenant};
+    const Asking like{
+        .ask = *next, .tenant = visitor.tenant, .bytes = visitor.next_roots[cls].bytes()};
     const std::int64_t room = asks_.Fits(like, visitor.credits.turnaround(), now);
     party.fits[cls] = static_cast<std::uint64_t>(std::max<std::int64_t>(0, room));
   }

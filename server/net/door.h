@@ -113,7 +113,8 @@ class Door {
   void OnSubmit(Visitor& visitor, const wire::FrameView& frame, ByteView bytes, Instant now);
   void PassOn(Visitor& visitor, ByteView bytes, Instant now, Nanos transit,
               bool exceeds_credit = false, const Ruling* ruling = nullptr);
-  [[nodiscard]] bool ExceedsCredit(Visitor& visitor, const wire::SubmitPreamble& ask, Instant now);
+  [[nodiscard]] bool ExceedsCredit(Visitor& visitor, const wire::SubmitPreamble& ask,
+                                   std::size_t bytes, Instant now);
   [[nodiscard]] bool IsTight() const;
   void OnHello(Visitor& visitor, const wire::FrameView& frame, Instant now);
   [[nodiscard]] std::string_view WhyNot(const Visitor& visitor, const wire::Hello& hello,

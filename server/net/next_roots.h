@@ -7,6 +7,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 
@@ -16,12 +17,14 @@ namespace spillgate::net {
 
 class NextRoots {
  public:
-  void NoteSent(const wire::SubmitPreamble& ask) {
+  // `bytes`: of the whole frame.
+  void NoteSent(const wire::SubmitPreamble& ask, std::size_t bytes) {
     std::uint64_t time = ask.remaining_us;
     const bool alike = last_.has_value() && last_->function == ask.function && time != 0;
     if (alike && longest_us_ > time) time = longest_us_ - (longest_us_ - time) / kForgets;
     longest_us_ = time;
     last_ = ask;
+    bytes_ = bytes;
   }
 
   // Nothing, before it has sent any.
@@ -32,12 +35,15 @@ class NextRoots {
     }
     return next;
   }
+  // Of the frame that they come in.
+  [[nodiscard]] std::size_t bytes() const { return bytes_; }
 
  private:
   static constexpr std::uint64_t kForgets = 16;  // of what was longer, one part with each root
   static constexpr std::uint64_t kPartLeft = 3;  // quarters
 
   std::optional<wire::SubmitPreamble> last_;
+  std::size_t bytes_ = 0;
   std::uint64_t longest_us_ = 0;  // 0: it has no deadline
 };
 

@@ -95,6 +95,25 @@ TEST_F(AdmissionTest, WhatIsOutOfReachClosesNoWindow) {
   EXPECT_GT(asks.Fits({.ask = hasty}, Nanos(0), bench.now()), 1'000'000);
 }
 
+TEST_F(AdmissionTest, OneFunctionWithArgumentsOfTwoSizesHasTwoCosts) {
+  constexpr std::uint32_t kLarge = 64 << 10;
+  for (std::uint32_t i = 0; i < 2 * CostModel::kEnough; ++i) {
+    bench.costs.Learn({function, kTaskOverhead}, milliseconds(1));
+    bench.costs.Learn({function, kLarge}, milliseconds(40));
+  }
+  Admission asks(bench.shared, inbox, bench.tally.submission[0]);
+  bench.account.Of(TaskClass::kNormal).tasks.Add(10);  // others wait
+  const wire::SubmitPreamble ask{.count = 1, .function = function, .remaining_us = 20'000};
+  EXPECT_EQ(asks.Fits({.ask = ask, .bytes = 100}, Nanos(0), bench.now()), 18);
+  EXPECT_GT(asks.Fits({.ask = ask, .bytes = kLarge}, Nanos(0), bench.now()), 1'000'000)
+      << "out of reach, which closes no window";
+  Ruling ruling;
+  asks.Judge({.ask = ask, .bytes = 100}, 1, ruling, bench.now());
+  EXPECT_EQ(ruling.admitted, 1U);
+  asks.Judge({.ask = ask, .bytes = kLarge}, 1, ruling, bench.now());
+  EXPECT_EQ(ruling.admitted, 0U);
+}
+
 TEST_F(AdmissionTest, EveryVerdictSaysHowFullTheNodeIs) {
   EXPECT_EQ(SubmitWithin(milliseconds(20), 1, 64), "accepted 18, backlog 46");
   EXPECT_EQ(bench.answered.verdicts.back().load_level, 18 * 255 / 100) << "of the places";

@@ -1,94 +1,13 @@
 #include "stages/scheduling.h"
 
-#include "core/embedded/no_peers.h"
-#include "tests/stages/bench.h"
+#include "tests/stages/scheduling_bench.h"
 
 namespace spillgate::testing {
 namespace {
 
 using std::chrono::milliseconds;
-using In = Scheduling::In;
 
-class OnePeer final : public PeerLink {
- public:
-  [[nodiscard]] bool HasPeers() const override { return there; }
-  void Offer(const Task&, Instant) override {}
-  bool there = false;
-};
-
-Resources Cpu(std::int64_t amount) {
-  Resources resources;
-  resources.amount[kCpu] = amount;
-  return resources;
-}
-
-class SchedulingTest : public ::testing::Test {
- protected:
-  static Shared& Limited(Bench& bench) {
-    bench.limits.reserve_after = milliseconds(10);
-    return bench.shared;
-  }
-  SchedulingTest()
-      : stage(Limited(bench), peers, {.total = Cpu(2000), .names = {}, .most_slots = 6},
-              {.placed =
-                   placed.emit([this](Placed&& e) { stage.Unplace(std::move(e), bench.now()); }),
-               .spilled = spilled.emit([this](Spilled&& e) { stage.KeepSpilled(std::move(e)); }),
-               .finished = finished.emit([this](Finished&& e) { stage.Keep(std::move(e)); })}) {}
-
-  template <class... Events>
-  void Handle(Events&&... events) {
-    std::vector<In> batch = BatchOf<In>(std::forward<Events>(events)...);
-    stage.Handle(batch, bench.now());
-  }
-  void Resolve(std::uint64_t seq, FunctionId function) {
-    Handle(Resolved{bench.Accept(seq, function)});
-  }
-  // One that takes the whole node.
-  void ResolveOf(std::uint64_t seq, TenantId tenant, TaskClass cls = TaskClass::kNormal) {
-    TaskPtr task = bench.Accept(seq, two);
-    task->root->tenant = tenant;
-    task->cls = task->root->cls = cls;
-    Handle(Resolved{std::move(task)});
-  }
-  // The lease of a placed task comes home, as execution sends it.
-  [[nodiscard]] SlotFreed Freed(std::size_t i) {
-    const Task& task = *placed.events[i].task;
-    return {.held = *task.shape,
-            .function = task.function,
-            .root = task.root,
-            .estimated = task.estimate,
-            .cost = milliseconds(1)};
-  }
-  // So many one after the other, to their ends; the order in which they were placed.
-  [[nodiscard]] std::vector<std::uint64_t> RunAll(std::size_t count) {
-    for (std::size_t i = 0; i < count && i < placed.events.size(); ++i) Handle(Freed(i));
-    std::vector<std::uint64_t> seqs = PlacedSeqs();
-    seqs.resize(std::min(seqs.size(), count));
-    return seqs;
-  }
-  [[nodiscard]] SlotLent Lent(std::size_t i, RunNotice::Kind kind, TaskId awaited = {}) {
-    const Task& task = *placed.events[i].task;
-    return {{kind, task.id, awaited}, *task.shape, task.function};
-  }
-  [[nodiscard]] std::vector<std::uint64_t> PlacedSeqs() const {
-    std::vector<std::uint64_t> seqs;
-    for (const Placed& event : placed.events) seqs.push_back(event.task->id.seq);
-    return seqs;
-  }
-  using Seqs = std::vector<std::uint64_t>;
-
-  Bench bench;
-  const FunctionId one = bench.AddFunction("one", 1000);
-  const FunctionId two = bench.AddFunction("two", 2000);
-  const FunctionId huge = bench.AddFunction("huge", 3000);
-  const FunctionId single = bench.AddFunction("single", 500, 1);
-  const FunctionId nothing = bench.AddFunction("nothing", 0);
-  OnePeer peers;
-  Probe<Placed> placed;
-  Probe<Spilled> spilled;
-  Probe<Finished> finished;
-  Scheduling stage;
-};
+class SchedulingTest : public SchedulingBench {};
 
 TEST_F(SchedulingTest, PlacesWhatFitsAndTheRestWhenALeaseComesHome) {
   for (std::uint64_t seq = 1; seq <= 3; ++seq) Resolve(seq, one);
@@ -190,22 +109,6 @@ TEST_F(SchedulingTest, ATenantOfTwiceTheWeightGetsTwiceTheWork) {
   const auto heavy_ones =
       std::count_if(order.begin(), order.end(), [](auto seq) { return seq > 10; });
   EXPECT_EQ(heavy_ones, 6);
-}
-
-TEST_F(SchedulingTest, OfARunThatWasCutShortItIsLearnedThatWholeOnesTakeLonger) {
-  const auto end = [&](std::uint64_t seq, Nanos cost, SlotFreed::Lesson lesson) {
-    Resolve(seq, one);
-    SlotFreed freed = Freed(placed.events.size() - 1);
-    freed.cost = cost;
-    freed.lesson = lesson;
-    Handle(std::move(freed));
-    return bench.costs.Estimate(one);
-  };
-  using Lesson = SlotFreed::Lesson;
-  EXPECT_EQ(end(1, milliseconds(4), Lesson::kExact), milliseconds(4));
-  EXPECT_EQ(end(2, milliseconds(0), Lesson::kNone), milliseconds(4));
-  EXPECT_EQ(end(3, milliseconds(1), Lesson::kAtLeast), milliseconds(4));
-  EXPECT_EQ(end(4, milliseconds(8), Lesson::kAtLeast), milliseconds(6));
 }
 
 TEST_F(SchedulingTest, TheHigherClassGoesFirst) {
@@ -339,37 +242,6 @@ TEST_F(SchedulingTest, ADeadlinePassesWhileATaskWaits) {
   stage.Tick(bench.now());
   ASSERT_EQ(finished.events.size(), 1U);
   EXPECT_EQ(finished.events[0].task->outcome.fate, Fate::kExpired);
-}
-
-TEST_F(SchedulingTest, WhatIsOutOfReachOfItsDeadlineEndsThereAndSaysWhatItNeeds) {
-  const auto resolve = [&](std::uint64_t seq, Nanos left, RootPtr root = {}) {
-    TaskPtr task = bench.Accept(seq, two);
-    if (root) task->root = root;
-    task->deadline = task->root->deadline = bench.now() + left;
-    Handle(Resolved{std::move(task)});
-  };
-  Resolve(1, two);
-  SlotFreed freed = Freed(0);
-  freed.span = milliseconds(8);
-  resolve(2, milliseconds(5));
-  const RootPtr root = bench.Find({Bench::kSession, 2})->root;
-  resolve(3, milliseconds(90));
-  Handle(std::move(freed));
-  EXPECT_EQ(PlacedSeqs(), (Seqs{1, 3}));
-  ASSERT_EQ(finished.events.size(), 1U);
-  const Outcome& outcome = finished.events[0].task->outcome;
-  EXPECT_EQ(outcome.fate, Fate::kExpired);
-  EXPECT_EQ(outcome.reason, Reason::kDeadline);
-  EXPECT_EQ(outcome.failure->message,
-            "out of reach: it needs about 7340us from its beginning to its end, and 5ms are left "
-            "until its deadline");
-  EXPECT_EQ(bench.account.At(TaskClass::kNormal).tasks.get(), 0);
-  Handle(CancelAsked{{Bench::kSession, 2}});
-  EXPECT_EQ(finished.events.size(), 1U) << "it is held no more";
-  resolve(4, milliseconds(90), root);
-  ASSERT_EQ(finished.events.size(), 2U);
-  EXPECT_EQ(finished.events[1].task->outcome.failure->message,
-            "dropped with its root, which is out of reach of its deadline");
 }
 
 TEST_F(SchedulingTest, EndedTasksThatCouldNotPassAreHandedOnAtTheNextTick) {

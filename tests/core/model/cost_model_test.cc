@@ -16,8 +16,8 @@ TEST(CostModel, WhatNeverRanCostsWhatItsClientSaysOrTheUsual) {
   EXPECT_EQ(costs.Estimate(3), CostModel::kPrior);
   EXPECT_EQ(costs.Estimate(3, microseconds(70)), microseconds(70));
   EXPECT_EQ(costs.P95(3, microseconds(70)), microseconds(70));
-  EXPECT_EQ(costs.Runs(3), 0U);
-  EXPECT_EQ(costs.Runs(11), 0U) << "no such function";
+  EXPECT_EQ(costs.CountRuns(3), 0U);
+  EXPECT_EQ(costs.CountRuns(11), 0U) << "no such function";
   EXPECT_EQ(costs.Estimate(4'000'000'000), CostModel::kPrior);
 }
 
@@ -44,8 +44,59 @@ TEST(CostModel, TheFirstRunsAreAveragedAndLaterOnesReplaceThem) {
   EXPECT_EQ(costs.Estimate(1), microseconds(200));
   for (int i = 0; i < 500; ++i) costs.Learn(1, milliseconds(10));
   EXPECT_GT(costs.Estimate(1), microseconds(9'990));
-  EXPECT_EQ(costs.Runs(1), CostModel::kWindow);
+  EXPECT_EQ(costs.CountRuns(1), CostModel::kWindow);
   EXPECT_EQ(costs.Estimate(2), CostModel::kPrior);
+}
+
+TEST(CostModel, ArgumentsOfSeveralSizesHaveCostsOfTheirOwn) {
+  CostModel costs(10);
+  const CostKey small(1, 600);
+  const CostKey large(1, 64 << 10);
+  for (int i = 0; i < 100; ++i) {
+    for (const auto& [key, took] : {std::pair(small, milliseconds(1)), {large, milliseconds(50)}}) {
+      costs.Learn(key, took);
+      costs.LearnSpan(key, took);
+    }
+  }
+  EXPECT_EQ(costs.Estimate(small), milliseconds(1));
+  EXPECT_EQ(costs.Estimate(large), milliseconds(50));
+  EXPECT_LT(costs.P95(small), milliseconds(2));
+  EXPECT_GT(costs.MedianSpan(large), milliseconds(40));
+  EXPECT_LE(costs.MedianSpan(small), milliseconds(1)) << "a large one does not put it out of reach";
+  EXPECT_LE(costs.MedianSpan(1), milliseconds(1)) << "nor does it what may be of any size";
+  EXPECT_NEAR(costs.Estimate(1).count(), 25.5e6, 1e6) << "of all";
+
+  const CostKey unseen(1, 8 << 20);
+  EXPECT_EQ(costs.Estimate(unseen), costs.Estimate(1));
+  EXPECT_EQ(costs.MedianSpan(unseen), Nanos(0)) << "it may be shorter than all that are known";
+}
+
+TEST(CostModel, OneSizeAloneIsWhatTheFunctionCosts) {
+  CostModel costs(10);
+  for (int i = 0; i < 20; ++i) {
+    costs.Learn({1, 5000}, milliseconds(2));
+    costs.LearnSpan({1, 5000}, milliseconds(2));
+  }
+  EXPECT_EQ(costs.Estimate({1, 100}), milliseconds(2));
+  EXPECT_GT(costs.MedianSpan({1, 100}), milliseconds(1));
+  for (std::uint32_t i = 1; i < CostModel::kEnough; ++i) costs.Learn({1, 100}, microseconds(10));
+  EXPECT_GT(costs.Estimate({1, 100}), milliseconds(1)) << "a few runs of another are not enough";
+  costs.Learn({1, 100}, microseconds(10));
+  EXPECT_EQ(costs.Estimate({1, 100}), microseconds(10));
+}
+
+TEST(CostModel, SizesHaveABoundOverAllFunctions) {
+  constexpr auto kFunctions = static_cast<std::uint32_t>(CostModel::kMostSized);
+  CostModel costs(kFunctions);
+  for (std::uint32_t function = 1; function <= kFunctions; ++function) {
+    for (std::uint32_t i = 0; i < 4 * CostModel::kEnough; ++i) {
+      costs.Learn({function, i % 2 == 0 ? 100U : 5000U}, milliseconds(i % 2 == 0 ? 1 : 3));
+      costs.Learn({function, 100U << 10}, milliseconds(50));
+    }
+  }
+  EXPECT_EQ(costs.Estimate({1, 100}), milliseconds(1));
+  const Nanos last = costs.Estimate({kFunctions, 100});
+  EXPECT_EQ(last, costs.Estimate(kFunctions)) << "there was no room for one of its own";
 }
 
 TEST(CostModel, SlotTimeIsTimeBySlots) {
@@ -67,7 +118,7 @@ TEST(CostModel, HalfOfTheRunsTookTheMedianSpanAtLeastAndItIsNotOverstated) {
   for (int i = 0; i < 100; ++i) costs.LearnSpan(1, milliseconds(40));
   EXPECT_LE(costs.MedianSpan(1), milliseconds(40));
   EXPECT_GT(costs.MedianSpan(1), milliseconds(32));
-  EXPECT_EQ(costs.Runs(1), 0U) << "what it costs is another matter";
+  EXPECT_EQ(costs.CountRuns(1), 0U) << "what it costs is another matter";
   for (int i = 0; i < 400; ++i) costs.LearnSpan(1, milliseconds(2));
   EXPECT_LE(costs.MedianSpan(1), milliseconds(2)) << "old ones fade";
 }

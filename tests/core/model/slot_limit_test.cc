@@ -113,6 +113,16 @@ TEST(SlotLimitTest, ALimitThatIsNotFilledIsLetGoOf) {
   EXPECT_EQ(function.limit(), SlotLimit::kNone);
 }
 
+// A limit of one or two is always nearly filled, also by who never has to wait for it.
+TEST(SlotLimitTest, ALimitThatKeepsNobodyWaitingIsLetGoOf) {
+  Function function(Servers(1));
+  function.Run(100);
+  ASSERT_LE(function.limit(), 2U);
+  function.demand = 1;
+  function.Run(20);
+  EXPECT_EQ(function.limit(), SlotLimit::kNone);
+}
+
 // One run in each round a thousand times as fast, or ten times as slow.
 TEST(SlotLimitTest, OneRunOutOfTheOrdinaryDecidesNothing) {
   for (const double odd : {0.01, 100.0}) {

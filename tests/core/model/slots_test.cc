@@ -53,6 +53,28 @@ TEST_F(TwoSlots, TheLastOneIsKeptForASecondAtMost) {
   EXPECT_GE(parts[0].ran - before, 30U) << "and both when they do not";
 }
 
+// They came when nobody knew that they are long, in a line with others: more than are sorted out at
+// a time.
+TEST_F(TwoSlots, ManyThatTurnOutToBeLongDoNotRunBeforeTheyAreSortedOut) {
+  const Function function{.id = 2, .name = "long", .shape = {.amount = {1000}}};
+  const Function other{.id = 3, .name = "short", .shape = {.amount = {1000}}};
+  costs_.Learn(other.id, std::chrono::milliseconds(1));
+  ready_.Learned(other, std::chrono::milliseconds(1));
+  constexpr std::uint64_t kMany = 10'000;
+  for (std::uint64_t seq = 1; seq <= kMany; ++seq) PushRoot({.seq = seq, .function = &function});
+  PushRoot(
+      {.seq = kMany + 1, .function = &other, .deadline = now_ + std::chrono::milliseconds(1000)});
+  const TaskPtr first = PopRoot(account_.total());
+  costs_.Learn(function.id, std::chrono::milliseconds(10'000));
+  ready_.Learned(function, std::chrono::milliseconds(10'000));
+  std::size_t looks = 0;
+  TaskPtr next;
+  for (; next == nullptr && looks < 100; ++looks) next = PopRoot({.amount = {1000}});
+  ASSERT_NE(next, nullptr);
+  EXPECT_EQ(next->function, &other) << "one slot is kept for it";
+  EXPECT_GT(looks, 3U) << "not all at once";
+}
+
 class FourSlots : public testing::SlotBench {
  protected:
   FourSlots() : SlotBench(4) {}

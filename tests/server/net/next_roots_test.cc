@@ -13,7 +13,7 @@ wire::SubmitPreamble Of(FunctionId function, std::uint64_t remaining_us) {
 class NextRootsTest : public testing::Test {
  protected:
   std::uint64_t TimeAfter(const wire::SubmitPreamble& sent) {
-    next_.NoteSent(sent);
+    next_.NoteSent(sent, 100);
     return next_.Guess()->remaining_us;
   }
   NextRoots next_;

@@ -1,0 +1,73 @@
+// What scheduling learns from runs that ended, and drops because of it.
+#include "tests/stages/scheduling_bench.h"
+
+namespace spillgate::testing {
+namespace {
+
+using std::chrono::milliseconds;
+
+class LearnedCostsTest : public SchedulingBench {};
+
+TEST_F(LearnedCostsTest, OfARunThatWasCutShortItIsLearnedThatWholeOnesTakeLonger) {
+  const auto end = [&](std::uint64_t seq, Nanos cost, SlotFreed::Lesson lesson) {
+    Resolve(seq, one);
+    SlotFreed freed = Freed(placed.events.size() - 1);
+    freed.cost = cost;
+    freed.lesson = lesson;
+    Handle(std::move(freed));
+    return bench.costs.Estimate(one);
+  };
+  using Lesson = SlotFreed::Lesson;
+  EXPECT_EQ(end(1, milliseconds(4), Lesson::kExact), milliseconds(4));
+  EXPECT_EQ(end(2, milliseconds(0), Lesson::kNone), milliseconds(4));
+  EXPECT_EQ(end(3, milliseconds(1), Lesson::kAtLeast), milliseconds(4));
+  EXPECT_EQ(end(4, milliseconds(8), Lesson::kAtLeast), milliseconds(6));
+}
+
+TEST_F(LearnedCostsTest, WhatArgumentsOfASizeCostIsLearnedApart) {
+  for (std::uint64_t seq = 1; seq <= 16; ++seq) {
+    TaskPtr task = bench.Accept(seq, one);
+    task->bytes = seq % 2 == 0 ? 1 << 20 : 600;
+    Handle(Resolved{std::move(task)});
+    SlotFreed freed = Freed(placed.events.size() - 1);
+    freed.cost = freed.span = milliseconds(seq % 2 == 0 ? 30 : 1);
+    Handle(std::move(freed));
+  }
+  EXPECT_EQ(bench.costs.Estimate({one, 600}), milliseconds(1));
+  EXPECT_EQ(bench.costs.Estimate({one, 1 << 20}), milliseconds(30));
+  EXPECT_LE(bench.costs.MedianSpan({one, 600}), milliseconds(1));
+}
+
+TEST_F(LearnedCostsTest, WhatIsOutOfReachOfItsDeadlineEndsThereAndSaysWhatItNeeds) {
+  const auto resolve = [&](std::uint64_t seq, Nanos left, RootPtr root = {}) {
+    TaskPtr task = bench.Accept(seq, two);
+    if (root) task->root = root;
+    task->deadline = task->root->deadline = bench.now() + left;
+    Handle(Resolved{std::move(task)});
+  };
+  Resolve(1, two);
+  SlotFreed freed = Freed(0);
+  freed.span = milliseconds(8);
+  resolve(2, milliseconds(5));
+  const RootPtr root = bench.Find({Bench::kSession, 2})->root;
+  resolve(3, milliseconds(90));
+  Handle(std::move(freed));
+  EXPECT_EQ(PlacedSeqs(), (Seqs{1, 3}));
+  ASSERT_EQ(finished.events.size(), 1U);
+  const Outcome& outcome = finished.events[0].task->outcome;
+  EXPECT_EQ(outcome.fate, Fate::kExpired);
+  EXPECT_EQ(outcome.reason, Reason::kDeadline);
+  EXPECT_EQ(outcome.failure->message,
+            "out of reach: it needs about 7340us from its beginning to its end, and 5ms are left "
+            "until its deadline");
+  EXPECT_EQ(bench.account.At(TaskClass::kNormal).tasks.get(), 0);
+  Handle(CancelAsked{{Bench::kSession, 2}});
+  EXPECT_EQ(finished.events.size(), 1U) << "it is held no more";
+  resolve(4, milliseconds(90), root);
+  ASSERT_EQ(finished.events.size(), 2U);
+  EXPECT_EQ(finished.events[1].task->outcome.failure->message,
+            "dropped with its root, which is out of reach of its deadline");
+}
+
+}  // namespace
+}  // namespace spillgate::testing
