@@ -50,7 +50,8 @@ Scheduling::Scheduling(Shared& shared, const PeerLink& peers, Options options, O
       out_(std::move(out)),
       free_(options_.total),
       limits_read_(shared.limits.changes.load(std::memory_order_acquire)),
-      ready_(shared.costs, shared.account, ReadyOptions(shared.limits)) {}
+      ready_(shared.costs, shared.account, ReadyOptions(shared.limits)),
+      early_spawns_(shared) {}
 
 void Scheduling::Handle(std::span<In> batch, Instant now) {
   if (!kept_.empty()) std::swap(kept_, finished_);
@@ -109,26 +110,15 @@ void Scheduling::Hold(TaskPtr task, Instant now) {
   ready_.Push(std::move(task), now);
 }
 
-void Scheduling::Place(TaskPtr task, TaskId nested_in, Instant) {
+void Scheduling::Place(TaskPtr task, TaskId nested_in, Instant now) {
   if (task->leased()) {
     task->estimate = shared_.costs.Estimate(task->cost_key(), task->estimate);
     free_ -= *task->shape;
     ready_.Started(*task);
-    LearnSpawns(*task);
+    early_spawns_.Begins(*task, now);
   }
   task->root->ready.begun = true;
   placed_.push_back({std::move(task), nested_in});
-}
-
-// What a root will bring is known from those that began like it.
-void Scheduling::LearnSpawns(const Task& task) {
-  const Root& root = *task.root;
-  if (root.function == 0) return;
-  if (task.id == root.id) {
-    shared_.costs.LearnRoot(root.function);
-  } else if (task.parent != TaskId{}) {
-    shared_.costs.LearnSpawn(root.function, task.estimate);
-  }
 }
 
 void Scheduling::Dispatch(Instant now) {
@@ -284,6 +274,7 @@ void Scheduling::Tick(Instant now) {
     Expire(*task, "while it waited for its turn");
     finished_.push_back({std::move(task)});
   }
+  early_spawns_.Tick(now);
   Dispatch(now);
   FollowCpus();
   EmitAll(now);

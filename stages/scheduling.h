@@ -14,6 +14,7 @@
 #include "core/model/extra_slots.h"
 #include "core/model/ready_set.h"
 #include "core/ports/peer_link.h"
+#include "stages/early_spawns.h"
 #include "stages/events.h"
 #include "stages/shared.h"
 
@@ -49,6 +50,7 @@ class Scheduling {
   void KeepSpilled(Spilled&& event) { kept_spilled_.push_back(std::move(event)); }
 
   [[nodiscard]] Instant Oldest() const { return ready_.OldestArrival(); }
+  [[nodiscard]] bool Idle() const { return early_spawns_.empty(); }
   [[nodiscard]] const Resources& free() const { return free_; }
   [[nodiscard]] const ReadySet& ready() const { return ready_; }
 
@@ -64,7 +66,6 @@ class Scheduling {
   void SpillKept(Instant now);
   void Place(TaskPtr task, TaskId nested_in, Instant now);
   void TakeBack(const Task& task);
-  void LearnSpawns(const Task& task);
   void Dispatch(Instant now);
   void CountDeferral(const Task& task, SchedulingTally::Deferral how, Instant now);
   void ReadLimits();
@@ -89,6 +90,7 @@ class Scheduling {
   std::uint32_t weights_read_ = 0;     // changes of the tenants that are in effect here
   std::uint32_t limits_read_;          // and of the limits
   ReadySet ready_;
+  EarlySpawns early_spawns_;
   HashMap<TaskId, Task*> held_;   // what is in the ready set, for cancel and for running in place
   std::vector<TaskPtr> dropped_;  // of this pass, out of reach of their deadlines
   std::vector<Placed> placed_;

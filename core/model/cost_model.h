@@ -51,7 +51,8 @@ class CostModel {
 
   void Learn(CostKey key, Nanos wall, std::int64_t units = kOneSlot);
   void LearnSpan(CostKey key, Nanos span);
-  // A root begins whose own task is of that function; a task that one of it has spawned runs.
+  // A root begins whose own task is of that function; a task that one of it has spawned runs, soon
+  // after.
   void LearnRoot(FunctionId function);
   void LearnSpawn(FunctionId root, Nanos slot_time);
 
@@ -77,7 +78,7 @@ class CostModel {
   // size it is that of the size which takes least.
   [[nodiscard]] Nanos MedianSpan(CostKey key) const;
 
-  // What a root brings that begins with a task of that function: tasks and the slot time of one of
+  // What a root soon brings that begins with a task of that function: tasks and the slot time of one of
   // them, on average over the last roots.
   struct Spawns {
     std::uint32_t tasks = 0;

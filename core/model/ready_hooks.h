@@ -47,6 +47,7 @@ struct ReadyTask {
   Instant since;            // when it came
   Instant passed = kNever;  // when it was first in order, did not fit, and others were let past
   std::uint8_t due = 0;     // which of the queues by deadline it is in
+  bool counted = false;     // as a spawn of its root
 };
 
 struct ReadyRoot {
@@ -55,10 +56,11 @@ struct ReadyRoot {
   std::int64_t had = 0;     // slot time
   std::uint64_t order = 0;  // since when it waits, for ties
   std::uint32_t waiting = 0;
-  bool large = false;   // it has had more than roots of its tenant mostly have
-  bool begun = false;   // a task of it was given resources
-  bool doomed = false;  // it was found out of reach before that: all of it is dropped
-  ready::Bundle own;    // most roots never need another
+  bool large = false;    // it has had more than roots of its tenant mostly have
+  bool begun = false;    // a task of it was given resources
+  bool doomed = false;   // it was found out of reach before that: all of it is dropped
+  Instant soon_until{};  // what it spawns by then was to be expected
+  ready::Bundle own;     // most roots never need another
   ready::Bundle* bundles = nullptr;
 
   // Virtual time at which it has had what it was given so far.

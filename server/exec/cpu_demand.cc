@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <filesystem>
+#include <system_error>
 
 #include "core/base/format.h"
 
@@ -31,6 +33,20 @@ std::optional<std::uint32_t> CpuDemand::Read(std::span<const pid_t> threads, Ins
   const double times = static_cast<double>(threads.size()) / static_cast<double>(looks);
   const double cpus = static_cast<double>(asked) / static_cast<double>(passed.count());
   return static_cast<std::uint32_t>(cpus * times * 1000);
+}
+
+void CpuDemand::AddThreadsOf(pid_t process, std::vector<pid_t>& threads) const {
+  std::error_code gone;
+  std::size_t left = kMostOfOne;
+  std::filesystem::directory_iterator at(Format("{}/{}/task", proc_, process), gone);
+  for (; !gone && at != std::filesystem::directory_iterator() && left > 0; at.increment(gone)) {
+    const std::string name = at->path().filename().string();
+    pid_t thread = 0;
+    const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), thread);
+    if (error != std::errc()) continue;
+    threads.push_back(thread);
+    --left;
+  }
 }
 
 // The file has the time that it ran, the time that it waited to run, and a count.

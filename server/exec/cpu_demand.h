@@ -28,6 +28,9 @@ class CpuDemand {
   // say. To look at a thread takes some microseconds, so of many only the first are, for all.
   [[nodiscard]] std::optional<std::uint32_t> Read(std::span<const pid_t> threads, Instant now);
 
+  // A worker process may compute on several threads. Those that it has now; of very many the first.
+  void AddThreadsOf(pid_t process, std::vector<pid_t>& threads) const;
+
   // Once a period: reads and tells it, while somebody wants to know, and once more when nobody does
   // any longer. `list` gives the threads.
   template <class List>
@@ -44,7 +47,8 @@ class CpuDemand {
   }
 
  private:
-  static constexpr std::size_t kMostLooks = 32;
+  static constexpr std::size_t kMostLooks = 128;
+  static constexpr std::size_t kMostOfOne = 64;
   [[nodiscard]] std::optional<std::uint64_t> AskedBy(pid_t thread) const;
 
   const std::string proc_;

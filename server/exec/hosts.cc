@@ -77,7 +77,9 @@ void Hosts::TellCpuDemand(Signals& signals, Instant now) {
   cpu_demand_.Tell(signals, now, [this] {
     std::vector<pid_t> threads;
     threads_.List(threads);
-    workers_.List(threads);
+    std::vector<pid_t> processes;
+    workers_.List(processes);
+    for (const pid_t process : processes) cpu_demand_.AddThreadsOf(process, threads);
     return threads;
   });
 }

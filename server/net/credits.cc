@@ -106,13 +106,27 @@ std::vector<CreditRound::Party>& CreditRound::Deal() {
   return parties_;
 }
 
-// There is less than one for each: one to those who have heard nothing for longest.
-void CreditRound::DealSingly() {
+// One of each tenant in turns, so that many connections bring no more than one; of each tenant that
+// which has heard nothing for longest.
+void CreditRound::SetOrder() {
   std::sort(hungry_.begin(), hungry_.end(), [](const Hungry& a, const Hungry& b) {
     const Instant told_a = a.party->window->told();
     const Instant told_b = b.party->window->told();
     return told_a != told_b ? told_a < told_b : a.party->id < b.party->id;
   });
+  for (Hungry& hungry : hungry_) {
+    hungry.place = tenants_[hungry.party->tenant][Index(hungry.cls)].hungry++;
+    const auto found = served_.find(hungry.party->tenant);
+    hungry.served = found == served_.end() ? Instant() : found->second;
+  }
+  std::stable_sort(hungry_.begin(), hungry_.end(), [](const Hungry& a, const Hungry& b) {
+    return a.place != b.place ? a.place < b.place : a.served < b.served;
+  });
+}
+
+// There is less than one for each.
+void CreditRound::DealSingly() {
+  SetOrder();
   for (const Hungry& hungry : hungry_) {
     const std::size_t cls = Index(hungry.cls);
     Pot& all = all_[cls];
@@ -121,6 +135,7 @@ void CreditRound::DealSingly() {
     hungry.party->shares[cls] = 1;
     ++all.given;
     ++tenant.given;
+    served_[hungry.party->tenant] = now_;
   }
 }
 

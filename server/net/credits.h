@@ -1,9 +1,10 @@
 // Credits: how many root tasks each connection may have sent, as absolute numbers by class, so that
 // a client slows down before the node has to refuse. What there is room for, by the places in
 // flight and by the work that waits, is shared by those that send: the places by all, the time by
-// the connections of a tenant. Where there is less than one for each, those who have waited longest
-// get one; what was given out and not used yet is not given twice. A window is told when it has
-// moved by a part worth telling, and again before it expires. Loop's thread.
+// the connections of a tenant. Where there is less than one for each, tenants get one in turns, and
+// of each those that have waited longest; what was given out and not used yet is not given twice. A
+// window is told when it has moved by a part worth telling, and again before it expires. Loop's
+// thread.
 //
 // What was learned from Breakwater (Cho et al., OSDI 2020): the window covers the way to the client
 // and back, or slots stand idle while credit travels; and more credit than there is room for, given
@@ -91,6 +92,7 @@ class CreditWindow {
 struct Pot {
   std::uint64_t senders = 0;
   std::uint64_t given = 0;
+  std::uint32_t hungry = 0;  // connections that get nothing unless it is their turn
 };
 
 // One round of sharing out. Kept from one to the next for its memory.
@@ -116,14 +118,18 @@ class CreditRound {
   struct Hungry {
     Party* party = nullptr;
     TaskClass cls{};
+    std::uint32_t place = 0;  // among those of its tenant
+    Instant served{};         // when its tenant last had its turn
   };
 
   void DealSingly();
+  void SetOrder();
 
   Shares places_{};
   Instant now_{};
   Pots all_{};
   HashMap<TenantId, Pots> tenants_;
+  HashMap<TenantId, Instant> served_;  // singly, at last
   std::vector<Party> parties_;
   std::vector<Hungry> hungry_;
 };

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <vector>
@@ -60,11 +61,23 @@ TEST_F(CpuDemandTest, ThreadsComeAndGo) {
 
 TEST_F(CpuDemandTest, OfManySomeStandForAll) {
   std::vector<pid_t> threads;
-  for (pid_t thread = 1; thread <= 64; ++thread) threads.push_back(thread);
+  for (pid_t thread = 1; thread <= 256; ++thread) threads.push_back(thread);
   for (const pid_t thread : threads) Set(thread, seconds(1), seconds(0));
   EXPECT_EQ(Read(threads), std::nullopt);
   for (const pid_t thread : threads) Set(thread, seconds(1) + milliseconds(10), seconds(0));
-  EXPECT_EQ(Read(threads), 6400U);
+  EXPECT_EQ(Read(threads), 25'600U);
+}
+
+TEST_F(CpuDemandTest, AProcessIsAllOfItsThreads) {
+  for (const char* name : {"10", "11", "12", "odd"}) {
+    std::filesystem::create_directories(proc_ + "/10/task/" + name);
+  }
+  std::vector<pid_t> threads{7};
+  demand_.AddThreadsOf(10, threads);
+  std::sort(threads.begin(), threads.end());
+  EXPECT_EQ(threads, (std::vector<pid_t>{7, 10, 11, 12}));
+  demand_.AddThreadsOf(99, threads);
+  EXPECT_EQ(threads.size(), 4U) << "that one has ended";
 }
 
 TEST_F(CpuDemandTest, WhereTheSystemDoesNotSayThereIsNothing) {

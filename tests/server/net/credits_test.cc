@@ -176,8 +176,14 @@ TEST_F(CreditRoundTest, OneThatSendsNothingTakesNothingFromTheOthers) {
 // A crowd that is all told to come is refused but for a few of it.
 TEST_F(CreditRoundTest, LessThanOneForEachIsGivenToThoseWhoHaveWaitedLongest) {
   EXPECT_EQ(Deal(1000, {1, 1, 1, 1}, {2, 2, 2, 2}), (Dealt{1, 1, 0, 0}));
-  EXPECT_EQ(Deal(3, {1, 1, 2, 2}, {2, 2, 2, 2}), (Dealt{1, 1, 1, 0}));
+  EXPECT_EQ(Deal(3, {1, 1, 2, 2}, {2, 2, 2, 2}), (Dealt{1, 0, 1, 1})) << "the first had a turn";
   EXPECT_EQ(Deal(0, {1, 1}, {2, 2}), (Dealt{0, 0}));
+}
+
+TEST_F(CreditRoundTest, ManyConnectionsOfATenantHaveNoMoreTurnsThanOne) {
+  EXPECT_EQ(Deal(2, {1, 1, 1, 2}, {9, 9, 9, 9}), (Dealt{1, 0, 0, 1}));
+  EXPECT_EQ(Deal(1, {1, 1, 1, 2, 3}, {9, 9, 9, 9, 9}), (Dealt{0, 0, 0, 0, 1}))
+      << "who has had no turn yet";
 }
 
 TEST_F(CreditRoundTest, WhatWasGivenAndIsNotUsedYetIsNotGivenTwice) {

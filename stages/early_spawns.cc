@@ -1,0 +1,39 @@
+#include "stages/early_spawns.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/base/mutex.h"
+
+namespace spillgate {
+
+void EarlySpawns::Begins(Task& task, Instant now) {
+  Root& root = *task.root;
+  if (root.function == 0 || std::exchange(task.ready.counted, true)) return;
+  if (task.id == root.id) {
+    shared_.costs.LearnRoot(root.function);
+    root.ready.soon_until = After(now, kSoon);
+    if (shared_.costs.SpawnsOf(root.function).tasks == 0) return;
+    if (expecting_.size() >= kMostRoots) LetGo(1);
+    expecting_.push_back({task.root, root.ready.soon_until});
+  } else if (task.parent != TaskId{} && now <= root.ready.soon_until) {
+    shared_.costs.LearnSpawn(root.function, task.estimate);
+  }
+}
+
+void EarlySpawns::Tick(Instant now) {
+  const auto later = std::find_if(expecting_.begin(), expecting_.end(),
+                                  [now](const Expecting& each) { return each.until > now; });
+  LetGo(static_cast<std::size_t>(later - expecting_.begin()));
+}
+
+void EarlySpawns::LetGo(std::size_t count) {
+  if (count == 0) return;
+  MutexLock lock(shared_.table.mutex());
+  for (; count > 0; --count) {
+    expecting_.front().root->promise.reset();
+    expecting_.pop_front();
+  }
+}
+
+}  // namespace spillgate

@@ -1,0 +1,44 @@
+// EarlySpawns: what roots bring soon after they began, by the function that they began with, so
+// that the door can count it before it comes (CostModel::SpawnsOf, Admission::Expect). Only the
+// first second counts: what a root brings later is judged by nobody who comes now, and a driver
+// that spawns all day would hold a day's work against those that want a millisecond. For the same
+// reason what was expected of a root and has not come by then is expected no more. Scheduling's, on
+// its thread.
+#pragma once
+
+#include <cstddef>
+#include <deque>
+
+#include "core/base/clock.h"
+#include "core/model/root.h"
+#include "core/model/task.h"
+#include "stages/shared.h"
+
+namespace spillgate {
+
+class EarlySpawns {
+ public:
+  static constexpr Nanos kSoon = std::chrono::seconds(1);
+  static constexpr std::size_t kMostRoots = 16'384;  // beyond, the oldest is let go of before
+
+  explicit EarlySpawns(Shared& shared) : shared_(shared) {}
+
+  // The task is about to run; its estimate is what it is expected to take. Each counts once,
+  // however often it is placed.
+  void Begins(Task& task, Instant now);
+  void Tick(Instant now);
+  [[nodiscard]] bool empty() const { return expecting_.empty(); }
+
+ private:
+  struct Expecting {
+    RootPtr root;
+    Instant until;
+  };
+
+  void LetGo(std::size_t count);
+
+  Shared& shared_;
+  std::deque<Expecting> expecting_;  // of which more is expected
+};
+
+}  // namespace spillgate

@@ -1,0 +1,74 @@
+// What is expected of roots that begin like others, and for how long.
+#include "stages/early_spawns.h"
+
+#include "core/model/work_promise.h"
+#include "tests/stages/bench.h"
+
+namespace spillgate::testing {
+namespace {
+
+using std::chrono::milliseconds;
+
+class EarlySpawnsTest : public ::testing::Test {
+ protected:
+  // A root's own task, which runs.
+  TaskPtr Begin(std::uint64_t seq) {
+    TaskPtr task = bench.Accept(seq, function);
+    task->root->id = task->id;
+    task->root->function = function;
+    early.Begins(*task, bench.now());
+    return task;
+  }
+  void Spawn(const Task& parent, std::uint64_t seq) {
+    TaskPtr child = bench.Accept(seq, function);
+    child->root = parent.root;
+    child->parent = parent.id;
+    child->estimate = milliseconds(2);
+    early.Begins(*child, bench.now());
+    early.Begins(*child, bench.now());  // placed again
+    children.push_back(std::move(child));
+  }
+  void Promise(Root& root) {
+    static const Resources kOne{.amount = {kOneSlot}};
+    const WorkAccount::Needs needs(kOne, bench.account.total());
+    root.promise = std::make_unique<WorkPromise>(
+        bench.account, WorkPromise::Of{.cls = root.cls, .tenant = root.tenant}, needs,
+        milliseconds(2), 3);
+  }
+  [[nodiscard]] std::int64_t Promised() const { return bench.account.Promised(); }
+
+  Bench bench;
+  const FunctionId function = bench.AddFunction("f", 1000);
+  EarlySpawns early{bench.shared};
+  std::vector<TaskPtr> children;
+};
+
+TEST_F(EarlySpawnsTest, EachCountsOnceAndOnlyInTheFirstSecond) {
+  const TaskPtr root = Begin(1);
+  for (std::uint64_t seq = 2; seq < 5; ++seq) Spawn(*root, seq);
+  bench.clock.Advance(EarlySpawns::kSoon + milliseconds(1));
+  for (std::uint64_t seq = 5; seq < 50; ++seq) Spawn(*root, seq);
+  const TaskPtr next = Begin(100);
+  EXPECT_EQ(bench.costs.SpawnsOf(function).tasks, 1U) << "three, of two roots";
+  EXPECT_EQ(bench.costs.SpawnsOf(function).each, milliseconds(2));
+}
+
+TEST_F(EarlySpawnsTest, WhatHasNotComeByThenIsExpectedNoMore) {
+  const TaskPtr first = Begin(1);
+  for (std::uint64_t seq = 2; seq < 8; ++seq) Spawn(*first, seq);
+  const TaskPtr root = Begin(10);
+  ASSERT_GT(bench.costs.SpawnsOf(function).tasks, 0U);
+  Promise(*root->root);
+  EXPECT_EQ(Promised(), 3);
+  bench.clock.Advance(EarlySpawns::kSoon - milliseconds(1));
+  early.Tick(bench.now());
+  EXPECT_EQ(Promised(), 3);
+  EXPECT_FALSE(early.empty());
+  bench.clock.Advance(milliseconds(1));
+  early.Tick(bench.now());
+  EXPECT_EQ(Promised(), 0);
+  EXPECT_TRUE(early.empty()) << "the node may sleep";
+}
+
+}  // namespace
+}  // namespace spillgate::testing
