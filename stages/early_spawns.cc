@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/base/mutex.h"
-
 namespace spillgate {
 
 void EarlySpawns::Begins(Task& task, Instant now) {

@@ -78,8 +78,8 @@ class CostModel {
   // size it is that of the size which takes least.
   [[nodiscard]] Nanos MedianSpan(CostKey key) const;
 
-  // What a root soon brings that begins with a task of that function: tasks and the slot time of one of
-  // them, on average over the last roots.
+  // What a root soon brings that begins with a task of that function: tasks and the slot time of
+  // one of them, on average over the last roots.
   struct Spawns {
     std::uint32_t tasks = 0;
     Nanos each{0};
