@@ -5,6 +5,11 @@
 #include "stages/submission.h"
 
 namespace spillgate {
+namespace {
+
+constexpr Nanos kMostOwnRetry = std::chrono::seconds(1);
+
+}  // namespace
 
 void Submission::HoldToQuotas(Group& group, Session& session, Instant now) {
   const Tenant& tenant = shared_.tenants.At(session.tenant);
@@ -13,6 +18,9 @@ void Submission::HoldToQuotas(Group& group, Session& session, Instant now) {
     const std::uint64_t room = most - std::min<std::uint64_t>(most, session.unfinished);
     if (room < group.admitted) {
       GivePlacesBack(group, static_cast<std::uint32_t>(room), Reason::kClientQuota);
+      // One of its own has to end first: about when a run like these would.
+      group.retry_after = std::clamp(shared_.costs.Estimate(group.ask.function),
+                                     Admission::kLeastRetry, kMostOwnRetry);
     }
   }
   const std::uint32_t client_rate = tenant.quotas.client_rate.load(std::memory_order_relaxed);

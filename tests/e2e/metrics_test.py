@@ -29,7 +29,8 @@ class Admin(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.url = f"http://127.0.0.1:{free_port()}"
-        cls.node = Node(f"listen.admin={cls.url.removeprefix('http://')}", "stage.submission.dry_run=bound")
+        admin = cls.url.removeprefix("http://")
+        cls.node = Node(f"listen.admin={admin}", "stage.submission.dry_run=bound")
         cls.node.start()
         cls.node.run("submit", "echo", "--arg", "hello", "--count", "500", "--wait")
 

@@ -34,7 +34,9 @@ class QuotasTest : public SubmissionBench {
 
 TEST_F(QuotasTest, AClientHasSoManyUnfinishedTasksWhateverOthersHave) {
   Set({.client_in_flight = 3});
+  bench.costs.Learn(function, std::chrono::milliseconds(30));
   EXPECT_EQ(SubmitFrom(1, 5), "accepted 3, client_quota 2");
+  EXPECT_EQ(bench.answered.verdicts.back().retry_after_us, 30'000U) << "when one has ended";
   EXPECT_GT(bench.answered.verdicts[1].retry_after_us, 0U);
   EXPECT_EQ(bench.in_flight.count(), 3) << "what is refused gives its place back";
   EXPECT_EQ(SubmitAsOther(1, 2), "accepted 2");
