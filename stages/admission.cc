@@ -231,9 +231,10 @@ std::uint32_t Admission::DecideByWork(flow::Ask& question, const WorkAtDoor::New
 
 void Admission::Weigh(flow::Work& work, const flow::Ask& question, const WorkAtDoor::Newcomer& root,
                       const WorkAccount::Needs& needs, Instant now) {
-  ahead_ = work_.Look(root, needs);
+  ahead_ = work_.Look(root, needs, now);
   work.queues = std::span(ahead_.queues).first(ahead_.count);
   work.slots = needs.slots();
+  work.busy = ahead_.busy;
   work.cost = shared_.costs.Estimate(KeyOf(question), question.cost_hint);
   work.waiting = ahead_.tasks + ahead_.promises;
   work.may_try = ahead_.tasks == 0 ||

@@ -91,6 +91,7 @@ struct Returned {
 
 // A lease comes home.
 struct SlotFreed {
+  TaskId task;
   Resources held;
   const Function* function = nullptr;
   std::uint32_t bytes = 0;  // of the task, as in Task

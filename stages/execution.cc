@@ -275,7 +275,8 @@ void Execution::Free(TaskId id, Nanos cost, Lesson lesson, Nanos span) {
   // A slot that was lent out is taken back first, so that a lease always comes home whole.
   SetBlocked(running, {RunNotice::Kind::kResumed, id, {}});
   if (running.leased) {
-    freed_.push_back({.held = running.held,
+    freed_.push_back({.task = id,
+                      .held = running.held,
                       .function = running.function,
                       .bytes = running.bytes,
                       .root = std::move(running.root),

@@ -71,6 +71,7 @@ void Scheduling::Handle(std::span<In> batch, Instant now) {
   }
   Dispatch(now);
   EmitAll(now);
+  TellWhatIsBusy();
   shared_.account.EndPass();
 }
 
@@ -114,6 +115,8 @@ void Scheduling::Place(TaskPtr task, TaskId nested_in, Instant now) {
   if (task->leased()) {
     task->estimate = shared_.costs.Estimate(task->cost_key(), task->estimate);
     free_ -= *task->shape;
+    const Nanos takes = task->estimate * kOneSlot / SlotUnits(*task->shape);
+    busy_slots_.Begins(task->id, *task->shape, After(now, takes));
     ready_.Started(*task);
     early_spawns_.Begins(*task, now);
   }
@@ -151,6 +154,7 @@ void Scheduling::CountDeferral(const Task& task, SchedulingTally::Deferral how, 
 
 void Scheduling::OnFreed(const SlotFreed& event, Instant) {
   free_ += event.held;
+  busy_slots_.Ends(event.task);
   const CostKey key(event.function->id, event.bytes);
   const bool exact = event.lesson == SlotFreed::Lesson::kExact;
   const bool at_least = event.lesson == SlotFreed::Lesson::kAtLeast;
@@ -169,11 +173,13 @@ void Scheduling::OnLent(const SlotLent& event, Instant now) {
   if (event.notice.kind == RunNotice::Kind::kResumed) {
     // May fall below nothing: it runs again whether or not others took its slot.
     free_ -= event.held;
+    busy_slots_.Begins(event.notice.task, event.held, now);  // nobody knows how long it still takes
     if (event.function != nullptr) ready_.Resumed(*event.function, event.held);
     in_place_.erase(event.notice.task);
     return;
   }
   free_ += event.held;
+  busy_slots_.Ends(event.notice.task);
   if (event.function != nullptr) ready_.Ended(*event.function, event.held);
   if (event.notice.awaited.is_none()) return;
   in_place_[event.notice.task] = {event.notice.awaited, now};
@@ -233,6 +239,7 @@ void Scheduling::OnCancel(TaskId id, Instant now) {
 void Scheduling::TakeBack(const Task& task) {
   if (!task.leased()) return;
   free_ += *task.shape;
+  busy_slots_.Ends(task.id);
   ready_.Ended(*task.function, *task.shape);
   ready_.Correct(*task.root, task.estimate, Nanos(0));
 }
@@ -278,6 +285,7 @@ void Scheduling::Tick(Instant now) {
   Dispatch(now);
   FollowCpus();
   EmitAll(now);
+  TellWhatIsBusy();
   shared_.account.EndPass();
 }
 
@@ -317,6 +325,13 @@ void Scheduling::ReadWeights() {
   weights_read_ = shared_.tenants.changes();
   for (TenantId id = 0; id <= shared_.tenants.size(); ++id) {
     ready_.SetWeight(id, shared_.tenants.At(id).weight.load(std::memory_order_relaxed));
+  }
+}
+
+void Scheduling::TellWhatIsBusy() {
+  for (std::size_t kind = 0; kind < kResourceKinds; ++kind) {
+    const bool is_busy = options_.total.amount[kind] > 0 && free_.amount[kind] <= 0;
+    shared_.account.SetBusyUntil(kind, is_busy ? busy_slots_.FirstEnd(kind) : kNever);
   }
 }
 

@@ -10,6 +10,7 @@
 
 #include "core/base/hash_map.h"
 #include "core/flow/emit.h"
+#include "core/model/busy_slots.h"
 #include "core/model/cost_model.h"
 #include "core/model/extra_slots.h"
 #include "core/model/ready_set.h"
@@ -71,6 +72,7 @@ class Scheduling {
   void ReadLimits();
   void FollowCpus();
   void ReadWeights();
+  void TellWhatIsBusy();
   void EmitAll(Instant now);
 
   Shared& shared_;
@@ -91,6 +93,7 @@ class Scheduling {
   std::uint32_t limits_read_;          // and of the limits
   ReadySet ready_;
   EarlySpawns early_spawns_;
+  BusySlots busy_slots_;
   HashMap<TaskId, Task*> held_;   // what is in the ready set, for cancel and for running in place
   std::vector<TaskPtr> dropped_;  // of this pass, out of reach of their deadlines
   std::vector<Placed> placed_;

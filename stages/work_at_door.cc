@@ -4,7 +4,8 @@
 
 namespace spillgate {
 
-WorkAtDoor::Ahead WorkAtDoor::Look(const Newcomer& root, const WorkAccount::Needs& needs) {
+WorkAtDoor::Ahead WorkAtDoor::Look(const Newcomer& root, const WorkAccount::Needs& needs,
+                                   Instant now) {
   // A pass that ended while some of them were on their way to the ready set did not see them.
   if (const std::int64_t passes = account_.passes(); passes != passes_ && on_the_way_ == 0) {
     passes_ = passes;
@@ -17,7 +18,10 @@ WorkAtDoor::Ahead WorkAtDoor::Look(const Newcomer& root, const WorkAccount::Need
   for (const Entry& entry : since_) {
     if (Index(entry.cls) <= Index(root.cls)) ahead.tasks += entry.tasks;
   }
-  for (std::size_t i = 0; i < needs.size(); ++i) ahead.queues[i] = LookAt(root, needs, i);
+  for (std::size_t i = 0; i < needs.size(); ++i) {
+    ahead.queues[i] = LookAt(root, needs, i);
+    ahead.busy = std::max(ahead.busy, account_.BusyFor(needs[i].kind, now));
+  }
   return ahead;
 }
 

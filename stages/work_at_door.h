@@ -28,10 +28,11 @@ class WorkAtDoor {
   struct Ahead {
     std::array<flow::Queue, kResourceKinds> queues{};
     std::size_t count = 0;
+    Nanos busy{0};              // all of one of its resources is held so long by what runs
     std::int64_t tasks = 0;     // that wait, of its class and above
     std::int64_t promises = 0;  // roots that have not brought all of theirs
   };
-  [[nodiscard]] Ahead Look(const Newcomer& root, const WorkAccount::Needs& needs);
+  [[nodiscard]] Ahead Look(const Newcomer& root, const WorkAccount::Needs& needs, Instant now);
   void Admitted(const Newcomer& root, FunctionId function, const WorkAccount::Needs& needs,
                 std::uint32_t count);
   // So many that were let in have not come to the stage yet (or, less than zero, have).

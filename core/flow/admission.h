@@ -51,6 +51,7 @@ struct Work {
   std::span<const Queue> queues;  // one for each resource that a root needs
   Nanos cost{0};                  // of a root, as learned or as the client says
   Nanos p95{0};                   // 95 of 100 take no longer
+  Nanos busy{0};                  // until the first of them could begin, if nothing waited
   std::int64_t slots = 0;         // of them that could run at a time
   std::int64_t waiting = 0;       // tasks that wait, and open roots, of its class and above
   bool may_try = false;           // one, though its deadline is out of reach

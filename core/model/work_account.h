@@ -99,6 +99,12 @@ class WorkAccount {
   // All that was handed on to scheduling has been counted.
   void EndPass() { passes_.Add(1); }
 
+  // All of that resource is held until then, as far as is known; kNever: it is not, or nobody
+  // knows.
+  void SetBusyUntil(std::size_t kind, Instant until) {
+    busy_until_[kind].Set(until == kNever ? 0 : until.time_since_epoch().count());
+  }
+
   // Tasks of a function that wait.
   [[nodiscard]] Gauge& WaitingOf(FunctionId function) { return waiting_[function]; }
 
@@ -106,6 +112,10 @@ class WorkAccount {
   [[nodiscard]] std::int64_t passes() const { return passes_.get(); }
   [[nodiscard]] const Class& At(TaskClass cls) const { return classes_[Index(cls)]; }
   [[nodiscard]] const Flow& At(TaskClass cls, TenantId tenant) const;
+  // How much longer all of that resource is held by what runs.
+  [[nodiscard]] Nanos BusyFor(std::size_t kind, Instant now) const {
+    return std::max(Nanos(0), Nanos(busy_until_[kind].get()) - now.time_since_epoch());
+  }
   [[nodiscard]] std::int64_t Waiting(FunctionId function) const {
     return function > kMostFunctions ? 0 : waiting_[function].get();
   }
@@ -130,6 +140,7 @@ class WorkAccount {
   std::unique_ptr<Gauge[]> waiting_;
   const Tenant nobody_{};
   Gauge passes_;
+  std::array<Gauge, kResourceKinds> busy_until_;  // ns of the clock
 };
 
 }  // namespace spillgate

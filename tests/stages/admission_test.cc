@@ -114,6 +114,16 @@ TEST_F(AdmissionTest, OneFunctionWithArgumentsOfTwoSizesHasTwoCosts) {
   EXPECT_EQ(ruling.admitted, 0U);
 }
 
+TEST_F(AdmissionTest, WhatTheRunsThatGoOnLeaveNoChanceIsRefusedThoughNothingWaits) {
+  bench.account.SetBusyUntil(kCpu, bench.now() + milliseconds(50));
+  EXPECT_EQ(SubmitWithin(milliseconds(20), 1, 2), "backlog 2");
+  EXPECT_EQ(bench.answered.verdicts.back().retry_after_us, 50'000U) << "then it has an end";
+  EXPECT_EQ(SubmitWithin(milliseconds(55), 10, 64), "accepted 8, backlog 56") << "4 ms are left";
+  bench.clock.Advance(milliseconds(40));
+  EXPECT_EQ(SubmitWithin(milliseconds(20), 100), "accepted 1");
+  EXPECT_EQ(SubmitWithin(Nanos(0), 200), "accepted 1") << "it has time";
+}
+
 TEST_F(AdmissionTest, EveryVerdictSaysHowFullTheNodeIs) {
   EXPECT_EQ(SubmitWithin(milliseconds(20), 1, 64), "accepted 18, backlog 46");
   EXPECT_EQ(bench.answered.verdicts.back().load_level, 18 * 255 / 100) << "of the places";

@@ -54,7 +54,8 @@ class SchedulingBench : public ::testing::Test {
   // The lease of a placed task comes home, as execution sends it.
   [[nodiscard]] SlotFreed Freed(std::size_t i) {
     const Task& task = *placed.events[i].task;
-    return {.held = *task.shape,
+    return {.task = task.id,
+            .held = *task.shape,
             .function = task.function,
             .bytes = task.bytes,
             .root = task.root,

@@ -184,6 +184,24 @@ TEST_F(SchedulingTest, WhatExecutionHasNoPlaceForIsReadyAgainWithItsLeaseFree) {
   EXPECT_EQ(PlacedSeqs(), (Seqs{1}));
 }
 
+TEST_F(SchedulingTest, SaysUntilWhenAllSlotsAreHeld) {
+  const auto busy = [&] { return bench.account.BusyFor(kCpu, bench.now()); };
+  bench.costs.Learn(one, milliseconds(30));
+  Resolve(1, one);
+  EXPECT_EQ(busy(), Nanos(0)) << "one is free";
+  bench.clock.Advance(milliseconds(10));
+  Resolve(2, one);
+  EXPECT_EQ(busy(), milliseconds(20)) << "the first ends before the second";
+  Handle(Lent(0, RunNotice::Kind::kBlocked));
+  EXPECT_EQ(busy(), Nanos(0));
+  Handle(Lent(0, RunNotice::Kind::kResumed));
+  EXPECT_EQ(busy(), Nanos(0)) << "nobody knows how long it still takes";
+  Handle(Freed(0));
+  EXPECT_EQ(busy(), Nanos(0));
+  Resolve(3, one);
+  EXPECT_EQ(busy(), std::chrono::microseconds(15'500)) << "the mean of what it took";
+}
+
 TEST_F(SchedulingTest, ADoomedPlacementGivesItsLeaseBack) {
   Resolve(1, single);
   Placed event = std::move(placed.events[0]);

@@ -43,7 +43,7 @@ class WorkAtDoorTest : public testing::ReadyBench {
                                                 .patient = patient_,
                                                 .share = share_,
                                                 .slot_time = milliseconds(1)},
-                                               needs);
+                                               needs, now_);
     EXPECT_LT(queue, ahead.count);
     return static_cast<double>(ahead.queues[queue].wait.count()) / 500'000;
   }

@@ -5,7 +5,8 @@
 // it.
 //
 // A deadline tightens, it buys nothing: who has time waits behind those who have none (patient). A
-// few roots more than there are slots always get in, or variable service would leave slots idle. Of
+// few roots more than there are slots always get in, or variable service would leave slots idle;
+// but none that what runs now leaves no chance. Of
 // a function whose cost nobody knows, no more wait than two for each slot until the first has
 // ended, but for those that can wait.
 #include <algorithm>
@@ -33,13 +34,20 @@ bool OutOfReach(const Ask& ask) {
   return ask.remaining > Nanos(0) && ask.remaining < ask.work.cost;
 }
 
+// Nothing that runs is taken back, so that what runs now leaves it no chance.
+bool TooBusy(const Ask& ask) {
+  return ask.remaining > Nanos(0) && ask.remaining < ask.work.busy + ask.work.cost;
+}
+
 Nanos Later(Nanos time, Nanos longer) {
   return time > Nanos::max() - longer ? Nanos::max() : time + longer;
 }
 
-// How long it may wait.
+// How long it may wait for what waits: a part of its slack, and no longer than what runs leaves.
 Nanos Target(const Ask& ask) {
-  return ask.remaining > Nanos(0) ? WaitWithin(ask.remaining - ask.work.p95) : Nanos::max();
+  if (ask.remaining <= Nanos(0)) return Nanos::max();
+  const Nanos left = ask.remaining - ask.work.cost - ask.work.busy;
+  return std::min(WaitWithin(ask.remaining - ask.work.p95), left);
 }
 
 class WorkBound final : public Controller {
@@ -52,6 +60,7 @@ class WorkBound final : public Controller {
     if (work.queues.empty()) return Admitted(ask, count, Nanos(0));  // it takes nothing scarce
     const std::int64_t most = std::min(count, Fits(ask, Nanos(0)));
     if (OutOfReach(ask)) return Admitted(ask, most, work.cost);
+    if (TooBusy(ask)) return Admitted(ask, most, work.busy);
     Nanos longest{0};
     for (const Queue& queue : work.queues) longest = std::max(longest, queue.wait);
     return Admitted(ask, most, longest - std::max(Nanos(0), Target(ask)));
@@ -61,6 +70,7 @@ class WorkBound final : public Controller {
     const Work& work = ask.work;
     // Else a cost that was once learned too high would stay so.
     if (OutOfReach(ask)) return work.may_try ? 1 : 0;
+    if (TooBusy(ask)) return 0;
     const Nanos target = Later(Target(ask), longer);
     std::int64_t most = kMany;
     for (const Queue& queue : work.queues) most = std::min(most, Fit(queue, target));

@@ -1,0 +1,61 @@
+// BusySlots: when the first of the runs that hold a resource is expected to end. Nothing that runs
+// is taken back, so where all slots are taken whoever comes waits at least so long, whatever its
+// class. That matters where there are few: one run of 50 ms on the only slot is as good as a
+// refusal for all that has 10 ms. So no more than kMost runs are followed; where there are more,
+// one of them ends soon.
+//
+// Pure; each call is O(kMost).
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+
+#include "core/base/clock.h"
+#include "core/base/ids.h"
+#include "core/model/resources.h"
+
+namespace spillgate {
+
+class BusySlots {
+ public:
+  static constexpr std::size_t kMost = 8;
+
+  void Begins(TaskId task, const Resources& held, Instant ends) {
+    if (++runs_ > kMost) return;
+    const auto place = std::find_if(places_.begin(), places_.end(),
+                                    [](const Run& run) { return run.task.is_none(); });
+    if (place != places_.end()) *place = {.task = task, .held = held, .ends = ends};
+  }
+
+  void Ends(TaskId task) {
+    runs_ -= runs_ > 0 ? 1 : 0;
+    const auto place = std::find_if(places_.begin(), places_.end(),
+                                    [task](const Run& run) { return run.task == task; });
+    if (place != places_.end()) *place = {};
+  }
+
+  // Of the runs that hold some of it; kNever if none does, or there are too many to know.
+  [[nodiscard]] Instant FirstEnd(std::size_t kind) const {
+    Instant first = kNever;
+    if (runs_ > kMost) return first;
+    std::size_t seen = 0;
+    for (const Run& run : places_) {
+      if (run.task.is_none()) continue;
+      ++seen;
+      if (run.held.amount[kind] > 0) first = std::min(first, run.ends);
+    }
+    return seen == runs_ ? first : kNever;
+  }
+
+ private:
+  struct Run {
+    TaskId task;
+    Resources held;
+    Instant ends{};
+  };
+  std::array<Run, kMost> places_{};
+  std::size_t runs_ = 0;
+};
+
+}  // namespace spillgate
