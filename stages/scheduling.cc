@@ -138,7 +138,23 @@ void Scheduling::Dispatch(Instant now) {
     if (task->root->patient) CountDeferral(*task, SchedulingTally::kRun, now);
     Place(std::move(task), {}, now);
   }
+  PlaceShort(now);
   if (!dropped_.empty()) EndDropped(now);
+}
+
+// One place beside the CPU slots, for short work while long runs have all of these: the CPUs are
+// shared out by the system. It is open where there is a thread for it. What is free is below
+// nothing from then on, so there is no second one; a slot that comes free meanwhile makes up for
+// it.
+void Scheduling::PlaceShort(Instant now) {
+  const std::int64_t slots = options_.total.amount[kCpu] / kOneSlot + extra_slots_.extra();
+  if (slots >= options_.most_slots) return;
+  Resources place = free_;
+  place.amount[kCpu] += kOneSlot;
+  TaskPtr task = ready_.PopShort(place, now, &dropped_);
+  if (task == nullptr) return;
+  held_.erase(task->id);
+  Place(std::move(task), {}, now);
 }
 
 void Scheduling::EndDropped(Instant now) {

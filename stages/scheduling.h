@@ -66,6 +66,7 @@ class Scheduling {
   void TakeBack(const Task& task);
   void LearnSpawns(const Task& task);
   void Dispatch(Instant now);
+  void PlaceShort(Instant now);
   void CountDeferral(const Task& task, SchedulingTally::Deferral how, Instant now);
   void ReadLimits();
   void FollowCpus();
