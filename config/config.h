@@ -192,7 +192,7 @@ struct StageConfig {
   std::uint32_t capacity = 65536;
   // What those keep in memory.
   Bytes bytes = MiB(256);
-  // Most events in one turn. Beyond 64 the cost of each hardly falls, and latency grows.
+  // Most events at a time; a stage takes fewer where they are dear (core/flow/batch_limit.h).
   std::uint32_t batch = 64;
   // "work_bound" refuses what would come too late by the work that is before it, and what there is
   // no room for; "bound" only that; "deadline" drops what is too late to be of use. The last four

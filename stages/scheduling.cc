@@ -131,7 +131,27 @@ void Scheduling::Dispatch(Instant now) {
     if (task->root->patient) CountDeferral(*task, SchedulingTally::kRun, now);
     Place(std::move(task), {}, now);
   }
+  PlaceShort(now);
   if (!dropped_.empty()) EndDropped(now);
+}
+
+bool Scheduling::HasPlaceForShort() const {
+  const std::int64_t slots = options_.total.amount[kCpu] / kOneSlot + extra_slots_.extra();
+  return slots < options_.most_slots;
+}
+
+// One place beside the CPU slots, for short work while long runs have all of these: the CPUs are
+// shared out by the system. It is open where there is a thread for it. What is free is below
+// nothing from then on, so there is no second one; a slot that comes free meanwhile makes up for
+// it.
+void Scheduling::PlaceShort(Instant now) {
+  if (!HasPlaceForShort()) return;
+  Resources place = free_;
+  place.amount[kCpu] += kOneSlot;
+  TaskPtr task = ready_.PopShort(place, now, &dropped_);
+  if (task == nullptr) return;
+  held_.erase(task->id);
+  Place(std::move(task), {}, now);
 }
 
 void Scheduling::EndDropped(Instant now) {
@@ -330,7 +350,8 @@ void Scheduling::ReadWeights() {
 
 void Scheduling::TellWhatIsBusy() {
   for (std::size_t kind = 0; kind < kResourceKinds; ++kind) {
-    const bool is_busy = options_.total.amount[kind] > 0 && free_.amount[kind] <= 0;
+    const bool has_more = kind == kCpu && HasPlaceForShort();
+    const bool is_busy = options_.total.amount[kind] > 0 && free_.amount[kind] <= 0 && !has_more;
     shared_.account.SetBusyUntil(kind, is_busy ? busy_slots_.FirstEnd(kind) : kNever);
   }
 }

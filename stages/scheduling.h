@@ -68,6 +68,8 @@ class Scheduling {
   void Place(TaskPtr task, TaskId nested_in, Instant now);
   void TakeBack(const Task& task);
   void Dispatch(Instant now);
+  [[nodiscard]] bool HasPlaceForShort() const;
+  void PlaceShort(Instant now);
   void CountDeferral(const Task& task, SchedulingTally::Deferral how, Instant now);
   void ReadLimits();
   void FollowCpus();

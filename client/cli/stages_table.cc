@@ -1,5 +1,6 @@
 #include "client/cli/stages_table.h"
 
+#include <algorithm>
 #include <functional>
 
 #include "client/cli/figures.h"
@@ -27,6 +28,14 @@ std::string Waits(const Json& stage) {
   if (NumberAt(stage, {"wait_us", "n"}).value_or(0) == 0) return std::string(kNone);
   return Format("{}/{}", Show(stage, {"wait_us", "p50"}, FormatMicros),
                 Show(stage, {"wait_us", "p99"}, FormatMicros));
+}
+
+// "23/64": events that it takes at a time, of those that the config allows.
+std::string Batch(const Json& stage) {
+  const double most = NumberAt(stage, {"batch_most"}).value_or(0);
+  if (most == 0) return std::string(kNone);
+  const double fits = NumberAt(stage, {"batch_fits"}).value_or(most);
+  return Format("{}/{}", FormatAmount(std::min(fits, most)), FormatAmount(most));
 }
 
 // The controller, and what it lets pass.
@@ -59,6 +68,7 @@ std::vector<std::string> Row(const Json& stage) {
           Show(stage, {"out_per_s"}, FormatAmount),
           Show(stage, {"shed_per_s"}, FormatAmount),
           Waits(stage),
+          Batch(stage),
           Admission(stage)};
 }
 
@@ -84,6 +94,7 @@ std::string StagesTable(const Json& figures) {
                {"OUT/s", Align::kRight},
                {"SHED/s", Align::kRight},
                {"WAIT p50/p99", Align::kRight},
+               {"BATCH", Align::kRight},
                {"ADMISSION"}});
   ForEach(figures, [&](const Json& stage) { table.Add(Row(stage)); });
   return table.empty() ? "" : table.Render();

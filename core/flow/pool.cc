@@ -98,7 +98,7 @@ std::size_t Pool::Turn(std::size_t budget) {
   Instant now = begin;
   TickAll(now);
   std::size_t batches = 0;
-  while (batches < budget && RunOne(now)) ++batches;
+  while (batches < budget && now - begin < options_.tick && RunOne(now)) ++batches;
   if (batches > 0) {
     busy_ns_.fetch_add(static_cast<std::uint64_t>((now - begin).count()),
                        std::memory_order_relaxed);

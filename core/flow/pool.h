@@ -36,8 +36,8 @@ class Pool {
   void Start();  // begins the pool's own threads
   void Stop();   // ends them; what waits in inboxes stays there
 
-  // One pass on the calling thread: runs what is ready until nothing is or `budget` batches have
-  // run, ticking stages when a tick is due. Answers the number of batches run.
+  // One pass on the calling thread: runs what is ready until nothing is, `budget` batches have run
+  // or the next tick is due; ticks stages first if one is. Answers the number of batches run.
   std::size_t Turn(std::size_t budget);
 
   // Any thread, at any time.

@@ -16,8 +16,8 @@ class Runnable {
  public:
   virtual ~Runnable() = default;
 
-  // Takes at most `most` events (0: as many as configured) and handles them; reads the clock once,
-  // after. Answers the time it read. The pool guarantees one thread at a time.
+  // Takes at most `most` events (0: as many as there is time for) and handles them; reads the clock
+  // once, after. Answers the time it read. The pool guarantees one thread at a time.
   virtual Instant RunBatch(Instant now, std::size_t most) = 0;
   virtual void Tick(Instant now) = 0;
   // Drain: give up, in order, whatever is still held.

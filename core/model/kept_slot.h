@@ -69,6 +69,16 @@ class KeptSlot {
     return from;
   }
 
+  // Whether long runs hold so much of the CPU slots that a short one has no room, not even when all
+  // others have ended.
+  [[nodiscard]] bool TakenByLong(const Resources& total, Length long_from) const {
+    std::int64_t held = 0;
+    for (std::size_t length = long_from; length < kLengths; ++length) {
+      held += held_[length].amount[kCpu];
+    }
+    return held > 0 && held + shape_.amount[kCpu] > total.amount[kCpu];
+  }
+
   // Whether a further long run of this shape would take the room that is kept. The first one may:
   // it would wait for ever where there is no room for both.
   [[nodiscard]] bool WouldTake(const Resources& shape, const Resources& total,

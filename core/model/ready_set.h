@@ -98,6 +98,11 @@ class ReadySet {
   static constexpr std::size_t kMostDropped = 1024;
   [[nodiscard]] TaskPtr Pop(const Resources& free, Instant now,
                             std::vector<TaskPtr>* dropped = nullptr);
+  // Where long runs have all CPU slots and short work comes: the next task of a function whose runs
+  // always are short, that fits into this; else null. It is for a place beside the slots, so what
+  // is said of Pop holds, but room is kept for nobody and no one is passed.
+  [[nodiscard]] TaskPtr PopShort(const Resources& place, Instant now,
+                                 std::vector<TaskPtr>* dropped = nullptr);
   // The time from its beginning to its end, as far as it is known, and, before anything of its root
   // has begun, that of the longest chain of the root's tasks if that is more.
   [[nodiscard]] Nanos TimeNeeded(const Task& task) const;
@@ -229,6 +234,7 @@ class ReadySet {
   Resources total_;
   KeptSlot kept_slot_;
   Instant now_{};              // of this Pop
+  bool short_only_ = false;    // it is a PopShort
   std::size_t misplaced_ = 0;  // tasks of functions that are apart, in lanes that others share
   std::uint32_t limited_ = 0;
   std::size_t size_ = 0;

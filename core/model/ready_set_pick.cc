@@ -130,6 +130,15 @@ TaskPtr ReadySet::Pop(const Resources& free, Instant now, std::vector<TaskPtr>* 
   }
 }
 
+TaskPtr ReadySet::PopShort(const Resources& place, Instant now, std::vector<TaskPtr>* dropped) {
+  if (size_ == 0 || !options_.learned_limits) return {};
+  if (!kept_slot_.TakenByLong(total_, kept_slot_.LongFrom(now))) return {};
+  short_only_ = true;
+  TaskPtr task = Pop(place, now, dropped);
+  short_only_ = false;
+  return task;
+}
+
 Nanos ReadySet::TimeNeeded(const Task& task) const {
   const Nanos own = costs_.MedianSpan(task.cost_key());
   if (!IsWhole(task)) return own;
@@ -168,6 +177,10 @@ ReadySet::Found ReadySet::Next(const Resources& free, Instant now) {
   now_ = now;
   if (misplaced_ > 0) MoveApart();
   const Turns turns = TurnsNow();
+  if (short_only_) {
+    const Room place{.free = free, .kept_for = nullptr, .kept_turn = 0, .spare = free};
+    return First(turns, &place);
+  }
   Found found = First(turns, nullptr);
   if (found.group == nullptr) return {};
   if (!found.group->lane->kind->name.shape.Fits(free)) {
@@ -267,6 +280,7 @@ Group* ReadySet::Scan(std::size_t turn, const Turns& turns, const Room* room) {
     if (AtLimit(*lane.kind)) continue;
     Group& group = FirstGroup(lane);
     if (misplaced_ > 0 && IsMisplaced(group)) continue;
+    if (short_only_ && StateOf(*FirstTask(group).function).length > 0) continue;
     if (room != nullptr && !room->Has(group, turn)) continue;
     if (best == nullptr || Before(group, *best)) best = &group;
   }

@@ -70,6 +70,8 @@ Json ToJson(const StageFigures& figures) {
           {"refused", figures.refused_in_all()},
           {"refused_by_reason", ToJson(figures.refused)},
           {"batches", figures.batches},
+          {"batch_most", figures.batch_most},
+          {"batch_fits", figures.batch_fits},
           {"busy_us", static_cast<double>(figures.busy_ns) / 1e3},
           {"in_per_s", figures.rates.in_per_s},
           {"out_per_s", figures.rates.out_per_s},

@@ -94,6 +94,8 @@ StageFigures Observer::Read(const flow::AnyInbox& inbox, Instant now) const {
   figures.dropped = stats.dropped.load(std::memory_order_relaxed);
   figures.fuses = stats.fuses.load(std::memory_order_relaxed);
   figures.batches = stats.batches.get();
+  figures.batch_most = stats.batch_most.load(std::memory_order_relaxed);
+  figures.batch_fits = stats.batch_fits.load(std::memory_order_relaxed);
   figures.busy_ns = stats.busy_ns.get();
   for (std::size_t c = 0; c < kClasses; ++c) {
     figures.handled[c] = stats.handled[c].get();

@@ -80,6 +80,13 @@ void StageFigures::Add(const StageFigures& shard) {
   fuses += shard.fuses;
   AddEach(refused, shard.refused);
   batches += shard.batches;
+  batch_most = std::max(batch_most, shard.batch_most);
+  // The least of those that have learned one.
+  if (batch_fits == 0) {
+    batch_fits = shard.batch_fits;
+  } else if (shard.batch_fits > 0) {
+    batch_fits = std::min(batch_fits, shard.batch_fits);
+  }
   busy_ns += shard.busy_ns;
   for (std::size_t c = 0; c < kClasses; ++c) {
     wait[c].Add(shard.wait[c]);

@@ -4,6 +4,7 @@
 
 #include "core/base/format.h"
 #include "core/base/log.h"
+#include "core/model/warm_workers.h"
 #include "server/exec/worker_pool.h"
 
 namespace spillgate {
@@ -16,6 +17,10 @@ constexpr std::uint32_t kMostDoublings = 8;
 // So many failures in a row, and no worker left: what waits is turned away.
 constexpr std::uint32_t kBroken = 3;
 constexpr std::size_t kMostNamed = 8;  // tasks in a message
+
+WarmWorkers RuleOf(const WorkerOptions& options) {
+  return {.prestart = options.prestart, .max = options.max, .idle = options.idle};
+}
 
 }  // namespace
 
@@ -44,11 +49,9 @@ bool WorkerPool::Broken(Instant now) const {
   return failed_starts_ >= kBroken && workers_.empty() && now < no_start_before_;
 }
 
-// As many as wait, and those that are kept warm; not past the most there may be.
 void WorkerPool::Grow(Instant now) {
-  for (;;) {
-    const bool needed = waiting_.size() > Starting() || workers_.size() < around_.options.prestart;
-    if (!needed || workers_.size() >= around_.options.max) return;
+  const WarmWorkers rule = RuleOf(around_.options);
+  while (rule.Wants(waiting_.size(), Starting(), workers_.size())) {
     if (now < no_start_before_) return OnTimer(no_start_before_);
     StartOne(now);
   }
@@ -98,12 +101,12 @@ void WorkerPool::EndIdle(Instant now) {
   // The last ones used stay, for their libraries are loaded and their memory is warm.
   std::sort(idle.begin(), idle.end(),
             [](const Worker* a, const Worker* b) { return a->idle_since() > b->idle_since(); });
+  const WarmWorkers rule = RuleOf(around_.options);
   for (Worker* worker : idle) {
-    const Instant until = After(worker->idle_since(), around_.options.idle);
-    if (kept++ < around_.options.prestart) continue;
+    const Instant until = rule.StaysUntil(kept++, worker->idle_since());
     if (now >= until) {
       worker->Leave(now);
-    } else {
+    } else if (until != kNever) {
       OnTimer(until);
     }
   }

@@ -25,10 +25,11 @@ constexpr const char* kStages = R"({
     {"stage": "submission", "controller": "bound", "state": "shedding", "occupied": 12,
      "capacity": 4096, "oldest_us": 100, "shards": [{}], "utilisation": 0.31, "in_per_s": 8212,
      "out_per_s": 7900, "shed_per_s": 312, "admits_up_to": 64, "retry_after_us": 5000,
+     "batch_most": 64, "batch_fits": 23,
      "wait_us": {"n": 9, "p50": 11, "p99": 80}},
     {"stage": "execution", "controller": "none", "state": "saturated", "occupied": 1024,
      "capacity": 1024, "oldest_us": 131000, "shards": [{}, {}], "utilisation": 2, "in_per_s": 7000,
-     "out_per_s": 7000, "shed_per_s": 0, "admits_up_to": 0,
+     "out_per_s": 7000, "shed_per_s": 0, "admits_up_to": 0, "batch_most": 64, "batch_fits": 500,
      "wait_us": {"n": 9, "p50": 40000, "p99": 131000}},
     {"stage": "publication", "state": "idle"}
   ]})";
@@ -37,13 +38,13 @@ TEST(StagesTable, ShowsEachStageInOneLine) {
   EXPECT_EQ(
       StagesTable(Parse(kStages)),
       "STAGE        STATE       HELD/CAP  OLDEST  SHARDS  UTIL  IN/s  OUT/s  SHED/s  WAIT p50/p99"
-      "  ADMISSION\n"
+      "  BATCH  ADMISSION\n"
       "submission   shedding     12/4096   100us       1   31%  8212   7900     312     11us/80us"
-      "  bound <= 64, retry after 5ms\n"
+      "  23/64  bound <= 64, retry after 5ms\n"
       "execution    saturated  1024/1024   131ms       2  200%  7000   7000       0    40ms/131ms"
-      "  none\n"
+      "  64/64  none\n"
       "publication  idle             -/-       -       -     -     -      -       -             -"
-      "  -\n");
+      "      -  -\n");
 }
 
 TEST(StagesTable, TheHintNamesTheStageFurthestDownstream) {

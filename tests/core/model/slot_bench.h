@@ -45,6 +45,7 @@ class SlotBench : public ReadyBench {
   // From now on for so long; what has run before has been learned from and is not counted again.
   void Run(std::vector<Part>& parts, double for_ms) {
     SetUpFunctions(parts);
+    most_running_ = running_.size();
     const Instant end = now_ + Ms(for_ms);
     const Instant start = now_;
     std::vector<Instant> next;
@@ -66,13 +67,18 @@ class SlotBench : public ReadyBench {
       std::vector<TaskPtr> expired;
       ready_.Expire(now_, 1000, expired);
       while (TaskPtr task = PopRoot(free_)) Start(std::move(task), parts);
+      if (place_for_short_ && free_.amount[kCpu] >= 0) StartShort(parts);
+      most_running_ = std::max(most_running_, running_.size());
     }
     now_ = end;
   }
 
   [[nodiscard]] std::size_t running() const { return running_.size(); }
   const Function& function(std::size_t part) const { return *functions_[part]; }
+  // In the last Run.
+  [[nodiscard]] std::size_t most_running() const { return most_running_; }
   ReadySet::Options options_;
+  bool place_for_short_ = false;  // one beside the slots
 
  private:
   struct Going {
@@ -121,6 +127,13 @@ class SlotBench : public ReadyBench {
     std::push_heap(running_.begin(), running_.end());
   }
 
+  void StartShort(std::vector<Part>& parts) {
+    TaskPtr task = ready_.PopShort({.amount = {free_.amount[kCpu] + 1000}}, now_);
+    if (task == nullptr) return;
+    ready_.Started(*task);
+    Start(std::move(task), parts);
+  }
+
   void End(std::vector<Part>& parts) {
     std::pop_heap(running_.begin(), running_.end());
     Going done = std::move(running_.back());
@@ -143,6 +156,7 @@ class SlotBench : public ReadyBench {
   std::mt19937_64 random_{5};
   std::exponential_distribution<double> exponential_{1.0};
   std::uint64_t count_ = 0;
+  std::size_t most_running_ = 0;
 };
 
 }  // namespace spillgate::testing

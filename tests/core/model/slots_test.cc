@@ -104,6 +104,73 @@ TEST_F(OneSlot, IsEverybodys) {
   EXPECT_GE(parts[0].ran, 30U);
 }
 
+// One in a hundred takes a hundred times as long as the others: half of the work is theirs.
+class OneSlotAndAPlace : public testing::SlotBench {
+ protected:
+  OneSlotAndAPlace() : SlotBench(1) {}
+  static std::vector<Part> Bimodal() {
+    return {{.name = "short", .service_ms = 0.5, .per_ms = 0.7, .deadline_ms = 5},
+            {.name = "long", .service_ms = 50, .per_ms = 0.007, .deadline_ms = 500}};
+  }
+};
+
+TEST_F(OneSlotAndAPlace, ShortOnesRunBesideALongOneThatHasTheSlot) {
+  std::vector<Part> parts = Bimodal();
+  Run(parts, 1e5);
+  EXPECT_LE(parts[0].success(), 0.75);
+  place_for_short_ = true;
+  parts = Bimodal();
+  Run(parts, 1e5);
+  EXPECT_GE(parts[0].success(), 0.97);
+  EXPECT_GE(parts[1].success(), 0.9);
+  EXPECT_EQ(most_running(), 2U) << "one at a time";
+}
+
+TEST_F(OneSlotAndAPlace, LongOnesAndUnknownOnesDoNot) {
+  place_for_short_ = true;
+  std::vector<Part> known{{.name = "short", .service_ms = 1, .per_ms = 0.1, .deadline_ms = 1e3}};
+  Run(known, 1e3);
+  std::vector<Part> parts{
+      {.name = "short", .service_ms = 1, .per_ms = 0.1, .deadline_ms = 1e3, .until_ms = 2e4},
+      {.name = "long", .service_ms = 1e3, .per_ms = 0.1, .deadline_ms = 1e9},
+      {.name = "other", .service_ms = 1e3, .per_ms = 0.1, .deadline_ms = 1e9}};
+  Run(parts, 2e4);
+  EXPECT_EQ(most_running(), 2U);
+  parts[0].until_ms = 0;
+  Run(parts, 1e3);  // what was short has gone
+  EXPECT_EQ(running(), 1U);
+  for (int i = 0; i < 50; ++i) {
+    Run(parts, 1e3);
+    ASSERT_EQ(running(), 1U);
+  }
+}
+
+TEST_F(OneSlotAndAPlace, WhatIsNeitherWaitsForTheSlot) {
+  place_for_short_ = true;
+  std::vector<Part> parts{
+      {.name = "short", .service_ms = 1, .per_ms = 0.1, .deadline_ms = 1e3},
+      {.name = "middle", .service_ms = 30, .per_ms = 0.005, .deadline_ms = 1e9}};
+  Run(parts, 1e4);
+  parts.push_back({.name = "long", .service_ms = 1e3, .per_ms = 0.001, .deadline_ms = 1e9});
+  int beside = 0;
+  for (int i = 0; i < 50'000; ++i) {
+    Run(parts, 1);
+    const bool taken = ready_.Running(function(2).id) > 0;
+    ASSERT_FALSE(taken && ready_.Running(function(1).id) > 0);
+    beside += taken && ready_.Running(function(0).id) > 0 ? 1 : 0;
+  }
+  EXPECT_GT(beside, 1000);
+}
+
+TEST_F(OneSlotAndAPlace, NobodyDoesBesideShortOnes) {
+  place_for_short_ = true;
+  std::vector<Part> parts{{.name = "short", .service_ms = 0.2, .per_ms = 10, .deadline_ms = 100},
+                          {.name = "as short", .service_ms = 0.4, .per_ms = 5, .deadline_ms = 100}};
+  Run(parts, 1e2);  // until both are known
+  Run(parts, 1e4);
+  EXPECT_EQ(most_running(), 1U);
+}
+
 class SixteenSlots : public testing::SlotBench {
  protected:
   SixteenSlots() : SlotBench(16) {}
