@@ -199,6 +199,7 @@ class ReadySet {
   [[nodiscard]] ready::Group* Scan(std::size_t turn, const Turns& turns, const Room* room);
   [[nodiscard]] Room RoomNow(const Turns& turns, const Resources& free) const;
   void Pass(Task& task, Instant now);
+  [[nodiscard]] bool PatientMayGo(const ready::Flow& flow) const;
   void TakeTurn(ready::Flow& flow, bool patient, std::int64_t cost) const;
   [[nodiscard]] Found Next(const Resources& free, Instant now);
   [[nodiscard]] bool IsOutOfReach(const Task& task, Instant now) const;
