@@ -196,16 +196,17 @@ def heavy_tail(
     return of_scene(told, success(told, "short"), success(told, "long"))
 
 
-def outside(setup: Setup, seconds: float, deadline_us: int = 20 * MS) -> dict:
+def outside(setup: Setup, seconds: float, deadline_us: int = 40 * MS) -> dict:
     """Sixteen slots, and a function that asks something outside which serves four at a time, at
-    twice what that can do: what is good of the roots of others, and of what the outside can do."""
-    plan = Plan(seconds, 0.3, 1e6 / MS, deadline_us)
+    twice what that can do, beside roots that need two slots: what is good of those, and of what the
+    outside can do."""
+    plan = Plan(seconds, 2.0, 200.0, deadline_us)
     servers, ask_us = 4, 10 * MS
     can = servers * 1e6 / ask_us
     loads = {
-        "local": plan.load(),
+        "local": plan.load(function="sleep", argument_us=5 * MS),
         "outside": plan.load(function="ask", argument_us=ask_us, rate=2 * can,
-                             deadline_us=10 * ask_us + deadline_us - 20 * MS),
+                             deadline_us=10 * ask_us + deadline_us - 40 * MS),
     }  # fmt: skip
     settings = ("node.resources.cpu=16", "library.outside.host=in_process",
                 f"library.outside.path={BIN / 'libtest_outside.so'}")  # fmt: skip
