@@ -47,6 +47,7 @@ struct ReadyTask {
   Instant since;            // when it came
   Instant passed = kNever;  // when it was first in order, did not fit, and others were let past
   std::uint8_t due = 0;     // which of the queues by deadline it is in
+  bool held_back = false;   // its function was at its limit when it came
 };
 
 struct ReadyRoot {
