@@ -214,6 +214,7 @@ WorkAtDoor::Newcomer Admission::NewcomerOf(const flow::Ask& question) const {
   return {.cls = cls,
           .tenant = question.flow,
           .patient = question.work.patient,
+          .held_back = shared_.account.IsHeldBack(question.function),
           .share = shared_.limits.shares[Index(cls)].load(std::memory_order_relaxed),
           .slot_time = shared_.costs.Estimate(KeyOf(question), question.cost_hint) +
                        shared_.costs.SpawnsOf(question.function).work()};

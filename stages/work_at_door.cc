@@ -15,8 +15,12 @@ WorkAtDoor::Ahead WorkAtDoor::Look(const Newcomer& root, const WorkAccount::Need
               .count = needs.size(),
               .tasks = account_.TasksBefore(root.cls),
               .promises = account_.PromisesBefore(root.cls)};
+  if (!root.held_back) {
+    ahead.tasks = std::max<std::int64_t>(0, ahead.tasks - account_.HeldBackBefore(root.cls));
+  }
   for (const Entry& entry : since_) {
-    if (Index(entry.cls) <= Index(root.cls)) ahead.tasks += entry.tasks;
+    const bool counts = root.held_back || !account_.IsHeldBack(entry.function);
+    if (Index(entry.cls) <= Index(root.cls) && counts) ahead.tasks += entry.tasks;
   }
   for (std::size_t i = 0; i < needs.size(); ++i) {
     ahead.queues[i] = LookAt(root, needs, i);
@@ -25,21 +29,26 @@ WorkAtDoor::Ahead WorkAtDoor::Look(const Newcomer& root, const WorkAccount::Need
   return ahead;
 }
 
-WorkAtDoor::Before WorkAtDoor::Count(const Newcomer& root, std::size_t kind) const {
+WorkAtDoor::Before WorkAtDoor::Count(const Newcomer& root, std::size_t kind, bool all) const {
   const WorkAccount::Class& mine = account_.At(root.cls);
   const WorkAccount::Flow& flow = account_.At(root.cls, root.tenant);
-  const auto sum = [kind](const auto& of) {
-    return of.work[kind].get() + of.promised[kind].get() + of.parked[kind].get();
+  const auto sum = [kind, all](const auto& of) {
+    const std::int64_t here = of.work[kind].get() + of.promised[kind].get() + of.parked[kind].get();
+    return all ? here : std::max<std::int64_t>(0, here - of.held_back[kind].get());
   };
   Before before{.own = sum(flow),
                 .patient = flow.patient[kind].get() + flow.promised_patient[kind].get() +
                            flow.parked_patient[kind].get()};
+  if (!all) {
+    before.patient = std::max<std::int64_t>(0, before.patient - flow.held_back_patient[kind].get());
+  }
   before.others = std::max<std::int64_t>(0, sum(mine) - before.own);
   for (std::size_t i = 0; i < Index(root.cls); ++i) {
     const WorkAccount::Class& more = account_.At(static_cast<TaskClass>(i));
     before.above += sum(more);
   }
   for (const Entry& entry : since_) {
+    if (!all && account_.IsHeldBack(entry.function)) continue;
     const std::int64_t work = entry.work[kind];
     if (Index(entry.cls) < Index(root.cls)) before.above += work;
     if (entry.cls != root.cls) continue;
@@ -50,16 +59,32 @@ WorkAtDoor::Before WorkAtDoor::Count(const Newcomer& root, std::size_t kind) con
   return before;
 }
 
+// What is held back by the limit of its own function goes before others with no more than the slots
+// that such functions have, and the rest of the resource is left for all else.
+flow::Queue WorkAtDoor::LookAt(const Newcomer& root, const WorkAccount::Needs& needs,
+                               std::size_t which) const {
+  const std::size_t kind = needs[which].kind;
+  const flow::Queue all = Behind(Count(root, kind, true), root, needs, which);
+  if (root.held_back || account_.HeldBackBefore(root.cls) == 0) return all;
+  const double left = account_.Left(kind);
+  if (left <= 0) return all;
+  const flow::Queue rest = Behind(Count(root, kind, false), root, needs, which);
+  const double wait = static_cast<double>(rest.wait.count()) / left;
+  if (wait >= static_cast<double>(all.wait.count())) return all;
+  const double each = static_cast<double>(rest.each.count()) / left;
+  return {.wait = Nanos(static_cast<std::int64_t>(wait)),
+          .each = Nanos(static_cast<std::int64_t>(each))};
+}
+
 // All of the more important classes, of its own flow all, or if it is not patient what is not
 // either, and of what is as much again and what it is owed, and of the others in its class what the
 // fair queue gives them meanwhile: as much for each weight as this flow is given, and what they are
 // still owed. A class with a least share waits no longer than that takes.
-flow::Queue WorkAtDoor::LookAt(const Newcomer& root, const WorkAccount::Needs& needs,
-                               std::size_t which) const {
+flow::Queue WorkAtDoor::Behind(const Before& before, const Newcomer& root,
+                               const WorkAccount::Needs& needs, std::size_t which) const {
   const auto [kind, node_time] = needs[which];
   const WorkAccount::Class& mine = account_.At(root.cls);
   const WorkAccount::Flow& flow = account_.At(root.cls, root.tenant);
-  const Before before = Count(root, kind);
   const std::int64_t cost = needs.NodeTime(which, root.slot_time);
   std::int64_t own = before.own;
   double grows = 1;

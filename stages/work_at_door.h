@@ -21,6 +21,7 @@ class WorkAtDoor {
     TaskClass cls{};
     TenantId tenant = 0;
     bool patient = false;
+    bool held_back = false;   // as others of its function are, by its limit
     std::uint32_t share = 0;  // percent of the slot time that its class has at least
     Nanos slot_time{0};
   };
@@ -56,9 +57,12 @@ class WorkAtDoor {
     std::int64_t patient = 0;  // of that, of patient roots
     std::int64_t others = 0;   // of other tenants of its class
   };
-  [[nodiscard]] Before Count(const Newcomer& root, std::size_t kind) const;
+  // `all`: with what is held back.
+  [[nodiscard]] Before Count(const Newcomer& root, std::size_t kind, bool all) const;
   [[nodiscard]] flow::Queue LookAt(const Newcomer& root, const WorkAccount::Needs& needs,
                                    std::size_t which) const;
+  [[nodiscard]] flow::Queue Behind(const Before& before, const Newcomer& root,
+                                   const WorkAccount::Needs& needs, std::size_t which) const;
 
   const WorkAccount& account_;
   std::int64_t passes_ = 0;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "client/bench/root_cost.h"
 #include "core/base/format.h"
 
 namespace spillgate::bench {
@@ -101,6 +102,24 @@ Status CheckGraph(const Options& options) {
   return {};
 }
 
+bool IsService(Nanos time) {
+  return time >= std::chrono::microseconds(10) && time <= std::chrono::seconds(1);
+}
+
+// Of steps that have one of their own.
+Status CheckServices(const Options& options) {
+  for (const Step& step : options.steps) {
+    if (step.service == Nanos(0)) continue;
+    if (!IsService(step.service)) return Wrong("a service in --steps has to be 10us to 1s");
+    if (options.root != RootShape::kSingle || options.mix != CostMix::kConstant) {
+      return Wrong("a service in --steps is for single roots of constant cost");
+    }
+  }
+  if (ServicesOf(options).size() < kModes) return {};
+  return Wrong(Format("--steps has {} services; it may have {} beside --service",
+                      ServicesOf(options).size(), kModes - 1));
+}
+
 Status CheckSteps(const Benchmark& benchmark, const Options& options) {
   constexpr std::size_t kMostSteps = 32;
   if (options.steps.empty()) return {};
@@ -119,7 +138,7 @@ Status CheckSteps(const Benchmark& benchmark, const Options& options) {
       return Wrong("each of --steps has to last 0.02 to 3600 seconds");
     }
   }
-  return {};
+  return CheckServices(options);
 }
 
 Status CheckClients(const Benchmark& benchmark, const Options& options) {
@@ -137,17 +156,13 @@ Status CheckClients(const Benchmark& benchmark, const Options& options) {
 }
 
 Status CheckOverload(const Benchmark& benchmark, const Options& options) {
-  constexpr Nanos kLeast = std::chrono::microseconds(10);
-  constexpr Nanos kMost = std::chrono::seconds(1);
   if (options.x.empty()) return Wrong(Format("{} wants --x, such as 0.5,1,2,10", benchmark.name));
   for (const double x : options.x) {
     if (!(x >= 0.01 && x <= kMostX)) {
       return Wrong(Format("--x has {}; it has to be 0.01 to {}", x, kMostX));
     }
   }
-  if (options.service < kLeast || options.service > kMost) {
-    return Wrong("--service has to be 10us to 1s");
-  }
+  if (!IsService(options.service)) return Wrong("--service has to be 10us to 1s");
   if (!options.function.empty() && options.function != "spin" && options.function != "sleep") {
     return Wrong(
         Format("{} takes --function spin or sleep, which cost what they are told", benchmark.name));

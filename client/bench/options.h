@@ -98,6 +98,7 @@ inline constexpr std::string_view kMannersNames[] = {"raw", "cooperative"};
 struct Step {
   double x = 0;  // times the capacity
   Nanos time{0};
+  Nanos service{0};  // of its roots, which are of a function of their own; 0: as all others
 };
 
 struct Options {

@@ -110,17 +110,50 @@ class Overload {
     RootLoad load = runs_.LoadOf(0);
     load.deadlines = basis_.unloaded.Deadlines();
     load.parts = true;
+    const std::vector<Nanos> services = ServicesOf(options_);
     for (const Step& step : options_.steps) {
-      load.phases.push_back({basis_.capacity * step.x, step.time});
+      Phase phase{.rate = CapacityOf(step) * step.x, .time = step.time, .cost = {}};
+      if (step.service != Nanos(0)) {
+        const auto at = std::find(services.begin(), services.end(), step.service);
+        const auto mode = static_cast<std::uint8_t>(1 + (at - services.begin()));
+        const auto us = step.service / std::chrono::microseconds(1);
+        phase.cost = Cost{.us = static_cast<std::uint32_t>(us), .mode = mode};
+        load.deadlines[mode] = DeadlineOf(step);
+      }
+      load.phases.push_back(phase);
     }
     const Result<RootReport> report = runs_.Run(std::move(load));
     if (!report.ok()) return report.error();
     const CpuShares shares = meter.Read();
     for (std::size_t i = 0; i < options_.steps.size(); ++i) {
-      rows.push_back(rows_.Of(options_.steps[i].x, report.value().parts[i], shares));
+      const Step& step = options_.steps[i];
+      rows.push_back(rows_.Of(step.x, report.value().parts[i], shares));
       rows.back().overload->step = i + 1;
+      if (step.service != Nanos(0)) Restate(step, report.value().parts[i], rows.back());
     }
     return {};
+  }
+
+  // In roots of a step that has a service of its own: what a slot spends beside the service is as
+  // long for each.
+  [[nodiscard]] double CapacityOf(const Step& step) const {
+    if (step.service == Nanos(0)) return basis_.capacity;
+    const std::chrono::duration<double> more = step.service - options_.service;
+    return basis_.slots / (basis_.slots / basis_.capacity + more.count());
+  }
+
+  [[nodiscard]] Nanos DeadlineOf(const Step& step) const {
+    return basis_.unloaded.Deadline() + 10 * (step.service - options_.service);
+  }
+
+  // What rows tell of the first function, of its own.
+  void Restate(const Step& step, const RootReport& report, Row& row) const {
+    OverloadFigures& figures = *row.overload;
+    figures.service_us = Micros(step.service);
+    figures.deadline_us = Micros(DeadlineOf(step));
+    figures.goodput_ratio_count *= basis_.capacity / CapacityOf(step);
+    figures.goodput_ratio = figures.goodput_ratio_count;
+    if (report.times.count() > 0) row.SetTimes(report.times);
   }
 
   const Method method_;

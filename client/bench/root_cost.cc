@@ -57,6 +57,19 @@ std::size_t ModesOf(CostMix mix) {
   return TableOf(mix).size();
 }
 
+std::vector<Nanos> ServicesOf(const Options& options) {
+  std::vector<Nanos> services;
+  for (const Step& step : options.steps) {
+    const bool known = std::find(services.begin(), services.end(), step.service) != services.end();
+    if (step.service != Nanos(0) && !known) services.push_back(step.service);
+  }
+  return services;
+}
+
+std::size_t ModesOf(const Options& options) {
+  return std::max(ModesOf(options.mix), 1 + ServicesOf(options).size());
+}
+
 Cost DrawCost(const Service& service, std::optional<std::uint8_t> mode, std::mt19937_64& random) {
   const std::span<const Mode> modes = TableOf(service.mix);
   std::uint8_t drawn = mode.value_or(0);

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <random>
+#include <vector>
 
 #include "client/bench/options.h"
 #include "core/base/clock.h"
@@ -15,6 +16,10 @@ namespace spillgate::bench {
 // Each mode of a mix is a function of its own name, as its cost is one that can be learned.
 inline constexpr std::size_t kModes = 3;
 [[nodiscard]] std::size_t ModesOf(CostMix mix);
+// What steps have in the place of --service, each once: of the second mode, and the third.
+[[nodiscard]] std::vector<Nanos> ServicesOf(const Options& options);
+// The same with these.
+[[nodiscard]] std::size_t ModesOf(const Options& options);
 
 struct Service {
   Nanos time = std::chrono::milliseconds(1);  // the mean; where it is heavy, the shortest

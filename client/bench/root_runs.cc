@@ -43,7 +43,7 @@ Result<RootRuns> RootRuns::Open(const Target& target, const Options& options,
 Result<RootStream> RootRuns::OpenStream(const std::string& address,
                                         const std::string& tenant) const {
   return RootStream::Open({.address = address, .poll = options_.poll, .tenant = tenant},
-                          options_.root, WorkOf(options_), options_.mix);
+                          options_.root, WorkOf(options_), ModesOf(options_));
 }
 
 Status RootRuns::Join(const std::string& tenant) {

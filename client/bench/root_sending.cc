@@ -91,7 +91,9 @@ Instant RootStream::DeadlineOf(const Root& root) const {
 }
 
 std::uint32_t RootStream::Offer(Instant due) {
-  const Cost cost = DrawCost(load_.service, load_.mode, random_);
+  std::optional<Cost> given;
+  if (phase_ < load_.phases.size()) given = load_.phases[phase_].cost;
+  const Cost cost = given.has_value() ? *given : DrawCost(load_.service, load_.mode, random_);
   roots_.push_back({.due = due,
                     .cost_us = cost.us,
                     .mode = cost.mode,

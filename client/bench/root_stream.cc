@@ -25,11 +25,11 @@ double Seconds(Nanos time) {
 }  // namespace
 
 Result<RootStream> RootStream::Open(const WireOptions& wire, RootShape shape, std::string_view work,
-                                    CostMix mix) {
+                                    std::size_t modes) {
   Result<WireClient> client = WireClient::Connect(wire);
   if (!client.ok()) return client.error();
   std::array<FunctionId, kModes> functions{};
-  for (std::size_t mode = 0; mode < ModesOf(mix); ++mode) {
+  for (std::size_t mode = 0; mode < modes; ++mode) {
     const Result<FunctionId> found = client.value().Find(RootFunction(shape, work, mode));
     if (!found.ok()) return found.error();
     functions[mode] = found.value();

@@ -30,6 +30,7 @@ namespace spillgate::bench {
 struct Phase {
   double rate = 0;  // roots a second
   Nanos time{0};
+  std::optional<Cost> cost;  // of each of its roots; else as all others
 };
 
 struct RootLoad {
@@ -58,7 +59,7 @@ class RootStream {
  public:
   // `work`: "spin" or "sleep".
   [[nodiscard]] static Result<RootStream> Open(const WireOptions& wire, RootShape shape,
-                                               std::string_view work, CostMix mix);
+                                               std::string_view work, std::size_t modes);
 
   // Runs the load, and waits for what is under way, for as long as something comes. The error is
   // that it cannot go on.

@@ -26,6 +26,7 @@ struct FunctionFigures {
 struct OverloadFigures {
   double x = 0;
   std::optional<std::uint64_t> step;  // of a run whose load changes, from 1
+  std::optional<double> service_us;   // of such a step, if it has one of its own
   double slots = 0;
   double capacity_per_s = 0;       // roots, measured in closed loops before and after
   double capacity_ratio = 0;       // work of those to the time of all slots

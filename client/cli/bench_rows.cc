@@ -85,6 +85,7 @@ Json FunctionsOf(const bench::OverloadFigures& figures) {
 void PutOverload(Json& json, const bench::OverloadFigures& figures) {
   Put(json, "x", figures.x);
   Put(json, "step", figures.step);
+  Put(json, "service_us", figures.service_us);
   Put(json, "slots", figures.slots);
   Put(json, "capacity_per_s", figures.capacity_per_s);
   Put(json, "capacity_ratio", figures.capacity_ratio);

@@ -16,6 +16,7 @@
 #include "client/cli/interrupt.h"
 #include "client/cli/own_node.h"
 #include "client/cli/verbs.h"
+#include "config/units.h"
 #include "core/base/format.h"
 
 namespace spillgate::cli {
@@ -96,21 +97,33 @@ Status SettleClients(BenchPlan& plan) {
       Format("--clients is {}; it has to be a number, or raw or cooperative", plan.clients));
 }
 
-// "X:SECONDS", each.
+// "X:SECONDS" or "X:SECONDS:SERVICE".
+std::optional<bench::Step> ParseStep(std::string_view text) {
+  const char* end = text.data() + text.size();
+  double seconds = 0;
+  bench::Step step;
+  auto parsed = std::from_chars(text.data(), end, step.x);
+  if (parsed.ec == std::errc() && parsed.ptr != end && *parsed.ptr == ':') {
+    parsed = std::from_chars(parsed.ptr + 1, end, seconds);
+  }
+  if (parsed.ec != std::errc() || !(seconds > 0 && seconds < 1e6)) return std::nullopt;
+  step.time = Nanos(static_cast<std::int64_t>(seconds * 1e9));
+  if (parsed.ptr == end) return step;
+  const auto at = static_cast<std::size_t>(parsed.ptr - text.data());
+  const auto service = config::ParseDuration(text.substr(at + 1));
+  if (text[at] != ':' || !service.has_value() || *service <= Nanos(0)) return std::nullopt;
+  step.service = *service;
+  return step;
+}
+
 Status SettleSteps(BenchPlan& plan) {
   for (const std::string& text : plan.steps) {
-    const char* end = text.data() + text.size();
-    double seconds = 0;
-    bench::Step step;
-    auto parsed = std::from_chars(text.data(), end, step.x);
-    if (parsed.ec == std::errc() && parsed.ptr != end && *parsed.ptr == ':') {
-      parsed = std::from_chars(parsed.ptr + 1, end, seconds);
+    const std::optional<bench::Step> step = ParseStep(text);
+    if (!step.has_value()) {
+      return Wrong(Format(
+          "--steps has \"{}\"; each is X:SECONDS or X:SECONDS:SERVICE, such as 0:2,10:0.5", text));
     }
-    if (parsed.ec != std::errc() || parsed.ptr != end || !(seconds > 0 && seconds < 1e6)) {
-      return Wrong(Format("--steps has \"{}\"; each is X:SECONDS, such as 0:2,10:0.5", text));
-    }
-    step.time = Nanos(static_cast<std::int64_t>(seconds * 1e9));
-    plan.options.steps.push_back(step);
+    plan.options.steps.push_back(*step);
   }
   return {};
 }
@@ -242,8 +255,9 @@ void AddRoots(CLI::App& verb, BenchPlan& plan) {
               "of cooperative clients: how long they take to answer a credit [0]");
   verb.add_option(
           "--steps", plan.steps,
-          "of overload: one run whose load changes, in the place of --x, such as 0:2,10:0.5")
-      ->type_name("X:SECONDS,...")
+          "of overload: one run whose load changes, in the place of --x, such as 0:2,10:0.5; with "
+          "2:1:10ms the roots of that second cost 10 ms each and are of another function")
+      ->type_name("X:SECONDS[:SERVICE],...")
       ->delimiter(',');
   verb.add_option("--critical", options.critical,
                   "of overload: part of the capacity that is offered in class critical [0]")

@@ -48,6 +48,7 @@ struct ReadyTask {
   Instant passed = kNever;  // when it was first in order, did not fit, and others were let past
   std::uint8_t due = 0;     // which of the queues by deadline it is in
   bool counted = false;     // as a spawn of its root
+  bool held_back = false;   // its function was at its limit when it came
 };
 
 struct ReadyRoot {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 #include "core/base/check.h"
 
@@ -72,6 +73,8 @@ void ReadySet::Push(TaskPtr owned, Instant now) {
   FunctionState& state = StateOf(*task.function);
   state.shared += kind.function == nullptr ? 1 : 0;
   kept_slot_.Came(flow.cls, state.p95, task.deadline - now, *task.shape, now);
+  now_ = now;
+  task.ready.held_back = AtLimit(kind);
   Group& group = GroupOf(flow, kind.LaneFor(flow.cls, root.patient));
   task.ready.order = ++sequence_;
   task.ready.passed = kNever;
@@ -126,6 +129,46 @@ void ReadySet::Account(const Flow& flow, const ready::Lane& lane, const Task& ta
     if (lane.patient) flow.account->patient[needs[i].kind].Add(change);
     cls.work[needs[i].kind].Add(change);
   }
+  if (task.ready.held_back) CountHeldBack(flow, lane, task, by);
+}
+
+void ReadySet::CountHeldBack(const Flow& flow, const ready::Lane& lane, const Task& task, int by) {
+  const WorkAccount::Needs& needs = lane.kind->needs;
+  WorkAccount::Class& cls = account_.Of(flow.cls);
+  cls.held_back_tasks.Add(by);
+  account_.HeldBackOf(task.function->id).Add(by);
+  for (std::size_t i = 0; i < needs.size(); ++i) {
+    const std::int64_t change = by * needs.NodeTime(i, task.ready.work);
+    flow.account->held_back[needs[i].kind].Add(change);
+    if (lane.patient) flow.account->held_back_patient[needs[i].kind].Add(change);
+    cls.held_back[needs[i].kind].Add(change);
+  }
+  FunctionState& state = StateOf(*task.function);
+  const bool before = state.held_back > 0;
+  state.held_back += by;
+  if (before == (state.held_back > 0)) return;
+  if (before) {
+    taken_ -= state.held;
+  } else {
+    taken_ += state.held;
+  }
+  account_.ShowTaken(taken_);
+}
+
+void ReadySet::Hold(FunctionState& state, const Resources& held) {
+  state.held += held;
+  kept_slot_.Held(state.length, held);
+  if (state.held_back == 0) return;
+  taken_ += held;
+  account_.ShowTaken(taken_);
+}
+
+void ReadySet::LetGo(FunctionState& state, const Resources& held) {
+  state.held -= held;
+  kept_slot_.Freed(state.length, held);
+  if (state.held_back == 0) return;
+  taken_ -= held;
+  account_.ShowTaken(taken_);
 }
 
 void ReadySet::Show(const Flow& flow) {
@@ -224,15 +267,13 @@ void ReadySet::Ended(const Function& function, const Resources& held) {
   FunctionState& state = StateOf(function);
   SG_CHECK(state.running > 0);
   --state.running;
-  state.held -= held;
-  kept_slot_.Freed(state.length, held);
+  LetGo(state, held);
 }
 
 void ReadySet::Resumed(const Function& function, const Resources& held) {
   FunctionState& state = StateOf(function);
   ++state.running;
-  state.held += held;
-  kept_slot_.Held(state.length, held);
+  Hold(state, held);
 }
 
 void ReadySet::Learned(const Function& function, Nanos took) {
@@ -244,10 +285,12 @@ void ReadySet::Learned(const Function& function, Nanos took) {
     kept_slot_.Held(length, state.held);
     state.length = length;
   }
+  // What ends together is followed by others together, so it went on together.
+  if (std::exchange(state.ran_at, pops_) != pops_) state.ran = state.running;
   const bool was_limited = state.limit.limit() != SlotLimit::kNone;
   if (state.recent != nullptr && options_.learned_limits) {
     const auto own = static_cast<std::size_t>(account_.Waiting(function.id));
-    state.limit.Ended(took, {.running = state.running,
+    state.limit.Ended(took, {.running = std::max(state.ran, state.running),
                              .slots = SlotsOf(*state.recent),
                              .waits = own > 0,
                              .others_wait = size_ > own});

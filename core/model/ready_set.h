@@ -151,8 +151,11 @@ class ReadySet {
   struct FunctionState {
     bool seen = false;
     std::uint32_t running = 0;
-    std::uint32_t shared = 0;  // of its waiting tasks, those in lanes that others share
-    bool apart = false;        // it may have to be passed over, so it gets lanes of its own
+    std::uint32_t ran = 0;       // when the first run since that Pop ended
+    std::uint64_t ran_at = 0;    // by the number of the Pop
+    std::uint32_t shared = 0;    // of its waiting tasks, those in lanes that others share
+    std::int64_t held_back = 0;  // of them, those that found it at its limit
+    bool apart = false;          // it may have to be passed over, so it gets lanes of its own
     KeptSlot::Length length = KeptSlot::kUnknown;
     Nanos p95 = Nanos::max();
     Resources held;  // by what runs
@@ -188,6 +191,9 @@ class ReadySet {
   void Detach(Task& task);
   void Forget(Task& task);
   void Account(const ready::Flow& flow, const ready::Lane& lane, const Task& task, int by);
+  void CountHeldBack(const ready::Flow& flow, const ready::Lane& lane, const Task& task, int by);
+  void Hold(FunctionState& state, const Resources& held);
+  void LetGo(FunctionState& state, const Resources& held);
   void Show(const ready::Flow& flow);
   [[nodiscard]] std::int64_t EarliestTag(const ready::Flow& flow) const;
   static void Give(ReadyRoot& root, std::int64_t slot_time);
@@ -205,6 +211,7 @@ class ReadySet {
   [[nodiscard]] ready::Group* Scan(std::size_t turn, const Turns& turns, const Room* room);
   [[nodiscard]] Room RoomNow(const Turns& turns, const Resources& free) const;
   void Pass(Task& task, Instant now);
+  [[nodiscard]] bool PatientMayGo(const ready::Flow& flow) const;
   void TakeTurn(ready::Flow& flow, bool patient, std::int64_t cost) const;
   [[nodiscard]] Found Next(const Resources& free, Instant now);
   [[nodiscard]] bool IsOutOfReach(const Task& task, Instant now) const;
@@ -232,9 +239,11 @@ class ReadySet {
   Task* newest_ = nullptr;
   Task* kept_for_ = nullptr;  // the task for which room is kept
   Resources total_;
+  Resources taken_;  // by functions of which some tasks are held back
   KeptSlot kept_slot_;
-  Instant now_{};              // of this Pop
-  bool short_only_ = false;    // it is a PopShort
+  Instant now_{};            // of this Pop
+  bool short_only_ = false;  // it is a PopShort
+  std::uint64_t pops_ = 1;
   std::size_t misplaced_ = 0;  // tasks of functions that are apart, in lanes that others share
   std::uint32_t limited_ = 0;
   std::size_t size_ = 0;

@@ -120,6 +120,7 @@ struct ReadySet::Room {
 };
 
 TaskPtr ReadySet::Pop(const Resources& free, Instant now, std::vector<TaskPtr>* dropped) {
+  ++pops_;
   while (true) {
     const Found found = Next(free, now);
     if (found.group == nullptr) return {};
@@ -308,9 +309,24 @@ void ReadySet::Pass(Task& task, Instant now) {
   if (now - task.ready.passed >= options_.reserve_after) kept_for_ = &task;
 }
 
-// Of the two lines of a tenant. Patient ones have no claim on what others had before they came.
+// Whether a patient task of the flow waits for nothing but its turn: all of them may be passed
+// over, as their functions are at their limits. With very many groups it is taken for granted.
+bool ReadySet::PatientMayGo(const Flow& flow) const {
+  std::size_t looks = 0;
+  for (const Group* group = flow.groups; group != nullptr; group = group->next) {
+    const Lane& lane = *group->lane;
+    if (lane.patient && !group->bundles.empty() && !AtLimit(*lane.kind)) return true;
+    if (++looks == kMostLooks) return true;
+  }
+  return false;
+}
+
+// Of the two lines of a tenant. Patient ones have no claim on what others had before they came, nor
+// on what they themselves could not have had: the door would refuse others for that claim, and so
+// end what a slot is kept for.
 void ReadySet::TakeTurn(Flow& flow, bool patient, std::int64_t cost) const {
-  const bool both = flow.patient > 0 && flow.patient < flow.size;
+  const bool wait = flow.patient > 0 && flow.patient < flow.size;
+  const bool both = wait && (patient || PatientMayGo(flow));
   const std::int64_t most = both ? options_.share_window.count() : 0;
   if (both || patient) flow.behind_by += patient ? -cost : cost;
   flow.behind_by = std::clamp(flow.behind_by, -std::max(most, options_.most_saved.count()), most);

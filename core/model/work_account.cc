@@ -23,7 +23,8 @@ WorkAccount::WorkAccount(const Resources& total, std::uint32_t most_tenants)
     : total_(total),
       most_(most_tenants),
       tenants_(std::make_unique<Place[]>(most_tenants + 1)),
-      waiting_(std::make_unique<Gauge[]>(kMostFunctions + 1)) {}
+      waiting_(std::make_unique<Gauge[]>(kMostFunctions + 1)),
+      held_back_(std::make_unique<Gauge[]>(kMostFunctions + 1)) {}
 
 WorkAccount::Flow& WorkAccount::Of(TaskClass cls, TenantId tenant) {
   SG_CHECK(tenant <= most_);
@@ -49,6 +50,23 @@ std::int64_t WorkAccount::TasksBefore(TaskClass cls) const {
     tasks += classes_[above].tasks.get();
   }
   return tasks;
+}
+
+std::int64_t WorkAccount::HeldBackBefore(TaskClass cls) const {
+  std::int64_t tasks = 0;
+  for (std::size_t above = 0; above <= Index(cls); ++above) {
+    tasks += classes_[above].held_back_tasks.get();
+  }
+  return tasks;
+}
+
+void WorkAccount::ShowTaken(const Resources& taken) {
+  for (std::size_t kind = 0; kind < kResourceKinds; ++kind) taken_[kind].Set(taken.amount[kind]);
+}
+
+double WorkAccount::Left(std::size_t kind) const {
+  const auto total = static_cast<double>(total_.amount[kind]);
+  return total > 0 ? 1 - std::min(1.0, static_cast<double>(taken_[kind].get()) / total) : 0;
 }
 
 std::int64_t WorkAccount::PromisesBefore(TaskClass cls) const {

@@ -7,6 +7,10 @@
 // One millisecond on one of four CPUs is 250 us. So the work that runs before a task, in node time,
 // is how long the task waits.
 //
+// What found its function at its limit is held back by that, and not by the resources: it is
+// counted apart, as it does not go before what is of other functions, but for the slots that it has
+// anyway.
+//
 // Beside what waits for resources stand what waits for arguments (parked_work.h), and what is
 // promised: the work that the estimates of open roots have not brought yet (work_promise.h).
 //
@@ -43,6 +47,8 @@ class WorkAccount {
     Work promised_patient;
     Work parked;
     Work parked_patient;
+    Work held_back;  // of the work, and of that of patient roots, what waits for its own function
+    Work held_back_patient;
     Gauge behind;  // slot time that patient roots have had less than the others, while both wait
     Gauge tag;     // virtual time, in slot ns, at which it has had what it was given
     Gauge weight{1};
@@ -51,7 +57,9 @@ class WorkAccount {
     Work work;
     Work promised;
     Work parked;
+    Work held_back;
     Gauge tasks;
+    Gauge held_back_tasks;
     Gauge patient;  // of those, tasks of patient roots
     Gauge promised_tasks;
     Gauge promises;  // open roots that have something left to bring
@@ -107,6 +115,10 @@ class WorkAccount {
 
   // Tasks of a function that wait.
   [[nodiscard]] Gauge& WaitingOf(FunctionId function) { return waiting_[function]; }
+  // Of them, those that found it at its limit.
+  [[nodiscard]] Gauge& HeldBackOf(FunctionId function) { return held_back_[function]; }
+  // What runs of the functions of which some are held back.
+  void ShowTaken(const Resources& taken);
 
   // ---- any thread
   [[nodiscard]] std::int64_t passes() const { return passes_.get(); }
@@ -119,12 +131,18 @@ class WorkAccount {
   [[nodiscard]] std::int64_t Waiting(FunctionId function) const {
     return function > kMostFunctions ? 0 : waiting_[function].get();
   }
+  [[nodiscard]] bool IsHeldBack(FunctionId function) const {
+    return function <= kMostFunctions && held_back_[function].get() > 0;
+  }
+  // The part of a resource that is left for functions of which none is held back.
+  [[nodiscard]] double Left(std::size_t kind) const;
   // Tasks that are promised, of all classes.
   [[nodiscard]] std::int64_t Promised() const;
   // Roots that have promised some, of this class and of more important ones.
   [[nodiscard]] std::int64_t PromisesBefore(TaskClass cls) const;
-  // Tasks that wait, of this class and of more important ones.
+  // Tasks that wait, of this class and of more important ones; and of them, those held back.
   [[nodiscard]] std::int64_t TasksBefore(TaskClass cls) const;
+  [[nodiscard]] std::int64_t HeldBackBefore(TaskClass cls) const;
 
  private:
   using Tenant = std::array<Flow, kClasses>;
@@ -138,6 +156,8 @@ class WorkAccount {
   Mutex mutex_;  // tidy: locks: of making a tenant, once each
   std::vector<std::unique_ptr<Tenant>> owned_ GUARDED_BY(mutex_);
   std::unique_ptr<Gauge[]> waiting_;
+  std::unique_ptr<Gauge[]> held_back_;
+  Work taken_;  // in the units of resources
   const Tenant nobody_{};
   Gauge passes_;
   std::array<Gauge, kResourceKinds> busy_until_;  // ns of the clock

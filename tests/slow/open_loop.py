@@ -29,7 +29,7 @@ NEVER = math.inf
 
 @dataclass(frozen=True)
 class Load:
-    rate: float  # roots a second, of all connections together
+    rate: float  # roots a second, of all connections together; about, with `at`
     seconds: float
     deadline_us: int = 0  # from when a root was due; 0: none, and each that is done is good
     function: str = "spin"
@@ -41,6 +41,7 @@ class Load:
     seed: int = 1
     deaf: tuple[float, float] = (NEVER, NEVER)  # seconds between which it does not read
     patience: float = 60.0  # seconds that what was accepted may take after the last was due
+    at: tuple[float, ...] = ()  # seconds at which roots are due, in the place of random ones
 
 
 COUNTS = ("offered", "unsent", "accepted", "refused", "good", "late", "unsuccessful")
@@ -148,19 +149,20 @@ class OpenLoop:
         self.begin = 0.0
         self.turn = 0
         self.deaf = False
+        self.dues = iter(load.at)
 
     def run(self, begin: float) -> Report:
         """From that moment of the monotonic clock on."""
         self.begin = begin
         end, load = begin + self.load.seconds, self.load
-        due = begin + self.dice.expovariate(load.rate)
+        due = self.next_due(begin)
         used = time.process_time()
         while (now := time.monotonic()) < end or (
             now < end + load.patience and any(line.open and not line.lost for line in self.lines)
         ):
             while due <= now and due < end:
                 self.offer(due, now)
-                due += self.dice.expovariate(load.rate)
+                due = self.next_due(due)
             self.hear(begin + load.deaf[0] <= now < begin + load.deaf[1])
             for file, events in self.poll.poll(max(0, min(due - now, 0.05))):
                 line = self.by_file[file]
@@ -171,6 +173,11 @@ class OpenLoop:
                     self.read(line)
         self.report.cpu_s = time.process_time() - used
         return self.finish()
+
+    def next_due(self, last: float) -> float:
+        if self.load.at:
+            return self.begin + next(self.dues, NEVER)
+        return last + self.dice.expovariate(self.load.rate)
 
     def hear(self, deaf: bool) -> None:
         if deaf != self.deaf:

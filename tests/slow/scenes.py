@@ -91,8 +91,10 @@ def thirds(report: Report, plan: Plan) -> list[float]:
 
 
 def goodput(plan: Plan, loads: dict[str, Load], reports: dict[str, Report]) -> dict:
-    """Of the slot that spins, as parts of its capacity."""
+    """Of the slot that spins, as parts of its capacity; nothing if nothing does."""
     spins = [thirds(reports[name], plan) for name in loads if loads[name].function == "spin"]
+    if not spins:
+        return {}
     before, during, after = (sum(column) / plan.capacity for column in zip(*spins))
     return {
         "goodput_ratio_before": round(before, 3),

@@ -41,6 +41,7 @@ class WorkAtDoorTest : public testing::ReadyBench {
     const WorkAtDoor::Ahead ahead = door_.Look({.cls = cls,
                                                 .tenant = tenant,
                                                 .patient = patient_,
+                                                .held_back = held_back_,
                                                 .share = share_,
                                                 .slot_time = milliseconds(1)},
                                                needs, now_);
@@ -50,6 +51,7 @@ class WorkAtDoorTest : public testing::ReadyBench {
 
   // Of the newcomer.
   bool patient_ = false;
+  bool held_back_ = false;
   std::uint32_t share_ = 0;
 
   WorkAtDoor door_{account_};
@@ -73,6 +75,28 @@ TEST_F(WorkAtDoorTest, OfOthersOnlyWhatTheyAreGivenMeanwhile) {
   EXPECT_NEAR(Wait(kMine), 10 + 22, 0.2);
   ready_.SetWeight(kMine, 4);
   EXPECT_NEAR(Wait(kMine), 10 + 22.0 / 4, 0.2);
+}
+
+TEST_F(WorkAtDoorTest, WhatIsHeldBackByItsFunctionIsNotBeforeOthers) {
+  static const Function limited{.id = 2, .name = "l", .shape = function_.shape, .slot_limit = 1};
+  const auto push_limited = [this](int tasks, bool patient) {
+    for (; tasks > 0; --tasks) PushRoot({.patient = patient, .function = &limited});
+    account_.EndPass();
+  };
+  push_limited(1, false);
+  const TaskPtr running = Pop();
+  push_limited(4, false);
+  push_limited(4, true);
+  EXPECT_NEAR(Wait(kMine), 0, 0.01) << "one of the two slots is left";
+  held_back_ = true;
+  EXPECT_NEAR(Wait(kMine), 4 + 4, 1.1) << "who is of that function waits behind them";
+  held_back_ = false;
+  Push(kMine, TaskClass::kNormal, 3);
+  EXPECT_NEAR(Wait(kMine), 2 * 3, 0.01) << "on the slot that is left";
+  patient_ = true;
+  EXPECT_NEAR(Wait(kMine), 2 * 3, 0.01);
+  ready_.Ended(limited, limited.shape);
+  EXPECT_NEAR(Wait(kMine), 3, 0.01);
 }
 
 // It comes as soon as its arguments are there: a graph is more than what can run of it now.

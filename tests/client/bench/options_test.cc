@@ -129,6 +129,23 @@ TEST(Check, StepsAreOneRunOfOverload) {
   EXPECT_THAT(Complaint("rtt", {.steps = {{1, seconds(1)}}}), HasSubstr("no --steps"));
 }
 
+TEST(Check, StepsHaveTwoServicesOfTheirOwnAtMost) {
+  using std::chrono::milliseconds;
+  using std::chrono::seconds;
+  std::vector<Step> steps{{.x = 2, .time = seconds(1), .service = milliseconds(10)},
+                          {.x = 2, .time = seconds(1), .service = milliseconds(20)},
+                          {.x = 2, .time = seconds(1), .service = milliseconds(10)}};
+  EXPECT_EQ(Complaint("overload", {.steps = steps}), "");
+  EXPECT_THAT(Complaint("overload", {.steps = steps, .mix = CostMix::kBimodal}),
+              HasSubstr("of constant cost"));
+  EXPECT_THAT(Complaint("overload", {.steps = steps, .root = RootShape::kNested}),
+              HasSubstr("single roots"));
+  steps.push_back({.x = 2, .time = seconds(1), .service = milliseconds(30)});
+  EXPECT_THAT(Complaint("overload", {.steps = steps}), HasSubstr("--steps has 3 services"));
+  EXPECT_THAT(Complaint("overload", {.steps = {{.x = 2, .time = seconds(1), .service = Nanos(1)}}}),
+              HasSubstr("10us to 1s"));
+}
+
 TEST(Check, OnlyClientsOfALoadCooperateAndNotInAStorm) {
   EXPECT_EQ(Complaint("overload", {.manners = Manners::kCooperative,
                                    .turnaround = std::chrono::microseconds(100)}),

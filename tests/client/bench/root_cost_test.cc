@@ -71,5 +71,17 @@ TEST(RootCost, NothingIsFree) {
   for (int i = 0; i < 100; ++i) EXPECT_GE(DrawCost(service, std::nullopt, random).us, 1U);
 }
 
+TEST(RootCost, AServiceOfStepsIsAModeOfItsOwn) {
+  using std::chrono::seconds;
+  Options options{.steps = {{.x = 1, .time = seconds(1), .service = {}},
+                            {.x = 1, .time = seconds(1), .service = milliseconds(10)},
+                            {.x = 1, .time = seconds(1), .service = milliseconds(5)},
+                            {.x = 1, .time = seconds(1), .service = milliseconds(10)}}};
+  EXPECT_EQ(ServicesOf(options), (std::vector<Nanos>{milliseconds(10), milliseconds(5)}));
+  EXPECT_EQ(ModesOf(options), 3U);
+  options.steps.resize(1);
+  EXPECT_EQ(ModesOf(options), 1U);
+}
+
 }  // namespace
 }  // namespace spillgate::bench

@@ -73,6 +73,8 @@ TEST(BenchVerb, MistakesAreToldBeforeANodeIsStarted) {
   ExpectUsage({"overload", "--steps", "1"}, "each is X:SECONDS");
   ExpectUsage({"overload", "--steps", "0:1,2:x"}, "\"2:x\"");
   ExpectUsage({"overload", "--steps", "1:0"}, "each is X:SECONDS");
+  ExpectUsage({"overload", "--steps", "1:1:soon"}, "\"1:1:soon\"");
+  ExpectUsage({"overload", "--steps", "1:1:2s"}, "a service in --steps");
   // The second of two is looked at before the first is run.
   ExpectUsage({"submit-batch", "rtt", "--clients", "2"}, "rtt is one client's");
 }

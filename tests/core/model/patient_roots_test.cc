@@ -75,6 +75,22 @@ TEST_F(PatientRootsTest, ALongRunIsPaidBackForASecondAtMost) {
   EXPECT_EQ(Pop(5), "appbp");
 }
 
+TEST_F(PatientRootsTest, WhatTheirLimitKeptFromThemIsNotOwed) {
+  static const Function limited{.id = 2, .name = "l", .shape = kTotal, .slot_limit = 1};
+  const auto push_limited = [this] {
+    PushRoot({.seq = 'p', .patient = true, .function = &limited});
+  };
+  push_limited();
+  const TaskPtr running = PopRoot(kTotal);
+  for (int i = 0; i < 4; ++i) push_limited();
+  Push("aaaaaaaa");
+  EXPECT_EQ(Pop(4), "aaaa");
+  EXPECT_LE(account_.At(TaskClass::kNormal, 1).behind.get(), 0)
+      << "or the door would refuse for it";
+  ready_.Ended(limited, limited.shape);
+  EXPECT_EQ(Pop(4), "aapa") << "the first run of theirs was one that nobody waited for";
+}
+
 TEST_F(PatientRootsTest, OneThatDoesNotFitKeepsNobody) {
   const Resources large{.amount = {1000}};
   const Resources small{.amount = {500}};

@@ -1,6 +1,7 @@
 // Who gets slots when the runs of some functions are long, or wait for something outside.
 #include <gtest/gtest.h>
 
+#include "tests/core/model/ready_bench.h"
 #include "tests/core/model/slot_bench.h"
 
 namespace spillgate {
@@ -197,6 +198,33 @@ TEST_F(SixteenSlots, WithoutLimitsItDoes) {
   std::vector<Part> parts = Database();
   Run(parts, 1e4);
   EXPECT_LE(parts[0].success(), 0.6);
+}
+
+class Lockstep : public testing::ReadyBench {
+ protected:
+  static constexpr Resources kTotal{.amount = {16'000}};
+  Lockstep() : ReadyBench(kTotal) {}
+};
+
+// Four servers of equal speed answer together, each time.
+TEST_F(Lockstep, WhatEndsTogetherFillsItsLimitNevertheless) {
+  static const Function other{.id = 2, .name = "other", .shape = {.amount = {17'000}}};
+  PushRoot({.function = &other});  // it waits for slots, and never fits
+  std::uint64_t limited = 0;
+  std::uint32_t running = 0;
+  constexpr int kSteps = 4'000;
+  for (int step = 0; step < kSteps; ++step) {
+    while (account_.Waiting(function_.id) < 32) PushRoot({});
+    while (running < 16 && PopRoot({.amount = {(16 - running) * 1000}}) != nullptr) ++running;
+    const Nanos took = std::chrono::milliseconds(10) * running / 4;
+    for (std::uint32_t end = std::min(4U, running); end > 0; --end, --running) {
+      costs_.Learn(function_.id, took);
+      ready_.Learned(function_, took);
+      ready_.Ended(function_, function_.shape);
+    }
+    if (step >= kSteps / 2) limited += ready_.LearnedLimit(function_.id) <= 8 ? 1 : 0;
+  }
+  EXPECT_GE(limited, kSteps / 2 * 9 / 10);
 }
 
 }  // namespace

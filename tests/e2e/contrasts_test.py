@@ -1,0 +1,111 @@
+#!/usr/bin/env python3
+"""What holds where controllers differ: short versions of tests/slow/contrasts.py, without their
+times. Every root has one verdict, every accepted one ends once, with its own value if it has one.
+"""
+
+import pathlib
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "slow"))
+import contrasts  # noqa: E402  pylint: disable=wrong-import-position
+import contrasts_report  # noqa: E402  pylint: disable=wrong-import-position
+import controllers  # noqa: E402  pylint: disable=wrong-import-position
+
+DEFAULT = contrasts.Setup()
+BASELINE = contrasts.Setup.with_controller("bound")
+SECOND_US = 1_000_000  # a deadline that any machine meets
+
+
+class ByLoads(unittest.TestCase):
+    def check(self, told: dict) -> None:
+        self.assertEqual(told["problems"], [], told)
+        for load in told["details"]["loads"].values():
+            self.assertEqual(
+                load["accepted"] + load["refused"] + load["unsent"], load["offered"], told
+            )
+            self.assertEqual(
+                load["good"] + load["late"] + load["unsuccessful"], load["accepted"], told
+            )
+        self.assertTrue(0 <= told["figure"] <= 1 and 0 <= told["second"] <= 1, told)
+
+    def test_what_one_resource_lacks_the_other_does_not(self):
+        told = contrasts.two_resources(DEFAULT, 3.0, deadline_us=SECOND_US)
+        self.check(told)
+        seats, cpu = told["details"]["loads"]["seats"], told["details"]["loads"]["cpu"]
+        self.assertGreater(seats["refused"], cpu["refused"], told)
+        self.assertGreater(told["figure"], 0.5, "the CPU has twice the time that it needs")
+        self.assertGreater(told["second"], 0, told)
+
+    def test_what_is_outside_has_few_servers(self):
+        told = contrasts.outside(DEFAULT, 3.0, deadline_us=SECOND_US)
+        self.check(told)
+        self.assertGreater(told["figure"], 0, told)
+        self.assertGreater(told["second"], 0, told)
+
+    def test_a_heavy_tail(self):
+        told = contrasts.heavy_tail(DEFAULT, 3.0, deadline_us=SECOND_US, shorter=8)
+        self.check(told)
+        self.assertEqual(told["details"]["loads"]["longest"]["offered"], 2)
+        self.assertGreater(told["figure"], 0, told)
+
+    def test_they_hold_for_other_controllers_and_profiles(self):
+        for name in ("bound", controllers.CLASSIC):
+            setup = contrasts.Setup.with_controller(name)
+            self.check(contrasts.two_resources(setup, 1.5, deadline_us=SECOND_US))
+
+
+class ByTheBenchmark(unittest.TestCase):
+    def check(self, told: dict, parts: int) -> list[dict]:
+        self.assertEqual(told["problems"], [], told)
+        rows = told["details"]
+        self.assertEqual(len(rows), parts)
+        for row in rows:
+            fates = ("good", "late", "expired", "refused", "held")
+            self.assertEqual(sum(row[each] for each in fates), row["n"], row)
+            self.assertEqual(row["silent"], 0, row)
+        self.assertTrue(0 <= told["figure"] <= 1 and 0 <= told["second"] <= 1, told)
+        return rows
+
+    def test_a_shift_of_functions(self):
+        rows = self.check(contrasts.shift(DEFAULT, 1.2), parts=4)
+        self.assertEqual([row.get("service_us") for row in rows], [None, 10_000, None, 10_000])
+        short, long = rows[:2]
+        self.assertGreater(long["deadline_us"], short["deadline_us"] + 9 * 10_000, "ten times each")
+        self.assertGreater(short["n"], 10 * long["n"], "as much work of each")
+
+    def test_ten_times_the_load_after_nothing(self):
+        rows = self.check(contrasts.idle_then_ten(DEFAULT, 1.6), parts=12)
+        self.assertEqual([row["x"] for row in rows], [0, 10, 10] * 4)
+        self.assertEqual([row["n"] for row in rows if row["x"] == 0], [0] * 4)
+
+    def test_clients_that_take_their_time(self):
+        self.check(contrasts.turnaround(DEFAULT, 0.8), parts=2)
+
+
+class Table(unittest.TestCase):
+    def test_each_controller_has_settings_of_its_own(self):
+        setups = {contrasts.Setup.with_controller(name) for name in contrasts.CONTROLLERS}
+        self.assertEqual(len(setups), len(contrasts.CONTROLLERS))
+        self.assertEqual(DEFAULT, contrasts.Setup.with_controller(controllers.DEFAULT))
+        self.assertIn("stage.submission.controller=bound", BASELINE.settings)
+
+    def test_what_is_near_the_best_is_bold_and_what_was_disturbed_has_a_star(self):
+        def row(figure, second=None, void=""):
+            return {"figure": figure, "second": second, "void": void}
+
+        found = {"a": {"s": row(0.9), "t": row(0.5, 0.25)},
+                 "b": {"s": row(0.885), "t": row(0.1, void="steal")},
+                 "c": {"s": row(None)},
+                 "d": {}}  # fmt: skip
+        self.assertEqual(
+            contrasts_report.table(found, ("s", "t")).splitlines(),
+            ["| controller | s | t | mean | least |",
+             "|---|---|---|---|---|",
+             "| `a` | **0.90** | **0.50** (0.25) | 0.70 | 0.50 |",
+             "| `b` | **0.89** | 0.10* | 0.49 | 0.10 |",
+             "| `c` | failed | – | – | – |"])  # fmt: skip
+
+
+if __name__ == "__main__":
+    unittest.main()
