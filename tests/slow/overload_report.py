@@ -1,5 +1,5 @@
-"""What the rows of the sweep say: beside what any node could do (tests/sim/frontier), and as a
-table. For overload.py."""
+"""The rows of the sweep beside what any node could do (tests/sim/frontier), and which of them can
+be believed. For overload.py."""
 
 import json
 import math
@@ -45,9 +45,9 @@ def limit_of(row: dict) -> float:
 
 
 def frontier(row: dict) -> dict:
-    """What is possible for the slots, mix and limit of a row; {} if nobody knows."""
-    if row["root"] != "single":
-        return {}
+    """What is possible for the slots, mix and limit of a row; {} if nobody knows. To the bound a
+    root of many tasks is one whose cost is all of theirs, for it may be interrupted and divided;
+    the rules that it is compared with know only roots that are single tasks."""
     arguments = ["--slots", row["slots"], "--mix", row["mix"], "--limit", limit_of(row)]
     done = subprocess.run(
         [str(BIN / "frontier"), *map(str, arguments), "--x", f"{row['x']:g}"],
@@ -56,7 +56,10 @@ def frontier(row: dict) -> dict:
     if done.returncode in UNKNOWN:
         return {}
     done.check_returncode()
-    return json.loads(done.stdout)
+    known = json.loads(done.stdout)
+    if row["shape"] != "single":
+        known = {"upper": known["upper"]}
+    return known
 
 
 def most(row: dict, upper: float) -> float:
@@ -77,7 +80,8 @@ def compare(rows: list[dict]) -> list[str]:
         if not known:
             continue
         row["frontier"] = known
-        row["regret"] = 1 - row["goodput_ratio"] / known["best"]
+        if "best" in known:
+            row["regret"] = 1 - row["goodput_ratio"] / known["best"]
         allowed = most(row, known["upper"])
         if row["verified"] and row["goodput_ratio"] > allowed:
             problems.append(
@@ -85,60 +89,3 @@ def compare(rows: list[dict]) -> list[str]:
                 f"can be: at most {known['upper']:.3f}, and {allowed:.3f} with the tolerance"
             )
     return problems
-
-
-# ---- telling
-
-COLUMNS = ("layout, mix", "controller", "x", "goodput", "best", "upper", "regret", "blind best",
-           "blind regret", "wasted", "refused", "p99", "problem")  # fmt: skip
-
-
-def cells(row: dict) -> list[str]:
-    known = row.get("frontier", {})
-
-    def figure(number: float | None) -> str:
-        return "" if number is None else f"{number:.3f}"
-
-    blind = 1 - row["goodput_ratio"] / known["blind"] if known else None
-    unloaded, p99 = row["unloaded_p99_us"], row.get("p99_us")
-    return [
-        f"{row['layout']}, {row['mix']}",
-        row["controller"],
-        f"{row['x']:g}",
-        figure(row["goodput_ratio"]),
-        figure(known.get("best")),
-        figure(known.get("upper")),
-        figure(row.get("regret")),
-        figure(known.get("blind")),
-        figure(blind),
-        figure(row["wasted_ratio"]),
-        figure(row["refused_ratio"]),
-        f"{p99 / unloaded:.1f}" if p99 and unloaded else "",
-        row.get("problem", "") or ("" if rank(row) > 1 else "others had a part of the cores"),
-    ]
-
-
-def table(rows: list[dict]) -> str:
-    """In Markdown, with columns as wide as what is in them."""
-    whole = [list(COLUMNS), *(cells(row) for row in rows)]
-    widths = [max(len(line[i]) for line in whole) for i in range(len(COLUMNS))]
-
-    def text(line: list[str]) -> str:
-        return "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths)) + " |"
-
-    return "\n".join([text(whole[0]), "|" + "|".join("-" * (width + 2) for width in widths) + "|",
-                      *map(text, whole[1:])])  # fmt: skip
-
-
-def summary(rows: list[dict]) -> str:
-    judged = [row for row in rows if rank(row) > 1 and row["default"] and "regret" in row]
-    if not judged:
-        return "Nothing that was verified can be compared."
-    worst = max(judged, key=lambda row: row["regret"])
-    blind = min(judged, key=lambda row: row["goodput_ratio"] / row["frontier"]["blind"])
-    return (
-        f"By default at least {1 - worst['regret']:.3f} of the best rule's goodput "
-        f"({worst['layout']}, {worst['mix']}, {worst['x']:g}), and "
-        f"{blind['goodput_ratio'] / blind['frontier']['blind']:.3f} of that of the best rule which "
-        f"does not know a root's cost ({blind['layout']}, {blind['mix']}, {blind['x']:g})."
-    )
