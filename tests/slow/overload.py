@@ -28,7 +28,7 @@ from dataclasses import dataclass
 
 from controllers import settings_of
 from overload_parts import QUICK_SECONDS, SECONDS, Part, estimate, groups, seconds_of
-from overload_report import BIN, ROOT, UNKNOWN, compare, rank
+from overload_report import BIN, ROOT, UNKNOWN, Memory, compare, rank
 from overload_tables import report_of
 
 ATTEMPTS = 2
@@ -192,7 +192,9 @@ def report(chosen: list[Part], out: pathlib.Path, of_any: bool) -> list[str]:
         missing += [f"{part.name} at {x:g}" for x in part.x if x not in found]
     problems = [f"{row['part']} at {row['x']:g}: {row['problem']}"
                 for row in rows if rank(row) == 0 and not is_disturbed(row)]  # fmt: skip
-    problems += compare(rows)
+    memory = Memory(out / "frontier.json")
+    problems += compare(rows, memory.ask)
+    memory.save()
     (out / "all.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     if not any(row["verified"] for row in rows):
         problems.append("nothing was measured that is verified")

@@ -1,11 +1,13 @@
 """The rows of the sweep beside what any node could do (tests/sim/frontier), and which of them can
 be believed. For overload.py."""
 
+import hashlib
 import json
 import math
 import os
 import pathlib
 import subprocess
+from collections.abc import Callable
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("SPILLGATE_BIN", ROOT / "build" / "release" / "bin"))
@@ -44,20 +46,41 @@ def limit_of(row: dict) -> float:
     return round(row["deadline_us"] * row["capacity_per_s"] / 1e6 / row["slots"] / median, 2)
 
 
-def frontier(row: dict) -> dict:
+class Memory:
+    """What the simulator said before, in a file: half a second for each row adds up."""
+
+    def __init__(self, path: pathlib.Path):
+        self.path = path
+        self.build = hashlib.sha256((BIN / "frontier").read_bytes()).hexdigest()[:12]
+        kept = json.loads(path.read_text()) if path.exists() else {}
+        self.known = kept.get("known", {}) if kept.get("build") == self.build else {}
+
+    def ask(self, arguments: str) -> dict:
+        if arguments not in self.known:
+            self.known[arguments] = ask_frontier(arguments)
+        return self.known[arguments]
+
+    def save(self) -> None:
+        self.path.write_text(json.dumps({"build": self.build, "known": self.known}))
+
+
+def ask_frontier(arguments: str) -> dict:
+    done = subprocess.run(
+        [str(BIN / "frontier"), *arguments.split()], check=False, capture_output=True, text=True
+    )
+    if done.returncode in UNKNOWN:
+        return {}
+    done.check_returncode()
+    return json.loads(done.stdout)
+
+
+def frontier(row: dict, ask: Callable[[str], dict] = ask_frontier) -> dict:
     """What is possible for the slots, mix and limit of a row; {} if nobody knows. To the bound a
     root of many tasks is one whose cost is all of theirs, for it may be interrupted and divided;
     the rules that it is compared with know only roots that are single tasks."""
     arguments = ["--slots", row["slots"], "--mix", row["mix"], "--limit", limit_of(row)]
-    done = subprocess.run(
-        [str(BIN / "frontier"), *map(str, arguments), "--x", f"{row['x']:g}"],
-        check=False, capture_output=True, text=True,
-    )  # fmt: skip
-    if done.returncode in UNKNOWN:
-        return {}
-    done.check_returncode()
-    known = json.loads(done.stdout)
-    if row["shape"] != "single":
+    known = ask(" ".join(map(str, [*arguments, "--x", f"{row['x']:g}"])))
+    if known and row["shape"] != "single":
         known = {"upper": known["upper"]}
     return known
 
@@ -72,11 +95,11 @@ def most(row: dict, upper: float) -> float:
     return (1 + TOLERANCE) * min(upper + luck, (1 + after_the_end) / min(row["x"], 1))
 
 
-def compare(rows: list[dict]) -> list[str]:
+def compare(rows: list[dict], ask: Callable[[str], dict] = ask_frontier) -> list[str]:
     """Adds what is possible to each row, and tells of those that are better than that."""
     problems = []
     for row in rows:
-        known = frontier(row)
+        known = frontier(row, ask)
         if not known:
             continue
         row["frontier"] = known

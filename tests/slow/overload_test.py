@@ -205,6 +205,19 @@ class Comparison(Programs):
         self.assertEqual(len(found), 1)  # 1.05 * (0.9 + 3 / sqrt(10000)) is between the two
         self.assertIn("goodput 0.980 is more than can be: at most 0.900", found[0])
 
+    def test_the_simulator_is_asked_once_and_again_when_it_is_another(self):
+        memory = overload.Memory(self.folder / "memory.json")
+        overload.compare([row(0.9), row(0.9, shape="chain")], memory.ask)
+        memory.save()
+        (self.folder / "frontier").unlink()  # nothing can be asked
+        (self.folder / "frontier").write_text(FRONTIER)
+        overload.compare([row(0.9)], overload.Memory(self.folder / "memory.json").ask)
+        (self.folder / "frontier").write_text(FRONTIER.replace("0.9", "0.7"))
+        (self.folder / "frontier").chmod(0o755)
+        chain = row(0.9, shape="chain")
+        overload.compare([chain], overload.Memory(self.folder / "memory.json").ask)
+        self.assertEqual(chain["frontier"], {"upper": 0.7})
+
     def test_what_is_void_proves_nothing(self):
         self.assertEqual(overload.compare([row(0.9, 1.2, problem="void: late")]), [])
 
