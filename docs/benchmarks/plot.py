@@ -83,7 +83,9 @@ def read(paths: list[pathlib.Path], void: bool) -> list[Panel]:
     for path in paths:
         for line in path.read_text(encoding="utf-8").splitlines():
             row = json.loads(line)
-            if row.get("bench") != "overload" or not (row["verified"] or void):
+            if row.get("bench") != "overload" or "critical_ok_ratio" in row:
+                continue
+            if not (row["verified"] or void):
                 continue
             title = title_of(row)
             panels.setdefault(title, Panel(title)).add(row)

@@ -99,7 +99,7 @@ def is_disturbed(row: dict) -> bool:
 def bench(part: Part, x: list[float], least: float) -> list[dict]:
     """Runs the benchmark; [] if it does not know what it is asked for."""
     seconds = seconds_of(part.case, least)
-    command = [str(BIN / "spillgate"), "bench", "overload", "-o", "json", *part.case.arguments]
+    command = [str(BIN / "spillgate"), "bench", "-o", "json", *part.case.arguments]
     command += ["--x", ",".join(f"{each:g}" for each in x), "--seconds", f"{seconds:g}"]
     for setting in settings_of(part.controller):
         command += ["--set", setting]

@@ -18,6 +18,8 @@ class Case:
     clients: str = "raw"
     turnaround: str = ""  # of cooperative clients
     place: str = "spin"  # layout (a), one slot that spins; "sleep": (b), 64 slots that sleep
+    bench: str = "overload"
+    more: tuple[str, ...] = ()  # of its options
 
     @property
     def slots(self) -> int:
@@ -29,8 +31,9 @@ class Case:
 
     @property
     def name(self) -> str:
-        slow = f"-{self.turnaround}" if self.turnaround else ""
-        return f"{self.layout}-{self.mix}-{self.shape}-{self.clients}{slow}"
+        said = [self.layout, self.mix, self.shape, self.clients, self.turnaround]
+        said.append("" if self.bench == "overload" else self.bench)
+        return "-".join(filter(None, [*said, *(each.strip("-") for each in self.more)]))
 
     @property
     def judged(self) -> bool:
@@ -39,9 +42,9 @@ class Case:
 
     @property
     def arguments(self) -> list[str]:
-        """Of `spillgate bench overload`."""
-        found = ["--mix", self.mix, "--shape", self.shape, "--clients", self.clients]
-        found += ["--service", self.service]
+        """Of `spillgate bench`."""
+        found = [self.bench, *self.more, "--mix", self.mix, "--shape", self.shape]
+        found += ["--clients", self.clients, "--service", self.service]
         if self.turnaround:
             found += ["--turnaround", self.turnaround]
         if self.place == "sleep":
@@ -114,6 +117,12 @@ TURNAROUND = (
     Case(clients="cooperative", turnaround="100us"),
 )
 CURVES = (Case("10us"),)
+# Who matters, whom others do not crowd out, and how soon it is over.
+SPECIAL = (
+    Part(Case(more=("--critical", "0.3")), "", (2, 10)),
+    Part(Case(bench="fair"), "", (15, 100)),
+    Part(Case(bench="spike", more=("--spikes", "20")), "", (10,)),
+)
 
 
 def of_others(cases: tuple[Case, ...]) -> list[Part]:
@@ -132,6 +141,7 @@ def groups(quick: bool) -> dict[str, list[Part]]:
         "controllers": of_others(raw[:3]),
         "cooperative": [Part(case, "", X) for case in cooperative],
         "pairs": [Part(case, "", FEW_X) for case in (*SLEEPING, *PAIRS, *TURNAROUND)],
+        "special": list(SPECIAL),
         "controllers-more": of_others((PAIRS[0], raw[3])),
         "controllers-cooperative": of_others(cooperative[:2]),
         "controllers-nested": of_others(cooperative[2:]),
@@ -145,6 +155,8 @@ QUICK = (CORE[0], Case(mix="exponential"), CORE[2])
 
 SECONDS = 4.0  # of each measurement, at least
 QUICK_SECONDS = 1.0
+SPIKE_SECONDS = 2.0
+SPIKES_S = 110.0  # twenty short ones, three long ones, and runs without any
 LONGER = 3.0  # times that it is at most
 TASKS = {"single": 1, "chain": 10, "fan": 10, "nested": 13}
 MODES = {"bimodal": 2, "heavy": 3}
@@ -155,7 +167,9 @@ ENOUGH = {"constant": 100, "exponential": 300, "lognormal": 150, "bimodal": 10_0
 
 
 def seconds_of(case: Case, least: float) -> float:
-    """Of one measurement."""
+    """Of one measurement. Of a spike, a long one lasts five times that."""
+    if case.bench == "spike":
+        return SPIKE_SECONDS
     return min(max(least, ENOUGH[case.mix] * case.root_s), LONGER * least)
 
 
@@ -166,4 +180,5 @@ def estimate(case: Case, x: int, least: float) -> float:
     unloaded = max(2 * each, 20 * case.root_s / 0.05)
     last = 5 * LONGEST.get(case.mix, 1) * case.root_s * case.slots
     others = (MODES.get(case.mix, 1) - 1) * 2 * each
-    return 2 + 2 * (1.5 * each + last / 2) + unloaded + others + x * (each + last)
+    measured = SPIKES_S if case.bench == "spike" else x * (each + last)
+    return 2 + 2 * (1.5 * each + last / 2) + unloaded + others + measured

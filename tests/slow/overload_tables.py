@@ -69,6 +69,23 @@ def cells(row: dict) -> list[str]:
     ]
 
 
+SPECIAL = ("critical_ok_ratio", "critical_p99_us", "jain", "least_of_tenant", "mice_p99_us",
+           "converge_ms", "converge_ms_worst", "converge_ms_baseline", "recover_ms",
+           "recover_ms_worst", "recover_ms_baseline")  # fmt: skip
+
+
+def is_special(row: dict) -> bool:
+    return any(key in row for key in SPECIAL)
+
+
+def special(rows: list[dict]) -> str:
+    """Classes, tenants and bursts: as the benchmark names them."""
+    lines = [[row["case"], f"{row['x']:g}",
+              ", ".join(f"{key} {row[key]:g}" for key in SPECIAL if key in row), said(row)]
+             for row in rows]  # fmt: skip
+    return markdown(("case", "x", "figures", "problem"), lines) if lines else ""
+
+
 def table(rows: list[dict]) -> str:
     return markdown(COLUMNS, [cells(row) for row in rows])
 
@@ -95,7 +112,8 @@ def at(row: dict) -> str:
 
 def headline(rows: list[dict]) -> list[str]:
     """What is promised, of what can be judged."""
-    judged = [row for row in rows if rank(row) > 1 and row["default"] and row["judged"]]
+    judged = [row for row in rows if rank(row) > 1 and row["default"] and row["judged"]
+              and not is_special(row)]  # fmt: skip
     told = []
     full = [row for row in judged if row["clients"] == "raw" and row["x"] >= FULL]
     if full:
@@ -168,12 +186,14 @@ def controllers(rows: list[dict]) -> str:
 
 
 def report_of(rows: list[dict], missing: list[str], problems: list[str]) -> str:
-    own = [row for row in rows if row["default"]]
+    own = [row for row in rows if row["default"] and not is_special(row)]
     told = ["# Overload, beside what is possible", "", *headline(rows), "", "## By default", "",
             "p50, p99 and p99.9 are over the p99 without load, of the mix's first function.", "",
             table(own)]  # fmt: skip
     if found := functions(own):
         told += ["", "## By function", "", found]
+    if found := special([row for row in rows if is_special(row)]):
+        told += ["", "## Classes, tenants, bursts", "", found]
     if found := controllers(rows):
         told += ["", "## Controllers", "", "E; in brackets what is void.", "", found]
     void = [f"- {row['part']} at {row['x']:g}: {said(row)}" for row in rows if rank(row) < 2]

@@ -178,7 +178,7 @@ class Sweep(Programs):
         asked = (self.folder / "spillgate.asked").read_text().strip()
         self.assertEqual(
             asked,
-            "bench overload -o json --mix lognormal --shape fan --clients cooperative "
+            "bench -o json overload --mix lognormal --shape fan --clients cooperative "
             "--service 100us --turnaround 50us --x 0.7,2 --seconds 1 "
             "--set stage.submission.controller=bound --set limits.in_flight=3",
         )
@@ -267,6 +267,16 @@ class Report(Programs):
         told = overload_tables.headline(rows)[0]
         self.assertIn("in 2 measurements: at least E = 0.950**", told)
         self.assertIn("(spin-1ms-constant-single-raw at 10)", told)
+
+    def test_classes_tenants_and_bursts_are_told_apart(self):
+        spike = {"bench": "spike", "x": 10, "converge_ms": 0.5, "verified": True, "default": True,
+                 "case": "a-spike", "part": "a-spike-default", "judged": True}  # fmt: skip
+        rows = [row(2, 0.9), row(2, 0.1, critical_ok_ratio=0.99), spike]
+        self.assertEqual(overload.compare([spike]), [])
+        self.assertIn("at least E = 0.900", overload_tables.headline(rows)[0])
+        told = overload_tables.report_of(rows, [], [])
+        self.assertIn("critical_ok_ratio 0.99", told)
+        self.assertIn("converge_ms 0.5", told)
 
     def test_controllers_are_compared_where_all_were_measured(self):
         def by(name: str, x: float, goodput: float, **more) -> dict:

@@ -78,7 +78,7 @@ def programs() -> str:
 
 def bench(this: Try, seconds: float) -> dict:
     """One run of all multiples: E of each, and what was wrong with it, if anything."""
-    command = [str(BIN / "spillgate"), "bench", "overload", "-o", "json", *CASE.arguments]
+    command = [str(BIN / "spillgate"), "bench", "-o", "json", *CASE.arguments]
     command += ["--x", ",".join(f"{x:g}" for x in X), "--seconds", f"{seconds:g}"]
     for setting in (*own_settings_of(this.controller), *this.settings):
         command += ["--set", setting]
