@@ -87,10 +87,11 @@ def tried(name: str, score: float, *settings: str, **more) -> dict:
 class Search(unittest.TestCase):
     def test_the_best_setting_is_chosen_of_what_is_verified(self):
         rows = [tried("bound", 0.8, "a=1"), tried("bound", 0.99, "a=2", verified=False),
-                tried("bound", 0.9, "a=3"), tried("bound", 0.9, "a=4")]  # fmt: skip
+                tried("bound", 0.9, "a=3"), tried("bound", 0.9, "a=4"),
+                tried("bound", 0.95, "a=5", foreign_cpu_pct=50)]  # fmt: skip
         found = tune.choose("bound", rows)
         self.assertEqual((found["settings"], found["score"]), (["a=3"], 0.9))
-        self.assertEqual(len(found["tried"]), 4)
+        self.assertEqual((len(found["tried"]), found["of"]), (5, 3))
         self.assertEqual(tune.choose("bound", rows[1:2])["settings"], [])
 
     def test_the_default_is_left_unless_it_is_much_worse(self):

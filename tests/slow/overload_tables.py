@@ -43,17 +43,19 @@ def said(row: dict) -> str:
 
 # ---- the default
 
-COLUMNS = ("case", "x", "E", "upper", "best", "regret", "blind best", "p50", "p99", "p99.9",
+COLUMNS = ("case", "x", "E", "came", "E of that", "upper", "best", "regret", "blind best", "p50", "p99", "p99.9",
            "p99, ms", "refusal p99, ms", "wasted", "refused", "held", "least function",
            "problem")  # fmt: skip
 
 
 def cells(row: dict) -> list[str]:
-    known = row.get("frontier", {})
+    known, came = row.get("frontier", {}), row.get("offered_work_ratio")
     return [
         row["case"],
         f"{row['x']:g}",
         figure(row["goodput_ratio"]),
+        figure(came),
+        figure(row["goodput_ratio"] / came if came and row["x"] <= 1 else None),
         figure(known.get("upper")),
         figure(known.get("best")),
         figure(row.get("regret")),
@@ -188,7 +190,8 @@ def controllers(rows: list[dict]) -> str:
 def report_of(rows: list[dict], missing: list[str], problems: list[str]) -> str:
     own = [row for row in rows if row["default"] and not is_special(row)]
     told = ["# Overload, beside what is possible", "", *headline(rows), "", "## By default", "",
-            "p50, p99 and p99.9 are over the p99 without load, of the mix's first function.", "",
+            "p50, p99 and p99.9 are over the p99 without load, of the mix's first function. \"Came\" "
+            "is the work that came, by chance, to what was asked for.", "",
             table(own)]  # fmt: skip
     if found := functions(own):
         told += ["", "## By function", "", found]

@@ -250,11 +250,12 @@ class Comparison(Programs):
 
 class Report(Programs):
     def test_the_table_has_the_regret_and_says_what_is_void(self):
-        rows = [row(0.9, 0.6), row(2, 0.7, problem="void: late")]
+        rows = [row(0.9, 0.6, offered_work_ratio=0.8), row(2, 0.7, problem="void: late")]
         overload.compare(rows)
         lines = overload_tables.table(rows).splitlines()
         self.assertEqual(len({len(line) for line in lines}), 1)
         self.assertIn("| 0.250 ", lines[2])
+        self.assertIn("| 0.600 | 0.800 | 0.750 ", lines[2])
         self.assertIn("void: late", lines[3])
         told = "\n".join(overload_tables.headline(rows))
         self.assertIn("At least 0.750 of the best rule's goodput", told)
