@@ -43,9 +43,9 @@ def said(row: dict) -> str:
 
 # ---- the default
 
-COLUMNS = ("case", "x", "E", "came", "E of that", "upper", "best", "regret", "blind best", "p50", "p99", "p99.9",
-           "p99, ms", "refusal p99, ms", "wasted", "refused", "held", "least function",
-           "problem")  # fmt: skip
+COLUMNS = ("case", "x", "E", "came", "E of that", "upper", "best", "regret", "blind best", "p50",
+           "p99", "p99.9", "p99, ms", "refusal p99, ms", "wasted", "refused", "held",
+           "least function", "problem")  # fmt: skip
 
 
 def cells(row: dict) -> list[str]:
@@ -190,8 +190,8 @@ def controllers(rows: list[dict]) -> str:
 def report_of(rows: list[dict], missing: list[str], problems: list[str]) -> str:
     own = [row for row in rows if row["default"] and not is_special(row)]
     told = ["# Overload, beside what is possible", "", *headline(rows), "", "## By default", "",
-            "p50, p99 and p99.9 are over the p99 without load, of the mix's first function. \"Came\" "
-            "is the work that came, by chance, to what was asked for.", "",
+            "p50, p99 and p99.9 are over the p99 without load, of the mix's first function; "
+            "came: the work that came, by chance, to what was asked for.", "",
             table(own)]  # fmt: skip
     if found := functions(own):
         told += ["", "## By function", "", found]
