@@ -27,7 +27,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from controllers import settings_of
-from overload_parts import QUICK_SECONDS, SECONDS, Part, estimate, groups, seconds_of
+from overload_parts import QUICK_SECONDS, SECONDS, Part, estimate, groups, micros, seconds_of
 from overload_report import BIN, ROOT, UNKNOWN, Memory, compare, rank
 from overload_tables import report_of
 
@@ -118,9 +118,17 @@ def bench(part: Part, x: list[float], least: float) -> list[dict]:
 
 
 def keep(part: Part, path: pathlib.Path, rows: list[dict], build: str) -> None:
-    about = {"layout": part.case.layout, "slots": part.case.slots, "default": not part.controller,
-             "case": part.case.name, "judged": part.case.judged, "part": part.name,
-             "programs": build}  # fmt: skip
+    case = part.case
+    about = {
+        "layout": case.layout,
+        "slots": case.slots,
+        "service_us": micros(case.service),
+        "case": case.name,
+        "judged": case.judged,
+        "default": not part.controller,
+        "part": part.name,
+        "programs": build,
+    }
     if part.controller:
         about["controller"] = part.controller  # a profile's name is not that of its controller
     with path.open("a") as file:

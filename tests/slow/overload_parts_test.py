@@ -67,6 +67,9 @@ class Plan(unittest.TestCase):
         self.assertEqual(overload_parts.seconds_of(Case("10ms", shape="chain"), 4), 10)
         self.assertEqual(overload_parts.seconds_of(Case(mix="bimodal", shape="nested"), 4), 12)
         self.assertEqual(Case("10ms", place="sleep").root_s, 0.01 / 64)
+        self.assertEqual(overload_parts.seconds_of(Case("10ms", place="sleep"), 4), 4)
+        sleeping = Case("10ms", place="sleep", mix="exponential")
+        self.assertEqual(overload_parts.seconds_of(sleeping, 4), 8)
 
     def test_below_100_us_nothing_is_judged(self):
         self.assertEqual([Case(each).judged for each in ("10us", "100us", "1ms")],

@@ -25,6 +25,9 @@ LONGEST = {"bimodal": 101.0}  # deadline, of the one that rows tell, which is th
 # two that differ by up to 5 % for the same, and the queue of an open loop can keep the node a few
 # percent busier than the windows of a closed one.
 TOLERANCE = 0.05
+# Between one short task and the next, a loop without other work sleeps and has to be woken; a full
+# node's does not. So much of each task is in the capacity, and need not be in the measurement.
+WAKE_US = 12.0
 LUCK = 3  # standard deviations of the work that came, which is a sample of the load asked for
 MOST_FOREIGN = 15.0  # percent of the cores, used by others, for a row to be left at that
 
@@ -92,7 +95,8 @@ def most(row: dict, upper: float) -> float:
     luck = LUCK * math.sqrt((1 + VARIATION.get(row["mix"], 0)) / max(1, row["n"]))
     longest_s = row["deadline_us"] / 1e6 * LONGEST.get(row["mix"], 1)
     after_the_end = longest_s * row["offered_per_s"] / max(1, row["n"])
-    return (1 + TOLERANCE) * min(upper + luck, (1 + after_the_end) / min(row["x"], 1))
+    tolerance = TOLERANCE + WAKE_US / row.get("service_us", math.inf)
+    return (1 + tolerance) * min(upper + luck, (1 + after_the_end) / min(row["x"], 1))
 
 
 def compare(rows: list[dict], ask: Callable[[str], dict] = ask_frontier) -> list[str]:

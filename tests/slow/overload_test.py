@@ -218,6 +218,13 @@ class Comparison(Programs):
         overload.compare([chain], overload.Memory(self.folder / "memory.json").ask)
         self.assertEqual(chain["frontier"], {"upper": 0.7})
 
+    def test_short_tasks_may_save_what_it_takes_to_wake_the_loop(self):
+        def found(service: str) -> int:
+            short = row(0.9, 1.04, service_us=overload.micros(service))
+            return len(overload.compare([short]))
+
+        self.assertEqual([found(each) for each in ("1ms", "100us")], [1, 0])
+
     def test_what_is_void_proves_nothing(self):
         self.assertEqual(overload.compare([row(0.9, 1.2, problem="void: late")]), [])
 
