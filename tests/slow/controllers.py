@@ -2,8 +2,10 @@
 was tuned to (tests/slow/tuned.json, which is written by a search, not by hand)."""
 
 import json
+import os
 import pathlib
 import tomllib
+from collections.abc import Iterable
 
 DEFAULT = "work_bound"
 OTHERS = ("none", "bound", "deadline", "adaptive_bound", "codel", "seda_aimd", "gradient")
@@ -34,7 +36,12 @@ def own_settings_of(name: str) -> tuple[str, ...]:
     return (f"stage.submission.controller={name}",)
 
 
+def here(settings: Iterable[str]) -> tuple[str, ...]:
+    """Of this user, as whose tenant the benchmark comes."""
+    return tuple(each.replace("{uid}", str(os.getuid())) for each in settings)
+
+
 def settings_of(name: str) -> tuple[str, ...]:
     """As the command takes them with --set; "" is the node as it is by default."""
     tuned = json.loads(TUNED.read_text()) if TUNED.exists() else {}
-    return (*own_settings_of(name), *tuned.get(name, {}).get("settings", ()))
+    return (*own_settings_of(name), *here(tuned.get(name, {}).get("settings", ())))

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import io
 import itertools
+import os
 import pathlib
 import tempfile
 import unittest
@@ -74,6 +75,11 @@ class Plan(unittest.TestCase):
     def test_below_100_us_nothing_is_judged(self):
         self.assertEqual([Case(each).judged for each in ("10us", "100us", "1ms")],
                          [False, True, True])  # fmt: skip
+
+    def test_what_is_tuned_is_for_whoever_runs_it(self):
+        [own, *shared] = controllers.here(("tenant.uid-{uid}.in_flight=8", "limits.in_flight=8"))
+        self.assertEqual(own, f"tenant.uid-{os.getuid()}.in_flight=8")
+        self.assertEqual(shared, ["limits.in_flight=8"])
 
     def test_a_profile_is_given_as_its_settings(self):
         found = controllers.own_settings_of(controllers.CLASSIC)

@@ -38,7 +38,7 @@ def said(row: dict) -> str:
         return row["problem"]
     if rank(row) < 2:
         return f"others had {row['foreign_cpu_pct']:.0f} % of the cores"
-    return ""
+    return row.get("note", "")
 
 
 # ---- the default

@@ -183,6 +183,15 @@ class Sweep(Programs):
             "--set stage.submission.controller=bound --set limits.in_flight=3",
         )
 
+    def test_another_controller_may_refuse_without_load_but_not_the_default(self):
+        refusing = SPILLGATE.replace('"verified":true', '"verified":false,"problem":"refused '
+                                     'without load"')  # fmt: skip
+        (self.folder / "spillgate").write_text(refusing)
+        [own] = overload.bench(PART, [2], 1)
+        [other] = overload.bench(Part(PART.case, "bound", (2,)), [2], 1)
+        self.assertEqual([row["verified"] for row in (own, other)], [False, True])
+        self.assertEqual(other["note"], "refused without load")
+
     def test_what_is_kept_says_who_was_at_the_door(self):
         answer = row(2, controller="bound")  # as the node of the profile names it
         part = Part(PART.case, controllers.CLASSIC, (2,))

@@ -21,8 +21,8 @@ import sys
 import time
 from dataclasses import dataclass
 
-from controllers import CLASSIC, DEFAULT, OTHERS, TUNED, own_settings_of
-from overload import is_disturbed, lines, wait_for_quiet
+from controllers import CLASSIC, DEFAULT, OTHERS, TUNED, here, own_settings_of
+from overload import as_it_is, is_disturbed, lines, wait_for_quiet
 from overload_parts import Case, estimate
 from overload_report import BIN, ROOT, rank
 
@@ -35,14 +35,16 @@ PATIENCE = 5.0  # seconds to wait for a quiet machine
 MUCH_WORSE = 0.03
 
 TARGETS = ("500us", "1ms", "2ms", "3ms", "5ms", "10ms")
-PLACES = (4, 8, 12, 16, 32, 128)
+# In flight; for the one tenant that there is too, which otherwise has half of them.
+PLACES = tuple((f"limits.in_flight={n}", f"tenant.uid-{{uid}}.in_flight={n}")
+               for n in (4, 8, 12, 16, 32, 128))  # fmt: skip
 # The values of the one knob of each; () is none, and a controller that is not here has none.
 GRID: dict[str, list[tuple[str, ...]]] = {
     DEFAULT: [(), *((f"class.normal.target_delay={t}",) for t in
                     ("1ms", "2ms", "5ms", "50ms", "200ms"))],
-    "bound": [(f"limits.in_flight={n}",) for n in PLACES],
-    "gradient": [(), *((f"limits.in_flight={n}",) for n in PLACES[1:])],
-    CLASSIC: [(f"limits.in_flight={n}",) for n in PLACES],
+    "bound": [*PLACES],
+    "gradient": [(), *PLACES[1:]],
+    CLASSIC: [*PLACES],
     **{name: [(f"stage.submission.target_delay={t}",) for t in TARGETS]
        for name in ("adaptive_bound", "codel", "seda_aimd")},
 }  # fmt: skip
@@ -80,14 +82,14 @@ def bench(this: Try, seconds: float) -> dict:
     """One run of all multiples: E of each, and what was wrong with it, if anything."""
     command = [str(BIN / "spillgate"), "bench", "-o", "json", *CASE.arguments]
     command += ["--x", ",".join(f"{x:g}" for x in X), "--seconds", f"{seconds:g}"]
-    for setting in (*own_settings_of(this.controller), *this.settings):
+    for setting in (*own_settings_of(this.controller), *here(this.settings)):
         command += ["--set", setting]
     at_most = 60 + 2 * estimate(CASE, len(X), seconds)
     done = subprocess.run(
         [str(ROOT / "ops" / "contain"), f"{at_most:.0f}", *command],
         check=False, capture_output=True, text=True,
     )  # fmt: skip
-    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    rows = [as_it_is(json.loads(line)) for line in done.stdout.splitlines()]
     if len(rows) != len(X):
         raise SystemExit(f"tune.py: {this}: exit code {done.returncode}: {done.stderr.strip()}")
     for row in rows:
