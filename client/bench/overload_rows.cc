@@ -47,6 +47,7 @@ Row OverloadRows::Of(double x, const RootReport& report, const CpuShares& shares
   SetFunctions(report, figures);
   const double seconds = Seconds(report.span);
   figures.offered_per_s = static_cast<double>(report.offered) / seconds;
+  figures.offered_work_ratio = Ratio(report.offered_work, runs_.root_cost()) / seconds;
   figures.received_per_s = static_cast<double>(report.received) / seconds;
   figures.goodput_ratio = Ratio(report.good_work, runs_.root_cost()) / seconds;
   figures.goodput_ratio_count = static_cast<double>(figures.good) / seconds;
@@ -131,6 +132,7 @@ void OverloadRows::Conclude(Row& row, double asked, double after) const {
   figures.capacity_ratio = capacity * Seconds(runs_.root_cost()) / basis_.slots;
   if (figures.least_of_tenant.has_value()) *figures.least_of_tenant *= before / capacity;
   if (asked > 0) {
+    figures.offered_work_ratio /= capacity * asked;
     figures.goodput_ratio /= capacity * std::min(asked, 1.0);
     figures.goodput_ratio_count /= capacity * std::min(asked, 1.0);
   }

@@ -17,7 +17,8 @@ class OverloadRows {
   OverloadRows(const RootRuns& runs, const RootRuns::Basis& basis, const Options& options)
       : runs_(runs), basis_(basis), options_(options) {}
 
-  // `all`: of all connections together. Goodput is still in seconds of work, or roots, a second.
+  // `all`: of all connections together. Goodput and what was offered are still in mean roots a
+  // second.
   [[nodiscard]] Row Of(double x, const RootReport& all, const CpuShares& shares) const;
   // The tenants, by what they got of what they are entitled to.
   void Compare(std::span<const double> demands, std::span<const RootReport> reports,

@@ -31,6 +31,7 @@ struct OverloadFigures {
   double capacity_per_s = 0;       // roots, measured in closed loops before and after
   double capacity_ratio = 0;       // work of those to the time of all slots
   double offered_per_s = 0;        // by the schedule
+  double offered_work_ratio = 0;   // work that came to that of x times the capacity
   double received_per_s = 0;       // have a verdict
   double goodput_ratio = 0;        // work of good roots to min(x, 1) of the capacity
   double goodput_ratio_count = 0;  // the same by their number

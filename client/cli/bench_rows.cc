@@ -90,6 +90,7 @@ void PutOverload(Json& json, const bench::OverloadFigures& figures) {
   Put(json, "capacity_per_s", figures.capacity_per_s);
   Put(json, "capacity_ratio", figures.capacity_ratio);
   Put(json, "offered_per_s", figures.offered_per_s);
+  Put(json, "offered_work_ratio", figures.offered_work_ratio);
   Put(json, "received_per_s", figures.received_per_s);
   Put(json, "goodput_ratio", figures.goodput_ratio);
   Put(json, "goodput_ratio_count", figures.goodput_ratio_count);

@@ -4,8 +4,8 @@ tests/slow/overload.py or `spillgate bench overload -o json` wrote.
 
 plot.py FILE… -o PICTURE.svg [--title TEXT] [--void]
 
-A panel for each layout and mix. What no node can exceed and what the best rule reaches are drawn
-where the lines tell (all.jsonl of the sweep). Rows that are not verified are left out, unless
+A panel for each layout, mix, shape and kind of clients. What no node can exceed and what the best
+rule reaches are drawn where the lines tell (all.jsonl of the sweep). Rows that are not verified are left out, unless
 --void asks for them. Standard library only.
 """
 
@@ -27,6 +27,7 @@ LOOKS = (
     ("#56b4e9", "ring"),
     ("#000000", "plus"),
     ("#8b5a2b", "wedge"),
+    ("#7f7f00", "bar"),
 )
 FIRST = "work_bound"  # the default has the first look in every picture
 GREY = "#777777"
@@ -40,7 +41,7 @@ Series = dict[str, list[tuple[float, float]]]
 
 
 class Panel:
-    """One layout and mix: goodput by controller, and what is possible."""
+    """What a node was asked for: goodput by controller, and what is possible."""
 
     def __init__(self, title: str):
         self.title = title
@@ -53,6 +54,8 @@ class Panel:
         # By default only: it has all the multiples, and a frontier of its own for each deadline.
         if known and row.get("default"):
             self.possible["upper bound"].append((row["x"], known["upper"]))
+            if "best" not in known:
+                return
             self.possible["best rule"].append((row["x"], known["best"]))
             if known["best"] - known["blind"] > 0.002:
                 self.possible["best rule, costs unknown"].append((row["x"], known["blind"]))
@@ -65,8 +68,14 @@ class Panel:
 
 
 def title_of(row: dict) -> str:
-    what = row.get("layout") or row.get("function", "")
-    return f"{what}, {row['mix']} costs" if what else f"{row['mix']} costs"
+    """What is as it is without options goes without saying."""
+    said = [row.get("layout") or row.get("function", ""), f"{row['mix']} costs"]
+    if row.get("shape", "single") != "single":
+        said.append(row["shape"])
+    if row.get("clients", "raw") != "raw":
+        slow = f", {row['turnaround_us']:g} us" if row.get("turnaround_us") else ""
+        said.append(row["clients"] + slow)
+    return ", ".join(filter(None, said))
 
 
 def read(paths: list[pathlib.Path], void: bool) -> list[Panel]:
@@ -74,7 +83,9 @@ def read(paths: list[pathlib.Path], void: bool) -> list[Panel]:
     for path in paths:
         for line in path.read_text(encoding="utf-8").splitlines():
             row = json.loads(line)
-            if row.get("bench") != "overload" or not (row["verified"] or void):
+            if row.get("bench") != "overload" or "critical_ok_ratio" in row:
+                continue
+            if not (row["verified"] or void):
                 continue
             title = title_of(row)
             panels.setdefault(title, Panel(title)).add(row)
@@ -123,6 +134,8 @@ def mark(kind: str, x: float, y: float, color: str) -> str:
     if kind == "cross":
         falling = line(x - r, y - r, x + r, y + r, color, 2)
         return falling + line(x - r, y + r, x + r, y - r, color, 2)
+    if kind == "bar":
+        return line(x, y - 1.4 * r, x, y + 1.4 * r, color, 3)
     if kind == "plus":
         level = line(x - 1.3 * r, y, x + 1.3 * r, y, color, 2)
         return level + line(x, y - 1.3 * r, x, y + 1.3 * r, color, 2)

@@ -89,6 +89,9 @@ class Roots(unittest.TestCase):
                 self.assertEqual((row["clients"], row["held"], row["again"]), ("raw", 0, 0))
                 received = row["received_per_s"] / row["offered_per_s"]
                 self.assertAlmostEqual(received, 1, places=3, msg="a verdict for each root")
+                # They all cost the same, so the work that came is their number.
+                came = row["offered_per_s"] / (row["x"] * row["capacity_per_s"])
+                self.assertAlmostEqual(row["offered_work_ratio"], came, places=2)
 
     def test_clients_that_cooperate_come_again_when_they_are_told_to(self):
         words = ("--clients", "cooperative", "--turnaround", "100us", "--steps", "0:0.2,20:0.6")

@@ -1,14 +1,18 @@
 #!/usr/bin/env python3
-"""The sweep: what each controller makes of 0.3 to 10 times the work that a node can do, beside what
-any node could make of it (tests/sim/frontier). Ends with a table; docs/benchmarks.md says what the
-figures are.
+"""The sweep: what the node, and each controller that it could have, makes of 0.3 to 10 times the
+work that a node can do, beside what any node could make of it (tests/sim/frontier). Ends with a
+report; docs/benchmarks.md says what the figures are.
 
-overload.py [--quick] [--list] [--report] [--again] [--only PATTERN…] [--seconds S] [--out FOLDER]
+overload.py [--quick] [--list] [--report] [--again] [--group NAME…] [--only PATTERN…]
+            [--seconds S] [--minutes M] [--attempts N] [--out FOLDER]
 
-A part is a layout, a mix and a controller: a file of the lines that `spillgate bench overload`
-printed, in build/overload. What these programs have been measured at is not measured again; what
-was disturbed is tried again, three times, and then listed. The folder's all.jsonl has what was
-reported last, with the frontier's figures, for docs/benchmarks/plot.py.
+What is measured, and in which order, is in overload_parts.py. A part is a file of the lines that
+`spillgate bench overload` printed, in build/overload. What these programs have been measured at,
+with the same settings, is not measured again; what was disturbed is tried again at the end of its
+group, and then listed. Nothing is begun after --minutes: the next call goes on there, and
+--minutes 240 is for all of it.
+The folder's report.md is what was reported last, and all.jsonl its rows with the frontier's
+figures, for docs/benchmarks/plot.py.
 """
 
 import argparse
@@ -19,73 +23,22 @@ import pathlib
 import subprocess
 import sys
 import time
+from collections import Counter
 from dataclasses import dataclass
 
-from overload_report import BIN, ROOT, UNKNOWN, compare, rank, summary, table
+from controllers import settings_of
+from overload_parts import QUICK_SECONDS, SECONDS, Part, estimate, groups, micros, seconds_of
+from overload_report import BIN, ROOT, UNKNOWN, Memory, compare, rank
+from overload_tables import report_of
 
-
-@dataclass(frozen=True)
-class Layout:
-    name: str
-    slots: int
-    arguments: tuple[str, ...] = ()  # of the benchmark
-    controllers: tuple[str, ...] = ("",)  # of submission; "": as the node has it by default
-    shape: str = "single"  # the frontier knows of roots that are single tasks
-
-
-OTHERS = ("none", "bound", "deadline", "adaptive_bound", "codel", "seda_aimd", "gradient")
-# What is measured. The benchmark says so if it does not know one of these; that is then skipped.
-LAYOUTS = (
-    Layout("spin-1ms", 1, ("--service", "1ms"), ("", *OTHERS)),
-    Layout("sleep-10ms-64", 64, ("--service", "10ms", "--function", "sleep",
-                                 "--set", "node.resources.cpu=64")),  # fmt: skip
-)
-MIXES = ("constant", "exponential", "bimodal", "lognormal")
-X = (0.3, 0.5, 0.7, 0.9, 1, 1.2, 1.5, 2, 5, 10)
-X_OF_OTHERS = (0.7, 1, 2, 10)  # controllers, that are not the default
-MIXES_OF_OTHERS = ("constant", "exponential")
-SECONDS = 5.0  # of each measurement
-LONGER = {"bimodal": 4.0}  # times: for enough of those that are one in a hundred
-ATTEMPTS = 3
+ATTEMPTS = 2
 QUIET = 0.1  # of the cores in use is quiet enough to begin
-PATIENCE = 30.0  # seconds to wait for that
-BUDGET = 2400.0  # seconds, after which nothing more is begun: ops/test has a deadline
-
-QUICK_LAYOUTS = (Layout("spin-1ms", 1, ("--service", "1ms"), ("", "bound")),)
-QUICK_MIXES = ("constant", "exponential")
-QUICK_X = (0.7, 2, 10)
-QUICK_X_OF_OTHERS = (2,)
-QUICK_SECONDS = 1.2
+PATIENCE = 10.0  # seconds to wait for that
+MINUTES = 25.0  # after which nothing more is begun
 
 
 class Broken(Exception):
     """What is not the machine's fault."""
-
-
-@dataclass(frozen=True)
-class Part:
-    layout: Layout
-    mix: str
-    controller: str
-    x: tuple[float, ...]
-
-    @property
-    def name(self) -> str:
-        return f"{self.layout.name}-{self.mix}-{self.controller or 'default'}"
-
-
-def parts(quick: bool) -> list[Part]:
-    """The default's first: if there is no time for all, it is the others that are left out."""
-    layouts, mixes = (QUICK_LAYOUTS, QUICK_MIXES) if quick else (LAYOUTS, MIXES)
-    own, others = (QUICK_X, QUICK_X_OF_OTHERS) if quick else (X, X_OF_OTHERS)
-    found = [
-        Part(layout, mix, controller, others if controller else own)
-        for layout in layouts
-        for mix in mixes
-        for controller in layout.controllers
-        if not controller or mix in MIXES_OF_OTHERS
-    ]
-    return sorted(found, key=lambda part: bool(part.controller))
 
 
 # ---- measuring
@@ -103,7 +56,7 @@ def wait_for_quiet(at_most: float) -> None:
     until = time.monotonic() + at_most
     while time.monotonic() < until:
         before = busy()
-        time.sleep(2)
+        time.sleep(0.5)
         after = busy()
         if after[0] - before[0] < QUIET * (after[1] - before[1]):
             return
@@ -120,14 +73,14 @@ def lines(path: pathlib.Path) -> list[dict]:
     return found
 
 
-def programs() -> str:
-    """What is measured: rows of another build say nothing about this one."""
+def measured_with(controller: str) -> str:
+    """The programs and their settings: rows of others say nothing about these."""
     both = (BIN / "spillgate").read_bytes() + (BIN / "spillgated").read_bytes()
-    return hashlib.sha256(both).hexdigest()[:12]
+    return hashlib.sha256(both + "\n".join(settings_of(controller)).encode()).hexdigest()[:12]
 
 
 def measured(path: pathlib.Path, build: str = "") -> dict[float, dict]:
-    """The last of the best rows of each multiple; of a build, or of any."""
+    """The last of the best rows of each multiple; of these programs, or ("") of any."""
     rows: dict[float, dict] = {}
     for row in lines(path):
         if build not in ("", row.get("programs")):
@@ -138,19 +91,27 @@ def measured(path: pathlib.Path, build: str = "") -> dict[float, dict]:
 
 
 def is_disturbed(row: dict) -> bool:
-    return not row["verified"] and row.get("problem", "").startswith("void")
+    """A machine that is busy with other things may well make the node refuse without load."""
+    disturbed = ("void", "refused without load")
+    return not row["verified"] and row.get("problem", "").startswith(disturbed)
 
 
-def bench(part: Part, x: list[float], seconds: float) -> list[dict]:
+def as_it_is(row: dict) -> dict:
+    """Of a controller that is compared: that it refuses without load is its own doing, and what it
+    makes of load can still be compared. Beside other programs it counts for nothing anyway."""
+    if row.get("problem") != "refused without load":
+        return row
+    return row | {"verified": True, "problem": "", "note": row["problem"]}
+
+
+def bench(part: Part, x: list[float], least: float) -> list[dict]:
     """Runs the benchmark; [] if it does not know what it is asked for."""
-    seconds *= LONGER.get(part.mix, 1)
-    command = [str(BIN / "spillgate"), "bench", "overload", "-o", "json", "--mix", part.mix]
+    seconds = seconds_of(part.case, least)
+    command = [str(BIN / "spillgate"), "bench", "-o", "json", *part.case.arguments]
     command += ["--x", ",".join(f"{each:g}" for each in x), "--seconds", f"{seconds:g}"]
-    command += part.layout.arguments
-    if part.controller:
-        command += ["--set", f"stage.submission.controller={part.controller}"]
-    # Capacity twice, without load, and each multiple; all with the time that silence takes.
-    at_most = 30 + (len(x) + 5) * seconds * 2 + len(x) * 10
+    for setting in settings_of(part.controller):
+        command += ["--set", setting]
+    at_most = 60 + 2 * estimate(part.case, len(x), least) + 10 * len(x)
     done = subprocess.run(
         [str(ROOT / "ops" / "contain"), f"{at_most:.0f}", *command],
         check=False, capture_output=True, text=True,
@@ -161,12 +122,23 @@ def bench(part: Part, x: list[float], seconds: float) -> list[dict]:
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     if not rows:
         raise Broken(f"{part.name}: exit code {done.returncode}: {done.stderr.strip()}")
-    return rows
+    return [as_it_is(row) for row in rows] if part.controller else rows
 
 
 def keep(part: Part, path: pathlib.Path, rows: list[dict], build: str) -> None:
-    about = {"layout": part.layout.name, "slots": part.layout.slots, "root": part.layout.shape,
-             "default": not part.controller, "part": part.name, "programs": build}  # fmt: skip
+    case = part.case
+    about = {
+        "layout": case.layout,
+        "slots": case.slots,
+        "service_us": micros(case.service),
+        "case": case.name,
+        "judged": case.judged,
+        "default": not part.controller,
+        "part": part.name,
+        "programs": build,
+    }
+    if part.controller:
+        about["controller"] = part.controller  # a profile's name is not that of its controller
     with path.open("a") as file:
         file.write("".join(json.dumps(row | about) + "\n" for row in rows))
     for row in rows:
@@ -188,78 +160,125 @@ class Effort:
     until: float  # by the monotonic clock: no run begins after it
 
 
-def measure(part: Part, path: pathlib.Path, effort: Effort) -> None:
-    """Only what has no good row of this build is run: at first all at once, then in smaller
-    pieces, for which the machine is more likely to be quiet."""
-    build = programs()
+def tries(path: pathlib.Path, build: str) -> Counter:
+    """How often each multiple was measured."""
+    return Counter(row["x"] for row in lines(path) if row.get("programs") == build)
+
+
+def measure(part: Part, path: pathlib.Path, effort: Effort, attempt: int) -> None:
+    """What was tried less often and has no good row: at first all at once, then in smaller pieces,
+    for which the machine is more likely to be quiet."""
+    build = measured_with(part.controller)
+    rows, tried = measured(path, build), tries(path, build)
+    missing = [x for x in part.x
+               if tried[x] <= attempt and (x not in rows or rank(rows[x]) < 2)]  # fmt: skip
+    size = max(2, len(part.x) >> attempt)
+    for piece in (missing[i : i + size] for i in range(0, len(missing), size)):
+        if time.monotonic() > effort.until:
+            print(f"{part.name}: no time left for {piece}", flush=True)
+            return
+        wait_for_quiet(effort.patience)
+        print(f"{part.name}: {', '.join(f'{x:g}' for x in piece)}", flush=True)
+        found = bench(part, piece, effort.seconds)
+        if not found:
+            return
+        keep(part, path, found, build)
+
+
+def measure_all(chosen: list[Part], out: pathlib.Path, effort: Effort) -> list[str]:
+    """A group. Whose fault is the node's is not tried again."""
+    broken: dict[Part, str] = {}
     for attempt in range(effort.attempts):
-        rows = measured(path, build)
-        missing = [x for x in part.x if x not in rows or rank(rows[x]) < 2]
-        size = max(2, len(part.x) >> attempt)
-        for piece in (missing[i : i + size] for i in range(0, len(missing), size)):
-            if time.monotonic() > effort.until:
-                print(f"{part.name}: no time left for {piece}", flush=True)
-                return
-            wait_for_quiet(effort.patience)
-            print(f"{part.name}: {', '.join(f'{x:g}' for x in piece)}", flush=True)
-            found = bench(part, piece, effort.seconds)
-            if not found:
-                return
-            keep(part, path, found, build)
+        for part in chosen:
+            if part in broken:
+                continue
+            try:
+                measure(part, out / f"{part.name}.jsonl", effort, attempt)
+            except Broken as problem:
+                broken[part] = str(problem)
+    return list(broken.values())
 
 
-def report(chosen: list[Part], out: pathlib.Path, build: str) -> list[str]:
-    rows = []
+def report(chosen: list[Part], out: pathlib.Path, of_any: bool) -> list[str]:
+    rows, missing = [], []
     for part in chosen:
+        build = "" if of_any else measured_with(part.controller)
         found = measured(out / f"{part.name}.jsonl", build)
         rows += [found[x] for x in sorted(found)]
-    problems = compare(rows)
+        missing += [f"{part.name} at {x:g}" for x in part.x if x not in found]
+    problems = [f"{row['part']} at {row['x']:g}: {row['problem']}"
+                for row in rows if rank(row) == 0 and not is_disturbed(row)]  # fmt: skip
+    memory = Memory(out / "frontier.json")
+    problems += compare(rows, memory.ask)
+    memory.save()
     (out / "all.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     if not any(row["verified"] for row in rows):
         problems.append("nothing was measured that is verified")
-    print(f"\n{table(rows)}\n\n{summary(rows)}", flush=True)
+    told = report_of(rows, missing, problems)
+    (out / "report.md").write_text(told)
+    print(f"\n{told}", flush=True)
     return problems
 
 
 def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--quick", action="store_true", help="a minute; in build/overload-quick")
-    parser.add_argument("--list", action="store_true", help="the parts' names, and end")
+    parser.add_argument("--list", action="store_true",
+                        help="the parts, and the minutes to the end of each")  # fmt: skip
     parser.add_argument("--report", action="store_true",
                         help="of what there is, of any build; measure nothing")  # fmt: skip
     parser.add_argument("--again", action="store_true", help="forget what has been measured")
+    parser.add_argument("--group", nargs="+", metavar="NAME", help="of parts, as in --list")
     parser.add_argument("--only", nargs="+", metavar="PATTERN", help="parts, as *-constant-*")
-    parser.add_argument("--seconds", type=float, help=f"of each measurement [{SECONDS:g}]")
+    parser.add_argument("--seconds", type=float,
+                        help=f"of each measurement, at least [{SECONDS:g}]")  # fmt: skip
+    parser.add_argument("--minutes", type=float, default=MINUTES,
+                        help=f"after which nothing more is begun [{MINUTES:g}]")  # fmt: skip
     parser.add_argument("--attempts", type=int, default=0, help=f"of what is void [{ATTEMPTS}]")
     parser.add_argument("--out", type=pathlib.Path, help="folder of the results [build/overload]")
     return parser.parse_args()
 
 
+def choose(asked: argparse.Namespace) -> dict[str, list[Part]]:
+    found = {}
+    for name, whole in groups(asked.quick).items():
+        if asked.group and name not in asked.group:
+            continue
+        found[name] = [part for part in whole if not asked.only or
+                       any(fnmatch.fnmatch(part.name, each) for each in asked.only)]  # fmt: skip
+    return found
+
+
+def show(chosen: dict[str, list[Part]], least: float) -> None:
+    """For a quiet machine: what is disturbed takes longer."""
+    passed = 0.0
+    for name, whole in chosen.items():
+        for part in whole:
+            passed += estimate(part.case, len(part.x), least) / 60
+            print(f"{passed:6.1f}  {name:24}{part.name}")
+
+
 def main() -> int:
     asked = options()
-    chosen = parts(asked.quick)
-    if asked.only:
-        chosen = [p for p in chosen if any(fnmatch.fnmatch(p.name, each) for each in asked.only)]
-    if asked.list or not chosen:
-        print("\n".join(part.name for part in chosen or parts(asked.quick)))
-        return 0 if chosen else 2
+    chosen = choose(asked)
+    least = asked.seconds or (QUICK_SECONDS if asked.quick else SECONDS)
+    if asked.list or not any(chosen.values()):
+        show(chosen if asked.list else groups(asked.quick), least)
+        return 0 if asked.list else 2
     out = asked.out or ROOT / "build" / ("overload-quick" if asked.quick else "overload")
     out.mkdir(parents=True, exist_ok=True)
-    effort = Effort(asked.seconds or SECONDS, asked.attempts or ATTEMPTS, PATIENCE, 0)
-    if asked.quick:
-        effort = Effort(asked.seconds or QUICK_SECONDS, asked.attempts or 1, 0, 0)
-    effort.until = time.monotonic() + BUDGET
+    attempts = asked.attempts or (1 if asked.quick else ATTEMPTS)
+    until = time.monotonic() + 60 * asked.minutes
+    effort = Effort(least, attempts, 0 if asked.quick else PATIENCE, until)
+    whole = [part for group in chosen.values() for part in group]
+    if asked.again:
+        for part in whole:
+            (out / f"{part.name}.jsonl").unlink(missing_ok=True)
     problems = []
-    for part in () if asked.report else chosen:
-        path = out / f"{part.name}.jsonl"
-        if asked.again:
-            path.unlink(missing_ok=True)
-        try:
-            measure(part, path, effort)
-        except Broken as problem:
-            problems.append(str(problem))
-    problems += report(chosen, out, "" if asked.report else programs())
-    for problem in problems:
+    for group in () if asked.report else chosen.values():
+        problems += measure_all(group, out, effort)
+    problems += report(whole, out, asked.report)
+    for problem in dict.fromkeys(problems):
         print(f"FAILED: {problem}")
     return 1 if problems else 0
 

@@ -1,11 +1,13 @@
-"""What the rows of the sweep say: beside what any node could do (tests/sim/frontier), and as a
-table. For overload.py."""
+"""The rows of the sweep beside what any node could do (tests/sim/frontier), and which of them can
+be believed. For overload.py."""
 
+import hashlib
 import json
 import math
 import os
 import pathlib
 import subprocess
+from collections.abc import Callable
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("SPILLGATE_BIN", ROOT / "build" / "release" / "bin"))
@@ -23,6 +25,9 @@ LONGEST = {"bimodal": 101.0}  # deadline, of the one that rows tell, which is th
 # two that differ by up to 5 % for the same, and the queue of an open loop can keep the node a few
 # percent busier than the windows of a closed one.
 TOLERANCE = 0.05
+# Between one short task and the next, a loop without other work sleeps and has to be woken; a full
+# node's does not. So much of each task is in the capacity, and need not be in the measurement.
+WAKE_US = 12.0
 LUCK = 3  # standard deviations of the work that came, which is a sample of the load asked for
 MOST_FOREIGN = 15.0  # percent of the cores, used by others, for a row to be left at that
 
@@ -44,19 +49,43 @@ def limit_of(row: dict) -> float:
     return round(row["deadline_us"] * row["capacity_per_s"] / 1e6 / row["slots"] / median, 2)
 
 
-def frontier(row: dict) -> dict:
-    """What is possible for the slots, mix and limit of a row; {} if nobody knows."""
-    if row["root"] != "single":
-        return {}
-    arguments = ["--slots", row["slots"], "--mix", row["mix"], "--limit", limit_of(row)]
+class Memory:
+    """What the simulator said before, in a file: half a second for each row adds up."""
+
+    def __init__(self, path: pathlib.Path):
+        self.path = path
+        self.build = hashlib.sha256((BIN / "frontier").read_bytes()).hexdigest()[:12]
+        kept = json.loads(path.read_text()) if path.exists() else {}
+        self.known = kept.get("known", {}) if kept.get("build") == self.build else {}
+
+    def ask(self, arguments: str) -> dict:
+        if arguments not in self.known:
+            self.known[arguments] = ask_frontier(arguments)
+        return self.known[arguments]
+
+    def save(self) -> None:
+        self.path.write_text(json.dumps({"build": self.build, "known": self.known}))
+
+
+def ask_frontier(arguments: str) -> dict:
     done = subprocess.run(
-        [str(BIN / "frontier"), *map(str, arguments), "--x", f"{row['x']:g}"],
-        check=False, capture_output=True, text=True,
-    )  # fmt: skip
+        [str(BIN / "frontier"), *arguments.split()], check=False, capture_output=True, text=True
+    )
     if done.returncode in UNKNOWN:
         return {}
     done.check_returncode()
     return json.loads(done.stdout)
+
+
+def frontier(row: dict, ask: Callable[[str], dict] = ask_frontier) -> dict:
+    """What is possible for the slots, mix and limit of a row; {} if nobody knows. To the bound a
+    root of many tasks is one whose cost is all of theirs, for it may be interrupted and divided;
+    the rules that it is compared with know only roots that are single tasks."""
+    arguments = ["--slots", row["slots"], "--mix", row["mix"], "--limit", limit_of(row)]
+    known = ask(" ".join(map(str, [*arguments, "--x", f"{row['x']:g}"])))
+    if known and row["shape"] != "single":
+        known = {"upper": known["upper"]}
+    return known
 
 
 def most(row: dict, upper: float) -> float:
@@ -66,18 +95,20 @@ def most(row: dict, upper: float) -> float:
     luck = LUCK * math.sqrt((1 + VARIATION.get(row["mix"], 0)) / max(1, row["n"]))
     longest_s = row["deadline_us"] / 1e6 * LONGEST.get(row["mix"], 1)
     after_the_end = longest_s * row["offered_per_s"] / max(1, row["n"])
-    return (1 + TOLERANCE) * min(upper + luck, (1 + after_the_end) / min(row["x"], 1))
+    tolerance = TOLERANCE + WAKE_US / row.get("service_us", math.inf)
+    return (1 + tolerance) * min(upper + luck, (1 + after_the_end) / min(row["x"], 1))
 
 
-def compare(rows: list[dict]) -> list[str]:
+def compare(rows: list[dict], ask: Callable[[str], dict] = ask_frontier) -> list[str]:
     """Adds what is possible to each row, and tells of those that are better than that."""
     problems = []
     for row in rows:
-        known = frontier(row)
+        known = frontier(row, ask) if row["bench"] == "overload" else {}
         if not known:
             continue
         row["frontier"] = known
-        row["regret"] = 1 - row["goodput_ratio"] / known["best"]
+        if "best" in known:
+            row["regret"] = 1 - row["goodput_ratio"] / known["best"]
         allowed = most(row, known["upper"])
         if row["verified"] and row["goodput_ratio"] > allowed:
             problems.append(
@@ -85,60 +116,3 @@ def compare(rows: list[dict]) -> list[str]:
                 f"can be: at most {known['upper']:.3f}, and {allowed:.3f} with the tolerance"
             )
     return problems
-
-
-# ---- telling
-
-COLUMNS = ("layout, mix", "controller", "x", "goodput", "best", "upper", "regret", "blind best",
-           "blind regret", "wasted", "refused", "p99", "problem")  # fmt: skip
-
-
-def cells(row: dict) -> list[str]:
-    known = row.get("frontier", {})
-
-    def figure(number: float | None) -> str:
-        return "" if number is None else f"{number:.3f}"
-
-    blind = 1 - row["goodput_ratio"] / known["blind"] if known else None
-    unloaded, p99 = row["unloaded_p99_us"], row.get("p99_us")
-    return [
-        f"{row['layout']}, {row['mix']}",
-        row["controller"],
-        f"{row['x']:g}",
-        figure(row["goodput_ratio"]),
-        figure(known.get("best")),
-        figure(known.get("upper")),
-        figure(row.get("regret")),
-        figure(known.get("blind")),
-        figure(blind),
-        figure(row["wasted_ratio"]),
-        figure(row["refused_ratio"]),
-        f"{p99 / unloaded:.1f}" if p99 and unloaded else "",
-        row.get("problem", "") or ("" if rank(row) > 1 else "others had a part of the cores"),
-    ]
-
-
-def table(rows: list[dict]) -> str:
-    """In Markdown, with columns as wide as what is in them."""
-    whole = [list(COLUMNS), *(cells(row) for row in rows)]
-    widths = [max(len(line[i]) for line in whole) for i in range(len(COLUMNS))]
-
-    def text(line: list[str]) -> str:
-        return "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths)) + " |"
-
-    return "\n".join([text(whole[0]), "|" + "|".join("-" * (width + 2) for width in widths) + "|",
-                      *map(text, whole[1:])])  # fmt: skip
-
-
-def summary(rows: list[dict]) -> str:
-    judged = [row for row in rows if rank(row) > 1 and row["default"] and "regret" in row]
-    if not judged:
-        return "Nothing that was verified can be compared."
-    worst = max(judged, key=lambda row: row["regret"])
-    blind = min(judged, key=lambda row: row["goodput_ratio"] / row["frontier"]["blind"])
-    return (
-        f"By default at least {1 - worst['regret']:.3f} of the best rule's goodput "
-        f"({worst['layout']}, {worst['mix']}, {worst['x']:g}), and "
-        f"{blind['goodput_ratio'] / blind['frontier']['blind']:.3f} of that of the best rule which "
-        f"does not know a root's cost ({blind['layout']}, {blind['mix']}, {blind['x']:g})."
-    )

@@ -13,14 +13,18 @@ import unittest
 import xml.etree.ElementTree
 from unittest import mock
 
+import controllers
 import overload
+import overload_parts
 import overload_report
-from overload import Broken, Layout, Part
+import overload_tables
+from overload import Broken, Part
+from overload_parts import Case
 
 sys.path.insert(0, str(overload.ROOT / "docs" / "benchmarks"))
 import plot
 
-PART = Part(Layout("spin-1ms", 1, ("--service", "1ms")), "constant", "", (0.7, 2))
+PART = Part(Case(), "", (0.7, 2))
 SPILLGATE = """#!/bin/sh
 echo "$*" >>"$0.asked"
 case "$*" in
@@ -42,7 +46,8 @@ def row(x: float, goodput: float = 0.8, problem: str = "", **more) -> dict:
         "problem": problem, "mix": "constant", "controller": "work_bound", "n": 10_000,
         "offered_per_s": 10, "deadline_us": 10_500, "capacity_per_s": 950, "p99_us": 5000,
         "unloaded_p99_us": 2000, "wasted_ratio": 0, "refused_ratio": 0.5, "part": PART.name,
-        "layout": "spin-1ms", "slots": 1, "root": "single", "default": True,
+        "layout": "spin-1ms", "slots": 1, "shape": "single", "clients": "raw", "default": True,
+        "case": PART.case.name, "judged": True,
     } | more  # fmt: skip
 
 
@@ -55,7 +60,7 @@ class Programs(unittest.TestCase):
 
     def setUp(self):
         self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
-        self.file = self.folder / "part.jsonl"
+        self.file = self.folder / f"{PART.name}.jsonl"
         self.said = io.StringIO()
         self.enterContext(contextlib.redirect_stdout(self.said))
         for module in (overload, overload_report):
@@ -67,11 +72,15 @@ class Programs(unittest.TestCase):
 
 
 class Sweep(Programs):
-    def measure(self, *answers: list[dict], attempts: int = 3) -> list[list[float]]:
-        """What each run was asked for."""
+    def measure(self, *answers: list[dict], attempts: int = 3, part: Part = PART):
+        """What each run was asked for, and the problems."""
         with mock.patch.object(overload, "bench", side_effect=answers) as bench:
-            overload.measure(PART, self.file, effort(attempts))
+            broken = overload.measure_all([part], self.folder, effort(attempts))
+        self.assertEqual(broken, [])
         return [call.args[1] for call in bench.call_args_list]
+
+    def measured(self) -> dict[float, dict]:
+        return overload.measured(self.file)
 
     def test_what_is_complete_is_not_run_again(self):
         self.assertEqual(self.measure([row(0.7), row(2)]), [[0.7, 2]])
@@ -80,13 +89,21 @@ class Sweep(Programs):
     def test_another_build_is_measured_anew(self):
         self.measure([row(0.7), row(2)])
         (self.folder / "spillgated").write_text("rebuilt")
-        self.assertEqual(overload.measured(self.file, overload.programs()), {})
+        self.assertEqual(overload.measured(self.file, overload.measured_with("")), {})
         self.assertEqual(self.measure([row(0.7, 0.9), row(2, 0.9)]), [[0.7, 2]])
         self.assertEqual(self.measure(), [])
-        self.assertEqual(overload.measured(self.file)[2]["goodput_ratio"], 0.9)
+        self.assertEqual(self.measured()[2]["goodput_ratio"], 0.9)
+
+    def test_what_is_tuned_to_something_else_too(self):
+        before = [overload.measured_with(name) for name in ("bound", "")]
+        (self.folder / "tuned.json").write_text('{"bound": {"settings": ["limits.in_flight=3"]}}')
+        with mock.patch.object(controllers, "TUNED", self.folder / "tuned.json"):
+            after = [overload.measured_with(name) for name in ("bound", "")]
+        self.assertNotEqual(before[0], after[0])
+        self.assertEqual(before[1], after[1])
 
     def test_nothing_is_begun_when_the_time_is_over(self):
-        overload.measure(PART, self.file, effort(until=0))
+        overload.measure_all([PART], self.folder, effort(until=0))
         self.assertIn("no time left for [0.7, 2]", self.said.getvalue())
         self.assertFalse(self.file.exists())
 
@@ -94,68 +111,95 @@ class Sweep(Programs):
         void = row(2, problem="void: the host took CPU away")
         self.assertEqual(self.measure([row(0.7), void], [void], [void]), [[0.7, 2], [2], [2]])
         self.assertIn("void: the host", self.said.getvalue())
-        self.assertEqual(self.measure([row(2)]), [[2]])
+        self.assertEqual(self.measure(), [], "nor when it goes on later")
+        self.assertEqual(self.measure([row(2)], attempts=4), [[2]])
+
+    def test_first_all_of_a_group_and_then_what_was_disturbed(self):
+        other = Part(Case(mix="bimodal"), "", (2,))
+        void, refused = row(2, problem="void: late"), row(2, problem="refused without load")
+        answers = [[row(0.7), void], [refused], [row(2)], [row(2)]]
+        with mock.patch.object(overload, "bench", side_effect=answers) as bench:
+            overload.measure_all([PART, other], self.folder, effort())
+        asked = [call.args[:2] for call in bench.call_args_list]
+        self.assertEqual(asked, [(PART, [0.7, 2]), (other, [2]), (PART, [2]), (other, [2])])
 
     def test_after_the_first_time_in_smaller_pieces(self):
-        part = Part(PART.layout, "constant", "", (0.5, 1, 2, 5))
+        part = Part(PART.case, "", (0.5, 1, 2, 5))
         voids = [row(x, problem="void: late") for x in part.x]
-        with mock.patch.object(overload, "bench", side_effect=[voids, voids[:2], voids[2:]]) as b:
-            overload.measure(part, self.file, effort(2))
-        asked = [call.args[1] for call in b.call_args_list]
+        asked = self.measure(voids, voids[:2], voids[2:], attempts=2, part=part)
         self.assertEqual(asked, [[0.5, 1, 2, 5], [0.5, 1], [2, 5]])
 
     def test_what_was_cut_off_is_measured_again(self):
         self.file.write_text(json.dumps(row(0.7)) + "\n" + json.dumps(row(2))[:40])
-        self.assertEqual(list(overload.measured(self.file)), [0.7])
+        self.assertEqual(list(self.measured()), [0.7])
 
     def test_a_verified_row_is_not_replaced_by_one_that_is_not(self):
         rows = [row(2, goodput=0.5), row(2, problem="void: x"), row(2, goodput=0.6)]
         self.file.write_text("".join(json.dumps(each) + "\n" for each in rows[:2]))
-        self.assertEqual(overload.measured(self.file)[2]["goodput_ratio"], 0.5)
+        self.assertEqual(self.measured()[2]["goodput_ratio"], 0.5)
         self.file.write_text("".join(json.dumps(each) + "\n" for each in rows))
-        self.assertEqual(overload.measured(self.file)[2]["goodput_ratio"], 0.6)
+        self.assertEqual(self.measured()[2]["goodput_ratio"], 0.6)
 
     def test_a_row_beside_others_is_tried_again_but_better_than_nothing(self):
         shared = row(2, foreign_cpu_pct=40, goodput=0.5)
         asked = self.measure([row(0.7), shared], [shared], [row(2, problem="void: late")])
         self.assertEqual(asked, [[0.7, 2], [2], [2]])
         self.assertIn("others had 40 % of the cores", self.said.getvalue())
-        self.assertEqual(overload.measured(self.file)[2]["goodput_ratio"], 0.5)
-        self.assertEqual(self.measure([row(2)]), [[2]])
+        self.assertEqual(self.measured()[2]["goodput_ratio"], 0.5)
 
     def test_other_problems_are_the_nodes(self):
-        with self.assertRaisesRegex(Broken, "2: 3 roots have no outcome"):
-            self.measure([row(2, problem="3 roots have no outcome")])
+        wrong = row(2, problem="3 roots have no outcome")
+        with mock.patch.object(overload, "bench", side_effect=[[wrong]]):
+            found = overload.measure_all([PART], self.folder, effort())
+        self.assertEqual(found, [f"{PART.name} at 2: 3 roots have no outcome"])
+        self.assertIn(found[0], overload.report([PART], self.folder, of_any=False))
 
     def test_what_the_benchmark_does_not_know_is_skipped_and_said(self):
-        part = Part(PART.layout, "unheard-of", "", (2,))
-        overload.measure(part, self.file, effort())
-        self.assertIn("spin-1ms-unheard-of-default: skipped", self.said.getvalue())
+        part = Part(Case(mix="unheard-of"), "", (2,))
+        with mock.patch.dict(overload_parts.ENOUGH, {"unheard-of": 1}):
+            overload.measure_all([part], self.folder, effort(1))
+        self.assertIn("spin-1ms-unheard-of-single-raw-default: skipped", self.said.getvalue())
         self.assertIn("not in {constant}", self.said.getvalue())
-        self.assertFalse(self.file.exists())
+        self.assertFalse((self.folder / f"{part.name}.jsonl").exists())
 
     def test_nor_need_the_node_know_all_controllers(self):
-        overload.measure(Part(PART.layout, "constant", "new", (2,)), self.file, effort())
+        overload.measure_all([Part(PART.case, "new", (2,))], self.folder, effort(1))
         self.assertIn("skipped: spillgate: the node: no controller", self.said.getvalue())
 
     def test_what_fails_otherwise_is_not_skipped(self):
         with self.assertRaisesRegex(Broken, "exit code 1: spillgate: no node"):
-            overload.bench(Part(PART.layout, "exponential", "", (2,)), [2], 1)
+            overload.bench(Part(Case(mix="exponential"), "", (2,)), [2], 1)
 
     def test_the_benchmark_is_asked_for_the_part(self):
-        part = Part(PART.layout, "constant", "bound", (0.7, 2))
-        self.assertEqual(len(overload.bench(part, [0.7, 2], 1)), 1)
+        (self.folder / "tuned.json").write_text('{"bound": {"settings": ["limits.in_flight=3"]}}')
+        case = Case("100us", "lognormal", "fan", "cooperative", "50us")
+        with mock.patch.object(controllers, "TUNED", self.folder / "tuned.json"):
+            self.assertEqual(len(overload.bench(Part(case, "bound", (0.7, 2)), [0.7, 2], 1)), 1)
         asked = (self.folder / "spillgate.asked").read_text().strip()
         self.assertEqual(
             asked,
-            "bench overload -o json --mix constant --x 0.7,2 --seconds 1 --service 1ms "
-            "--set stage.submission.controller=bound",
+            "bench -o json overload --mix lognormal --shape fan --clients cooperative "
+            "--service 100us --turnaround 50us --x 0.7,2 --seconds 1 "
+            "--set stage.submission.controller=bound --set limits.in_flight=3",
         )
 
-    def test_names_are_of_one_part_each(self):
-        for quick in (False, True):
-            names = [part.name for part in overload.parts(quick)]
-            self.assertEqual(len(names), len(set(names)))
+    def test_another_controller_may_refuse_without_load_but_not_the_default(self):
+        refusing = SPILLGATE.replace('"verified":true', '"verified":false,"problem":"refused '
+                                     'without load"')  # fmt: skip
+        (self.folder / "spillgate").write_text(refusing)
+        [own] = overload.bench(PART, [2], 1)
+        [other] = overload.bench(Part(PART.case, "bound", (2,)), [2], 1)
+        self.assertEqual([row["verified"] for row in (own, other)], [False, True])
+        self.assertEqual(other["note"], "refused without load")
+
+    def test_what_is_kept_says_who_was_at_the_door(self):
+        answer = row(2, controller="bound")  # as the node of the profile names it
+        part = Part(PART.case, controllers.CLASSIC, (2,))
+        with mock.patch.object(overload, "bench", side_effect=[[answer]]):
+            overload.measure_all([part], self.folder, effort())
+        [kept] = overload.lines(self.folder / f"{part.name}.jsonl")
+        self.assertEqual((kept["controller"], kept["default"]), (controllers.CLASSIC, False))
+        self.assertEqual(kept["case"], "spin-1ms-constant-single-raw")
 
 
 class Comparison(Programs):
@@ -169,6 +213,26 @@ class Comparison(Programs):
         found = overload.compare([row(0.9, 0.97), row(0.9, 0.98)])
         self.assertEqual(len(found), 1)  # 1.05 * (0.9 + 3 / sqrt(10000)) is between the two
         self.assertIn("goodput 0.980 is more than can be: at most 0.900", found[0])
+
+    def test_the_simulator_is_asked_once_and_again_when_it_is_another(self):
+        memory = overload.Memory(self.folder / "memory.json")
+        overload.compare([row(0.9), row(0.9, shape="chain")], memory.ask)
+        memory.save()
+        (self.folder / "frontier").unlink()  # nothing can be asked
+        (self.folder / "frontier").write_text(FRONTIER)
+        overload.compare([row(0.9)], overload.Memory(self.folder / "memory.json").ask)
+        (self.folder / "frontier").write_text(FRONTIER.replace("0.9", "0.7"))
+        (self.folder / "frontier").chmod(0o755)
+        chain = row(0.9, shape="chain")
+        overload.compare([chain], overload.Memory(self.folder / "memory.json").ask)
+        self.assertEqual(chain["frontier"], {"upper": 0.7})
+
+    def test_short_tasks_may_save_what_it_takes_to_wake_the_loop(self):
+        def found(service: str) -> int:
+            short = row(0.9, 1.04, service_us=overload.micros(service))
+            return len(overload.compare([short]))
+
+        self.assertEqual([found(each) for each in ("1ms", "100us")], [1, 0])
 
     def test_what_is_void_proves_nothing(self):
         self.assertEqual(overload.compare([row(0.9, 1.2, problem="void: late")]), [])
@@ -187,21 +251,81 @@ class Comparison(Programs):
         long = row(2, mix="bimodal", n=10**9, offered_per_s=10**7, deadline_us=10_000)
         self.assertAlmostEqual(overload_report.most(long, 2), 1.05 * 1.0101)
 
-    def test_what_no_frontier_is_known_for_is_shown_alone(self):
-        for unknown in (row(2, 5, root="chain"), row(2, 5, mix="unheard-of")):
-            self.assertEqual(overload.compare([unknown]), [])
-            self.assertNotIn("regret", unknown)
-            self.assertIn("5.000", overload.table([unknown]))
+    def test_of_what_is_no_single_task_only_the_bound_is_known(self):
+        chain = row(2, 0.98, shape="chain")
+        self.assertEqual(len(overload.compare([chain])), 1)
+        self.assertEqual(chain["frontier"], {"upper": 0.9})
+        self.assertNotIn("regret", chain)
 
+    def test_what_no_frontier_is_known_for_is_shown_alone(self):
+        unknown = row(2, 5, mix="unheard-of")
+        self.assertEqual(overload.compare([unknown]), [])
+        self.assertNotIn("regret", unknown)
+        self.assertIn("5.000", overload_tables.table([unknown]))
+
+
+class Report(Programs):
     def test_the_table_has_the_regret_and_says_what_is_void(self):
-        rows = [row(0.9, 0.6), row(2, 0.7, problem="void: late")]
+        rows = [row(0.9, 0.6, offered_work_ratio=0.8), row(2, 0.7, problem="void: late")]
         overload.compare(rows)
-        lines = overload.table(rows).splitlines()
+        lines = overload_tables.table(rows).splitlines()
         self.assertEqual(len({len(line) for line in lines}), 1)
         self.assertIn("| 0.250 ", lines[2])
+        self.assertIn("| 0.600 | 0.800 | 0.750 ", lines[2])
         self.assertIn("void: late", lines[3])
-        self.assertIn("at least 0.750 of the best rule's goodput", overload.summary(rows))
-        self.assertIn("Nothing that was verified", overload.summary(rows[1:]))
+        told = "\n".join(overload_tables.headline(rows))
+        self.assertIn("At least 0.750 of the best rule's goodput", told)
+        self.assertIn("Nothing that was verified", overload_tables.headline(rows[1:])[0])
+
+    def test_the_headline_is_of_raw_clients_of_a_full_node_by_default(self):
+        rows = [row(2, 0.97), row(10, 0.95), row(1, 0.5), row(2, 0.4, clients="cooperative"),
+                row(2, 0.3, default=False, controller="none"), row(2, 0.2, judged=False),
+                row(2, 0.1, problem="void: late")]  # fmt: skip
+        told = overload_tables.headline(rows)[0]
+        self.assertIn("in 2 measurements: at least E = 0.950**", told)
+        self.assertIn("(spin-1ms-constant-single-raw at 10)", told)
+
+    def test_classes_tenants_and_bursts_are_told_apart(self):
+        spike = {"bench": "spike", "x": 10, "converge_ms": 0.5, "verified": True, "default": True,
+                 "case": "a-spike", "part": "a-spike-default", "judged": True}  # fmt: skip
+        rows = [row(2, 0.9), row(2, 0.1, critical_ok_ratio=0.99), spike]
+        self.assertEqual(overload.compare([spike]), [])
+        self.assertIn("at least E = 0.900", overload_tables.headline(rows)[0])
+        told = overload_tables.report_of(rows, [], [])
+        self.assertIn("critical_ok_ratio 0.99", told)
+        self.assertIn("converge_ms 0.5", told)
+
+    def test_controllers_are_compared_where_all_were_measured(self):
+        def by(name: str, x: float, goodput: float, **more) -> dict:
+            return row(x, goodput, controller=name, default=False, **more)
+
+        rows = [row(0.5, 0.1), row(0.7, 0.9), row(2, 0.8), row(10, 0.2),
+                by("none", 0.7, 0.95), by("none", 2, 0.6), by("none", 10, 0.9, problem="void: x"),
+                by("codel", 0.7, 0.8), by("codel", 2, 0.7), by("codel", 10, 0.5)]  # fmt: skip
+        lines = [[cell.strip() for cell in line.split("|")[2:-1]]
+                 for line in overload_tables.controllers(rows).splitlines()]  # fmt: skip
+        self.assertEqual(lines[0], ["x", "work_bound", "none", "codel", "best"])
+        self.assertEqual(lines[2:], [
+            ["0.7", "0.900", "0.950", "0.800", "none"],
+            ["2", "0.800", "0.600", "0.700", "work_bound"],
+            ["10", "0.200", "(0.900)", "0.500", "codel"],
+            ["", "0.800", "0.600", "0.700", "work_bound"],
+            ["", "0.850", "0.775", "0.750", "work_bound"],
+            ["", "0.200 of 3", "0.600 of 2", "0.500 of 3", ""],
+        ])  # fmt: skip
+
+    def test_says_what_is_void_or_missing_or_failed_and_is_written_down(self):
+        void = row(2, problem="void: late", programs=overload.measured_with(""),
+                   functions=[{"function": "spin_long", "offered": 4, "good": 3}])  # fmt: skip
+        self.file.write_text(json.dumps(void) + "\n")
+        problems = overload.report([PART], self.folder, of_any=False)
+        self.assertEqual(problems, ["nothing was measured that is verified"])
+        told = (self.folder / "report.md").read_text()
+        for each in (f"## Void\n\n- {PART.name} at 2: void: late",
+                     f"## Not measured\n\n- {PART.name} at 0.7",
+                     "## Failed\n\n- nothing was measured that is verified",
+                     "| spin_long | 4       | 0.750 "):  # fmt: skip
+            self.assertIn(each, told)
 
 
 class Picture(Programs):

@@ -1,0 +1,138 @@
+#!/usr/bin/env python3
+"""The sweep covers what it promises in the time that it promises, and all controllers are tuned by
+the same search."""
+
+import argparse
+import contextlib
+import io
+import itertools
+import os
+import pathlib
+import tempfile
+import unittest
+from unittest import mock
+
+import controllers
+import overload_parts
+import tune
+from overload_parts import Case, Part
+
+
+class Plan(unittest.TestCase):
+    """What is measured at all."""
+
+    def setUp(self):
+        self.groups = overload_parts.groups(quick=False)
+        self.parts = [part for group in self.groups.values() for part in group]
+
+    def test_names_are_of_one_part_each(self):
+        for quick in (False, True):
+            found = [p.name for each in overload_parts.groups(quick).values() for p in each]
+            self.assertEqual(len(found), len(set(found)))
+
+    def test_each_pair_of_mix_shape_service_and_clients_is_in_some_part(self):
+        values = (("constant", "exponential", "bimodal", "lognormal", "heavy"),
+                  ("single", "chain", "fan", "nested"), ("100us", "1ms", "10ms"),
+                  ("raw", "cooperative"))  # fmt: skip
+        covered = set()
+        for part in self.parts:
+            case = part.case
+            if not part.controller and case.place == "spin":
+                these = (case.mix, case.shape, case.service, case.clients)
+                covered |= set(itertools.combinations(these, 2))
+        for one, other in itertools.combinations(values, 2):
+            for pair in itertools.product(one, other):
+                if pair not in overload_parts.IMPOSSIBLE:
+                    self.assertIn(pair, covered)
+
+    def test_each_controller_is_measured_at_the_core_as_the_default_is(self):
+        for case in overload_parts.CORE:
+            found = {part.controller: part.x for part in self.parts if part.case == case}
+            self.assertEqual(set(found), {"", *overload_parts.CONTROLLERS})
+            for controller, x in found.items():
+                self.assertEqual(len(x), 4 if controller else 10)
+                self.assertLessEqual({0.7, 1, 2, 10}, set(x))
+
+    def test_a_group_takes_half_an_hour_and_all_of_them_four(self):
+        def minutes(group: list[Part]) -> float:
+            least = overload_parts.SECONDS
+            return sum(overload_parts.estimate(p.case, len(p.x), least) for p in group) / 60
+
+        for name, group in self.groups.items():
+            self.assertLess(minutes(group), 30, name)
+        self.assertLess(minutes(self.parts), 240)
+
+    def test_long_roots_are_measured_for_longer_but_not_for_ever(self):
+        self.assertEqual(overload_parts.seconds_of(Case(), 4), 4)
+        self.assertEqual(overload_parts.seconds_of(Case(mix="bimodal"), 4), 10)
+        self.assertEqual(overload_parts.seconds_of(Case("10ms", shape="chain"), 4), 10)
+        self.assertEqual(overload_parts.seconds_of(Case(mix="bimodal", shape="nested"), 4), 12)
+        self.assertEqual(Case("10ms", place="sleep").root_s, 0.01 / 64)
+        self.assertEqual(overload_parts.seconds_of(Case("10ms", place="sleep"), 4), 4)
+        sleeping = Case("10ms", place="sleep", mix="exponential")
+        self.assertEqual(overload_parts.seconds_of(sleeping, 4), 8)
+
+    def test_below_100_us_nothing_is_judged(self):
+        self.assertEqual([Case(each).judged for each in ("10us", "100us", "1ms")],
+                         [False, True, True])  # fmt: skip
+
+    def test_what_is_tuned_is_for_whoever_runs_it(self):
+        [own, *shared] = controllers.here(("tenant.uid-{uid}.in_flight=8", "limits.in_flight=8"))
+        self.assertEqual(own, f"tenant.uid-{os.getuid()}.in_flight=8")
+        self.assertEqual(shared, ["limits.in_flight=8"])
+
+    def test_a_profile_is_given_as_its_settings(self):
+        found = controllers.own_settings_of(controllers.CLASSIC)
+        self.assertIn("pool.submission.threads=1", found)
+        self.assertIn("stage.submission.pool=submission", found)
+        self.assertFalse([each for each in found if each.startswith("config_version")])
+
+
+def tried(name: str, score: float, *settings: str, **more) -> dict:
+    return {"controller": name, "settings": list(settings), "score": score, "verified": True,
+            "e": {}, "foreign_cpu_pct": 0} | more  # fmt: skip
+
+
+class Search(unittest.TestCase):
+    def test_the_best_setting_is_chosen_of_what_is_verified(self):
+        rows = [tried("bound", 0.8, "a=1"), tried("bound", 0.99, "a=2", verified=False),
+                tried("bound", 0.9, "a=3"), tried("bound", 0.9, "a=4"),
+                tried("bound", 0.95, "a=5", foreign_cpu_pct=50)]  # fmt: skip
+        found = tune.choose("bound", rows)
+        self.assertEqual((found["settings"], found["score"]), (["a=3"], 0.9))
+        self.assertEqual((len(found["tried"]), found["of"]), (5, 3))
+        self.assertEqual(tune.choose("bound", rows[1:2])["settings"], [])
+
+    def test_the_default_is_left_unless_it_is_much_worse(self):
+        other = tried(controllers.DEFAULT, 1.0, "a=1")
+        for score, settings in ((0.98, []), (0.96, ["a=1"])):
+            rows = [tried(controllers.DEFAULT, score), other]
+            self.assertEqual(tune.choose(controllers.DEFAULT, rows)["settings"], settings)
+
+    def test_all_are_searched_alike(self):
+        names = {each.controller for each in tune.all_tries()}
+        self.assertEqual(names, {controllers.DEFAULT, *overload_parts.CONTROLLERS})
+        for name in names:
+            self.assertLessEqual(len(tune.tries_of(name)), 6)
+
+    def test_it_goes_on_where_it_was_and_tries_again_what_was_disturbed(self):
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        self.enterContext(contextlib.redirect_stdout(io.StringIO()))
+        file = pathlib.Path(folder) / "tuning.jsonl"
+        asked = argparse.Namespace(minutes=1, attempts=2, seconds=1)
+        answers = [tried("codel", 0.5, *each.settings, programs="p",
+                         verified=i > 0, problem="void" if i == 0 else "")
+                   for i, each in enumerate(tune.tries_of("codel"))]  # fmt: skip
+        with (
+            mock.patch.object(tune, "wait_for_quiet"),
+            mock.patch.object(tune, "programs", return_value="p"),
+            mock.patch.object(tune, "bench", side_effect=[*answers, answers[0]]) as bench,
+        ):
+            tune.search(["codel"], file, asked)
+            self.assertEqual(bench.call_args.args[0].settings, tuple(answers[0]["settings"]))
+            tune.search(["codel"], file, asked)
+        self.assertEqual(bench.call_count, 7)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,207 @@
+"""What the rows of the sweep say, as Markdown. For overload.py."""
+
+import statistics
+
+from controllers import CLASSIC, DEFAULT, OTHERS
+from overload_report import rank
+
+FULL = 2  # times the capacity, from which on the headline counts
+
+
+def markdown(columns: tuple[str, ...], lines: list[list[str]]) -> str:
+    """With columns as wide as what is in them."""
+    whole = [list(columns), *lines]
+    widths = [max(len(line[i]) for line in whole) for i in range(len(columns))]
+
+    def text(line: list[str]) -> str:
+        return "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths)) + " |"
+
+    return "\n".join([text(whole[0]), "|" + "|".join("-" * (width + 2) for width in widths) + "|",
+                      *map(text, whole[1:])])  # fmt: skip
+
+
+def figure(number: float | None, digits: int = 3) -> str:
+    return "" if number is None else f"{number:.{digits}f}"
+
+
+def millis(row: dict, key: str) -> str:
+    return figure(row[key] / 1000, 2) if row.get(key) else ""
+
+
+def over_unloaded(row: dict, key: str) -> str:
+    unloaded = row.get("unloaded_p99_us")
+    return figure(row[key] / unloaded, 1) if unloaded and row.get(key) else ""
+
+
+def said(row: dict) -> str:
+    if row.get("problem"):
+        return row["problem"]
+    if rank(row) < 2:
+        return f"others had {row['foreign_cpu_pct']:.0f} % of the cores"
+    return row.get("note", "")
+
+
+# ---- the default
+
+COLUMNS = ("case", "x", "E", "came", "E of that", "upper", "best", "regret", "blind best", "p50",
+           "p99", "p99.9", "p99, ms", "refusal p99, ms", "wasted", "refused", "held",
+           "least function", "problem")  # fmt: skip
+
+
+def cells(row: dict) -> list[str]:
+    known, came = row.get("frontier", {}), row.get("offered_work_ratio")
+    return [
+        row["case"],
+        f"{row['x']:g}",
+        figure(row["goodput_ratio"]),
+        figure(came),
+        figure(row["goodput_ratio"] / came if came and row["x"] <= 1 else None),
+        figure(known.get("upper")),
+        figure(known.get("best")),
+        figure(row.get("regret")),
+        figure(known.get("blind")),
+        *(over_unloaded(row, key) for key in ("p50_us", "p99_us", "p999_us")),
+        millis(row, "p99_us"),
+        millis(row, "refusal_p99_us"),
+        figure(row["wasted_ratio"]),
+        figure(row["refused_ratio"]),
+        figure(row.get("held", 0) / max(1, row["n"])),
+        figure(row.get("min_function_success")),
+        said(row),
+    ]
+
+
+SPECIAL = ("critical_ok_ratio", "critical_p99_us", "jain", "least_of_tenant", "mice_p99_us",
+           "converge_ms", "converge_ms_worst", "converge_ms_baseline", "recover_ms",
+           "recover_ms_worst", "recover_ms_baseline")  # fmt: skip
+
+
+def is_special(row: dict) -> bool:
+    return any(key in row for key in SPECIAL)
+
+
+def special(rows: list[dict]) -> str:
+    """Classes, tenants and bursts: as the benchmark names them."""
+    lines = [[row["case"], f"{row['x']:g}",
+              ", ".join(f"{key} {row[key]:g}" for key in SPECIAL if key in row), said(row)]
+             for row in rows]  # fmt: skip
+    return markdown(("case", "x", "figures", "problem"), lines) if lines else ""
+
+
+def table(rows: list[dict]) -> str:
+    return markdown(COLUMNS, [cells(row) for row in rows])
+
+
+def functions(rows: list[dict]) -> str:
+    """Of the mixes that have several."""
+    columns = ("case", "x", "function", "offered", "success", "p50, ms", "p99, ms", "p99.9, ms",
+               "p99 over unloaded")  # fmt: skip
+    lines = []
+    for row in rows:
+        for each in row.get("functions", ()):
+            lines.append([
+                row["case"], f"{row['x']:g}", each["function"], str(each["offered"]),
+                figure(each["good"] / max(1, each["offered"])),
+                *(millis(each, key) for key in ("p50_us", "p99_us", "p999_us")),
+                over_unloaded(each, "p99_us"),
+            ])  # fmt: skip
+    return markdown(columns, lines) if lines else ""
+
+
+def at(row: dict) -> str:
+    return f"{row['case']} at {row['x']:g}"
+
+
+def headline(rows: list[dict]) -> list[str]:
+    """What is promised, of what can be judged."""
+    judged = [row for row in rows if rank(row) > 1 and row["default"] and row["judged"]
+              and not is_special(row)]  # fmt: skip
+    told = []
+    full = [row for row in judged if row["clients"] == "raw" and row["x"] >= FULL]
+    if full:
+        least = min(full, key=lambda row: row["goodput_ratio"])
+        told.append(f"**By default, of raw clients at twice the capacity and above, in "
+                    f"{len(full)} measurements: at least E = {least['goodput_ratio']:.3f}** "
+                    f"({at(least)}).")  # fmt: skip
+    known = [row for row in judged if "regret" in row]
+    if known:
+        worst = max(known, key=lambda row: row["regret"])
+        blind = min(known, key=lambda row: row["goodput_ratio"] / row["frontier"]["blind"])
+        told.append(
+            f"At least {1 - worst['regret']:.3f} of the best rule's goodput ({at(worst)}), and "
+            f"{blind['goodput_ratio'] / blind['frontier']['blind']:.3f} of that of the best rule "
+            f"which does not know a root's cost ({at(blind)})."
+        )
+    several = [row for row in judged if "min_function_success" in row]
+    if several:
+        least = min(several, key=lambda row: row["min_function_success"])
+        told.append(f"The worst of the functions had {least['min_function_success']:.3f} of the "
+                    f"success of all ({at(least)}).")  # fmt: skip
+    return told or ["Nothing that was verified can be judged."]
+
+
+# ---- the controllers
+
+
+def by_place(rows: list[dict]) -> dict[tuple[str, float], dict[str, dict]]:
+    """By case and multiple, those of each controller; only where there are others."""
+    places: dict[tuple[str, float], dict[str, dict]] = {}
+    for row in rows:
+        name = DEFAULT if row["default"] else row["controller"]
+        places.setdefault((row["case"], row["x"]), {})[name] = row
+    return {place: found for place, found in places.items() if set(found) - {DEFAULT}}
+
+
+def is_fit(row: dict | None) -> bool:
+    return row is not None and rank(row) > 1
+
+
+def controllers(rows: list[dict]) -> str:
+    """E of each by case and multiple, and who is best there. What is not verified, or was measured
+    beside others, is in brackets and counts for nothing. The least and the mean are over the places
+    where all of those that are there were measured, or they would not be of the same."""
+    places = by_place(rows)
+    names = [name for name in (DEFAULT, *OTHERS, CLASSIC)
+             if any(name in found for found in places.values())]  # fmt: skip
+    if not names:
+        return ""
+    lines = []
+    for (case, x), found in places.items():
+        fit = {name: found[name]["goodput_ratio"] for name in names if is_fit(found.get(name))}
+        shown = [figure(fit[name]) if name in fit
+                 else f"({figure(found[name]['goodput_ratio'])})" if name in found else ""
+                 for name in names]  # fmt: skip
+        best = max(fit, key=lambda name: fit[name]) if fit else ""
+        lines.append([case, f"{x:g}", *shown, best])
+    common = [found for found in places.values() if all(is_fit(found.get(n)) for n in names)]
+    for what, of in (("least", min), ("mean", statistics.fmean)) if common else ():
+        each = {n: of([found[n]["goodput_ratio"] for found in common]) for n in names}
+        best = max(each, key=lambda name: each[name])
+        lines.append([f"{what} of the {len(common)} where all were measured", "",
+                      *(figure(each[n]) for n in names), best])  # fmt: skip
+    least = []
+    for name in names:
+        own = [found[name]["goodput_ratio"] for found in places.values() if is_fit(found.get(name))]
+        least.append(f"{min(own):.3f} of {len(own)}" if own else "")
+    lines.append(["least of all that each has", "", *least, ""])
+    return markdown(("case", "x", *names, "best"), lines)
+
+
+def report_of(rows: list[dict], missing: list[str], problems: list[str]) -> str:
+    own = [row for row in rows if row["default"] and not is_special(row)]
+    told = ["# Overload, beside what is possible", "", *headline(rows), "", "## By default", "",
+            "p50, p99 and p99.9 are over the p99 without load, of the mix's first function; "
+            "came: the work that came, by chance, to what was asked for.", "",
+            table(own)]  # fmt: skip
+    if found := functions(own):
+        told += ["", "## By function", "", found]
+    if found := special([row for row in rows if is_special(row)]):
+        told += ["", "## Classes, tenants, bursts", "", found]
+    if found := controllers(rows):
+        told += ["", "## Controllers", "", "E; in brackets what is void.", "", found]
+    void = [f"- {row['part']} at {row['x']:g}: {said(row)}" for row in rows if rank(row) < 2]
+    for title, lines in (("Void", void), ("Not measured", [f"- {each}" for each in missing]),
+                         ("Failed", [f"- {each}" for each in problems])):  # fmt: skip
+        if lines:
+            told += ["", f"## {title}", "", *lines]
+    return "\n".join(told) + "\n"
