@@ -34,8 +34,9 @@ std::string Waits(const Json& stage) {
 std::string Batch(const Json& stage) {
   const double most = NumberAt(stage, {"batch_most"}).value_or(0);
   if (most == 0) return std::string(kNone);
-  const double fits = NumberAt(stage, {"batch_fits"}).value_or(most);
-  return Format("{}/{}", FormatAmount(std::min(fits, most)), FormatAmount(most));
+  const double fits = NumberAt(stage, {"batch_fits"}).value_or(0);
+  const double now = fits > 0 ? std::min(fits, most) : most;
+  return Format("{}/{}", FormatAmount(now), FormatAmount(most));
 }
 
 // The controller, and what it lets pass.

@@ -34,14 +34,19 @@ class BatchLimit {
     if (events == 0) return;
     const std::int64_t each = busy.count() * kParts / static_cast<std::int64_t>(events);
     cost_ += each > cost_ ? (each - cost_) / kRise : -((cost_ - each) / kFall);
-    const std::int64_t fit = kTime.count() * kParts / std::max<std::int64_t>(cost_, 1);
-    fits_ = static_cast<std::size_t>(std::clamp<std::int64_t>(fit, 1, kMost));
   }
 
-  // By the time alone; kMost stands for any number.
-  [[nodiscard]] std::size_t fits() const { return fits_; }
   // Of `most`, as the config has it.
-  [[nodiscard]] std::size_t Of(std::size_t most) const { return std::min(most, fits_); }
+  [[nodiscard]] std::size_t Of(std::size_t most) const {
+    return cost_ * static_cast<std::int64_t>(most) <= kTime.count() * kParts
+               ? most
+               : std::min(most, fits());
+  }
+  // By the time alone; kMost stands for any number.
+  [[nodiscard]] std::size_t fits() const {
+    const std::int64_t fit = kTime.count() * kParts / std::max<std::int64_t>(cost_, 1);
+    return static_cast<std::size_t>(std::clamp<std::int64_t>(fit, 1, kMost));
+  }
 
  private:
   static constexpr std::int64_t kParts = 1024;  // of a nanosecond
@@ -49,7 +54,6 @@ class BatchLimit {
   static constexpr std::int64_t kFall = 16;
 
   std::int64_t cost_ = 0;  // of an event, in parts of a nanosecond
-  std::size_t fits_ = static_cast<std::size_t>(kMost);
 };
 
 }  // namespace spillgate::flow

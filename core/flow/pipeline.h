@@ -36,29 +36,28 @@ class StageRunner final : public Runnable {
   using In = typename S::In;
 
   StageRunner(Inbox<In>& inbox, std::unique_ptr<S> stage, const Clock& clock, std::size_t batch)
-      : inbox_(inbox), stage_(std::move(stage)), clock_(clock), most_(batch) {
+      : inbox_(inbox), stage_(std::move(stage)), clock_(clock) {
+    set_batch(batch);
     batch_.reserve(batch);
   }
 
   Instant RunBatch(Instant now, std::size_t most) override {
-    const std::size_t configured = most_.load(std::memory_order_relaxed);
-    const std::size_t limit = limit_.Of(configured);
+    StageStats& stats = inbox_.stats();
+    const std::size_t limit = limit_.Of(stats.batch_most.load(std::memory_order_relaxed));
     batch_.clear();
     inbox_.Take(batch_, most == 0 ? limit : std::min(most, limit));
-    StageStats& stats = inbox_.stats();
     std::array<std::uint64_t, kMaxClasses> before;
     for (std::size_t c = 0; c < kMaxClasses; ++c) before[c] = stats.handled[c].get();
     stage_->Handle(std::span<In>(batch_), now);
     const Instant after = clock_.Now();
     limit_.Took(batch_.size(), after - now);
-    stats.batch_most.store(configured, std::memory_order_relaxed);
-    stats.batch_fits.store(limit_.fits(), std::memory_order_relaxed);
     Account(before, after - now, after);
     return after;
   }
 
   void Tick(Instant now) override {
     inbox_.controller().Tick(now);
+    inbox_.stats().batch_fits.store(limit_.fits(), std::memory_order_relaxed);
     if (const DryRun* dry = inbox_.dry_run()) dry->controller->Tick(now);
     if constexpr (requires { stage_->Tick(now); }) stage_->Tick(now);
     if constexpr (requires { stage_->Oldest(); }) {
@@ -76,8 +75,13 @@ class StageRunner final : public Runnable {
   }
 
   [[nodiscard]] S& stage() { return *stage_; }
-  void set_batch(std::size_t batch) { most_.store(batch, std::memory_order_relaxed); }
-  [[nodiscard]] std::size_t batch() const { return most_.load(std::memory_order_relaxed); }
+  // The most events at a time.
+  void set_batch(std::size_t batch) {
+    inbox_.stats().batch_most.store(batch, std::memory_order_relaxed);
+  }
+  [[nodiscard]] std::size_t batch() const {
+    return inbox_.stats().batch_most.load(std::memory_order_relaxed);
+  }
 
  private:
   void Account(const std::array<std::uint64_t, kMaxClasses>& before, Nanos busy, Instant now) {
@@ -102,7 +106,6 @@ class StageRunner final : public Runnable {
   Inbox<In>& inbox_;
   std::unique_ptr<S> stage_;
   const Clock& clock_;
-  std::atomic<std::size_t> most_;  // events at a time, by the config
   BatchLimit limit_;
   std::vector<In> batch_;
 };

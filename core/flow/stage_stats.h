@@ -57,7 +57,7 @@ struct StageStats {
   std::atomic<std::uint64_t> dropped{0};  // doomed on the way in
   std::atomic<std::uint64_t> fuses{0};    // kept for want of room: an interior bound blew
 
-  // Events at a time: by the config, and by what they cost (BatchLimit); 0 before the first.
+  // Events at a time: by the config, and by what they cost (BatchLimit), 0 before the first tick.
   std::atomic<std::size_t> batch_most{0};
   std::atomic<std::size_t> batch_fits{0};
 

@@ -66,7 +66,7 @@ struct StageFigures {
   CountByReason refused{};  // tasks; only submission refuses
   std::uint64_t batches = 0;
   std::uint64_t batch_most = 0;  // events at a time, by the config
-  std::uint64_t batch_fits = 0;  // and by the time they take: the lesser counts; 0 before the first
+  std::uint64_t batch_fits = 0;  // and by the time they take: the lesser counts; 0 is unknown
   std::uint64_t busy_ns = 0;
   std::array<Durations, kClasses> wait;     // arrival to emit
   std::array<Durations, kClasses> service;  // busy time of the batch ÷ its size

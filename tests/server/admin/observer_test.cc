@@ -56,7 +56,7 @@ TEST(Observer, ShowsWhatIsInAStage) {
   EXPECT_EQ(x.arrived, 30U);
   EXPECT_EQ(x.batches, 1U);
   EXPECT_EQ(x.batch_most, 100U);
-  EXPECT_EQ(x.batch_fits, 4096U);  // its events take no time
+  EXPECT_EQ(x.batch_fits, 4096U) << "its events take no time";
   EXPECT_EQ(x.oldest_age, seconds(2));
   EXPECT_EQ(snapshot.stages[3].all.oldest_age, Nanos(0));
   EXPECT_EQ(snapshot.uptime, seconds(2) + milliseconds(1));
