@@ -23,7 +23,7 @@ namespace spillgate {
 namespace {
 
 constexpr Nanos kSampleEvery = std::chrono::seconds(1);
-constexpr Nanos kCpuPeriod = std::chrono::milliseconds(100);
+constexpr Nanos kLookPeriod = std::chrono::milliseconds(100);
 constexpr Nanos kDrainCheck = std::chrono::milliseconds(10);
 constexpr Nanos kDescribeWithin = std::chrono::seconds(10);
 constexpr Nanos kLastReports = std::chrono::seconds(2);
@@ -292,8 +292,10 @@ void Daemon::Run() {
   loop_->OnSignal(SIGTERM, [this] { BeginDrain(); });
   loop_->OnSignal(SIGINT, [this] { BeginDrain(); });
   loop_->OnSignal(SIGHUP, [this] { Reload(); });
-  loop_->WhenAwakeEvery(
-      kCpuPeriod, [this](Instant now) { hosts_->TellCpuDemand(node_->shared().signals, now); });
+  loop_->WhenAwakeEvery(kLookPeriod, [this](Instant now) {
+    hosts_->TellCpuDemand(node_->shared().signals, now);
+    hosts_->TellWhetherAllWait(node_->shared().signals);
+  });
   loop_->WhenAwakeEvery(kDrainCheck, [this](Instant now) { CheckDrained(now); });
   if (log_) {
     loop_->WhenAwakeEvery(kCompactEvery, [this](Instant) { compaction_->Turn(); });

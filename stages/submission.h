@@ -169,6 +169,7 @@ class Submission {
   void RetryWaiting(Instant now);
   [[nodiscard]] bool MayWaitOn(const Group& group, Instant now, Reason& refusal);
   [[nodiscard]] bool IsOldestOfNode(std::uint64_t order) const;
+  [[nodiscard]] bool NothingHasEnded(Instant since, Instant now);
   void TakeReserve(Group& group, Instant now);
 
   Shared& shared_;
@@ -194,6 +195,8 @@ class Submission {
   std::vector<Unsynced> uncommitted_;             // of this pass; `lsn` is a position
   std::array<std::deque<Unsynced>, 2> unsynced_;  // level async, level sync
   std::multimap<std::uint64_t, Group> waiting_;   // spawns without room, the oldest root first
+  std::uint64_t have_ended_ = 0;                  // tasks of the node, when that was looked at
+  Instant moved_at_{};                            // since when no further one has
 };
 
 }  // namespace spillgate

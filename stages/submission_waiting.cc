@@ -1,5 +1,6 @@
 // Submission: spawns that wait for room, and the reserve that keeps the oldest root going.
 #include <algorithm>
+#include <utility>
 
 #include "stages/submission.h"
 
@@ -51,10 +52,24 @@ bool Submission::IsOldestOfNode(std::uint64_t order) const {
   });
 }
 
+// For as long as whoever seems stuck is given to move.
+bool Submission::NothingHasEnded(Instant since, Instant now) {
+  std::uint64_t ended = 0;
+  for (const PublicationTally& shard : shared_.tally.publication) {
+    for (const flow::Counter& fate : shard.ended) ended += fate.get();
+  }
+  if (std::exchange(have_ended_, ended) != ended) moved_at_ = now;
+  return now >= After(std::max(moved_at_, since), kStuckPatience);
+}
+
 // If all unfinished tasks of its root wait for others, and so nothing will make room for this one.
+// What does not wait for others may still be kept from running by those that do: all threads can be
+// theirs. So where all that run wait, and nothing ends for a while, nothing can move either.
 void Submission::TakeReserve(Group& group, Instant now) {
   bool window_is_full = false;
   bool client_is_full = false;
+  const bool stands_still = NothingHasEnded(group.arrived, now) &&
+                            shared_.signals.all_wait.load(std::memory_order_relaxed);
   {
     MutexLock lock(shared_.table.mutex());
     // It may have ended since it was asked for whom this waits.
@@ -67,7 +82,8 @@ void Submission::TakeReserve(Group& group, Instant now) {
         shared_.signals.stuck.load(std::memory_order_relaxed) >= shared_.unfinished();
     window_is_full = root.unfinished >= root.window;
     client_is_full = ClientIsFull(group.session);
-    if (!root_is_stuck || !(window_is_full || client_is_full || node_is_stuck)) {
+    const bool is_next = root_is_stuck && (window_is_full || client_is_full || node_is_stuck);
+    if (!is_next && !stands_still) {
       group.stuck_since = kNever;
       return;
     }

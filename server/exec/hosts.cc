@@ -84,6 +84,14 @@ void Hosts::TellCpuDemand(Signals& signals, Instant now) {
   });
 }
 
+void Hosts::TellWhetherAllWait(Signals& signals) const {
+  const HostCounts threads = threads_.Counts();
+  const HostCounts workers = workers_.Counts();
+  const bool moves = threads.busy + workers.busy + workers.starting > 0;
+  signals.all_wait.store(!moves && threads.blocked + workers.blocked > 0,
+                         std::memory_order_relaxed);
+}
+
 void Hosts::Deliver(ConnectionId to, ByteView frames) {
   if ((to & kWorkerConnection) == kWorkerConnection) {
     workers_.Deliver(to, frames);

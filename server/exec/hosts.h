@@ -44,6 +44,8 @@ class Hosts final : public Executor {
   [[nodiscard]] HostCounts worker_counts() const { return workers_.Counts(); }
   // Once a period, the loop's thread: how much CPU time tasks ask for, if somebody wants to know.
   void TellCpuDemand(Signals& signals, Instant now);
+  // Likewise: whether all that run wait for others.
+  void TellWhetherAllWait(Signals& signals) const;
   // Worker processes that have not ended. After Stop, none are left when this is 0.
   [[nodiscard]] std::uint32_t processes() const { return workers_.processes(); }
 

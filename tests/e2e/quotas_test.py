@@ -39,5 +39,20 @@ class Quotas(Case):
                     "-n", "2", "--wait")  # fmt: skip
 
 
+class SmallNode(Case):
+    def test_nested_roots_that_fill_it_all_end(self):
+        # Five threads, all of whose tasks wait for room, while others wait for a thread.
+        node = CommandNode("auth.tenants_by_name=true", "limits.in_flight=8",
+                           "tenant.all.in_flight=8", "node.resources.cpu=1",
+                           "stage.submission.controller=none")  # fmt: skip
+        self.addCleanup(node.__exit__)
+        node.start()
+        self.node = node
+        done = self.run_ok("--tenant", "all", "--timeout", "50s", "submit", "tree", "--arg", "spin",
+                           "--arg", "1000", "--arg", "3", "--arg", "2", "--text", "t", "-n", "8",
+                           "--wait")  # fmt: skip
+        self.assertEqual(done.split(), [b"t13"] * 8)
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -29,8 +29,8 @@ class SchedulingBench : public ::testing::Test {
     bench.limits.reserve_after = std::chrono::milliseconds(10);
     return bench.shared;
   }
-  SchedulingBench()
-      : stage(Limited(bench), peers, {.total = Cpu(2000), .names = {}, .most_slots = 6},
+  explicit SchedulingBench(std::int64_t most_slots = 6)
+      : stage(Limited(bench), peers, {.total = Cpu(2000), .names = {}, .most_slots = most_slots},
               {.placed =
                    placed.emit([this](Placed&& e) { stage.Unplace(std::move(e), bench.now()); }),
                .spilled = spilled.emit([this](Spilled&& e) { stage.KeepSpilled(std::move(e)); }),

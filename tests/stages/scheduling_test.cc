@@ -184,7 +184,13 @@ TEST_F(SchedulingTest, WhatExecutionHasNoPlaceForIsReadyAgainWithItsLeaseFree) {
   EXPECT_EQ(PlacedSeqs(), (Seqs{1}));
 }
 
-TEST_F(SchedulingTest, SaysUntilWhenAllSlotsAreHeld) {
+// No thread is left for a short task beside the slots.
+class FixedSlotsTest : public SchedulingBench {
+ protected:
+  FixedSlotsTest() : SchedulingBench(2) {}
+};
+
+TEST_F(FixedSlotsTest, SaysUntilWhenAllAreHeld) {
   const auto busy = [&] { return bench.account.BusyFor(kCpu, bench.now()); };
   bench.costs.Learn(one, milliseconds(30));
   Resolve(1, one);

@@ -186,6 +186,25 @@ TEST_F(SpawnsTest, TheReserveIsNotTouchedWhileAnythingElseMoves) {
   EXPECT_EQ(bench.spawn_reserve.count(), 1);
 }
 
+// All threads may be of tasks that wait for room, and others wait for a thread.
+TEST_F(SpawnsTest, TheReserveServesWhereNothingEndsThoughNotAllSeemStuck) {
+  bench.in_flight.Resize(2, 1 << 20);
+  const std::size_t parent = Root(1);
+  Fill(1);
+  Spawn(Got(parent), 1);
+  TickAfter(milliseconds(60));
+  bench.tally.publication[0].ended[0].Add(1);
+  TickAfter(milliseconds(60));
+  EXPECT_EQ(bench.spawn_reserve.count(), 0) << "something has ended meanwhile";
+  TickAfter(milliseconds(99));
+  EXPECT_EQ(bench.spawn_reserve.count(), 0);
+  TickAfter(milliseconds(1));
+  EXPECT_EQ(bench.spawn_reserve.count(), 0) << "but something runs";
+  bench.signals.all_wait = true;
+  TickAfter(milliseconds(1));
+  EXPECT_EQ(bench.spawn_reserve.count(), 1);
+}
+
 TEST_F(SpawnsTest, TasksOfTheReserveThatRunAreSomethingThatMoves) {
   bench.in_flight.Resize(1, 1 << 20);
   const std::size_t parent = Root(1);
