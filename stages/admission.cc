@@ -123,7 +123,8 @@ std::uint32_t Admission::LetIn(const Asking& asking, const Ruling& ruling, std::
                      .work = {}};
   if (ruling.deadline != kNever) question.remaining = std::max(Nanos(1), ruling.deadline - now);
   if (!looks_at_work()) return Decide(question, has, now);
-  const WorkAccount::Needs& needs = NeedsOf(*FindNamed(shared_, ask.function, ask.shape).shape);
+  const Resources& shape = *FindNamed(shared_, ask.function, ask.shape).shape;
+  const WorkAccount::Needs& needs = NeedsOf(shape);
   if (needs.size() == 0) return Decide(question, has, now);  // it waits for nothing
   std::uint32_t admitted = 0;
   if (question.remaining == Nanos(0)) {  // it waits for as long as it takes
@@ -135,6 +136,7 @@ std::uint32_t Admission::LetIn(const Asking& asking, const Ruling& ruling, std::
         by_work() ? ruling.patient
                   : CanWait(shared_.limits, ask.cls, question.remaining, question.work.p95);
     admitted = DecideByWork(question, NewcomerOf(question), needs, has, now);
+    if (admitted < wanted) NoteTurnedAway(question, shape, now);
   }
   work_.Admitted(NewcomerOf(question), ask.function, needs, admitted);
   return admitted;
@@ -255,6 +257,15 @@ void Admission::NoteTry(const flow::Ask& question, bool tries, Instant now) {
   if (question.function >= tries_at_.size()) tries_at_.resize(question.function + 1, kNever);
   Instant& at = tries_at_[question.function];
   if (tries || at == kNever) at = After(now, kTriesEach * question.work.cost);
+}
+
+void Admission::NoteTurnedAway(const flow::Ask& question, const Resources& shape, Instant now) {
+  if (shared_.costs.CountRuns(question.function) == 0) return;
+  auto& last = shared_.account.Of(static_cast<TaskClass>(question.cls)).turned_away;
+  last.p95.Set(question.work.p95.count());
+  last.slack.Set(question.remaining.count());
+  last.shape.store(&shape, std::memory_order_release);
+  last.at.Set(now.time_since_epoch().count());
 }
 
 std::int64_t Admission::Fits(const Asking& like, Nanos longer, Instant now) {

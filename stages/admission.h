@@ -114,6 +114,7 @@ class Admission {
   void Weigh(flow::Work& work, const flow::Ask& question, const WorkAtDoor::Newcomer& root,
              const WorkAccount::Needs& needs, Instant now);
   void NoteTry(const flow::Ask& question, bool tries, Instant now);
+  void NoteTurnedAway(const flow::Ask& question, const Resources& shape, Instant now);
 
   Shared& shared_;
   flow::AnyInbox& stage_;

@@ -152,6 +152,7 @@ Status CheckClients(const Benchmark& benchmark, const Options& options) {
   if (options.turnaround < Nanos(0) || options.turnaround > std::chrono::seconds(1)) {
     return Wrong("--turnaround has to be 0 to 1s");
   }
+  if (options.burst < 1 || options.burst > 10'000) return Wrong("--burst has to be 1 to 10000");
   return {};
 }
 

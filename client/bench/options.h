@@ -119,6 +119,7 @@ struct Options {
   RootShape root = RootShape::kSingle;           // overload: what a root is
   Manners manners = Manners::kRaw;               // overload: of its clients
   Nanos turnaround{0};                           // overload: that cooperative ones take
+  std::uint32_t burst = 1;                       // overload: roots that come at a time
   double critical = 0;                           // overload: of the capacity, in that class
   std::uint32_t tenants = 4;                     // fair: that ask for little
   std::uint32_t retries = 3;                     // storm: of each root

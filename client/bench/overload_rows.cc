@@ -70,6 +70,7 @@ void OverloadRows::SetFates(const RootReport& report, OverloadFigures& figures) 
   if (options_.manners == Manners::kCooperative) {
     figures.turnaround_us = Micros(options_.turnaround);
   }
+  if (options_.burst > 1) figures.burst = options_.burst;
 }
 
 // How the functions fared, of a mix that has several.

@@ -105,7 +105,7 @@ void RootRuns::Prepare(RootLoad& load) const {
 }
 
 RootLoad RootRuns::LoadOf(double rate) const {
-  RootLoad load{.rate = rate, .time = options_.time};
+  RootLoad load{.rate = rate, .burst = options_.burst, .time = options_.time};
   if (options_.manners == Manners::kCooperative) {
     load.cooperative = true;
     load.turnaround = options_.turnaround;

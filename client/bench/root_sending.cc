@@ -15,9 +15,11 @@ constexpr Nanos kLeastPause = std::chrono::milliseconds(1);
 
 // A Poisson process has no memory: at the end of a phase it begins anew with the next rate.
 Instant RootStream::NextDue() {
+  if (in_burst_ > 0 && --in_burst_ > 0) return next_due_;
+  in_burst_ = load_.burst;
   while (true) {
     if (rate_ > 0) {
-      std::exponential_distribution<double> gap(rate_);
+      std::exponential_distribution<double> gap(rate_ / load_.burst);
       const auto ns = static_cast<std::int64_t>(std::ceil(gap(random_) * 1e9));
       const Instant due = After(next_due_, Nanos(ns));
       if (due < phase_ends_ || IsLastPhase()) return due;

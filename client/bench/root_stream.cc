@@ -101,6 +101,7 @@ void RootStream::Begin(const RootLoad& load, Instant now) {
   began_ = heard_ = now;
   until_ = After(now, load_.time);
   next_due_ = now;
+  in_burst_ = 0;
   if (open_loop_) next_due_ = NextDue();
 }
 

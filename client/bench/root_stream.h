@@ -35,6 +35,7 @@ struct Phase {
 
 struct RootLoad {
   double rate = 0;           // roots a second, by a Poisson process; 0: a closed loop
+  std::uint32_t burst = 1;   // of that process: roots that come at the same time
   std::uint32_t window = 1;  // of the closed loop: under way
   Nanos time{0};
   Service service;
@@ -156,6 +157,7 @@ class RootStream {
   std::vector<Later> later_;       // a heap by when they may go
   std::uint64_t under_way_ = 0;
   Instant next_due_;
+  std::uint32_t in_burst_ = 0;  // roots that are still to come at that time
   double rate_ = 0;
   Instant began_;
   Instant until_;

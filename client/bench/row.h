@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "client/bench/latencies.h"
+#include "client/bench/spike_series.h"
 
 namespace spillgate::bench {
 
@@ -60,6 +61,7 @@ struct OverloadFigures {
   std::string mix;
   std::string clients;
   std::optional<double> turnaround_us;  // of those that cooperate
+  std::optional<std::uint64_t> burst;   // roots that come at the same time, if more than one
 };
 
 // Of bursts of `x` times a node's capacity, and of half of it between them.
@@ -82,6 +84,7 @@ struct SpikeFigures {
   std::string controller;
   std::string mix;
   std::string clients;
+  std::vector<SeriesBin> series;  // around the short spikes; none of a storm
 };
 
 // Of small roots beside one that grows.

@@ -7,6 +7,7 @@
 #include "client/bench/cpu_meter.h"
 #include "client/bench/pinning.h"
 #include "client/bench/root_runs.h"
+#include "client/bench/spike_series.h"
 #include "core/base/format.h"
 
 namespace spillgate::bench {
@@ -90,8 +91,10 @@ class Spike {
       const auto& outcomes = report.value().outcomes;
       converge_.times.push_back(Settled(outcomes, at, at + time, false));
       recover_.times.push_back(Settled(outcomes, at + time, at + time + rest_, true));
+      if (time == kShortTime) short_at_.push_back(at);
       at += time + rest_;
     }
+    if (!storm_) series_ = Around(report.value().outcomes, short_at_, {});
     return MeasureBaselines(row);
   }
 
@@ -152,6 +155,7 @@ class Spike {
     figures.unloaded_p99_us = Micros(basis_.unloaded.p99s[0]);
     figures.deadline_us = Micros(basis_.unloaded.Deadline());
     figures.lateness_p99_us = Micros(lateness_p99_);
+    figures.series = std::move(series_);
     figures.controller = basis_.controller;
     figures.mix = std::string(ToString(options_.mix));
     figures.clients = std::string(ToString(options_.manners));
@@ -173,6 +177,8 @@ class Spike {
   Nanos rest_{0};
   Nanos lateness_p99_{0};
   std::vector<Nanos> spikes_;
+  std::vector<Nanos> short_at_;  // when the short ones began
+  std::vector<SeriesBin> series_;
   Statistic converge_;
   Statistic recover_;
   Statistic converge_baseline_;

@@ -119,6 +119,18 @@ void PutOverload(Json& json, const bench::OverloadFigures& figures) {
   json["mix"] = figures.mix;
   json["clients"] = figures.clients;
   Put(json, "turnaround_us", figures.turnaround_us);
+  Put(json, "burst", figures.burst);
+}
+
+// [ms from the step, roots a second: offered, good, refused, accepted and not in time].
+Json SeriesOf(const std::vector<bench::SeriesBin>& series) {
+  Json bins = Json::array();
+  for (const bench::SeriesBin& bin : series) {
+    const double ms = std::chrono::duration<double, std::milli>(bin.at).count();
+    bins.push_back({ms, std::round(bin.offered), std::round(bin.good), std::round(bin.refused),
+                    std::round(bin.bad)});
+  }
+  return bins;
 }
 
 void PutSpike(Json& json, const bench::SpikeFigures& figures) {
@@ -138,6 +150,7 @@ void PutSpike(Json& json, const bench::SpikeFigures& figures) {
   json["controller"] = figures.controller;
   json["mix"] = figures.mix;
   json["clients"] = figures.clients;
+  if (!figures.series.empty()) json["series"] = SeriesOf(figures.series);
 }
 
 void PutBomb(Json& json, const bench::BombFigures& figures) {

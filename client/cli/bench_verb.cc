@@ -256,6 +256,10 @@ void AddRoots(CLI::App& verb, BenchPlan& plan) {
               "[1ms]");
   AddDuration(verb, "--turnaround", options.turnaround,
               "of cooperative clients: how long they take to answer a credit [0]");
+  verb.add_option("--burst", options.burst,
+                  "of overload and spike: roots that come at the same time, at times of a Poisson "
+                  "process [1]")
+      ->type_name("N");
   verb.add_option(
           "--steps", plan.steps,
           "of overload: one run whose load changes, in the place of --x, such as 0:2,10:0.5; with "

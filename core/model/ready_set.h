@@ -213,6 +213,7 @@ class ReadySet {
   void Pass(Task& task, Instant now);
   [[nodiscard]] bool PatientMayGo(const ready::Flow& flow) const;
   void TakeTurn(ready::Flow& flow, bool patient, std::int64_t cost) const;
+  void HearOfTurnedAway();
   [[nodiscard]] Found Next(const Resources& free, Instant now);
   [[nodiscard]] bool IsOutOfReach(const Task& task, Instant now) const;
   [[nodiscard]] bool MayTry(const Task& task, Instant now);
@@ -241,8 +242,9 @@ class ReadySet {
   Resources total_;
   Resources taken_;  // by functions of which some tasks are held back
   KeptSlot kept_slot_;
-  Instant now_{};            // of this Pop
-  bool short_only_ = false;  // it is a PopShort
+  std::array<std::int64_t, kClasses> heard_of_{};  // roots that the door refused: when, in ns
+  Instant now_{};                                  // of this Pop
+  bool short_only_ = false;                        // it is a PopShort
   std::uint64_t pops_ = 1;
   std::size_t misplaced_ = 0;  // tasks of functions that are apart, in lanes that others share
   std::uint32_t limited_ = 0;

@@ -1,5 +1,6 @@
 // Who is next in a ready set.
 #include <algorithm>
+#include <utility>
 
 #include "core/model/ready_set.h"
 
@@ -173,9 +174,23 @@ void ReadySet::Drop(Task& task, std::vector<TaskPtr>& dropped) {
   while (root.bundles != nullptr) dropped.push_back(Remove(*root.bundles->tasks.First()));
 }
 
+// Short work keeps its slot also where all of it is refused: else long runs take that while a burst
+// is refused, and as long as they have it nothing short gets here that would win it back.
+void ReadySet::HearOfTurnedAway() {
+  for (std::size_t cls = 0; cls < kClasses; ++cls) {
+    const WorkAccount::TurnedAway& last = account_.At(static_cast<TaskClass>(cls)).turned_away;
+    const std::int64_t at = last.at.get();
+    const Resources* shape = last.shape.load(std::memory_order_acquire);
+    if (std::exchange(heard_of_[cls], at) == at || shape == nullptr) continue;
+    kept_slot_.Came(static_cast<TaskClass>(cls), Nanos(last.p95.get()), Nanos(last.slack.get()),
+                    *shape, Instant(Nanos(at)));
+  }
+}
+
 ReadySet::Found ReadySet::Next(const Resources& free, Instant now) {
   if (size_ == 0) return {};
   now_ = now;
+  HearOfTurnedAway();
   if (misplaced_ > 0) MoveApart();
   const Turns turns = TurnsNow();
   if (short_only_) {

@@ -53,7 +53,17 @@ class WorkAccount {
     Gauge tag;     // virtual time, in slot ns, at which it has had what it was given
     Gauge weight{1};
   };
+  // The last roots that the door refused for load: they want room as well, though they never wait
+  // for it. Read while it is written it may be of two of them.
+  struct TurnedAway {
+    Gauge at;  // ns of the clock; 0: none yet
+    Gauge p95;
+    Gauge slack;
+    // tidy: atomics: written by the door, read by scheduling
+    std::atomic<const Resources*> shape{nullptr};  // one that stays
+  };
   struct Class {
+    TurnedAway turned_away;
     Work work;
     Work promised;
     Work parked;

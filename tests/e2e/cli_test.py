@@ -82,6 +82,17 @@ class Verbs(Case):
         self.assertGreater(many["refused_ratio"], few["refused_ratio"])
         self.assertGreater(many["n"], 5 * few["n"])
 
+    def test_bursts_come_at_a_time(self) -> None:
+        # Of fifty at a time most wait for others, though the load is a fifth of what the node can do.
+        done = self.node.spillgate(
+            "bench", "overload", "--x", "0.2", "--service", "1ms", "--seconds", "0.5",
+            "--burst", "50", "--set", "stage.submission.controller=none", "-o", "json",
+            SPILLGATE_ADDRESS="",
+        )  # fmt: skip
+        row = json.loads(done.stdout)
+        self.assertEqual((row["errors"], row["burst"], row["n"] % 50), (0, 50, 0), row)
+        self.assertGreater(row["p50_us"], 5000, row)
+
     def test_spike_looks_at_both_ends_of_each(self) -> None:
         done = self.node.spillgate("bench", "spike", "--x", "4", "--spikes", "1",
                                    "--seconds", "0.1", "-o", "json", SPILLGATE_ADDRESS="")
@@ -90,6 +101,12 @@ class Verbs(Case):
         for end in ("converge", "recover"):
             self.assertGreaterEqual(row[f"{end}_ms_worst"], row[f"{end}_ms"], row)
             self.assertLessEqual(row[f"{end}_ms_worst"], 3000, row)
+        rates = {ms: offered for ms, offered, *_ in row["series"]}
+        quiet, loud = (sum(rates[ms] for ms in span) for span in (range(-100, 0, 10),
+                                                                  range(0, 100, 10)))  # fmt: skip
+        self.assertGreater(loud, 3 * quiet, rates)
+        for _, offered, *fates in row["series"]:
+            self.assertAlmostEqual(offered, sum(fates), delta=2)
 
     def test_several_returns(self) -> None:
         words = ("echo", "--arg", "a", "--arg", "b", "--arg", "c", "--returns", "3")

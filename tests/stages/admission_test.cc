@@ -124,6 +124,17 @@ TEST_F(AdmissionTest, WhatTheRunsThatGoOnLeaveNoChanceIsRefusedThoughNothingWait
   EXPECT_EQ(SubmitWithin(Nanos(0), 200), "accepted 1") << "it has time";
 }
 
+TEST_F(AdmissionTest, SchedulingHearsOfWhatIsTurnedAway) {
+  const auto& last = bench.account.At(TaskClass::kNormal).turned_away;
+  EXPECT_EQ(SubmitWithin(milliseconds(20), 1, 10), "accepted 10");
+  EXPECT_EQ(last.shape, nullptr);
+  EXPECT_EQ(SubmitWithin(milliseconds(20), 100, 64), "accepted 8, backlog 56");
+  ASSERT_NE(last.shape, nullptr);
+  EXPECT_EQ(last.shape.load()->amount[kCpu], 1000);
+  EXPECT_EQ(Nanos(last.slack.get()), milliseconds(20));
+  EXPECT_EQ(Nanos(last.at.get()), bench.now().time_since_epoch());
+}
+
 TEST_F(AdmissionTest, EveryVerdictSaysHowFullTheNodeIs) {
   EXPECT_EQ(SubmitWithin(milliseconds(20), 1, 64), "accepted 18, backlog 46");
   EXPECT_EQ(bench.answered.verdicts.back().load_level, 18 * 255 / 100) << "of the places";

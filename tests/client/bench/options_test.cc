@@ -151,6 +151,7 @@ TEST(Check, OnlyClientsOfALoadCooperateAndNotInAStorm) {
                                    .turnaround = std::chrono::microseconds(100)}),
             "");
   EXPECT_THAT(Complaint("overload", {.turnaround = Nanos(1)}), HasSubstr("--turnaround is for"));
+  EXPECT_THAT(Complaint("overload", {.burst = 0}), HasSubstr("--burst has to be 1"));
   EXPECT_THAT(Complaint("overload",
                         {.manners = Manners::kCooperative, .turnaround = std::chrono::seconds(2)}),
               HasSubstr("0 to 1s"));

@@ -57,8 +57,8 @@ TEST_F(TwoSlots, TheLastOneIsKeptForASecondAtMost) {
 // They came when nobody knew that they are long, in a line with others: more than are sorted out at
 // a time.
 TEST_F(TwoSlots, ManyThatTurnOutToBeLongDoNotRunBeforeTheyAreSortedOut) {
-  const Function function{.id = 2, .name = "long", .shape = {.amount = {1000}}};
-  const Function other{.id = 3, .name = "short", .shape = {.amount = {1000}}};
+  static const Function function{.id = 2, .name = "long", .shape = {.amount = {1000}}};
+  static const Function other{.id = 3, .name = "short", .shape = {.amount = {1000}}};
   costs_.Learn(other.id, std::chrono::milliseconds(1));
   ready_.Learned(other, std::chrono::milliseconds(1));
   constexpr std::uint64_t kMany = 10'000;
@@ -74,6 +74,23 @@ TEST_F(TwoSlots, ManyThatTurnOutToBeLongDoNotRunBeforeTheyAreSortedOut) {
   ASSERT_NE(next, nullptr);
   EXPECT_EQ(next->function, &other) << "one slot is kept for it";
   EXPECT_GT(looks, 3U) << "not all at once";
+}
+
+// The door sees that they would be too late, so that none of them ever waits here.
+TEST_F(TwoSlots, ASlotIsKeptForShortOnesThatAreRefusedAtTheDoor) {
+  static const Function function{.id = 2, .name = "long", .shape = {.amount = {1000}}};
+  costs_.Learn(function.id, std::chrono::seconds(10));
+  ready_.Learned(function, std::chrono::seconds(10));
+  for (std::uint64_t seq = 1; seq <= 3; ++seq) PushRoot({.seq = seq, .function = &function});
+  const TaskPtr first = PopRoot(account_.total());
+  auto& last = account_.Of(TaskClass::kNormal).turned_away;
+  last.p95.Set(Nanos(std::chrono::milliseconds(1)).count());
+  last.slack.Set(Nanos(std::chrono::milliseconds(100)).count());
+  last.shape = &function.shape;
+  last.at.Set(now_.time_since_epoch().count());
+  EXPECT_EQ(PopRoot({.amount = {1000}}), nullptr) << "a second long run would take it";
+  now_ += std::chrono::seconds(1);
+  EXPECT_NE(PopRoot({.amount = {1000}}), nullptr) << "none has come for a while";
 }
 
 class FourSlots : public testing::SlotBench {
