@@ -4,6 +4,7 @@
 #include <limits>
 #include <utility>
 
+#include "core/model/kept_slot.h"
 #include "stages/build_task.h"
 
 namespace spillgate {
@@ -216,6 +217,8 @@ WorkAtDoor::Newcomer Admission::NewcomerOf(const flow::Ask& question) const {
   return {.cls = cls,
           .tenant = question.flow,
           .patient = question.work.patient,
+          .is_short = question.work.p95 < KeptSlot::kNeverLong,
+          .function = question.function,
           .held_back = shared_.account.IsHeldBack(question.function),
           .share = shared_.limits.shares[Index(cls)].load(std::memory_order_relaxed),
           .slot_time = shared_.costs.Estimate(KeyOf(question), question.cost_hint) +

@@ -71,7 +71,7 @@ void Scheduling::Handle(std::span<In> batch, Instant now) {
   }
   Dispatch(now);
   EmitAll(now);
-  TellWhatIsBusy();
+  TellWhatIsBusy(now);
   shared_.account.EndPass();
 }
 
@@ -116,7 +116,7 @@ void Scheduling::Place(TaskPtr task, TaskId nested_in, Instant now) {
     task->estimate = shared_.costs.Estimate(task->cost_key(), task->estimate);
     free_ -= *task->shape;
     const Nanos takes = task->estimate * kOneSlot / SlotUnits(*task->shape);
-    busy_slots_.Begins(task->id, *task->shape, After(now, takes));
+    busy_slots_.Begins(task->id, *task->shape, now, takes);
     ready_.Started(*task);
     early_spawns_.Begins(*task, now);
   }
@@ -151,6 +151,7 @@ void Scheduling::PlaceShort(Instant now) {
   TaskPtr task = ready_.PopShort(place, now, &dropped_);
   if (task == nullptr) return;
   held_.erase(task->id);
+  CountDeferral(*task, SchedulingTally::kRun, now);
   Place(std::move(task), {}, now);
 }
 
@@ -193,7 +194,8 @@ void Scheduling::OnLent(const SlotLent& event, Instant now) {
   if (event.notice.kind == RunNotice::Kind::kResumed) {
     // May fall below nothing: it runs again whether or not others took its slot.
     free_ -= event.held;
-    busy_slots_.Begins(event.notice.task, event.held, now);  // nobody knows how long it still takes
+    busy_slots_.Begins(event.notice.task, event.held, now,
+                       Nanos(0));  // nobody knows how long it still takes
     if (event.function != nullptr) ready_.Resumed(*event.function, event.held);
     in_place_.erase(event.notice.task);
     return;
@@ -305,7 +307,7 @@ void Scheduling::Tick(Instant now) {
   Dispatch(now);
   FollowCpus();
   EmitAll(now);
-  TellWhatIsBusy();
+  TellWhatIsBusy(now);
   shared_.account.EndPass();
 }
 
@@ -348,12 +350,12 @@ void Scheduling::ReadWeights() {
   }
 }
 
-void Scheduling::TellWhatIsBusy() {
+void Scheduling::TellWhatIsBusy(Instant now) {
   for (std::size_t kind = 0; kind < kResourceKinds; ++kind) {
-    const bool has_more = kind == kCpu && HasPlaceForShort();
-    const bool is_busy = options_.total.amount[kind] > 0 && free_.amount[kind] <= 0 && !has_more;
-    shared_.account.SetBusyUntil(kind, is_busy ? busy_slots_.FirstEnd(kind) : kNever);
+    const bool is_busy = options_.total.amount[kind] > 0 && free_.amount[kind] <= 0;
+    shared_.account.SetBusyUntil(kind, is_busy ? busy_slots_.FirstEnd(kind, now) : kNever);
   }
+  shared_.account.SetPlaceForShort(HasPlaceForShort());
 }
 
 void Scheduling::EmitAll(Instant now) {

@@ -74,7 +74,7 @@ class Scheduling {
   void ReadLimits();
   void FollowCpus();
   void ReadWeights();
-  void TellWhatIsBusy();
+  void TellWhatIsBusy(Instant now);
   void EmitAll(Instant now);
 
   Shared& shared_;

@@ -24,6 +24,7 @@ WorkAtDoor::Ahead WorkAtDoor::Look(const Newcomer& root, const WorkAccount::Need
   }
   for (std::size_t i = 0; i < needs.size(); ++i) {
     ahead.queues[i] = LookAt(root, needs, i);
+    if (needs[i].kind == kCpu && root.is_short && account_.HasPlaceForShort()) continue;
     ahead.busy = std::max(ahead.busy, account_.BusyFor(needs[i].kind, now));
   }
   return ahead;
@@ -65,13 +66,28 @@ flow::Queue WorkAtDoor::LookAt(const Newcomer& root, const WorkAccount::Needs& n
                                std::size_t which) const {
   const std::size_t kind = needs[which].kind;
   const flow::Queue all = Behind(Count(root, kind, true), root, needs, which);
-  if (root.held_back || account_.HeldBackBefore(root.cls) == 0) return all;
+  if (root.held_back) return BehindItsLike(all, root, needs, which);
+  if (account_.HeldBackBefore(root.cls) == 0) return all;
   const double left = account_.Left(kind);
   if (left <= 0) return all;
   const flow::Queue rest = Behind(Count(root, kind, false), root, needs, which);
   const double wait = static_cast<double>(rest.wait.count()) / left;
   if (wait >= static_cast<double>(all.wait.count())) return all;
   const double each = static_cast<double>(rest.each.count()) / left;
+  return {.wait = Nanos(static_cast<std::int64_t>(wait)),
+          .each = Nanos(static_cast<std::int64_t>(each))};
+}
+
+// What waits for the same function has only the slots that run it now, which are as many as it may
+// have: so much longer does that part take.
+flow::Queue WorkAtDoor::BehindItsLike(const flow::Queue& all, const Newcomer& root,
+                                      const WorkAccount::Needs& needs, std::size_t which) const {
+  const auto own_slots =
+      static_cast<double>(std::max<std::int64_t>(1, account_.Running(root.function)));
+  const double longer = std::max(1.0, static_cast<double>(needs.slots()) / own_slots);
+  const double part = account_.PartOf(root.function, needs, which);
+  const double wait = static_cast<double>(all.wait.count()) * std::max(1.0, part * longer);
+  const double each = static_cast<double>(all.each.count()) * longer;
   return {.wait = Nanos(static_cast<std::int64_t>(wait)),
           .each = Nanos(static_cast<std::int64_t>(each))};
 }

@@ -21,6 +21,8 @@ class WorkAtDoor {
     TaskClass cls{};
     TenantId tenant = 0;
     bool patient = false;
+    bool is_short = false;  // never in the way of others (KeptSlot::kNeverLong)
+    FunctionId function = 0;
     bool held_back = false;   // as others of its function are, by its limit
     std::uint32_t share = 0;  // percent of the slot time that its class has at least
     Nanos slot_time{0};
@@ -61,6 +63,8 @@ class WorkAtDoor {
   [[nodiscard]] Before Count(const Newcomer& root, std::size_t kind, bool all) const;
   [[nodiscard]] flow::Queue LookAt(const Newcomer& root, const WorkAccount::Needs& needs,
                                    std::size_t which) const;
+  [[nodiscard]] flow::Queue BehindItsLike(const flow::Queue& all, const Newcomer& root,
+                                          const WorkAccount::Needs& needs, std::size_t which) const;
   [[nodiscard]] flow::Queue Behind(const Before& before, const Newcomer& root,
                                    const WorkAccount::Needs& needs, std::size_t which) const;
 

@@ -2,7 +2,8 @@
 // is taken back, so where all slots are taken whoever comes waits at least so long, whatever its
 // class. That matters where there are few: one run of 50 ms on the only slot is as good as a
 // refusal for all that has 10 ms. So no more than kMost runs are followed; where there are more,
-// one of them ends soon.
+// one of them ends soon. A run that takes longer than was expected may be of another kind than most
+// of its function: what it has run is the best guess of what is left.
 //
 // Pure; each call is O(kMost).
 #pragma once
@@ -19,13 +20,14 @@ namespace spillgate {
 
 class BusySlots {
  public:
-  static constexpr std::size_t kMost = 8;
+  static constexpr std::size_t kMost = 32;
 
-  void Begins(TaskId task, const Resources& held, Instant ends) {
+  void Begins(TaskId task, const Resources& held, Instant now, Nanos takes) {
     if (++runs_ > kMost) return;
     const auto place = std::find_if(places_.begin(), places_.end(),
                                     [](const Run& run) { return run.task.is_none(); });
-    if (place != places_.end()) *place = {.task = task, .held = held, .ends = ends};
+    if (place != places_.end())
+      *place = {.task = task, .held = held, .begun = now, .ends = After(now, takes)};
   }
 
   void Ends(TaskId task) {
@@ -36,14 +38,15 @@ class BusySlots {
   }
 
   // Of the runs that hold some of it; kNever if none does, or there are too many to know.
-  [[nodiscard]] Instant FirstEnd(std::size_t kind) const {
+  [[nodiscard]] Instant FirstEnd(std::size_t kind, Instant now) const {
     Instant first = kNever;
     if (runs_ > kMost) return first;
     std::size_t seen = 0;
     for (const Run& run : places_) {
       if (run.task.is_none()) continue;
       ++seen;
-      if (run.held.amount[kind] > 0) first = std::min(first, run.ends);
+      if (run.held.amount[kind] == 0) continue;
+      first = std::min(first, run.ends > now ? run.ends : now + (now - run.begun));
     }
     return seen == runs_ ? first : kNever;
   }
@@ -52,6 +55,7 @@ class BusySlots {
   struct Run {
     TaskId task;
     Resources held;
+    Instant begun{};
     Instant ends{};
   };
   std::array<Run, kMost> places_{};

@@ -122,6 +122,7 @@ void ReadySet::Account(const Flow& flow, const ready::Lane& lane, const Task& ta
   const WorkAccount::Needs& needs = lane.kind->needs;
   WorkAccount::Class& cls = account_.Of(flow.cls);
   account_.WaitingOf(task.function->id).Add(by);
+  account_.WorkOf(task.function->id).Add(by * task.ready.work.count());
   if (lane.patient) cls.patient.Add(by);
   for (std::size_t i = 0; i < needs.size(); ++i) {
     const std::int64_t change = by * needs.NodeTime(i, task.ready.work);
@@ -266,13 +267,13 @@ void ReadySet::Started(const Task& task) {
 void ReadySet::Ended(const Function& function, const Resources& held) {
   FunctionState& state = StateOf(function);
   SG_CHECK(state.running > 0);
-  --state.running;
+  account_.RunningOf(function.id).Set(--state.running);
   LetGo(state, held);
 }
 
 void ReadySet::Resumed(const Function& function, const Resources& held) {
   FunctionState& state = StateOf(function);
-  ++state.running;
+  account_.RunningOf(function.id).Set(++state.running);
   Hold(state, held);
 }
 

@@ -246,6 +246,8 @@ class ReadySet {
   Instant now_{};                                  // of this Pop
   bool short_only_ = false;                        // it is a PopShort
   std::uint64_t pops_ = 1;
+  Instant apart_at_{};         // when tasks were last put in lanes of their own
+  int apart_left_ = 0;         // that may be, then
   std::size_t misplaced_ = 0;  // tasks of functions that are apart, in lanes that others share
   std::uint32_t limited_ = 0;
   std::size_t size_ = 0;

@@ -18,7 +18,7 @@ namespace {
 // on from there.
 constexpr std::size_t kMostLooks = 64;
 
-// Tasks that are put in lanes of their own at a time: about a millisecond's work.
+// Tasks that are put in lanes of their own in a pass: about a millisecond's work.
 constexpr int kMostApart = 2048;
 
 // A function whose runs are all out of reach tries again after so many times what one takes.
@@ -243,9 +243,9 @@ bool ReadySet::AtLimit(const Kind& kind) const {
 // not: a task of one that comes first there goes to a lane of its own. So each goes once at most. A
 // lane where there are too many to do it at once waits for the next time.
 void ReadySet::MoveApart() {
-  int left = kMostApart;
+  if (std::exchange(apart_at_, now_) != now_) apart_left_ = kMostApart;
   for (ready::ClassQueue& queue : classes_) {
-    for (std::size_t at = 0; at < queue.lanes.size() && left > 0;) {
+    for (std::size_t at = 0; at < queue.lanes.size() && apart_left_ > 0;) {
       Lane& lane = *queue.lanes[at];
       Group& first = FirstGroup(lane);
       if (!IsMisplaced(first)) {
@@ -264,7 +264,7 @@ void ReadySet::MoveApart() {
       task->ready.bundle = &bundle;
       --StateOf(*task->function).shared;
       --misplaced_;
-      --left;
+      --apart_left_;
     }
   }
 }
@@ -280,7 +280,7 @@ ReadySet::Found ReadySet::First(const Turns& turns, const Room* room) {
     Group* group = Scan(turn, turns, room);
     if (group != nullptr) return {group, turns.owed[turn]};
     const std::size_t cls = turns.cls[turn];
-    if (turns.owed[turn]) shares_.Unused(cls, Quantum(cls));
+    if (turns.owed[turn] && !short_only_) shares_.Unused(cls, Quantum(cls));
   }
   return {};
 }

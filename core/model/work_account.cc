@@ -24,7 +24,8 @@ WorkAccount::WorkAccount(const Resources& total, std::uint32_t most_tenants)
       most_(most_tenants),
       tenants_(std::make_unique<Place[]>(most_tenants + 1)),
       waiting_(std::make_unique<Gauge[]>(kMostFunctions + 1)),
-      held_back_(std::make_unique<Gauge[]>(kMostFunctions + 1)) {}
+      held_back_(std::make_unique<Gauge[]>(kMostFunctions + 1)),
+      functions_(std::make_unique<OfFunction[]>(kMostFunctions + 1)) {}
 
 WorkAccount::Flow& WorkAccount::Of(TaskClass cls, TenantId tenant) {
   SG_CHECK(tenant <= most_);
@@ -58,6 +59,14 @@ std::int64_t WorkAccount::HeldBackBefore(TaskClass cls) const {
     tasks += classes_[above].held_back_tasks.get();
   }
   return tasks;
+}
+
+double WorkAccount::PartOf(FunctionId function, const Needs& needs, std::size_t which) const {
+  if (function > kMostFunctions) return 0;
+  std::int64_t all = 0;
+  for (const Class& cls : classes_) all += cls.work[needs[which].kind].get();
+  const auto own = static_cast<double>(functions_[function].work.get()) * needs[which].node_time;
+  return all <= 0 ? 0 : std::min(1.0, own / static_cast<double>(all));
 }
 
 void WorkAccount::ShowTaken(const Resources& taken) {

@@ -123,8 +123,14 @@ class WorkAccount {
     busy_until_[kind].Set(until == kNever ? 0 : until.time_since_epoch().count());
   }
 
+  // Short work has a place beside the CPU slots.
+  void SetPlaceForShort(bool has) { place_for_short_.Set(has ? 1 : 0); }
+
   // Tasks of a function that wait.
   [[nodiscard]] Gauge& WaitingOf(FunctionId function) { return waiting_[function]; }
+  // Their slot time, in ns; and how many of its tasks run.
+  [[nodiscard]] Gauge& WorkOf(FunctionId function) { return functions_[function].work; }
+  [[nodiscard]] Gauge& RunningOf(FunctionId function) { return functions_[function].running; }
   // Of them, those that found it at its limit.
   [[nodiscard]] Gauge& HeldBackOf(FunctionId function) { return held_back_[function]; }
   // What runs of the functions of which some are held back.
@@ -134,12 +140,18 @@ class WorkAccount {
   [[nodiscard]] std::int64_t passes() const { return passes_.get(); }
   [[nodiscard]] const Class& At(TaskClass cls) const { return classes_[Index(cls)]; }
   [[nodiscard]] const Flow& At(TaskClass cls, TenantId tenant) const;
+  [[nodiscard]] bool HasPlaceForShort() const { return place_for_short_.get() != 0; }
   // How much longer all of that resource is held by what runs.
   [[nodiscard]] Nanos BusyFor(std::size_t kind, Instant now) const {
     return std::max(Nanos(0), Nanos(busy_until_[kind].get()) - now.time_since_epoch());
   }
   [[nodiscard]] std::int64_t Waiting(FunctionId function) const {
     return function > kMostFunctions ? 0 : waiting_[function].get();
+  }
+  // The part of all that waits for that resource which waits for runs of the function.
+  [[nodiscard]] double PartOf(FunctionId function, const Needs& needs, std::size_t which) const;
+  [[nodiscard]] std::int64_t Running(FunctionId function) const {
+    return function > kMostFunctions ? 0 : functions_[function].running.get();
   }
   [[nodiscard]] bool IsHeldBack(FunctionId function) const {
     return function <= kMostFunctions && held_back_[function].get() > 0;
@@ -168,9 +180,15 @@ class WorkAccount {
   std::unique_ptr<Gauge[]> waiting_;
   std::unique_ptr<Gauge[]> held_back_;
   Work taken_;  // in the units of resources
+  struct OfFunction {
+    Gauge work;
+    Gauge running;
+  };
+  std::unique_ptr<OfFunction[]> functions_;
   const Tenant nobody_{};
   Gauge passes_;
   std::array<Gauge, kResourceKinds> busy_until_;  // ns of the clock
+  Gauge place_for_short_;
 };
 
 }  // namespace spillgate

@@ -124,6 +124,21 @@ TEST_F(AdmissionTest, WhatTheRunsThatGoOnLeaveNoChanceIsRefusedThoughNothingWait
   EXPECT_EQ(SubmitWithin(Nanos(0), 200), "accepted 1") << "it has time";
 }
 
+TEST_F(AdmissionTest, ShortWorkThatHasAPlaceBesideLongRunsDoesNotWaitForThem) {
+  const FunctionId longer = bench.AddFunction("longer", 1000);
+  bench.costs.Learn(longer, milliseconds(12));
+  Admission asks(bench.shared, inbox, bench.tally.submission[0]);
+  bench.account.SetBusyUntil(kCpu, bench.now() + milliseconds(50));
+  bench.account.SetPlaceForShort(true);
+  const auto fits = [&](FunctionId of) {
+    return asks.Fits({.ask = {.function = of, .remaining_us = 40'000}}, Nanos(0), bench.now());
+  };
+  EXPECT_GT(fits(function), 0);
+  EXPECT_EQ(fits(longer), 0);
+  bench.account.SetPlaceForShort(false);
+  EXPECT_EQ(fits(function), 0);
+}
+
 TEST_F(AdmissionTest, SchedulingHearsOfWhatIsTurnedAway) {
   const auto& last = bench.account.At(TaskClass::kNormal).turned_away;
   EXPECT_EQ(SubmitWithin(milliseconds(20), 1, 10), "accepted 10");

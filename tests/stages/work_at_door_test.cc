@@ -41,6 +41,7 @@ class WorkAtDoorTest : public testing::ReadyBench {
     const WorkAtDoor::Ahead ahead = door_.Look({.cls = cls,
                                                 .tenant = tenant,
                                                 .patient = patient_,
+                                                .function = of_,
                                                 .held_back = held_back_,
                                                 .share = share_,
                                                 .slot_time = milliseconds(1)},
@@ -51,6 +52,7 @@ class WorkAtDoorTest : public testing::ReadyBench {
 
   // Of the newcomer.
   bool patient_ = false;
+  FunctionId of_ = 1;
   bool held_back_ = false;
   std::uint32_t share_ = 0;
 
@@ -89,7 +91,8 @@ TEST_F(WorkAtDoorTest, WhatIsHeldBackByItsFunctionIsNotBeforeOthers) {
   push_limited(4, true);
   EXPECT_NEAR(Wait(kMine), 0, 0.01) << "one of the two slots is left";
   held_back_ = true;
-  EXPECT_NEAR(Wait(kMine), 4 + 4, 1.1) << "who is of that function waits behind them";
+  of_ = 2;
+  EXPECT_NEAR(Wait(kMine), 2 * (4 + 4), 2.2) << "who is of that function has one of the slots";
   held_back_ = false;
   Push(kMine, TaskClass::kNormal, 3);
   EXPECT_NEAR(Wait(kMine), 2 * 3, 0.01) << "on the slot that is left";

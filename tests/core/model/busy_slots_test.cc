@@ -9,6 +9,7 @@ namespace {
 using std::chrono::seconds;
 
 constexpr std::size_t kGpu = 3;
+const Instant kStart = Instant(std::chrono::seconds(100));
 
 TaskId Id(std::uint64_t seq) {
   return {1, seq};
@@ -21,36 +22,43 @@ Resources Of(std::size_t kind) {
 
 TEST(BusySlotsTest, TheFirstOfThoseThatHoldItEndsFirst) {
   BusySlots slots;
-  EXPECT_EQ(slots.FirstEnd(kCpu), kNever);
-  slots.Begins(Id(1), Of(kCpu), Instant(seconds(9)));
-  slots.Begins(Id(2), Of(kCpu), Instant(seconds(5)));
-  slots.Begins(Id(3), Of(kGpu), Instant(seconds(1)));
-  EXPECT_EQ(slots.FirstEnd(kCpu), Instant(seconds(5)));
-  EXPECT_EQ(slots.FirstEnd(kGpu), Instant(seconds(1)));
+  EXPECT_EQ(slots.FirstEnd(kCpu, kStart), kNever);
+  slots.Begins(Id(1), Of(kCpu), kStart, seconds(9));
+  slots.Begins(Id(2), Of(kCpu), kStart, seconds(5));
+  slots.Begins(Id(3), Of(kGpu), kStart, seconds(1));
+  EXPECT_EQ(slots.FirstEnd(kCpu, kStart), kStart + seconds(5));
+  EXPECT_EQ(slots.FirstEnd(kGpu, kStart), kStart + seconds(1));
   slots.Ends(Id(2));
-  EXPECT_EQ(slots.FirstEnd(kCpu), Instant(seconds(9)));
+  EXPECT_EQ(slots.FirstEnd(kCpu, kStart), kStart + seconds(9));
   slots.Ends(Id(3));
-  EXPECT_EQ(slots.FirstEnd(kGpu), kNever);
+  EXPECT_EQ(slots.FirstEnd(kGpu, kStart), kNever);
 }
 
 // Of those that were not followed nobody knows which ends first.
 TEST(BusySlotsTest, OfTooManyItSaysNothingUntilAllThatIsLeftIsFollowed) {
   BusySlots slots;
   for (std::uint64_t seq = 1; seq <= BusySlots::kMost; ++seq) {
-    slots.Begins(Id(seq), Of(kCpu), Instant(seconds(seq)));
+    slots.Begins(Id(seq), Of(kCpu), kStart, seconds(seq));
   }
-  EXPECT_EQ(slots.FirstEnd(kCpu), Instant(seconds(1)));
-  slots.Begins(Id(100), Of(kCpu), Instant(seconds(0)));
-  EXPECT_EQ(slots.FirstEnd(kCpu), kNever);
+  EXPECT_EQ(slots.FirstEnd(kCpu, kStart), kStart + seconds(1));
+  slots.Begins(Id(100), Of(kCpu), kStart, seconds(0));
+  EXPECT_EQ(slots.FirstEnd(kCpu, kStart), kNever);
   slots.Ends(Id(1));
-  EXPECT_EQ(slots.FirstEnd(kCpu), kNever) << "one of the eight was never followed";
-  slots.Begins(Id(101), Of(kCpu), Instant(seconds(50)));
+  EXPECT_EQ(slots.FirstEnd(kCpu, kStart), kNever) << "one of the first was never followed";
+  slots.Begins(Id(101), Of(kCpu), kStart, seconds(50));
   slots.Ends(Id(100));
-  EXPECT_EQ(slots.FirstEnd(kCpu), kNever) << "nor was the other";
+  EXPECT_EQ(slots.FirstEnd(kCpu, kStart), kNever) << "nor was the other";
   for (std::uint64_t seq = 2; seq <= BusySlots::kMost; ++seq) slots.Ends(Id(seq));
   slots.Ends(Id(101));
-  slots.Begins(Id(200), Of(kCpu), Instant(seconds(7)));
-  EXPECT_EQ(slots.FirstEnd(kCpu), Instant(seconds(7)));
+  slots.Begins(Id(200), Of(kCpu), kStart, seconds(7));
+  EXPECT_EQ(slots.FirstEnd(kCpu, kStart), kStart + seconds(7));
+}
+
+TEST(BusySlotsTest, WhatTakesLongerThanItsLikeTakesAsLongAgain) {
+  BusySlots slots;
+  slots.Begins(Id(1), Of(kCpu), kStart, seconds(2));
+  EXPECT_EQ(slots.FirstEnd(kCpu, kStart + seconds(1)), kStart + seconds(2));
+  EXPECT_EQ(slots.FirstEnd(kCpu, kStart + seconds(5)), kStart + seconds(10));
 }
 
 }  // namespace
