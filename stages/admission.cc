@@ -239,7 +239,9 @@ void Admission::Weigh(flow::Work& work, const flow::Ask& question, const WorkAtD
                       const WorkAccount::Needs& needs, Instant now) {
   ahead_ = work_.Look(root, needs, now);
   work.queues = std::span(ahead_.queues).first(ahead_.count);
-  work.slots = needs.slots();
+  work.slots = root.held_back ? std::clamp<std::int64_t>(shared_.account.Running(root.function), 1,
+                                                         needs.slots())
+                              : needs.slots();
   work.busy = ahead_.busy;
   work.cost = shared_.costs.Estimate(KeyOf(question), question.cost_hint);
   work.waiting = ahead_.tasks + ahead_.promises;

@@ -139,6 +139,24 @@ TEST_F(AdmissionTest, ShortWorkThatHasAPlaceBesideLongRunsDoesNotWaitForThem) {
   EXPECT_EQ(fits(function), 0);
 }
 
+// A few always get in, so that no slot is idle; of a function that has one slot, a few for that.
+TEST_F(AdmissionTest, WhatIsAlwaysLetInGoesByTheSlotsOfTheFunction) {
+  for (auto* work : {&bench.account.Of(TaskClass::kNormal).work[kCpu],
+                     &bench.account.Of(TaskClass::kNormal, 1).work[kCpu]}) {
+    work->Add(Nanos(milliseconds(30)).count());
+  }
+  bench.account.Of(TaskClass::kNormal).tasks.Add(3);
+  Admission asks(bench.shared, inbox, bench.tally.submission[0]);
+  const auto fits = [&] {
+    return asks.Fits({.ask = {.function = function, .remaining_us = 20'000}, .tenant = 1}, Nanos(0),
+                     bench.now());
+  };
+  EXPECT_EQ(fits(), 2 * 2 + 1 - 3);
+  bench.account.HeldBackOf(function).Add(3);
+  bench.account.RunningOf(function).Set(1);
+  EXPECT_EQ(fits(), 0);
+}
+
 TEST_F(AdmissionTest, SchedulingHearsOfWhatIsTurnedAway) {
   const auto& last = bench.account.At(TaskClass::kNormal).turned_away;
   EXPECT_EQ(SubmitWithin(milliseconds(20), 1, 10), "accepted 10");
