@@ -83,7 +83,7 @@ class Verbs(Case):
         self.assertGreater(many["n"], 5 * few["n"])
 
     def test_bursts_come_at_a_time(self) -> None:
-        # Of fifty at a time most wait for others, though the load is a fifth of what the node can do.
+        # Of fifty at a time most wait for others, though the load is a fifth of the capacity.
         done = self.node.spillgate(
             "bench", "overload", "--x", "0.2", "--service", "1ms", "--seconds", "0.5",
             "--burst", "50", "--set", "stage.submission.controller=none", "-o", "json",
