@@ -8,9 +8,9 @@
 // That is learned from whole batches: up by half of the difference, since a batch that is too long
 // has been paid for already, and down by a sixteenth, so that a few cheap ones among dear ones
 // change little. A batch that took long for another reason, such as another program's turn on the
-// CPU, makes the next ones small, and is forgotten within some dozens. A batch of one event costs
-// about a microsecond besides, a hundredth of the time, so small batches cannot keep themselves
-// small.
+// CPU, makes the next ones small, and is forgotten within some dozens. A batch costs about a
+// microsecond besides its events, a hundredth of the time; a stage that does much more than that
+// for a batch, however small it is, would keep its batches small.
 //
 // Pure; each call is O(1).
 #pragma once

@@ -77,18 +77,23 @@ bool Pool::RunOne(Instant& now) {
   return false;
 }
 
-void Pool::TickAll(Instant now) {
+bool Pool::TickAll(Instant now) {
   std::int64_t due = next_tick_ns_.load(std::memory_order_relaxed);
   const std::int64_t now_ns = now.time_since_epoch().count();
-  if (now_ns < due) return;
+  if (now_ns < due) return false;
   const std::int64_t next = now_ns + options_.tick.count();
-  if (!next_tick_ns_.compare_exchange_strong(due, next, std::memory_order_relaxed)) return;
+  if (!next_tick_ns_.compare_exchange_strong(due, next, std::memory_order_relaxed)) return false;
   for (Runnable* runnable : by_bit_) {
     if (!runnable->TryEnter()) continue;
     runnable->Tick(now);
     runnable->Exit();
     if (runnable->HasWork()) ready_.fetch_or(runnable->bit(), std::memory_order_seq_cst);
   }
+  return true;
+}
+
+bool Pool::TickIsDue(Instant now) const {
+  return now.time_since_epoch().count() >= next_tick_ns_.load(std::memory_order_relaxed);
 }
 
 std::size_t Pool::Turn(std::size_t budget) {
@@ -96,9 +101,10 @@ std::size_t Pool::Turn(std::size_t budget) {
   if (options_.threads <= 1) sole_pool = this;
   const Instant begin = clock_.Now();
   Instant now = begin;
-  TickAll(now);
+  // Or the first batch would seem to have taken the time of all ticks.
+  if (TickAll(now)) now = clock_.Now();
   std::size_t batches = 0;
-  while (batches < budget && now - begin < options_.tick && RunOne(now)) ++batches;
+  while (batches < budget && (batches == 0 || !TickIsDue(now)) && RunOne(now)) ++batches;
   if (batches > 0) {
     busy_ns_.fetch_add(static_cast<std::uint64_t>((now - begin).count()),
                        std::memory_order_relaxed);

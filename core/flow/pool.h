@@ -75,7 +75,8 @@ class Pool {
   void Notify();
   void ThreadMain(std::size_t index);
   bool RunOne(Instant& now);
-  void TickAll(Instant now);
+  bool TickAll(Instant now);  // whether it was time
+  [[nodiscard]] bool TickIsDue(Instant now) const;
 
   const std::string name_;
   const Clock& clock_;

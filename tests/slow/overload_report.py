@@ -18,6 +18,7 @@ UNKNOWN = (2, 78)  # exit codes of the command for what it, or its node, does no
 MEDIAN = {"constant": 1.0, "exponential": math.log(2), "lognormal": math.exp(-0.125)}
 VARIATION = {"constant": 0.0, "exponential": 1.0, "bimodal": 24.75, "lognormal": 0.284}
 LIMIT = 10.0  # medians
+DEADLINES = 10  # of the longest that there are, a measurement has to last to be judged
 LONGEST = {"bimodal": 101.0}  # deadline, of the one that rows tell, which is the short mode's
 
 # A verified measurement may be so much above the bound before one of the two is wrong. Goodput is
@@ -88,13 +89,24 @@ def frontier(row: dict, ask: Callable[[str], dict] = ask_frontier) -> dict:
     return known
 
 
+def longest_s(row: dict) -> float:
+    """The deadline of the roots that have the furthest."""
+    return row["deadline_us"] / 1e6 * LONGEST.get(row["mix"], 1)
+
+
+def is_too_short(row: dict) -> bool:
+    """Work counts that is done by its deadline, also after the end of the measurement: where that
+    is long after it, goodput says more of the backlog at the end than of the node."""
+    window_s = row["n"] / max(1, row["offered_per_s"])
+    return longest_s(row) > window_s / DEADLINES
+
+
 def most(row: dict, upper: float) -> float:
     """What a verified measurement may show. By chance more work may come than was asked for, but
     whatever comes, no node does more than its capacity; except that what comes before the end of
     the measurement and is done after it, by its deadline, counts as well."""
     luck = LUCK * math.sqrt((1 + VARIATION.get(row["mix"], 0)) / max(1, row["n"]))
-    longest_s = row["deadline_us"] / 1e6 * LONGEST.get(row["mix"], 1)
-    after_the_end = longest_s * row["offered_per_s"] / max(1, row["n"])
+    after_the_end = longest_s(row) * row["offered_per_s"] / max(1, row["n"])
     tolerance = TOLERANCE + WAKE_US / row.get("service_us", math.inf)
     return (1 + tolerance) * min(upper + luck, (1 + after_the_end) / min(row["x"], 1))
 
@@ -107,6 +119,10 @@ def compare(rows: list[dict], ask: Callable[[str], dict] = ask_frontier) -> list
         if not known:
             continue
         row["frontier"] = known
+        if is_too_short(row):
+            row["judged"] = False
+            row["note"] = f"shown, not judged: shorter than {DEADLINES} of its longest deadlines"
+            continue
         if "best" in known:
             row["regret"] = 1 - row["goodput_ratio"] / known["best"]
         allowed = most(row, known["upper"])

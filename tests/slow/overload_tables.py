@@ -123,6 +123,11 @@ def headline(rows: list[dict]) -> list[str]:
         told.append(f"**By default, of raw clients at twice the capacity and above, in "
                     f"{len(full)} measurements: at least E = {least['goodput_ratio']:.3f}** "
                     f"({at(least)}).")  # fmt: skip
+        counted = [row for row in full if "goodput_ratio_count" in row]
+        if counted:
+            least = min(counted, key=lambda row: row["goodput_ratio_count"])
+            told.append(f"By the number of roots: at least {least['goodput_ratio_count']:.3f} "
+                        f"({at(least)}).")  # fmt: skip
     known = [row for row in judged if "regret" in row]
     if known:
         worst = max(known, key=lambda row: row["regret"])

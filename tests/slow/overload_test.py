@@ -277,6 +277,16 @@ class Report(Programs):
         self.assertIn("At least 0.750 of the best rule's goodput", told)
         self.assertIn("Nothing that was verified", overload_tables.headline(rows[1:])[0])
 
+    def test_what_ends_long_before_its_deadlines_is_shown_and_not_judged(self):
+        rows = [row(2, 1.6, mix="bimodal", deadline_us=46_000, n=75), row(2, 0.9, n=10_000)]
+        self.assertEqual(overload_report.compare(rows, lambda _: {"upper": 1.0}), [])
+        self.assertEqual([each["judged"] for each in rows], [False, True])
+        self.assertIn("not judged", rows[0]["note"])
+
+    def test_the_headline_says_what_part_of_the_roots_was_good(self):
+        rows = [row(2, 1.0, goodput_ratio_count=0.05), row(10, 0.9, goodput_ratio_count=0.9)]
+        self.assertIn("at least 0.050", overload_tables.headline(rows)[1])
+
     def test_the_headline_is_of_raw_clients_of_a_full_node_by_default(self):
         rows = [row(2, 0.97), row(10, 0.95), row(1, 0.5), row(2, 0.4, clients="cooperative"),
                 row(2, 0.3, default=False, controller="none"), row(2, 0.2, judged=False),

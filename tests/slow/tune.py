@@ -35,6 +35,7 @@ PATIENCE = 5.0  # seconds to wait for a quiet machine
 MUCH_WORSE = 0.03
 
 TARGETS = ("500us", "1ms", "2ms", "3ms", "5ms", "10ms")
+LATER = ("20ms", "40ms")  # of a controller that was best at the end of those
 # In flight; for the one tenant that there is too, which otherwise has half of them.
 PLACES = tuple((f"limits.in_flight={n}", f"tenant.uid-{{uid}}.in_flight={n}")
                for n in (4, 8, 12, 16, 32, 128))  # fmt: skip
@@ -46,7 +47,8 @@ GRID: dict[str, list[tuple[str, ...]]] = {
     "gradient": [(), *PLACES[1:]],
     CLASSIC: [*PLACES],
     **{name: [(f"stage.submission.target_delay={t}",) for t in TARGETS]
-       for name in ("adaptive_bound", "codel", "seda_aimd")},
+       for name in ("adaptive_bound", "codel")},
+    "seda_aimd": [(f"stage.submission.target_delay={t}",) for t in (*TARGETS[2:], *LATER)],
 }  # fmt: skip
 
 

@@ -78,7 +78,10 @@ class Slow {
     for (const Dear& event : batch) clock_.Advance(event.takes);
     if (!batch.empty()) batches_.push_back(batch.size());
   }
+  void Tick(Instant) { clock_.Advance(tick_takes); }
   void Flush(Instant) {}
+
+  Nanos tick_takes{0};
 
  private:
   ManualClock& clock_;
@@ -90,7 +93,8 @@ class SlowStage {
   explicit SlowStage(std::size_t most) : pipeline_(clock_) {
     pool_ = &pipeline_.AddPool("loop", {.threads = 0});
     inbox_ = &pipeline_.Open<Dear>("slow", 0, {}, MakeController("none"));
-    pipeline_.Run(*inbox_, *pool_, most, std::make_unique<Slow>(clock_, batches_));
+    stage_ =
+        &pipeline_.Run(*inbox_, *pool_, most, std::make_unique<Slow>(clock_, batches_)).stage();
     pool_->BindToThread();
   }
   void Push(std::size_t count, Nanos each) {
@@ -104,6 +108,7 @@ class SlowStage {
   std::vector<std::size_t> batches_;
   Pipeline pipeline_;
   Pool* pool_ = nullptr;
+  Slow* stage_ = nullptr;
   Inbox<Dear>* inbox_ = nullptr;
 };
 
@@ -126,6 +131,26 @@ TEST(BatchLimitTest, AStageTakesNoMoreThanItHasTimeForAndThanTheConfigSays) {
   cheap.Turn();
   EXPECT_EQ(cheap.batches_, std::vector<std::size_t>(40, 16));
   EXPECT_NEAR(static_cast<double>(cheap.inbox_->stats().batch_fits.load()), 1000, 20);
+}
+
+TEST(BatchLimitTest, WhatTicksTakeIsNotTheCostOfABatch) {
+  SlowStage stage(64);
+  stage.stage_->tick_takes = microseconds(300);
+  for (int turn = 0; turn < 20; ++turn) {
+    stage.Push(1, microseconds(1));
+    stage.clock_.Advance(milliseconds(1));
+    EXPECT_EQ(stage.Turn(), 1U);
+  }
+  EXPECT_EQ(stage.inbox_->stats().batch_fits.load(), 100U);
+  EXPECT_EQ(stage.inbox_->stats().busy_ns.get(), 20'000U);
+}
+
+// Else a pool whose ticks take as long as what is between them would do nothing else.
+TEST(BatchLimitTest, ATurnDoesSomethingThoughItsTickTookLong) {
+  SlowStage stage(1);
+  stage.stage_->tick_takes = milliseconds(2);
+  stage.Push(3, microseconds(1));
+  for (int turn = 0; turn < 3; ++turn) EXPECT_EQ(stage.Turn(), 1U);
 }
 
 TEST(BatchLimitTest, ATurnEndsWhenATickIsDueAndGoesOnInTheNext) {
