@@ -5,12 +5,22 @@
 
 namespace spillgate {
 
+namespace {
+
+// One that has a deadline has to bring what it brings well before it, however long that is away.
+Nanos SoonOf(const Root& root, Instant now) {
+  if (root.deadline == kNever) return EarlySpawns::kSoon;
+  return std::max(EarlySpawns::kSoon, Nanos((root.deadline - now) / 2));
+}
+
+}  // namespace
+
 void EarlySpawns::Begins(Task& task, Instant now) {
   Root& root = *task.root;
   if (root.function == 0 || std::exchange(task.ready.counted, true)) return;
   if (task.id == root.id) {
     shared_.costs.LearnRoot(root.function);
-    root.ready.soon_until = After(now, kSoon);
+    root.ready.soon_until = After(now, SoonOf(root, now));
     if (shared_.costs.SpawnsOf(root.function).tasks == 0) return;
     if (expecting_.size() >= kMostRoots) LetGo(1);
     expecting_.push_back({task.root, root.ready.soon_until});

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks the Grafana dashboards against what a running node serves.
+"""Checks the Grafana dashboards and alert rules against what a running node serves.
 
     dashboard_test.py ADMIN_URL [--no-prometheus]
 
@@ -29,6 +29,7 @@ from collections.abc import Iterator
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 DASHBOARDS = os.path.join(ROOT, "ops/grafana")
 PROMETHEUS = os.path.join(ROOT, "ops/prometheus/prometheus.yml")
+ALERTS = os.path.join(ROOT, "ops/prometheus/alerts.yml")
 # What Grafana puts in, as the test does. Everything is selected.
 VARIABLES = {"$__rate_interval": "10s", "$instance": ".+", "$stage": ".+"}
 ADDED_BY_PROMETHEUS = {"instance", "job"}
@@ -68,6 +69,17 @@ def expressions(dashboard: dict) -> Iterator[tuple[str, str]]:
     for panel in panels(dashboard):
         for target in panel.get("targets", ()):
             yield f"{panel['title']} {target['refId']}", target["expr"]
+
+
+def alerts() -> Iterator[tuple[str, str]]:
+    """The same of each rule. Those of Prometheus's own metrics are not the node's matter."""
+    name = ""
+    with open(ALERTS, encoding="utf-8") as file:
+        for line in file:
+            key, _, value = line.strip().removeprefix("- ").partition(": ")
+            name = value if key == "alert" else name
+            if key == "expr" and not value.startswith("up{"):
+                yield name, value
 
 
 def substitute(expression: str) -> str:
@@ -167,6 +179,7 @@ class Prometheus:
         path = os.path.join(folder, "prometheus.yml")
         with open(path, "w", encoding="utf-8") as file:
             file.write(config)
+        shutil.copy(ALERTS, folder)  # named in the configuration, beside it
         subprocess.run(["promtool", "check", "config", path], check=True, capture_output=True)
         with socket.create_server(("127.0.0.1", 0)) as probe:
             self.address = f"127.0.0.1:{probe.getsockname()[1]}"
@@ -265,6 +278,11 @@ def main() -> int:
             wanted.append((f"{name}: {where}", expression))
     for where, expression in wanted:
         problems += names(where, substitute(expression), scrape)
+    rules = list(alerts())
+    for where, expression in rules:
+        problems += names(f"alerts.yml: {where}", expression, scrape)
+    if len(rules) < 5:
+        problems.append(f"only {len(rules)} rules in {ALERTS}: where are the others?")
     if len(wanted) < 20:
         problems.append(f"only {len(wanted)} expressions in {DASHBOARDS}: where are the others?")
     how = "by name only"

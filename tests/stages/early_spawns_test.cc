@@ -53,6 +53,20 @@ TEST_F(EarlySpawnsTest, EachCountsOnceAndOnlyInTheFirstSecond) {
   EXPECT_EQ(bench.costs.SpawnsOf(function).each, milliseconds(2));
 }
 
+TEST_F(EarlySpawnsTest, ForOneThatHasLongUntilItsDeadlineSoonIsHalfOfThat) {
+  TaskPtr task = bench.Accept(1, function);
+  task->root->id = task->id;
+  task->root->function = function;
+  task->root->deadline = bench.now() + std::chrono::seconds(20);
+  early.Begins(*task, bench.now());
+  bench.clock.Advance(std::chrono::seconds(9));
+  for (std::uint64_t seq = 2; seq < 6; ++seq) Spawn(*task, seq);
+  bench.clock.Advance(std::chrono::seconds(2));
+  for (std::uint64_t seq = 6; seq < 50; ++seq) Spawn(*task, seq);
+  const TaskPtr next = Begin(100);
+  EXPECT_EQ(bench.costs.SpawnsOf(function).tasks, 2U) << "four, of two roots";
+}
+
 TEST_F(EarlySpawnsTest, WhatHasNotComeByThenIsExpectedNoMore) {
   const TaskPtr first = Begin(1);
   for (std::uint64_t seq = 2; seq < 8; ++seq) Spawn(*first, seq);
