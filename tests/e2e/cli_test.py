@@ -83,15 +83,16 @@ class Verbs(Case):
         self.assertGreater(many["n"], 5 * few["n"])
 
     def test_bursts_come_at_a_time(self) -> None:
-        # Of fifty at a time most wait for others, though the load is a fifth of the capacity.
+        # Of twenty at a time most wait for others, though the load is a fifth of the capacity.
         done = self.node.spillgate(
-            "bench", "overload", "--x", "0.2", "--service", "1ms", "--seconds", "0.5",
-            "--burst", "50", "--set", "stage.submission.controller=none", "-o", "json",
+            "bench", "overload", "--x", "0.2", "--service", "1ms", "--seconds", "2",
+            "--burst", "20", "--set", "stage.submission.controller=none", "-o", "json",
             SPILLGATE_ADDRESS="",
         )  # fmt: skip
         row = json.loads(done.stdout)
-        self.assertEqual((row["errors"], row["burst"], row["n"] % 50), (0, 50, 0), row)
-        self.assertGreater(row["p50_us"], 5000, row)
+        self.assertEqual((row["errors"], row["burst"], row["n"] % 20), (0, 20, 0), row)
+        self.assertGreater(row["n"], 0, row)
+        self.assertGreater(row["p50_us"], 2000, row)
 
     def test_spike_looks_at_both_ends_of_each(self) -> None:
         done = self.node.spillgate("bench", "spike", "--x", "4", "--spikes", "1",
