@@ -21,26 +21,29 @@ void EarlySpawns::Begins(Task& task, Instant now) {
   if (task.id == root.id) {
     shared_.costs.LearnRoot(root.function);
     root.ready.soon_until = After(now, SoonOf(root, now));
-    if (shared_.costs.SpawnsOf(root.function).tasks == 0) return;
-    if (expecting_.size() >= kMostRoots) LetGo(1);
+    // Where the door does not go by work there are no promises to let go of.
+    const bool brings = shared_.costs.SpawnsOf(root.function).tasks > 0;
+    if (!brings || shared_.account.Promised() == 0) return;
+    if (expecting_.size() >= kMostRoots) LetGo(kAtOnce, kNever);
     expecting_.push_back({task.root, root.ready.soon_until});
+    std::push_heap(expecting_.begin(), expecting_.end(), &EndsLater);
   } else if (task.parent != TaskId{} && now <= root.ready.soon_until) {
     shared_.costs.LearnSpawn(root.function, task.estimate);
   }
 }
 
 void EarlySpawns::Tick(Instant now) {
-  const auto later = std::find_if(expecting_.begin(), expecting_.end(),
-                                  [now](const Expecting& each) { return each.until > now; });
-  LetGo(static_cast<std::size_t>(later - expecting_.begin()));
+  LetGo(kMostRoots, now);
 }
 
-void EarlySpawns::LetGo(std::size_t count) {
-  if (count == 0) return;
+// Of so many, whose time ends first and has come by then.
+void EarlySpawns::LetGo(std::size_t most, Instant until) {
+  if (expecting_.empty() || expecting_.front().until > until) return;
   MutexLock lock(shared_.table.mutex());
-  for (; count > 0; --count) {
-    expecting_.front().root->promise.reset();
-    expecting_.pop_front();
+  for (; most > 0 && !expecting_.empty() && expecting_.front().until <= until; --most) {
+    std::pop_heap(expecting_.begin(), expecting_.end(), &EndsLater);
+    expecting_.back().root->promise.reset();
+    expecting_.pop_back();
   }
 }
 

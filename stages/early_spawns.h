@@ -8,7 +8,7 @@
 #pragma once
 
 #include <cstddef>
-#include <deque>
+#include <vector>
 
 #include "core/base/clock.h"
 #include "core/model/root.h"
@@ -20,7 +20,10 @@ namespace spillgate {
 class EarlySpawns {
  public:
   static constexpr Nanos kSoon = std::chrono::seconds(1);
-  static constexpr std::size_t kMostRoots = 16'384;  // beyond, the oldest is let go of before
+  // Beyond, those whose time ends first are let go of before: many at once, or each root that
+  // begins would take the table's lock.
+  static constexpr std::size_t kMostRoots = 16'384;
+  static constexpr std::size_t kAtOnce = 256;
 
   explicit EarlySpawns(Shared& shared) : shared_(shared) {}
 
@@ -36,10 +39,14 @@ class EarlySpawns {
     Instant until;
   };
 
-  void LetGo(std::size_t count);
+  static bool EndsLater(const Expecting& one, const Expecting& other) {
+    return one.until > other.until;
+  }
+  void LetGo(std::size_t most, Instant until);
 
   Shared& shared_;
-  std::deque<Expecting> expecting_;  // of which more is expected
+  // Of which more is expected: a heap, the first to end in front.
+  std::vector<Expecting> expecting_;
 };
 
 }  // namespace spillgate

@@ -161,12 +161,15 @@ class Submission {
   void PayForRate(Session& session, std::uint32_t tasks) REQUIRES(shared_.table.mutex());
   [[nodiscard]] bool ClientIsFull(SessionId id) REQUIRES(shared_.table.mutex());
   // One task more is; also of a session that is gone, whose quotas hold nobody.
-  [[nodiscard]] bool IsWithinQuotas(SessionId id, Instant now) EXCLUDES(shared_.table.mutex());
+  [[nodiscard]] bool IsWithinQuotas(const Group& group, Instant now)
+      EXCLUDES(shared_.table.mutex());
 
   [[nodiscard]] static bool GoesOn(const Group& group, const Record* parent);
 
   // Spawns without room (submission_waiting.cc).
+  using WaitingGroups = std::multimap<std::uint64_t, Group>;
   void RetryWaiting(Instant now);
+  bool RetryNext(WaitingGroups::iterator& at, bool& oldest, bool& full, Instant now);
   [[nodiscard]] bool MayWaitOn(const Group& group, Instant now, Reason& refusal);
   [[nodiscard]] bool IsOldestOfNode(std::uint64_t order) const;
   [[nodiscard]] bool NothingHasEnded(Instant since, Instant now);
@@ -190,13 +193,14 @@ class Submission {
   ServedSince served_;
   bool observed_all_ = true;  // that was let in before this pass
   JournalWriter journal_;
-  Lsn committed_ = 0;                             // last record of this stage
-  Durable durable_;                               // as it was last told
-  std::vector<Unsynced> uncommitted_;             // of this pass; `lsn` is a position
-  std::array<std::deque<Unsynced>, 2> unsynced_;  // level async, level sync
-  std::multimap<std::uint64_t, Group> waiting_;   // spawns without room, the oldest root first
-  std::uint64_t have_ended_ = 0;                  // tasks of the node, when that was looked at
-  Instant moved_at_{};                            // since when no further one has
+  Lsn committed_ = 0;                                 // last record of this stage
+  Durable durable_;                                   // as it was last told
+  std::vector<Unsynced> uncommitted_;                 // of this pass; `lsn` is a position
+  std::array<std::deque<Unsynced>, 2> unsynced_;      // level async, level sync
+  WaitingGroups waiting_;                             // spawns without room, the oldest root first
+  WaitingGroups::iterator look_on_ = waiting_.end();  // where the next round looks behind the first
+  std::uint64_t have_ended_ = 0;                      // tasks of the node, when that was looked at
+  Instant moved_at_{};                                // since when no further one has
 };
 
 }  // namespace spillgate

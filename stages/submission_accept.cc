@@ -354,6 +354,7 @@ void Submission::Flush(Instant now) {
     groups_.push_back(std::move(group));
     groups_.back().refusal = Reason::kDraining;
   }
+  look_on_ = waiting_.end();
   for (Group& group : groups_) Conclude(group, now);
   groups_.clear();
   for (Accepted& event : std::exchange(kept_, {})) {

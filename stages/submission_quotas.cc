@@ -48,10 +48,12 @@ bool Submission::ClientIsFull(SessionId id) {
   return most != 0 && session->unfinished >= most;
 }
 
-bool Submission::IsWithinQuotas(SessionId id, Instant now) {
+bool Submission::IsWithinQuotas(const Group& group, Instant now) {
   MutexLock lock(shared_.table.mutex());
-  Session* session = shared_.table.FindSession(id);
-  if (session == nullptr || ClientIsFull(id)) return session == nullptr;
+  const Record* parent = shared_.table.Find(group.view.child.parent);
+  if (parent != nullptr && parent->root->unfinished >= parent->root->window) return false;
+  Session* session = shared_.table.FindSession(group.session);
+  if (session == nullptr || ClientIsFull(group.session)) return session == nullptr;
   const auto& quotas = shared_.tenants.At(session->tenant).quotas;
   return session->rate.Room(quotas.client_rate.load(std::memory_order_relaxed), now) > 0 &&
          shared_.table.RateOf(session->tenant)

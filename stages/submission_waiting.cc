@@ -9,30 +9,57 @@ namespace {
 
 // Who seems stuck may be about to move: an answer is on its way to it.
 constexpr Nanos kStuckPatience = std::chrono::milliseconds(100);
+// At spawns that may have to wait on, in a round, and again at those behind them.
+constexpr std::size_t kLooks = 64;
 
 }  // namespace
 
 // Spawns that wait, the oldest root first. The first that still finds no room ends the round,
-// unless nothing of its root can move without it: then the reserve serves it.
+// unless nothing of its root can move without it: then the reserve serves it. To look at thousands
+// whenever a place comes free would cost more than what the place is for, so a round looks at some,
+// and then at as many from where the last one ended: at some time or other each is found that waits
+// for nothing any more. Those may go on only if all that stand before them are held by their quotas
+// and windows; whom there was no time to look at comes before them.
 void Submission::RetryWaiting(Instant now) {
-  std::multimap<std::uint64_t, Group> waiting = std::exchange(waiting_, {});
   bool oldest = true;
   bool full = false;
-  for (auto& [order, group] : waiting) {
-    if (MayWaitOn(group, now, group.refusal)) {
-      const bool serve = std::exchange(oldest, false) && IsOldestOfNode(order);
-      // Decoding it each time would cost more than it waits for.
-      if (full || (!serve && !IsWithinQuotas(group.session, now))) {
-        waiting_.emplace(order, std::move(group));
-        continue;
-      }
-      admission_.TakePlaces(group.asking(), group.left(), group, now);
-      if (serve) TakeReserve(group, now);
-      if (group.admitted > 0) Decode(group);
-      full = group.refusal == Reason::kInFlight || group.refusal == Reason::kInFlightBytes;
-    }
-    groups_.push_back(std::move(group));
+  bool some_went = false;
+  auto at = waiting_.begin();
+  for (std::size_t looks = 0; at != waiting_.end() && !full && looks < kLooks; ++looks) {
+    const bool tries_anyway = oldest;
+    some_went = (RetryNext(at, oldest, full, now) && !tries_anyway) || some_went;
   }
+  if (at == waiting_.end()) return;
+  shared_.signals.room_wanted.store(true, std::memory_order_relaxed);
+  full = full || some_went;
+  if (look_on_ == waiting_.end()) look_on_ = at;
+  at = look_on_;
+  for (std::size_t looks = 0; at != waiting_.end() && looks < kLooks; ++looks) {
+    RetryNext(at, oldest, full, now);
+  }
+  look_on_ = at;
+}
+
+// Goes on to the one behind it; whether this one goes to have its tasks accepted, or its answer.
+bool Submission::RetryNext(WaitingGroups::iterator& at, bool& oldest, bool& full, Instant now) {
+  Group& group = at->second;
+  if (MayWaitOn(group, now, group.refusal)) {
+    const bool serve = std::exchange(oldest, false) && IsOldestOfNode(at->first);
+    // Decoding it each time would cost more than it waits for.
+    if (full || (!serve && !IsWithinQuotas(group, now))) {
+      ++at;
+      return false;
+    }
+    admission_.TakePlaces(group.asking(), group.left(), group, now);
+    if (serve) TakeReserve(group, now);
+    if (group.admitted > 0) Decode(group);
+    full = group.refusal == Reason::kInFlight || group.refusal == Reason::kInFlightBytes;
+  }
+  groups_.push_back(std::move(group));
+  const bool is_next = look_on_ == at;
+  at = waiting_.erase(at);
+  if (is_next) look_on_ = at;
+  return true;
 }
 
 // Whether there is somebody for whom it waits, and time.

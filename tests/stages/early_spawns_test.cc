@@ -12,10 +12,12 @@ using std::chrono::milliseconds;
 class EarlySpawnsTest : public ::testing::Test {
  protected:
   // A root's own task, which runs.
-  TaskPtr Begin(std::uint64_t seq) {
+  TaskPtr Begin(std::uint64_t seq, bool promises = false, Instant deadline = kNever) {
     TaskPtr task = bench.Accept(seq, function);
     task->root->id = task->id;
     task->root->function = function;
+    task->root->deadline = deadline;
+    if (promises) Promise(*task->root);
     early.Begins(*task, bench.now());
     return task;
   }
@@ -27,6 +29,11 @@ class EarlySpawnsTest : public ::testing::Test {
     early.Begins(*child, bench.now());
     early.Begins(*child, bench.now());  // placed again
     children.push_back(std::move(child));
+  }
+  // That roots of this function bring some.
+  void Learn() {
+    const TaskPtr root = Begin(1'000'000);
+    for (std::uint64_t i = 1; i < 12; ++i) Spawn(*root, 1'000'000 + i);
   }
   void Promise(Root& root) {
     static const Resources kOne{.amount = {kOneSlot}};
@@ -70,9 +77,8 @@ TEST_F(EarlySpawnsTest, ForOneThatHasLongUntilItsDeadlineSoonIsHalfOfThat) {
 TEST_F(EarlySpawnsTest, WhatHasNotComeByThenIsExpectedNoMore) {
   const TaskPtr first = Begin(1);
   for (std::uint64_t seq = 2; seq < 8; ++seq) Spawn(*first, seq);
-  const TaskPtr root = Begin(10);
+  const TaskPtr root = Begin(10, true);
   ASSERT_GT(bench.costs.SpawnsOf(function).tasks, 0U);
-  Promise(*root->root);
   EXPECT_EQ(Promised(), 3);
   bench.clock.Advance(EarlySpawns::kSoon - milliseconds(1));
   early.Tick(bench.now());
@@ -82,6 +88,50 @@ TEST_F(EarlySpawnsTest, WhatHasNotComeByThenIsExpectedNoMore) {
   early.Tick(bench.now());
   EXPECT_EQ(Promised(), 0);
   EXPECT_TRUE(early.empty()) << "the node may sleep";
+}
+
+TEST_F(EarlySpawnsTest, WhoHasLongDoesNotKeepThoseBehindItFromBeingLetGoOf) {
+  Learn();
+  const TaskPtr patient = Begin(1, true, bench.now() + std::chrono::seconds(60));
+  const TaskPtr other = Begin(2, true);
+  EXPECT_EQ(Promised(), 6);
+  bench.clock.Advance(EarlySpawns::kSoon);
+  early.Tick(bench.now());
+  EXPECT_EQ(Promised(), 3);
+  EXPECT_EQ(other->root->promise, nullptr);
+  bench.clock.Advance(std::chrono::seconds(29));
+  early.Tick(bench.now());
+  EXPECT_TRUE(early.empty());
+}
+
+TEST_F(EarlySpawnsTest, WhereNothingIsPromisedThereIsNothingToLetGoOf) {
+  Learn();
+  const TaskPtr root = Begin(10);
+  ASSERT_GT(bench.costs.SpawnsOf(function).tasks, 0U);
+  EXPECT_TRUE(early.empty());
+}
+
+TEST_F(EarlySpawnsTest, BeyondSoManyTheFirstToEndAreLetGoOfManyAtOnce) {
+  Learn();
+  std::vector<TaskPtr> roots;
+  for (std::size_t i = 0; i < EarlySpawns::kMostRoots; ++i) {
+    roots.push_back(Begin(i + 1, true));
+    for (std::uint64_t child = 1; child < 4; ++child) {
+      Spawn(*roots.back(), 1'100'000 + 3 * i + child);
+    }
+    bench.clock.Advance(Nanos(1));
+  }
+  const auto all = static_cast<std::int64_t>(EarlySpawns::kMostRoots * 3);
+  EXPECT_EQ(Promised(), all);
+  roots.push_back(Begin(roots.size() + 1, true));
+  EXPECT_EQ(Promised(), all + 3 - static_cast<std::int64_t>(EarlySpawns::kAtOnce * 3));
+  EXPECT_EQ(roots[EarlySpawns::kAtOnce - 1]->root->promise, nullptr);
+  EXPECT_NE(roots[EarlySpawns::kAtOnce]->root->promise, nullptr);
+  const std::int64_t before = Promised();
+  for (std::size_t i = 1; i < EarlySpawns::kAtOnce; ++i) {
+    roots.push_back(Begin(roots.size() + 1, true));
+  }
+  EXPECT_EQ(Promised(), before + static_cast<std::int64_t>(EarlySpawns::kAtOnce - 1) * 3);
 }
 
 }  // namespace

@@ -98,6 +98,46 @@ TEST_F(SpawnsTest, TheOldestRootIsServedFirst) {
   EXPECT_EQ(Got(2).parent, Got(older).id);
 }
 
+// A round costs as much however many wait; and yet each is looked at.
+TEST_F(SpawnsTest, BehindTheFirstWithoutRoomARoundLooksAtSomeAndTheNextAtOthers) {
+  bench.in_flight.Resize(4, 1 << 20);
+  const std::size_t older = Root(1);
+  const std::size_t younger = Root(2);
+  Fill(2);
+  Spawn(Got(older), 1);
+  for (std::uint64_t i = 0; i < 200; ++i) Spawn(Got(younger), 1, i);
+  const auto told = [&] { return tally().refused[std::size_t(Reason::kUnknownRoot)].get(); };
+  EXPECT_EQ(told(), 0U);
+  End(younger);
+  Fill(1);
+  std::uint64_t before = 0;
+  for (int round = 0; round < 4; ++round, before = told()) {
+    Handle(RoomFreed{});
+    EXPECT_GT(told(), before);
+    EXPECT_LE(told(), before + 64);
+  }
+  EXPECT_EQ(told(), 200U);
+  EXPECT_FALSE(stage.Idle()) << "the first waits on";
+  bench.in_flight.Release(1, 0);
+  Handle(RoomFreed{});
+  EXPECT_EQ(Got(2).parent, Got(older).id);
+  EXPECT_TRUE(stage.Idle());
+}
+
+TEST_F(SpawnsTest, ManyThatTheirWindowHoldsDoNotKeepAYoungerRootWaiting) {
+  bench.limits.root_window = 2;
+  const std::size_t older = Root(1);
+  const std::size_t younger = Root(2);
+  for (std::uint64_t i = 0; i < 200; ++i) Spawn(Got(older), 1, i);
+  Spawn(Got(younger), 2);
+  const std::size_t running = accepted.events.size();
+  EXPECT_EQ(running, 4U) << "each root has one child";
+  End(running - 1);
+  for (int round = 0; round < 4; ++round) Handle(RoomFreed{});
+  ASSERT_EQ(accepted.events.size(), running + 1);
+  EXPECT_EQ(Got(running).parent, Got(younger).id);
+}
+
 TEST_F(SpawnsTest, ASpawnDoesNotWaitBeyondItsDeadlineOrItsParent) {
   bench.in_flight.Resize(2, 1 << 20);
   const std::size_t parent = Root(1);
