@@ -75,12 +75,10 @@ void Hosts::Apply(Nanos poll, WorkerOptions workers) {
 
 void Hosts::TellCpuDemand(Signals& signals, Instant now) {
   cpu_demand_.Tell(signals, now, [this] {
-    std::vector<pid_t> threads;
-    threads_.List(threads);
-    std::vector<pid_t> processes;
-    workers_.List(processes);
-    for (const pid_t process : processes) cpu_demand_.AddThreadsOf(process, threads);
-    return threads;
+    CpuDemand::Hosting hosting;
+    threads_.List(hosting.threads);
+    workers_.List(hosting.processes);
+    return hosting;
   });
 }
 

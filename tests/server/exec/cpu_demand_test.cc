@@ -27,9 +27,15 @@ class CpuDemandTest : public ::testing::Test {
   void Set(pid_t thread, Nanos ran, Nanos waited) {
     Write(thread, std::to_string(ran.count()) + " " + std::to_string(waited.count()) + " 7\n");
   }
-  std::optional<std::uint32_t> Read(const std::vector<pid_t>& threads) {
+  // Those of a worker process; it may have a part of what one of these is asked for.
+  void AddTo(pid_t process, pid_t thread) {
+    std::filesystem::create_directories(proc_ + "/" + std::to_string(process) + "/task/" +
+                                        std::to_string(thread));
+  }
+  std::optional<std::uint32_t> Read(const std::vector<pid_t>& threads,
+                                    const std::vector<pid_t>& processes = {}) {
     now_ += milliseconds(100);
-    return demand_.Read(threads, now_);
+    return demand_.Read({threads, processes}, now_);
   }
 
   const std::string proc_;
@@ -69,15 +75,36 @@ TEST_F(CpuDemandTest, OfManySomeStandForAll) {
 }
 
 TEST_F(CpuDemandTest, AProcessIsAllOfItsThreads) {
-  for (const char* name : {"10", "11", "12", "odd"}) {
-    std::filesystem::create_directories(proc_ + "/10/task/" + name);
+  std::filesystem::create_directories(proc_ + "/10/task/odd");
+  for (const pid_t thread : {10, 11, 12}) {
+    AddTo(10, thread);
+    Set(thread, seconds(1), seconds(0));
   }
-  std::vector<pid_t> threads{7};
-  demand_.AddThreadsOf(10, threads);
-  std::sort(threads.begin(), threads.end());
-  EXPECT_EQ(threads, (std::vector<pid_t>{7, 10, 11, 12}));
-  demand_.AddThreadsOf(99, threads);
-  EXPECT_EQ(threads.size(), 4U) << "that one has ended";
+  Set(7, seconds(1), seconds(0));
+  EXPECT_EQ(Read({7}, {10, 99}), std::nullopt);
+  for (const pid_t thread : {7, 10, 12}) Set(thread, seconds(1) + milliseconds(50), seconds(0));
+  EXPECT_EQ(Read({7}, {10}), 1500U);
+  EXPECT_EQ(Read({7}, {10, 99}), 0U) << "99 has ended";
+}
+
+TEST_F(CpuDemandTest, OfManyWorkersSomeAreLookedAtAndLaterOthers) {
+  std::vector<pid_t> processes;
+  std::vector<pid_t> compute;  // of those that are not looked at first
+  for (pid_t i = 0; i < 64; ++i) {
+    const pid_t process = 1000 + (10 * i);
+    processes.push_back(process);
+    for (pid_t thread = process; thread < process + 4; ++thread) {
+      AddTo(process, thread);
+      Set(thread, seconds(1), seconds(0));
+      if (i >= 32) compute.push_back(thread);
+    }
+  }
+  EXPECT_EQ(Read({}, processes), std::nullopt);
+  for (int i = 0; i < 8; ++i) EXPECT_EQ(Read({}, processes), 0U);
+  for (int i = 1; i < 4; ++i) {
+    for (const pid_t thread : compute) Set(thread, seconds(1) + i * milliseconds(10), seconds(0));
+    EXPECT_EQ(Read({}, processes), i == 1 ? 0U : 25'600U) << "256 threads, a tenth of a CPU each";
+  }
 }
 
 TEST_F(CpuDemandTest, WhereTheSystemDoesNotSayThereIsNothing) {
@@ -92,7 +119,7 @@ TEST_F(CpuDemandTest, IsToldWhileSomebodyWantsToKnowAndOnceMore) {
   const auto tell = [&](bool wanted) {
     if (wanted) signals.slots_wanted = true;
     now_ += milliseconds(100);
-    demand_.Tell(signals, now_, [] { return std::vector<pid_t>{1}; });
+    demand_.Tell(signals, now_, [] { return CpuDemand::Hosting{.threads = {1}, .processes = {}}; });
     return signals.cpu.load().number;
   };
   Set(1, seconds(1), seconds(0));

@@ -246,6 +246,52 @@ TEST_P(OnBothHosts, CancelGoesDownToTheChildrenOfABlockedTask) {
   CheckLedger(node);
 }
 
+// On the node's thread.
+bool AllWait(FakeNode& node) {
+  Signals signals;
+  node.hosts().TellWhetherAllWait(signals);
+  return signals.all_wait;
+}
+
+TEST_P(OnBothHosts, AllWaitIfSomeAreBlockedAndNoneIsBusy) {
+  FakeNode::Options options = DefaultOptions();
+  options.window = 1;  // for a spawn there is no room
+  FakeNode node(std::move(options));
+  node.OnLoop([&] { EXPECT_FALSE(AllWait(node)) << "there are none"; });
+  const TaskId blocked = node.Submit("spawn", {"1", "1", "0"});
+  EXPECT_TRUE(node.Until([&] { return AllWait(node); }));
+  const TaskId busy = node.Submit("spin", {"60000000"});
+  EXPECT_TRUE(node.Until([&] { return node.hosts().busy() && !AllWait(node); }));
+  node.Cancel(busy);
+  EXPECT_EQ(node.Await(busy).fate, Fate::kCancelled);
+  EXPECT_TRUE(node.Until([&] { return AllWait(node); }));
+  node.Cancel(blocked);
+  EXPECT_EQ(node.Await(blocked).fate, Fate::kCancelled);
+  EXPECT_TRUE(node.Until([&] { return !AllWait(node); }));
+  CheckLedger(node);
+}
+
+TEST(Hosts, AWorkerThatStartsIsSomethingThatMoves) {
+  const std::string program = ::testing::TempDir() + "never_says_hello";
+  std::ofstream(program) << "#!/bin/sh\nexec sleep 60\n";
+  std::filesystem::permissions(program, std::filesystem::perms::owner_all);
+  FakeNode::Options options = OptionsFor(Host::kThread);
+  options.window = 1;
+  options.hosts["noop"] = Host::kWorker;
+  options.workers.program = program;
+  options.workers.prestart = 0;
+  options.workers.hello_within = 60s;
+  options.workers.kill_grace = 1ms;
+  FakeNode node(std::move(options));
+  (void)node.Submit("spawn", {"1", "1", "0"});
+  ASSERT_TRUE(node.Until([&] { return AllWait(node); }));
+  const TaskId waits = node.Submit("noop", {});
+  EXPECT_TRUE(node.Until([&] { return node.hosts().worker_counts().starting == 1; }));
+  node.OnLoop([&] { EXPECT_FALSE(AllWait(node)); });
+  node.Cancel(waits);
+  EXPECT_TRUE(node.Stop());
+}
+
 TEST_P(OnBothHosts, WaitingForAnAncestorIsAnErrorAtOnce) {
   FakeNode node(DefaultOptions());
   const Ended ended = node.Call("deadlock");
