@@ -9,8 +9,11 @@
 // has been paid for already, and down by a sixteenth, so that a few cheap ones among dear ones
 // change little. A batch that took long for another reason, such as another program's turn on the
 // CPU, makes the next ones small, and is forgotten within some dozens. A batch costs about a
-// microsecond besides its events, a hundredth of the time; a stage that does much more than that
-// for a batch, however small it is, would keep its batches small.
+// microsecond besides its events, a hundredth of the time. Of a stage whose batches cost F besides
+// their events, c each, the limit goes to (100 us - F) / c, and to one event where F is 100 us or
+// more: what a stage does for a batch, however small it is, has to stay far below that. A least of
+// more than one would be no remedy: eight frames of 50 us hold the others up for four times as long
+// as they are to wait.
 //
 // Pure; each call is O(1).
 #pragma once
