@@ -73,6 +73,11 @@ class ByTheBenchmark(unittest.TestCase):
         short, long = rows[:2]
         self.assertGreater(long["deadline_us"], short["deadline_us"] + 9 * 10_000, "ten times each")
         self.assertGreater(short["n"], 10 * long["n"], "as much work of each")
+        for row in rows:  # what came and what was good are in the same units
+            self.assertEqual(row["x"], 2)
+            good = row["good"] / row["n"] * 2 * row["offered_work_ratio"]
+            self.assertAlmostEqual(row["goodput_ratio"], good, delta=0.01 * good, msg=row)
+            self.assertGreater(good, 0, row)
 
     def test_ten_times_the_load_after_nothing(self):
         rows = self.check(contrasts.idle_then_ten(DEFAULT, 1.6), parts=12)
