@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import io
 import itertools
+import json
 import os
 import pathlib
 import tempfile
@@ -71,6 +72,14 @@ class Plan(unittest.TestCase):
         self.assertEqual(overload_parts.seconds_of(Case("10ms", place="sleep"), 4), 4)
         sleeping = Case("10ms", place="sleep", mix="exponential")
         self.assertEqual(overload_parts.seconds_of(sleeping, 4), 8)
+
+    def test_what_has_long_deadlines_is_also_measured_for_long_enough_to_be_judged(self):
+        for case in overload_parts.LONG:
+            longest_s = 10 * 50.5 * overload_parts.micros(case.service) / 1e6
+            longest_s *= overload_parts.TASKS[case.shape]
+            seconds = overload_parts.seconds_of(case, overload_parts.SECONDS)
+            self.assertGreater(seconds, overload_parts.DEADLINES * longest_s)
+            self.assertIn("-long", Part(case, "", (2,)).name)
 
     def test_below_100_us_nothing_is_judged(self):
         self.assertEqual([Case(each).judged for each in ("10us", "100us", "1ms")],
@@ -157,6 +166,21 @@ class Search(unittest.TestCase):
         found = self.finals("bound", {("a=1",): [0.99, 0.90, 0.92], ("a=2",): [0.95] * 4})
         self.assertEqual(found["settings"], ["a=1"], "not with a run too few")
         self.assertNotIn("tie", found)
+
+    def test_what_was_only_disturbed_stays_as_it_was(self):
+        folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        before = {"codel": {"settings": ["a=1"]}, "bound": {"settings": ["a=2"]}}
+        (folder / "tuned.json").write_text(json.dumps(before))
+        rows = [tried(name, 0.7, *tune.tries_of(name)[1].settings, programs="p", seconds=1,
+                      verified=name == "bound") for name in before]  # fmt: skip
+        (folder / "tuning.jsonl").write_text("\n".join(map(json.dumps, rows)))
+        with (
+            mock.patch.object(tune, "programs", return_value="p"),
+            mock.patch.object(tune, "TUNED", folder / "tuned.json"),
+        ):
+            found = tune.tuned(folder / "tuning.jsonl")
+        self.assertEqual(found["codel"], before["codel"])
+        self.assertEqual(found["bound"]["settings"], list(tune.PLACES[1]))
 
     def test_the_two_best_run_again_and_the_default_is_one_of_them(self):
         def again(name: str) -> list[tuple[str, ...]]:

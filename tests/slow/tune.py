@@ -246,7 +246,8 @@ def choose(controller: str, rows: list[dict], finals: Sequence[dict] = ()) -> di
 
 
 def tuned(path: pathlib.Path) -> dict:
-    """The contents of tuned.json. What was not measured with these programs stays as it was."""
+    """The contents of tuned.json. What was not measured with these programs, or only beside others,
+    stays as it was."""
     before = json.loads(TUNED.read_text()) if TUNED.exists() else {}
     all_rows = known(path)
     seconds = max((row["seconds"] for row in all_rows), default=SECONDS)
@@ -266,7 +267,8 @@ def tuned(path: pathlib.Path) -> dict:
             [best_of([row for row in all_rows if this.is_of(row)]) for this in tries]
             for tries in (tries_of(name, all_rows), finals_of(name, all_rows))
         )
-        if measured := [row for row in rows if row]:
+        measured = [row for row in rows if row]
+        if any(rank(row) == 2 for row in measured) or (measured and name not in before):
             found[name] = choose(name, measured, [row for row in finals if row])
         elif name in before:
             found[name] = before[name]
