@@ -163,8 +163,9 @@ def is_fit(row: dict | None) -> bool:
 
 def controllers(rows: list[dict]) -> str:
     """E of each by case and multiple, and who is best there. What is not verified, was measured
-    beside others, or cannot be judged, is in brackets and counts for nothing. The least and the mean are over the places
-    where all of those that are there were measured, or they would not be of the same."""
+    beside others, or cannot be judged, is in brackets and counts for nothing. The least and the
+    mean are over the places where all of those that are there were measured, or they would not be
+    of the same."""
     places = by_place(rows)
     names = [name for name in (DEFAULT, *OTHERS, CLASSIC)
              if any(name in found for found in places.values())]  # fmt: skip

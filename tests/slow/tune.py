@@ -226,7 +226,7 @@ def again(finals: list[dict]) -> list[dict]:
 
 def choose(controller: str, rows: list[dict], finals: Sequence[dict] = ()) -> dict:
     """`rows`: the best of each setting; `finals`: of the further runs. Of equals the first in the
-    grid; never one that is void or had to share the cores, for beside others everything is worse."""
+    grid; never one that is void or had to share the cores: beside others everything is worse."""
     fit = [row for row in rows if rank(row) == 2]
     twos = again([row for row in finals if rank(row) == 2])
     candidates = twos or fit
