@@ -151,7 +151,10 @@ class Overload {
     OverloadFigures& figures = *row.overload;
     figures.service_us = Micros(step.service);
     figures.deadline_us = Micros(DeadlineOf(step));
-    figures.goodput_ratio_count *= basis_.capacity / CapacityOf(step);
+    // They all cost the same, so work is their number.
+    const double base = basis_.capacity / CapacityOf(step);
+    figures.offered_work_ratio = figures.offered_per_s * base;
+    figures.goodput_ratio_count *= base;
     figures.goodput_ratio = figures.goodput_ratio_count;
     if (report.times.count() > 0) row.SetTimes(report.times);
   }

@@ -154,11 +154,11 @@ NodeSettings SettingsOf(const BenchPlan& plan, const bench::Benchmark& benchmark
 
 // The same without a controller at the door, for what it can do at most. A bound on what is in
 // flight refuses as a controller does.
-Status HaveBeside(NodeSettings settings, const bench::UseOfNode& use) {
-  std::erase_if(settings.sets,
-                [](const std::string& set) { return set.find("in_flight=") != std::string::npos; });
-  settings.sets.emplace_back("stage.submission.controller=none");
-  const Result<OwnNode> node = OwnNode::Start(std::move(settings), kReadyWithin);
+Status HaveBeside(const NodeSettings& settings, const bench::UseOfNode& use) {
+  Result<NodeSettings> unbounded = settings.WithoutBoundsInFlight();
+  if (!unbounded.ok()) return unbounded.error();
+  unbounded.value().sets.emplace_back("stage.submission.controller=none");
+  const Result<OwnNode> node = OwnNode::Start(std::move(unbounded).value(), kReadyWithin);
   if (!node.ok()) return node.error();
   return use({.address = node.value().address(), .process = node.value().process()});
 }

@@ -2,12 +2,12 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 
 #include "client/lib/address.h"
-#include "config/load.h"
 #include "config/paths.h"
 #include "core/base/format.h"
 
@@ -26,6 +26,16 @@ std::vector<std::string> AsArguments(const std::string& config,
   if (!config.empty()) Append(arguments, {"-c", config});
   for (const std::string& set : sets) Append(arguments, {"--set", set});
   return arguments;
+}
+
+// As many as by default, if the stages that have room for all of them have that much; and no fewer
+// than are allowed already.
+std::uint32_t MostInFlight(const config::Config& settings) {
+  const config::StagesConfig& stages = settings.stages;
+  const std::uint32_t room = std::min(
+      {stages.resolution.capacity, stages.execution.capacity, stages.publication.capacity});
+  const std::uint32_t rest = room - std::min(room, settings.limits.spawn_reserve);
+  return std::max(settings.limits.in_flight, std::min(config::LimitsConfig{}.in_flight, rest));
 }
 
 }  // namespace
@@ -65,9 +75,12 @@ std::vector<std::string> NodeSettings::OwnArguments() const {
   return AsArguments(config, own);
 }
 
+Result<config::Loaded> NodeSettings::Load() const {
+  return config::Load(config, {.environment = config::VariablesFrom(environ), .flags = AllSets()});
+}
+
 Result<NodePlace> NodeSettings::Place() const {
-  const Result<config::Loaded> loaded =
-      config::Load(config, {.environment = config::VariablesFrom(environ), .flags = AllSets()});
+  const Result<config::Loaded> loaded = Load();
   if (!loaded.ok()) return loaded.error();
   const config::Config& settings = loaded.value().config;
   const config::Surroundings around = config::Surroundings::OfThisProcess();
@@ -78,6 +91,20 @@ Result<NodePlace> NodeSettings::Place() const {
   NodePlace place{.address = "unix://" + socket.value(),
                   .log = (private_dir.empty() ? state.value() : private_dir) + "/node.log"};
   return place;
+}
+
+Result<NodeSettings> NodeSettings::WithoutBoundsInFlight() const {
+  const Result<config::Loaded> loaded = Load();
+  if (!loaded.ok()) return loaded.error();
+  const config::Config& settings = loaded.value().config;
+  NodeSettings without = *this;
+  without.sets.push_back(Format("limits.in_flight={}", MostInFlight(settings)));
+  for (const auto& [name, tenant] : settings.tenants) {
+    const config::TenantConfig usual;
+    without.sets.push_back(Format("tenant.{}.in_flight={}", name, usual.in_flight));
+    without.sets.push_back(Format("tenant.{}.client_in_flight={}", name, usual.client_in_flight));
+  }
+  return without;
 }
 
 Result<std::string> MakePrivateDir() {

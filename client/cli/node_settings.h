@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "config/load.h"
 #include "core/base/result.h"
 
 namespace spillgate::cli {
@@ -28,8 +29,13 @@ struct NodeSettings {
   [[nodiscard]] std::vector<std::string> OwnArguments() const;  // of `spillgate up`, on our behalf
   // Checks the configuration on the way: the error is a list of what is wrong with it.
   [[nodiscard]] Result<NodePlace> Place() const;
+  // The same node with no less in flight than by default, for all or for one tenant or client,
+  // whether it is the file, the environment or the command line that says less.
+  [[nodiscard]] Result<NodeSettings> WithoutBoundsInFlight() const;
 
  private:
+  [[nodiscard]] Result<config::Loaded> Load() const;
+
   [[nodiscard]] std::vector<std::string> AllSets() const;
 };
 

@@ -29,6 +29,12 @@ class ByLoads(unittest.TestCase):
             )
         self.assertTrue(0 <= told["figure"] <= 1 and 0 <= told["second"] <= 1, told)
 
+    def check_what_is_accepted_is_good(self, load: dict, told: dict):
+        """What there is no time for is refused, and not accepted to come to nothing; except for
+        little, while the node learns."""
+        bad = load["late"] + load["unsuccessful"]
+        self.assertLessEqual(bad, load["refused"] + load["offered"] / 20, told)
+
     def test_what_one_resource_lacks_the_other_does_not(self):
         told = contrasts.two_resources(DEFAULT, 3.0, deadline_us=SECOND_US)
         self.check(told)
@@ -40,14 +46,20 @@ class ByLoads(unittest.TestCase):
     def test_what_is_outside_has_few_servers(self):
         told = contrasts.outside(DEFAULT, 3.0, deadline_us=SECOND_US)
         self.check(told)
-        self.assertGreater(told["figure"], 0, told)
-        self.assertGreater(told["second"], 0, told)
+        asking, local = told["details"]["loads"]["outside"], told["details"]["loads"]["local"]
+        self.check_what_is_accepted_is_good(asking, told)
+        self.assertLess(local["refused"], local["offered"] / 2, "there are slots enough for those")
+        self.assertGreater(told["figure"], 0.4, told)
+        self.assertGreater(told["second"], 0.4, told)
 
     def test_a_heavy_tail(self):
-        told = contrasts.heavy_tail(DEFAULT, 3.0, deadline_us=SECOND_US, shorter=8)
+        # The two longest together have both slots for more than half a second.
+        told = contrasts.heavy_tail(DEFAULT, 3.0, deadline_us=100_000, shorter=8)
         self.check(told)
-        self.assertEqual(told["details"]["loads"]["longest"]["offered"], 2)
-        self.assertGreater(told["figure"], 0, told)
+        loads = told["details"]["loads"]
+        self.assertEqual((loads["longest"]["offered"], loads["longest"]["good"]), (2, 2), told)
+        self.check_what_is_accepted_is_good(loads["short"], told)
+        self.assertGreater(told["figure"], 0.5, "short roots are good beside the longest")
 
     def test_they_hold_for_other_controllers_and_profiles(self):
         for name in ("bound", controllers.CLASSIC):
@@ -73,6 +85,11 @@ class ByTheBenchmark(unittest.TestCase):
         short, long = rows[:2]
         self.assertGreater(long["deadline_us"], short["deadline_us"] + 9 * 10_000, "ten times each")
         self.assertGreater(short["n"], 10 * long["n"], "as much work of each")
+        for row in rows:  # what came and what was good are in the same units
+            self.assertEqual(row["x"], 2)
+            good = row["good"] / row["n"] * 2 * row["offered_work_ratio"]
+            self.assertAlmostEqual(row["goodput_ratio"], good, delta=0.01 * good, msg=row)
+            self.assertGreater(good, 0, row)
 
     def test_ten_times_the_load_after_nothing(self):
         rows = self.check(contrasts.idle_then_ten(DEFAULT, 1.6), parts=12)

@@ -5,9 +5,10 @@
 
 ADMIN_URL is that of a node, as http://127.0.0.1:7441, or of a file with its metrics, as
 file:///tmp/metrics.txt. Always: the dashboards are well formed, and every metric, label and label
-value that they name is in the scrape. With a live node and Prometheus installed, also: a real
-Prometheus scrapes the node with the shipped configuration, and every expression gives at least one
-series. Prints a line for each problem and exits 1 if there is one.
+value that they name is in the scrape. With promtool, it checks the metrics and the rules. With a
+live node and Prometheus installed, also: a real Prometheus scrapes the node with the shipped
+configuration, every expression gives at least one series, and every rule can be evaluated. Prints a
+line for each problem and exits 1 if there is one.
 """
 
 import argparse
@@ -229,7 +230,10 @@ class Prometheus:
         self.log.close()
 
 
-def live(url: str, wanted: list[tuple[str, str]]) -> Iterator[str]:
+def live(
+    url: str, wanted: list[tuple[str, str]], rules: list[tuple[str, str]]
+) -> Iterator[str]:
+    """A rule need give nothing, as nothing may be wrong; but it has to be evaluated."""
     target = urllib.parse.urlsplit(url).netloc
     with tempfile.TemporaryDirectory(prefix="spillgate-dashboard-") as folder:
         prometheus = Prometheus(target, folder)
@@ -241,16 +245,22 @@ def live(url: str, wanted: list[tuple[str, str]]) -> Iterator[str]:
                         yield f"{where}: gives no series: {expression}"
                 except ValueError as error:
                     yield f"{where}: {error}: {expression}"
+            for where, expression in rules:
+                try:
+                    prometheus.query(expression)
+                except ValueError as error:
+                    yield f"{where}: {error}: {expression}"
         finally:
             prometheus.stop()
 
 
 def lint(text: str) -> Iterator[str]:
-    checked = subprocess.run(
-        ["promtool", "check", "metrics"], input=text, text=True, capture_output=True, timeout=60
-    )
-    if checked.returncode != 0:
-        yield f"promtool: {checked.stdout}{checked.stderr}".strip()
+    for what in (["metrics"], ["rules", ALERTS]):
+        checked = subprocess.run(
+            ["promtool", "check", *what], input=text, text=True, capture_output=True, timeout=60
+        )
+        if checked.returncode != 0:
+            yield f"promtool: {checked.stdout}{checked.stderr}".strip()
 
 
 def main() -> int:
@@ -278,9 +288,9 @@ def main() -> int:
             wanted.append((f"{name}: {where}", expression))
     for where, expression in wanted:
         problems += names(where, substitute(expression), scrape)
-    rules = list(alerts())
+    rules = [(f"alerts.yml: {where}", expression) for where, expression in alerts()]
     for where, expression in rules:
-        problems += names(f"alerts.yml: {where}", expression, scrape)
+        problems += names(where, expression, scrape)
     if len(rules) < 5:
         problems.append(f"only {len(rules)} rules in {ALERTS}: where are the others?")
     if len(wanted) < 20:
@@ -290,11 +300,12 @@ def main() -> int:
         problems += lint(text)
     installed = shutil.which("prometheus") and shutil.which("promtool")
     if installed and not is_file and not arguments.no_prometheus:
-        problems += live(url, wanted)
+        problems += live(url, wanted, rules)
         how = "in Prometheus"
     for problem in problems:
         print(problem)
-    print(f"{len(wanted)} expressions checked {how}, {len(problems)} problems")
+    checked = f"{len(wanted)} expressions and {len(rules)} rules"
+    print(f"{checked} checked {how}, {len(problems)} problems")
     return 1 if problems else 0
 
 

@@ -76,8 +76,9 @@ def bench(setup: Setup, seconds: float, *words: str) -> list[dict]:
 
 
 KEPT = ("x", "step", "service_us", "n", "good", "late", "expired", "refused", "held", "silent",
-        "goodput_ratio", "p50_us", "p99_us", "deadline_us", "capacity_per_s", "wasted_ratio",
-        "refusal_p99_us", "lateness_p99_us", "foreign_cpu_pct", "steal_pct")  # fmt: skip
+        "offered_work_ratio", "goodput_ratio", "p50_us", "p99_us", "deadline_us", "capacity_per_s",
+        "wasted_ratio", "refusal_p99_us", "lateness_p99_us", "foreign_cpu_pct",
+        "steal_pct")  # fmt: skip
 
 
 def of_rows(rows: list[dict], figure: float, second: float | None = None) -> dict:

@@ -20,6 +20,7 @@ class Case:
     place: str = "spin"  # layout (a), one slot that spins; "sleep": (b), 64 slots that sleep
     bench: str = "overload"
     more: tuple[str, ...] = ()  # of its options
+    is_long: bool = False  # long enough beside its longest deadline to be judged
 
     @property
     def slots(self) -> int:
@@ -33,6 +34,7 @@ class Case:
     def name(self) -> str:
         said = [self.layout, self.mix, self.shape, self.clients, self.turnaround]
         said.append("" if self.bench == "overload" else self.bench)
+        said.append("long" if self.is_long else "")
         return "-".join(filter(None, [*said, *(each.strip("-") for each in self.more)]))
 
     @property
@@ -118,6 +120,12 @@ TURNAROUND = (
     Case(clients="cooperative", turnaround="100us"),
 )
 CURVES = (Case("10us"),)
+# Their longest roots may take seconds. What is above of them is too short to be judged.
+LONG = (
+    Case(mix="bimodal", shape="nested", is_long=True),
+    Case("10ms", mix="bimodal", is_long=True),
+)
+LONG_X = (0.7, 2)
 # Who matters, whom others do not crowd out, and how soon it is over.
 SPECIAL = (
     Part(Case(more=("--critical", "0.3")), "", (2, 10)),
@@ -146,6 +154,7 @@ def groups(quick: bool) -> dict[str, list[Part]]:
         "controllers-more": of_others((PAIRS[0], raw[3])),
         "controllers-cooperative": of_others(cooperative[:2]),
         "controllers-nested": of_others(cooperative[2:]),
+        "long": [Part(case, "", LONG_X) for case in LONG],
         "curves": [Part(case, "", SLOW_X) for case in CURVES],
     }
 
@@ -162,15 +171,23 @@ LONGER = 3.0  # times that it is at most
 TASKS = {"single": 1, "chain": 10, "fan": 10, "nested": 13}
 MODES = {"bimodal": 2, "heavy": 3}
 LONGEST = {"bimodal": 50.5, "heavy": 3333.0}  # root, in means
+DEADLINES = 10  # of the longest that there are, a measurement has to last to be judged
 # Roots that are enough to be judged by: a hundred of the long ones, or what can be had of them.
 ENOUGH = {"constant": 100, "exponential": 300, "lognormal": 150, "bimodal": 10_000,
           "heavy": 40_000}  # fmt: skip
+
+
+def longest_deadline_s(case: Case) -> float:
+    """About: ten times what its longest root takes with what a slot does beside."""
+    return 1.05 * 10 * LONGEST.get(case.mix, 1) * case.root_s * case.slots
 
 
 def seconds_of(case: Case, least: float) -> float:
     """Of one measurement. Of a spike, a long one lasts five times that."""
     if case.bench == "spike":
         return SPIKE_SECONDS
+    if case.is_long:
+        return max(least, DEADLINES * longest_deadline_s(case))
     enough = ENOUGH[case.mix] * case.root_s
     if case.slots > 1 and case.mix != "constant":
         enough = 2 * least  # as slots have nothing to do at the end of a closed loop

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import io
 import itertools
+import json
 import os
 import pathlib
 import tempfile
@@ -72,6 +73,14 @@ class Plan(unittest.TestCase):
         sleeping = Case("10ms", place="sleep", mix="exponential")
         self.assertEqual(overload_parts.seconds_of(sleeping, 4), 8)
 
+    def test_what_has_long_deadlines_is_also_measured_for_long_enough_to_be_judged(self):
+        for case in overload_parts.LONG:
+            longest_s = 10 * 50.5 * overload_parts.micros(case.service) / 1e6
+            longest_s *= overload_parts.TASKS[case.shape]
+            seconds = overload_parts.seconds_of(case, overload_parts.SECONDS)
+            self.assertGreater(seconds, overload_parts.DEADLINES * longest_s)
+            self.assertIn("-long", Part(case, "", (2,)).name)
+
     def test_below_100_us_nothing_is_judged(self):
         self.assertEqual([Case(each).judged for each in ("10us", "100us", "1ms")],
                          [False, True, True])  # fmt: skip
@@ -110,28 +119,103 @@ class Search(unittest.TestCase):
             self.assertEqual(tune.choose(controllers.DEFAULT, rows)["settings"], settings)
 
     def test_all_are_searched_alike(self):
-        names = {each.controller for each in tune.all_tries()}
-        self.assertEqual(names, {controllers.DEFAULT, *overload_parts.CONTROLLERS})
+        names = {controllers.DEFAULT, *overload_parts.CONTROLLERS}
+        self.assertLessEqual(set(tune.GRID), names)
         for name in names:
             self.assertLessEqual(len(tune.tries_of(name)), 6)
+
+    def beyond(self, name: str, scores: dict[str, float]) -> list[str]:
+        """What is tried beside the grid of that name."""
+        grid = tune.tries_of(name)
+        rows = [tried(name, scores.get(each.settings[0].partition("=")[2], 0.5), *each.settings)
+                for each in grid]  # fmt: skip
+        rows += [tried(name, score, f"stage.submission.target_delay={value}")
+                 for value, score in scores.items()]  # fmt: skip
+        return [each.settings[0].partition("=")[2] for each in tune.tries_of(name, rows)[6:]]
+
+    def test_beyond_the_end_that_was_best_two_more_are_tried_at_most(self):
+        self.assertEqual(self.beyond("codel", {"2ms": 0.9}), [])
+        self.assertEqual(self.beyond("codel", {}), [], "of equals none is at an end")
+        self.assertEqual(self.beyond("codel", {"10ms": 0.7}), ["20ms"])
+        self.assertEqual(self.beyond("codel", {"10ms": 0.7, "20ms": 0.6}), ["20ms"])
+        self.assertEqual(self.beyond("codel", {"10ms": 0.7, "20ms": 0.8}), ["20ms", "40ms"])
+        self.assertEqual(self.beyond("codel", {"10ms": 0.7, "20ms": 0.8, "40ms": 0.9}),
+                         ["20ms", "40ms"])  # fmt: skip
+        self.assertEqual(self.beyond("codel", {"500us": 0.7}), ["250us"])
+
+    def test_values_are_halved_in_their_unit_or_a_smaller_one(self):
+        self.assertEqual(tune.half(("a=1ms",)), ("a=500us",))
+        self.assertEqual(tune.half(("a=4", "b=4")), ("a=2", "b=2"))
+        self.assertEqual(tune.half(("a=1",)), ())
+        self.assertEqual(tune.twice(("a=200ms",)), ("a=400ms",))
+        self.assertLess(tune.size_of(("a=500us",)), tune.size_of(("a=1ms",)))
+
+    def finals(self, name: str, scores: dict[tuple[str, ...], list[float]]) -> dict:
+        rows = [tried(name, score, *settings, run=run) for settings, each in scores.items()
+                for run, score in enumerate(each)]  # fmt: skip
+        return tune.choose(name, [row for row in rows if not row["run"]],
+                           [row for row in rows if row["run"]])  # fmt: skip
+
+    def test_the_mean_of_further_runs_decides_between_the_two_best(self):
+        found = self.finals("bound", {("a=1",): [0.99, 0.90, 0.92, 0.91], ("a=2",): [0.95] * 4,
+                                      ("a=3",): [0.5]})  # fmt: skip
+        self.assertEqual((found["settings"], found["score"]), (["a=2"], 0.95))
+        self.assertEqual((found["spread"], found["tie"]), (0.02, False))
+        found = self.finals("bound", {("a=1",): [0.9, 0.90, 0.96, 0.90], ("a=2",): [0.93] * 4})
+        self.assertEqual((found["settings"], found["tie"]), (["a=2"], True))
+        found = self.finals("bound", {("a=1",): [0.99, 0.90, 0.92], ("a=2",): [0.95] * 4})
+        self.assertEqual(found["settings"], ["a=1"], "not with a run too few")
+        self.assertNotIn("tie", found)
+
+    def test_what_was_only_disturbed_stays_as_it_was(self):
+        folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        before = {"codel": {"settings": ["a=1"]}, "bound": {"settings": ["a=2"]}}
+        (folder / "tuned.json").write_text(json.dumps(before))
+        rows = [tried(name, 0.7, *tune.tries_of(name)[1].settings, programs="p", seconds=1,
+                      verified=name == "bound") for name in before]  # fmt: skip
+        (folder / "tuning.jsonl").write_text("\n".join(map(json.dumps, rows)))
+        with (
+            mock.patch.object(tune, "programs", return_value="p"),
+            mock.patch.object(tune, "TUNED", folder / "tuned.json"),
+        ):
+            found = tune.tuned(folder / "tuning.jsonl")
+        self.assertEqual(found["codel"], before["codel"])
+        self.assertEqual(found["bound"]["settings"], list(tune.PLACES[1]))
+
+    def test_the_two_best_run_again_and_the_default_is_one_of_them(self):
+        def again(name: str) -> list[tuple[str, ...]]:
+            rows = [tried(name, 0.9 - i / 100, *each.settings)
+                    for i, each in enumerate(reversed(tune.tries_of(name)))]  # fmt: skip
+            return [each.settings for each in tune.finals_of(name, rows) if each.run == 1]
+
+        self.assertEqual(again("bound"), [tune.PLACES[5], tune.PLACES[4]])
+        self.assertEqual(again("none"), [], "there is nothing to choose")
+        self.assertIn((), again(controllers.DEFAULT))
 
     def test_it_goes_on_where_it_was_and_tries_again_what_was_disturbed(self):
         folder = self.enterContext(tempfile.TemporaryDirectory())
         self.enterContext(contextlib.redirect_stdout(io.StringIO()))
         file = pathlib.Path(folder) / "tuning.jsonl"
         asked = argparse.Namespace(minutes=1, attempts=2, seconds=1)
-        answers = [tried("codel", 0.5, *each.settings, programs="p",
-                         verified=i > 0, problem="void" if i == 0 else "")
-                   for i, each in enumerate(tune.tries_of("codel"))]  # fmt: skip
+        first, *_ = tune.tries_of("codel")
+        asked_for = []
+
+        def bench(this: tune.Try, _: float) -> dict:
+            disturbed = this == first and first not in asked_for
+            asked_for.append(this)
+            return tried("codel", 0.5, *this.settings, programs="p", run=this.run,
+                         verified=not disturbed, problem="void" if disturbed else "")  # fmt: skip
+
         with (
             mock.patch.object(tune, "wait_for_quiet"),
             mock.patch.object(tune, "programs", return_value="p"),
-            mock.patch.object(tune, "bench", side_effect=[*answers, answers[0]]) as bench,
+            mock.patch.object(tune, "bench", side_effect=bench),
         ):
             tune.search(["codel"], file, asked)
-            self.assertEqual(bench.call_args.args[0].settings, tuple(answers[0]["settings"]))
+            self.assertEqual(asked_for[6], first)
+            self.assertEqual([each.run for each in asked_for[7:]], [1, 1, 2, 2, 3, 3])
             tune.search(["codel"], file, asked)
-        self.assertEqual(bench.call_count, 7)
+        self.assertEqual(len(asked_for), 13)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ import pathlib
 import subprocess
 from collections.abc import Callable
 
+from overload_parts import DEADLINES
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("SPILLGATE_BIN", ROOT / "build" / "release" / "bin"))
 UNKNOWN = (2, 78)  # exit codes of the command for what it, or its node, does not know
@@ -18,7 +20,6 @@ UNKNOWN = (2, 78)  # exit codes of the command for what it, or its node, does no
 MEDIAN = {"constant": 1.0, "exponential": math.log(2), "lognormal": math.exp(-0.125)}
 VARIATION = {"constant": 0.0, "exponential": 1.0, "bimodal": 24.75, "lognormal": 0.284}
 LIMIT = 10.0  # medians
-DEADLINES = 10  # of the longest that there are, a measurement has to last to be judged
 LONGEST = {"bimodal": 101.0}  # deadline, of the one that rows tell, which is the short mode's
 
 # A verified measurement may be so much above the bound before one of the two is wrong. Goodput is
@@ -91,7 +92,8 @@ def frontier(row: dict, ask: Callable[[str], dict] = ask_frontier) -> dict:
 
 def longest_s(row: dict) -> float:
     """The deadline of the roots that have the furthest."""
-    return row["deadline_us"] / 1e6 * LONGEST.get(row["mix"], 1)
+    own = [each["deadline_us"] for each in row.get("functions", ()) if "deadline_us" in each]
+    return max(own, default=row["deadline_us"] * LONGEST.get(row["mix"], 1)) / 1e6
 
 
 def is_too_short(row: dict) -> bool:
@@ -115,13 +117,16 @@ def compare(rows: list[dict], ask: Callable[[str], dict] = ask_frontier) -> list
     """Adds what is possible to each row, and tells of those that are better than that."""
     problems = []
     for row in rows:
-        known = frontier(row, ask) if row["bench"] == "overload" else {}
-        if not known:
+        if row["bench"] != "overload":
             continue
-        row["frontier"] = known
-        if is_too_short(row):
+        short = is_too_short(row)
+        if short:
             row["judged"] = False
             row["note"] = f"shown, not judged: shorter than {DEADLINES} of its longest deadlines"
+        known = frontier(row, ask)
+        if known:
+            row["frontier"] = known
+        if short or not known:
             continue
         if "best" in known:
             row["regret"] = 1 - row["goodput_ratio"] / known["best"]

@@ -158,13 +158,14 @@ def by_place(rows: list[dict]) -> dict[tuple[str, float], dict[str, dict]]:
 
 
 def is_fit(row: dict | None) -> bool:
-    return row is not None and rank(row) > 1
+    return row is not None and rank(row) > 1 and row["judged"]
 
 
 def controllers(rows: list[dict]) -> str:
-    """E of each by case and multiple, and who is best there. What is not verified, or was measured
-    beside others, is in brackets and counts for nothing. The least and the mean are over the places
-    where all of those that are there were measured, or they would not be of the same."""
+    """E of each by case and multiple, and who is best there. What is not verified, was measured
+    beside others, or cannot be judged, is in brackets and counts for nothing. The least and the
+    mean are over the places where all of those that are there were measured, or they would not be
+    of the same."""
     places = by_place(rows)
     names = [name for name in (DEFAULT, *OTHERS, CLASSIC)
              if any(name in found for found in places.values())]  # fmt: skip
@@ -203,7 +204,7 @@ def report_of(rows: list[dict], missing: list[str], problems: list[str]) -> str:
     if found := special([row for row in rows if is_special(row)]):
         told += ["", "## Classes, tenants, bursts", "", found]
     if found := controllers(rows):
-        told += ["", "## Controllers", "", "E; in brackets what is void.", "", found]
+        told += ["", "## Controllers", "", "E; in brackets what is void, or not judged.", "", found]
     void = [f"- {row['part']} at {row['x']:g}: {said(row)}" for row in rows if rank(row) < 2]
     for title, lines in (("Void", void), ("Not measured", [f"- {each}" for each in missing]),
                          ("Failed", [f"- {each}" for each in problems])):  # fmt: skip

@@ -283,6 +283,17 @@ class Report(Programs):
         self.assertEqual([each["judged"] for each in rows], [False, True])
         self.assertIn("not judged", rows[0]["note"])
 
+    def test_what_no_frontier_is_known_for_can_be_too_short_as_well(self):
+        each = [{"function": f"f{i}", "offered": 1, "good": 1, "deadline_us": us}
+                for i, us in enumerate((1e3, 1e5, 1e7))]  # fmt: skip
+        heavy = row(2, 1.5, mix="heavy", n=900, deadline_us=1_000, functions=each)
+        long = heavy | {"n": 1001, "part": "long"}
+        self.assertEqual(overload_report.compare([heavy, long], lambda _: {}), [])
+        self.assertEqual((heavy["judged"], long["judged"]), (False, True))
+        self.assertIn("not judged", overload_tables.table([heavy]))
+        other = heavy | {"default": False, "controller": "bound"}
+        self.assertIn("(1.500)    | (1.500) |", overload_tables.controllers([heavy, other]))
+
     def test_the_headline_says_what_part_of_the_roots_was_good(self):
         rows = [row(2, 1.0, goodput_ratio_count=0.05), row(10, 0.9, goodput_ratio_count=0.9)]
         self.assertIn("at least 0.050", overload_tables.headline(rows)[1])

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# A real Prometheus scrapes a node and evaluates every expression of the dashboard.
+# A real Prometheus scrapes a node and evaluates every expression of the dashboard and of the alert
+# rules, which promtool checks.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 command -v prometheus promtool >/dev/null ||

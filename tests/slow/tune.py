@@ -6,19 +6,23 @@ each, and what every setting that was tried came to.
 tune.py [--again] [--seconds S] [--minutes M] [--attempts N] [CONTROLLER…]
 
 A controller's knobs are those that its rule reads, and the score of a setting is the mean E at 0.7,
-2 and 10 times the capacity: of roots with exponential costs, of the same arrivals each time. It
-goes on where it was interrupted, unless the programs are others; what was disturbed is tried
-again. The default keeps its default unless that is more than 3 % worse than the best.
+2 and 10 times the capacity: of roots with exponential costs, of the same arrivals each time. Where
+the best value is the least or the largest, half of it or twice of it is tried too, at most two
+times. The two best are then measured three times more, and the means of those decide. It goes on
+where it was interrupted, unless the programs are others; what was disturbed is tried again. The
+default keeps its default unless that is more than 3 % worse than the best.
 """
 
 import argparse
 import hashlib
 import json
 import pathlib
+import re
 import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from controllers import CLASSIC, DEFAULT, OTHERS, TUNED, here, own_settings_of
@@ -33,9 +37,10 @@ MINUTES = 25.0
 ATTEMPTS = 3
 PATIENCE = 5.0  # seconds to wait for a quiet machine
 MUCH_WORSE = 0.03
+BEYOND = 2  # values beyond an end of the grid, at most
+RUNS = 3  # more of each of the two best: the best of several single runs was lucky as well
 
 TARGETS = ("500us", "1ms", "2ms", "3ms", "5ms", "10ms")
-LATER = ("20ms", "40ms")  # of a controller that was best at the end of those
 # In flight; for the one tenant that there is too, which otherwise has half of them.
 PLACES = tuple((f"limits.in_flight={n}", f"tenant.uid-{{uid}}.in_flight={n}")
                for n in (4, 8, 12, 16, 32, 128))  # fmt: skip
@@ -47,8 +52,7 @@ GRID: dict[str, list[tuple[str, ...]]] = {
     "gradient": [(), *PLACES[1:]],
     CLASSIC: [*PLACES],
     **{name: [(f"stage.submission.target_delay={t}",) for t in TARGETS]
-       for name in ("adaptive_bound", "codel")},
-    "seda_aimd": [(f"stage.submission.target_delay={t}",) for t in (*TARGETS[2:], *LATER)],
+       for name in ("adaptive_bound", "codel", "seda_aimd")},
 }  # fmt: skip
 
 
@@ -56,20 +60,76 @@ GRID: dict[str, list[tuple[str, ...]]] = {
 class Try:
     controller: str
     settings: tuple[str, ...]
+    run: int = 0  # 0: the search's; from 1: of those that decide
 
     def is_of(self, row: dict) -> bool:
-        return row["controller"] == self.controller and row["settings"] == list(self.settings)
+        own = row["controller"] == self.controller and row["settings"] == list(self.settings)
+        return own and row.get("run", 0) == self.run
 
     def __str__(self) -> str:
-        return " ".join((self.controller, *self.settings))
+        return " ".join((self.controller, *self.settings)) + (f" #{self.run}" if self.run else "")
 
 
-def tries_of(controller: str) -> list[Try]:
-    return [Try(controller, settings) for settings in GRID.get(controller, [()])]
+VALUE = re.compile(r"=(\d+)(us|ms|)$")
 
 
-def all_tries() -> list[Try]:
-    return [each for name in (DEFAULT, *OTHERS, CLASSIC) for each in tries_of(name)]
+def size_of(settings: tuple[str, ...]) -> int:
+    """In microseconds, or places."""
+    found = VALUE.search(settings[0])
+    if not found:
+        raise ValueError(f"{settings[0]}: neither a time nor a number")
+    return int(found[1]) * (1000 if found[2] == "ms" else 1)
+
+
+def twice(settings: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(VALUE.sub(lambda v: f"={2 * int(v[1])}{v[2]}", each) for each in settings)
+
+
+def half(settings: tuple[str, ...]) -> tuple[str, ...]:
+    """() of one place, which is the least."""
+
+    def of(value: re.Match) -> str:
+        number, unit = int(value[1]), value[2]
+        if unit == "ms" and number % 2:
+            number, unit = 1000 * number, "us"
+        return f"={number // 2}{unit}"
+
+    return tuple(VALUE.sub(of, each) for each in settings) if size_of(settings) > 1 else ()
+
+
+def tries_of(controller: str, rows: Sequence[dict] = ()) -> list[Try]:
+    """The grid, and what lies beyond its ends, by what is known."""
+    tries = [Try(controller, settings) for settings in GRID.get(controller, [()])]
+    for _ in range(BEYOND):
+        if settings := beyond(tries, rows):
+            tries.append(Try(controller, settings))
+    return tries
+
+
+def beyond(tries: list[Try], rows: Sequence[dict]) -> tuple[str, ...]:
+    """What to try if the best of all is at an end; () if it is not, or not all were measured."""
+    found = [best_of([row for row in rows if this.is_of(row)]) for this in tries]
+    measured = [row for row in found if row]
+    sized = sorted((this.settings for this in tries if this.settings), key=size_of)
+    if len(measured) < len(tries) or len(sized) < 2:
+        return ()
+    scores = {tuple(row["settings"]): row["score"] for row in measured if rank(row) == 2}
+    for end, further in ((sized[0], half), (sized[-1], twice)):
+        others = [score for settings, score in scores.items() if settings != end]
+        if end in scores and scores[end] > max(others, default=0):
+            return further(end)
+    return ()
+
+
+def finals_of(controller: str, rows: Sequence[dict]) -> list[Try]:
+    """Further runs of the two best; of the default, it is one of them."""
+    best = [best_of([row for row in rows if this.is_of(row)])
+            for this in tries_of(controller, rows)]  # fmt: skip
+    fit = sorted((row for row in best if row and rank(row) == 2),
+                 key=lambda row: (controller == DEFAULT and not row["settings"], row["score"]),
+                 reverse=True)  # fmt: skip
+    return [Try(controller, tuple(row["settings"]), run)
+            for run in range(1, RUNS + 1) for row in fit[:2] if len(fit) > 1]  # fmt: skip
 
 
 def programs() -> str:
@@ -101,6 +161,7 @@ def bench(this: Try, seconds: float) -> dict:
     return {
         "controller": this.controller,
         "settings": list(this.settings),
+        "run": this.run,
         "seconds": seconds,
         "programs": programs(),
         "e": {f"{row['x']:g}": row["goodput_ratio"] for row in rows},
@@ -115,16 +176,18 @@ def best_of(rows: list[dict]) -> dict | None:
     return max(reversed(rows), key=rank, default=None)
 
 
-def search(chosen: list[str], path: pathlib.Path, asked: argparse.Namespace) -> None:
-    """A round over all that has no good row, and further ones over what was disturbed."""
-    until = time.monotonic() + 60 * asked.minutes
+def known(path: pathlib.Path) -> list[dict]:
+    """Of these programs."""
     now = programs()
+    return [row for row in lines(path) if row["programs"] == now]
+
+
+def measure(wanted: list[Try], path: pathlib.Path, asked: argparse.Namespace, until: float) -> None:
+    """A round over all that has no good row, and further ones over what was disturbed."""
     for attempt in range(asked.attempts):
-        for this in all_tries():
-            found = [row for row in lines(path) if row["programs"] == now and this.is_of(row)]
-            if this.controller not in chosen or len(found) > attempt:
-                continue
-            if any(rank(row) == 2 for row in found):
+        for this in wanted:
+            found = [row for row in known(path) if this.is_of(row)]
+            if len(found) > attempt or any(rank(row) == 2 for row in found):
                 continue
             if time.monotonic() > until:
                 print(f"{this}: no time left", flush=True)
@@ -136,48 +199,77 @@ def search(chosen: list[str], path: pathlib.Path, asked: argparse.Namespace) -> 
                 file.write(json.dumps(row) + "\n")
 
 
+def search(chosen: list[str], path: pathlib.Path, asked: argparse.Namespace) -> None:
+    """The grid, what lies beyond it, and the two best again."""
+    until = time.monotonic() + 60 * asked.minutes
+    names = [name for name in (DEFAULT, *OTHERS, CLASSIC) if name in chosen]
+    for tries in (*[tries_of] * (1 + BEYOND), finals_of):
+        rows = known(path)
+        measure([this for name in names for this in tries(name, rows)], path, asked, until)
+
+
 # ---- choosing
 
 
-def choose(controller: str, rows: list[dict]) -> dict:
-    """`rows`: the best of each setting. Of equals the first in the grid; never one that is void or
-    had to share the cores, for beside others everything is worse."""
+def again(finals: list[dict]) -> list[dict]:
+    """What the further runs of each setting came to, the best first; [] if some are missing."""
+    runs: dict[tuple[str, ...], list[float]] = {}
+    for row in finals:
+        runs.setdefault(tuple(row["settings"]), []).append(row["score"])
+    if len(runs) != 2 or any(len(scores) < RUNS for scores in runs.values()):
+        return []
+    found = [{"settings": list(settings), "score": round(statistics.fmean(scores), 3),
+              "spread": round(max(scores) - min(scores), 3), "scores": scores}
+             for settings, scores in runs.items()]  # fmt: skip
+    return sorted(found, key=lambda each: each["score"], reverse=True)
+
+
+def choose(controller: str, rows: list[dict], finals: Sequence[dict] = ()) -> dict:
+    """`rows`: the best of each setting; `finals`: of the further runs. Of equals the first in the
+    grid; never one that is void or had to share the cores: beside others everything is worse."""
     fit = [row for row in rows if rank(row) == 2]
-    best = max(fit, key=lambda row: row["score"], default={"settings": [], "score": 0.0})
+    twos = again([row for row in finals if rank(row) == 2])
+    candidates = twos or fit
+    best = max(candidates, key=lambda row: row["score"], default={"settings": [], "score": 0.0})
     chosen = best
     if controller == DEFAULT:
-        by_default = next((row for row in fit if not row["settings"]), None)
+        by_default = next((row for row in candidates if not row["settings"]), None)
         if by_default and by_default["score"] >= (1 - MUCH_WORSE) * best["score"]:
             chosen = by_default
     kept = ("settings", "score", "e", "foreign_cpu_pct", "problem")
-    return {
-        "settings": chosen["settings"],
-        "score": chosen["score"],
-        "of": len(fit),
-        "tried": [{key: row[key] for key in kept if key in row} for row in rows],
-    }
+    found = {"settings": chosen["settings"], "score": chosen["score"], "of": len(fit)}
+    if twos:
+        spread = max(each["spread"] for each in twos)
+        tie = abs(twos[0]["score"] - twos[1]["score"]) <= spread
+        found |= {"spread": spread, "tie": tie, "again": twos}
+    return found | {"tried": [{key: row[key] for key in kept if key in row} for row in rows]}
 
 
 def tuned(path: pathlib.Path) -> dict:
-    """The contents of tuned.json. What was not measured with these programs stays as it was."""
+    """The contents of tuned.json. What was not measured with these programs, or only beside others,
+    stays as it was."""
     before = json.loads(TUNED.read_text()) if TUNED.exists() else {}
-    now = programs()
-    known = [row for row in lines(path) if row["programs"] == now]
-    seconds = max((row["seconds"] for row in known), default=SECONDS)
+    all_rows = known(path)
+    seconds = max((row["seconds"] for row in all_rows), default=SECONDS)
     found: dict = {
         "search": {
             "case": CASE.name,
             "x": list(X),
             "seconds": seconds,
             "score": "the mean of E",
+            "spread": f"of {RUNS} runs: two that differ by no more are a tie",
             "default": f"kept unless it is more than {MUCH_WORSE:.0%} worse than the best",
             "slots": CASE.slots,
         }
     }
     for name in (DEFAULT, *OTHERS, CLASSIC):
-        rows = [best_of([row for row in known if this.is_of(row)]) for this in tries_of(name)]
-        if measured := [row for row in rows if row]:
-            found[name] = choose(name, measured)
+        rows, finals = (
+            [best_of([row for row in all_rows if this.is_of(row)]) for this in tries]
+            for tries in (tries_of(name, all_rows), finals_of(name, all_rows))
+        )
+        measured = [row for row in rows if row]
+        if any(rank(row) == 2 for row in measured) or (measured and name not in before):
+            found[name] = choose(name, measured, [row for row in finals if row])
         elif name in before:
             found[name] = before[name]
     return found
@@ -208,8 +300,9 @@ def main() -> int:
     for name in (DEFAULT, *OTHERS, CLASSIC):
         if name in found:
             what = " ".join(found[name]["settings"]) or "as it is"
-            of = f"{found[name]['of']} of {len(tries_of(name))}"
-            print(f"{name:16} {found[name]['score']:.3f}  {what} (of {of} settings)")
+            of = f"{found[name]['of']} of {len(found[name]['tried'])}"
+            tie = ", a tie of two" if found[name].get("tie") else ""
+            print(f"{name:16} {found[name]['score']:.3f}  {what} (of {of} settings{tie})")
     if found.get(DEFAULT, {}).get("settings"):
         print(f"{DEFAULT}: as it is, it is more than {MUCH_WORSE:.0%} worse: change the default")
     return 0
