@@ -57,9 +57,8 @@ Reason Admission::LookAtFixedPart(const Asking& asking, Ruling& ruling, Instant 
   }
   if (!asking.children() && by_work()) {
     const Nanos remaining = ruling.deadline == kNever ? Nanos(0) : ruling.deadline - now;
-    ruling.patient =
-        remaining == Nanos(0) ||
-        IsPatient(ask.cls, remaining, shared_.costs.P95(KeyOf(asking), Nanos(ask.cost_hint_ns)));
+    const Nanos p95 = shared_.costs.P95(KeyOf(asking), Nanos(ask.cost_hint_ns));
+    ruling.line = Line(ask.cls, remaining, p95);
   }
   const bool too_durable = static_cast<std::uint8_t>(ask.level) >
                            shared_.limits.level_max.load(std::memory_order_relaxed);
@@ -129,13 +128,13 @@ std::uint32_t Admission::LetIn(const Asking& asking, const Ruling& ruling, std::
   if (needs.size() == 0) return Decide(question, has, now);  // it waits for nothing
   std::uint32_t admitted = 0;
   if (question.remaining == Nanos(0)) {  // it waits for as long as it takes
-    question.work.patient = true;
+    question.work.line = kLastLine;
     admitted = Decide(question, has, now);
   } else {
     question.work.p95 = shared_.costs.P95(KeyOf(question), question.cost_hint);
-    question.work.patient =
-        by_work() ? ruling.patient
-                  : CanWait(shared_.limits, ask.cls, question.remaining, question.work.p95);
+    question.work.line =
+        by_work() ? ruling.line
+                  : LineOf(shared_.limits, ask.cls, question.remaining, question.work.p95);
     admitted = DecideByWork(question, NewcomerOf(question), needs, has, now);
     if (admitted < wanted) NoteTurnedAway(question, shape, now);
   }
@@ -153,15 +152,14 @@ bool Admission::LetIn(flow::Ask question, const wire::OpenRoot& asked, Root& roo
   const Resources& needs = shape == nullptr ? kUsual : shape->resources;
   question.cost_hint = shared_.costs.Estimate(0, question.cost_hint);  // clamped, or the usual
   question.work.p95 = question.cost_hint;
-  root.patient = question.work.patient =
-      IsPatient(asked.cls, question.remaining, question.work.p95);
+  root.line = question.work.line = Line(asked.cls, question.remaining, question.work.p95);
   const std::uint32_t estimate = std::exchange(question.count, 1);
   const WorkAtDoor::Newcomer newcomer = NewcomerOf(question);
   if (DecideByWork(question, newcomer, NeedsOf(needs), 0, now) == 0) return false;
   root.promise = std::make_unique<WorkPromise>(
       shared_.account,
-      WorkPromise::Of{.cls = asked.cls, .tenant = question.flow, .patient = root.patient},
-      NeedsOf(needs), question.cost_hint, std::min(estimate, PromiseRoom()));
+      WorkPromise::Of{.cls = asked.cls, .tenant = question.flow, .line = root.line}, NeedsOf(needs),
+      question.cost_hint, std::min(estimate, PromiseRoom()));
   return true;
 }
 
@@ -169,8 +167,7 @@ void Admission::Expect(Root& root, const Resources& shape) {
   const CostModel::Spawns spawns = shared_.costs.SpawnsOf(root.function);
   if (spawns.tasks == 0 || !by_work()) return;
   root.promise = std::make_unique<WorkPromise>(
-      shared_.account,
-      WorkPromise::Of{.cls = root.cls, .tenant = root.tenant, .patient = root.patient},
+      shared_.account, WorkPromise::Of{.cls = root.cls, .tenant = root.tenant, .line = root.line},
       NeedsOf(shape), spawns.each, std::min(spawns.tasks, PromiseRoom()));
 }
 
@@ -180,9 +177,10 @@ std::uint32_t Admission::PromiseRoom() const {
   return static_cast<std::uint32_t>(std::max<std::int64_t>(0, room));
 }
 
-bool CanWait(const Limits& limits, TaskClass cls, Nanos remaining, Nanos p95) {
+SlackLine LineOf(const Limits& limits, TaskClass cls, Nanos remaining, Nanos p95) {
+  if (remaining == Nanos(0)) return kLastLine;
   const Nanos target(limits.target_delay_ns[Index(cls)].load(std::memory_order_relaxed));
-  return remaining == Nanos(0) || flow::WaitWithin(remaining - p95) >= target;
+  return LineOf(flow::WaitWithin(remaining - p95), target);
 }
 
 // What the group needs of each resource. Most groups are like the one before.
@@ -216,7 +214,7 @@ WorkAtDoor::Newcomer Admission::NewcomerOf(const flow::Ask& question) const {
   const auto cls = static_cast<TaskClass>(question.cls);
   return {.cls = cls,
           .tenant = question.flow,
-          .patient = question.work.patient,
+          .line = question.work.line,
           .is_short = question.work.p95 < KeptSlot::kNeverLong,
           .function = question.function,
           .held_back = shared_.account.IsHeldBack(question.function),
@@ -252,7 +250,8 @@ void Admission::Weigh(flow::Work& work, const flow::Ask& question, const WorkAtD
   Nanos longest{0};
   for (const flow::Queue& queue : work.queues) longest = std::max(longest, queue.wait);
   if (question.remaining == Nanos(0)) return;
-  const Nanos within = std::max(Nanos(1), flow::WaitWithin(question.remaining - work.p95));
+  const Nanos within =
+      std::max(Nanos(1), flow::WaitWithin(question.remaining - work.p95, work.line));
   const double part = static_cast<double>(longest.count()) / static_cast<double>(within.count());
   waits_ = static_cast<std::uint8_t>(std::min(255.0, 255 * part));
 }
@@ -293,7 +292,7 @@ std::int64_t Admission::Fits(const Asking& like, Nanos longer, Instant now) {
                      .cost_hint = Nanos(ask.cost_hint_ns),
                      .work = {}};
   question.work.p95 = shared_.costs.P95(KeyOf(question), question.cost_hint);
-  question.work.patient = IsPatient(ask.cls, remaining, question.work.p95);
+  question.work.line = Line(ask.cls, remaining, question.work.p95);
   Weigh(question.work, question, NewcomerOf(question), needs, now);
   // Holding back does not help one that is out of reach, and would hold up the others of its class.
   if (IsOutOfReach(question)) return kAny;

@@ -12,6 +12,7 @@
 #include "core/base/clock.h"
 #include "core/flow/inbox.h"
 #include "core/model/reason.h"
+#include "core/model/slack_lines.h"
 #include "core/model/work_account.h"
 #include "schema/messages.h"
 #include "schema/replies.h"
@@ -36,9 +37,8 @@ struct Asking {
   [[nodiscard]] bool roots() const { return !children() && ask.root == 0; }
 };
 
-// Whether a root of that class can wait for longer than its class is to; without a deadline (0) it
-// can.
-[[nodiscard]] bool CanWait(const Limits& limits, TaskClass cls, Nanos remaining, Nanos p95);
+// The line of a root of that class; without a deadline (0) it is the last.
+[[nodiscard]] SlackLine LineOf(const Limits& limits, TaskClass cls, Nanos remaining, Nanos p95);
 
 class Admission {
  public:
@@ -69,10 +69,9 @@ class Admission {
   // How full the node is, 0 to 255: of the places in flight, and, for such as were judged last, how
   // long they would wait, as a part of the time that they may.
   [[nodiscard]] std::uint8_t load_level() const;
-  // Whether it can wait for longer than its class is to; without a deadline (0) it can. None is
-  // patient where the controller does not go by work.
-  [[nodiscard]] bool IsPatient(TaskClass cls, Nanos remaining, Nanos p95) const {
-    return by_work() && CanWait(shared_.limits, cls, remaining, p95);
+  // Of its tenant, that of such a root; the first of all where the controller does not go by work.
+  [[nodiscard]] SlackLine Line(TaskClass cls, Nanos remaining, Nanos p95) const {
+    return by_work() ? LineOf(shared_.limits, cls, remaining, p95) : SlackLine{0};
   }
   // Whether a root is let in that will bring `count` tasks, as the question says; then it has its
   // place in its tenant's line, and, where the controller goes by work, its promise counts. The

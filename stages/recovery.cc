@@ -102,10 +102,10 @@ bool Recovery::Decode(const record::Tasks& record, TaskGroup& group) {
 }
 
 // As when it was accepted, but for what its function was known to cost.
-bool Recovery::IsPatient(const Root& root) const {
+SlackLine Recovery::LineNow(const Root& root) const {
   const Nanos remaining =
       root.deadline == kNever ? Nanos(0) : std::max(Nanos(1), root.deadline - now_);
-  return CanWait(shared_.limits, root.cls, remaining, Nanos(0));
+  return LineOf(shared_.limits, root.cls, remaining, Nanos(0));
 }
 
 void Recovery::On(const record::Tasks& record) {
@@ -162,7 +162,7 @@ RootPtr Recovery::RootOf(const TaskGroup& group, const Task& task, const Session
   root->cls = group.ask.cls;
   root->order = shared_.table.NextRootOrder();
   root->deadline = group.deadline;
-  root->patient = IsPatient(*root);
+  root->line = LineNow(*root);
   root->window = shared_.limits.root_window.load(std::memory_order_relaxed);
   if (group.ask.root != 0 &&
       !joins) {  // its opening is older than the log; nobody can add to it any more
@@ -219,7 +219,7 @@ void Recovery::On(const record::RootOpened& record) {
   root->cls = record.cls;
   root->order = shared_.table.NextRootOrder();
   root->deadline = shared_.FromWall(record.deadline_us);
-  root->patient = IsPatient(*root);
+  root->line = LineNow(*root);
   root->window = shared_.limits.root_window.load(std::memory_order_relaxed);
   root->explicit_open = root->durable = true;
   shared_.table.AddRoot(root);

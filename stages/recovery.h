@@ -46,7 +46,7 @@ class Recovery {
   [[nodiscard]] Recovered Finish();
 
  private:
-  [[nodiscard]] bool IsPatient(const Root& root) const;
+  [[nodiscard]] SlackLine LineNow(const Root& root) const;
   struct Pending {
     TaskPtr task;
     bool started = false;

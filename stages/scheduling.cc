@@ -128,7 +128,7 @@ void Scheduling::Dispatch(Instant now) {
   if (!in_place_.empty()) PlaceInPlace(now);
   while (TaskPtr task = ready_.Pop(free_, now, &dropped_)) {
     held_.erase(task->id);
-    if (task->root->patient) CountDeferral(*task, SchedulingTally::kRun, now);
+    if (task->root->patient()) CountDeferral(*task, SchedulingTally::kRun, now);
     Place(std::move(task), {}, now);
   }
   PlaceShort(now);
@@ -168,7 +168,7 @@ void Scheduling::EndDropped(Instant now) {
 
 void Scheduling::CountDeferral(const Task& task, SchedulingTally::Deferral how, Instant now) {
   const Nanos waited = now - task.ready.since;
-  if (!task.root->patient || waited < kDeferral) return;
+  if (!task.root->patient() || waited < kDeferral) return;
   shared_.tally.scheduling.deferrals[how].Add(1);
   shared_.tally.scheduling.deferred_for.Add(waited);
 }

@@ -262,7 +262,7 @@ RootPtr Submission::NewRoot(const Group& group, const Task& task, const Session&
   root->cls = group.ask.cls;
   root->order = shared_.table.NextRootOrder();
   root->deadline = group.deadline;
-  root->patient = group.patient;
+  root->line = group.line;
   root->function = task.function->id;
   admission_.Expect(*root, *task.shape);
   root->window = shared_.limits.root_window.load(std::memory_order_relaxed);

@@ -37,12 +37,15 @@ WorkAtDoor::Before WorkAtDoor::Count(const Newcomer& root, std::size_t kind, boo
     const std::int64_t here = of.work[kind].get() + of.promised[kind].get() + of.parked[kind].get();
     return all ? here : std::max<std::int64_t>(0, here - of.held_back[kind].get());
   };
-  Before before{.own = sum(flow),
-                .patient = flow.patient[kind].get() + flow.promised_patient[kind].get() +
-                           flow.parked_patient[kind].get()};
-  if (!all) {
-    before.patient = std::max<std::int64_t>(0, before.patient - flow.held_back_patient[kind].get());
+  Before before{.own = sum(flow)};
+  std::int64_t patient = 0;
+  for (std::size_t line = 1; line < kLines; ++line) {
+    const std::int64_t work = sum(flow.patient[line]);
+    patient += work;
+    if (line == root.line) before.line = work;
+    if (line > root.line) before.behind += work;
   }
+  if (root.line == 0) before.line = std::max<std::int64_t>(0, before.own - patient);
   before.others = std::max<std::int64_t>(0, sum(mine) - before.own);
   for (std::size_t i = 0; i < Index(root.cls); ++i) {
     const WorkAccount::Class& more = account_.At(static_cast<TaskClass>(i));
@@ -55,7 +58,8 @@ WorkAtDoor::Before WorkAtDoor::Count(const Newcomer& root, std::size_t kind, boo
     if (entry.cls != root.cls) continue;
     const bool own = entry.tenant == root.tenant;
     (own ? before.own : before.others) += work;
-    if (own && entry.patient) before.patient += work;
+    if (own && entry.line == root.line) before.line += work;
+    if (own && entry.line > root.line) before.behind += work;
   }
   return before;
 }
@@ -92,10 +96,10 @@ flow::Queue WorkAtDoor::BehindItsLike(const flow::Queue& all, const Newcomer& ro
           .each = Nanos(static_cast<std::int64_t>(each))};
 }
 
-// All of the more important classes, of its own flow all, or if it is not patient what is not
-// either, and of what is as much again and what it is owed, and of the others in its class what the
-// fair queue gives them meanwhile: as much for each weight as this flow is given, and what they are
-// still owed. A class with a least share waits no longer than that takes.
+// All of the more important classes, of its own flow what is in its line or before it, and of what
+// is behind that as much as its line has and what it is owed, and of the others in its class what
+// the fair queue gives them meanwhile: as much for each weight as this flow is given, and what they
+// are still owed. A class with a least share waits no longer than that takes.
 flow::Queue WorkAtDoor::Behind(const Before& before, const Newcomer& root,
                                const WorkAccount::Needs& needs, std::size_t which) const {
   const auto [kind, node_time] = needs[which];
@@ -104,12 +108,12 @@ flow::Queue WorkAtDoor::Behind(const Before& before, const Newcomer& root,
   const std::int64_t cost = needs.NodeTime(which, root.slot_time);
   std::int64_t own = before.own;
   double grows = 1;
-  if (!root.patient) {
-    const std::int64_t urgent = before.own - before.patient;
+  if (root.line < kLastLine) {
+    const std::int64_t behind_by = flow.behind[root.line + 1U].get();
     const auto owed = static_cast<std::int64_t>(
-        static_cast<double>(std::max<std::int64_t>(0, flow.behind.get())) * node_time);
-    own = urgent + std::min(before.patient, owed + urgent + cost);
-    if (before.patient > owed + urgent + cost) grows = 2;
+        static_cast<double>(std::max<std::int64_t>(0, behind_by)) * node_time);
+    own = before.own - before.behind + std::min(before.behind, owed + before.line + cost);
+    if (before.behind > owed + before.line + cost) grows = 2;
   }
   const bool waits = flow.work[kind].get() > 0;
   const auto weight = static_cast<double>(flow.weight.get());
@@ -140,13 +144,12 @@ void WorkAtDoor::Admitted(const Newcomer& root, FunctionId function,
                           const WorkAccount::Needs& needs, std::uint32_t count) {
   if (count == 0) return;
   auto entry = std::find_if(since_.begin(), since_.end(), [&](const Entry& each) {
-    return each.cls == root.cls && each.tenant == root.tenant && each.patient == root.patient &&
+    return each.cls == root.cls && each.tenant == root.tenant && each.line == root.line &&
            each.function == function;
   });
   if (entry == since_.end()) {
     entry = since_.insert(
-        entry,
-        {.cls = root.cls, .tenant = root.tenant, .patient = root.patient, .function = function});
+        entry, {.cls = root.cls, .tenant = root.tenant, .line = root.line, .function = function});
   }
   entry->tasks += count;
   for (std::size_t i = 0; i < needs.size(); ++i) {

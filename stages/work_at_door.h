@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/flow/admission.h"
+#include "core/model/slack_lines.h"
 #include "core/model/work_account.h"
 
 namespace spillgate {
@@ -20,7 +21,7 @@ class WorkAtDoor {
   struct Newcomer {
     TaskClass cls{};
     TenantId tenant = 0;
-    bool patient = false;
+    SlackLine line = 0;
     bool is_short = false;  // never in the way of others (KeptSlot::kNeverLong)
     FunctionId function = 0;
     bool held_back = false;   // as others of its function are, by its limit
@@ -47,17 +48,18 @@ class WorkAtDoor {
   struct Entry {
     TaskClass cls{};
     TenantId tenant = 0;
-    bool patient = false;
+    SlackLine line = 0;
     FunctionId function = 0;
     std::array<std::int64_t, kResourceKinds> work{};
     std::int64_t tasks = 0;
   };
   // Work on one resource, in node time.
   struct Before {
-    std::int64_t above = 0;    // of more important classes
-    std::int64_t own = 0;      // of its own tenant and class
-    std::int64_t patient = 0;  // of that, of patient roots
-    std::int64_t others = 0;   // of other tenants of its class
+    std::int64_t above = 0;   // of more important classes
+    std::int64_t own = 0;     // of its own tenant and class
+    std::int64_t line = 0;    // of that, in its line
+    std::int64_t behind = 0;  // and in the lines behind that
+    std::int64_t others = 0;  // of other tenants of its class
   };
   // `all`: with what is held back.
   [[nodiscard]] Before Count(const Newcomer& root, std::size_t kind, bool all) const;

@@ -57,13 +57,20 @@ struct Work {
   bool may_try = false;           // one, though its deadline is out of reach
   std::int64_t unstarted = 0;     // tasks of its function that wait
   bool known = false;             // the cost is learned, or a client's hint
-  bool patient = false;           // it can wait for longer than its class is to
+  std::uint8_t line = 0;          // 0: it cannot wait for longer than its class is to; the further
+                                  // the line, the longer it can, and the more goes before it
 };
 
 // The part of its slack that a root may spend on waiting. What is left bears an estimate half too
 // low, or another as much work that goes before it.
 [[nodiscard]] inline Nanos WaitWithin(Nanos slack) {
   return Nanos(static_cast<std::int64_t>(0.45 * static_cast<double>(slack.count())));
+}
+
+// And of one in that line: those that come later to each line before it may have half of the time.
+// The first of them is borne by what WaitWithin leaves.
+[[nodiscard]] inline Nanos WaitWithin(Nanos slack, std::uint8_t line) {
+  return line > 1 ? WaitWithin(slack / (1 << (line - 1))) : WaitWithin(slack);
 }
 
 // The fixed part of a submission: all that the verdict on a group of roots may read.

@@ -14,7 +14,7 @@ void ParkedWork::Count(const Task& task, std::int64_t by) {
     const std::int64_t change = by * needs_.NodeTime(i, task.ready.work);
     cls.parked[needs_[i].kind].Add(change);
     flow.parked[needs_[i].kind].Add(change);
-    if (root.patient) flow.parked_patient[needs_[i].kind].Add(change);
+    if (root.line > 0) flow.patient[root.line].parked[needs_[i].kind].Add(change);
   }
 }
 

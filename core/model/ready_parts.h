@@ -1,8 +1,8 @@
 // The parts that a ready set is made of, and their orders. A Kind is what decides whether a task
 // can run now: its resources, and the slot limit of its function if that has one. In each class a
-// Kind has a Lane, and one for patient roots, so all that cannot run is passed over at once,
-// however much of it waits. In a Lane wait Groups (the tasks of one kind, of one tenant, in one
-// class), in a Group Bundles (those of one root), in a Bundle tasks. Only ReadySet uses these.
+// Kind has a Lane for each line of roots (slack_lines.h), so all that cannot run is passed over at
+// once, however much of it waits. In a Lane wait Groups (the tasks of one kind, of one tenant, in
+// one class), in a Group Bundles (those of one root), in a Bundle tasks. Only ReadySet uses these.
 #pragma once
 
 #include <algorithm>
@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <numeric>
 #include <vector>
 
 #include "core/base/ids.h"
@@ -20,6 +21,7 @@
 #include "core/model/ready_hooks.h"
 #include "core/model/ready_queue.h"
 #include "core/model/resources.h"
+#include "core/model/slack_lines.h"
 #include "core/model/task.h"
 #include "core/model/work_account.h"
 
@@ -59,13 +61,17 @@ struct Flow {
   std::size_t size = 0;
   Nanos work{0};
 
-  // Its tasks stand in two lines: those of patient roots behind the others, but while both wait
-  // each has half of the slot time.
-  std::size_t patient = 0;     // tasks
-  std::int64_t behind_by = 0;  // slot time that patient roots have had less than the others
-  [[nodiscard]] bool PatientFirst() const {
-    return patient == size || (patient > 0 && behind_by > 0);
+  // Its tasks stand in lines by the slack of their roots. At each line it and all behind it stand
+  // behind the line before, but have half of the slot time of both while both wait.
+  std::array<std::size_t, kLines> waiting{};     // tasks, by line
+  std::array<std::int64_t, kLines> behind_by{};  // slot time that it and those behind it have had
+                                                 // less than the line before
+  [[nodiscard]] std::size_t WaitingFrom(std::size_t line) const {
+    return std::accumulate(waiting.begin() + static_cast<std::ptrdiff_t>(line), waiting.end(),
+                           std::size_t{0});
   }
+  // Whether what is behind that line goes before it.
+  [[nodiscard]] bool FurtherFirst(SlackLine line) const { return behind_by[line + 1U] > 0; }
 
   WorkAccount::Flow* account = nullptr;  // what others may see of it
 
@@ -129,7 +135,7 @@ struct Kind;
 
 struct Lane {
   Kind* kind = nullptr;
-  bool patient = false;
+  SlackLine line = 0;
   std::size_t place = 0;  // in the list of its class, while it has groups
   OrderedQueue<Group, GroupOrder> groups;
 };
@@ -142,14 +148,14 @@ struct KindName {
 
 struct Kind {
   explicit Kind(const Resources& shape, const Resources& total) : needs(shape, total) {}
-  [[nodiscard]] Lane& LaneFor(TaskClass cls, bool patient) {
-    return lanes[2 * Index(cls) + (patient ? 1 : 0)];
+  [[nodiscard]] Lane& LaneFor(TaskClass cls, SlackLine line) {
+    return lanes[kLines * Index(cls) + line];
   }
 
   KindName name;
   WorkAccount::Needs needs;
-  const Function* function = nullptr;    // whose lanes these are; null if others share them
-  std::array<Lane, 2 * kClasses> lanes;  // of each class, and of its patient roots
+  const Function* function = nullptr;         // whose lanes these are; null if others share them
+  std::array<Lane, kLines * kClasses> lanes;  // of each class, by the lines of its roots
 };
 
 struct ClassQueue {

@@ -75,7 +75,7 @@ void ReadySet::Push(TaskPtr owned, Instant now) {
   kept_slot_.Came(flow.cls, state.p95, task.deadline - now, *task.shape, now);
   now_ = now;
   task.ready.held_back = AtLimit(kind);
-  Group& group = GroupOf(flow, kind.LaneFor(flow.cls, root.patient));
+  Group& group = GroupOf(flow, kind.LaneFor(flow.cls, root.line));
   task.ready.order = ++sequence_;
   task.ready.passed = kNever;
   task.ready.work = costs_.Estimate(task.cost_key(), task.estimate);
@@ -104,7 +104,7 @@ void ReadySet::Push(TaskPtr owned, Instant now) {
   task.ready.bundle = &bundle;
   flow.work += task.ready.work;
   queue.work += task.ready.work;
-  flow.patient += root.patient ? 1 : 0;
+  ++flow.waiting[root.line];
   ++queue.size;
   ++size_;
   Account(flow, *group.lane, task, 1);
@@ -123,11 +123,11 @@ void ReadySet::Account(const Flow& flow, const ready::Lane& lane, const Task& ta
   WorkAccount::Class& cls = account_.Of(flow.cls);
   account_.WaitingOf(task.function->id).Add(by);
   account_.WorkOf(task.function->id).Add(by * task.ready.work.count());
-  if (lane.patient) cls.patient.Add(by);
+  if (lane.line > 0) cls.patient.Add(by);
   for (std::size_t i = 0; i < needs.size(); ++i) {
     const std::int64_t change = by * needs.NodeTime(i, task.ready.work);
     flow.account->work[needs[i].kind].Add(change);
-    if (lane.patient) flow.account->patient[needs[i].kind].Add(change);
+    if (lane.line > 0) flow.account->patient[lane.line].work[needs[i].kind].Add(change);
     cls.work[needs[i].kind].Add(change);
   }
   if (task.ready.held_back) CountHeldBack(flow, lane, task, by);
@@ -141,7 +141,7 @@ void ReadySet::CountHeldBack(const Flow& flow, const ready::Lane& lane, const Ta
   for (std::size_t i = 0; i < needs.size(); ++i) {
     const std::int64_t change = by * needs.NodeTime(i, task.ready.work);
     flow.account->held_back[needs[i].kind].Add(change);
-    if (lane.patient) flow.account->held_back_patient[needs[i].kind].Add(change);
+    if (lane.line > 0) flow.account->patient[lane.line].held_back[needs[i].kind].Add(change);
     cls.held_back[needs[i].kind].Add(change);
   }
   FunctionState& state = StateOf(*task.function);
@@ -179,7 +179,9 @@ void ReadySet::Show(const Flow& flow) {
   cls.time.Set(queue.time);
   cls.weights.Set(static_cast<std::int64_t>(queue.weights));
   flow.account->tag.Set(flow.tag);
-  flow.account->behind.Set(flow.behind_by);
+  for (std::size_t line = 1; line < kLines; ++line) {
+    flow.account->behind[line].Set(flow.behind_by[line]);
+  }
 }
 
 // Remembers it by age and by deadline.
@@ -220,7 +222,7 @@ void ReadySet::Detach(Task& task) {
   if (--root.ready.waiting == 0) --flow.roots;
   flow.work -= task.ready.work;
   queue.work -= task.ready.work;
-  flow.patient -= lane.patient ? 1 : 0;
+  --flow.waiting[lane.line];
   Account(flow, lane, task, -1);
   if (--flow.size == 0) {
     flow.unspread = 0;

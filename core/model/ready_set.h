@@ -8,13 +8,13 @@
 // The order: class first, but each class keeps its least share; then start-time fair queueing over
 // the tenants of the class, by weight, then over the roots of the tenant, both in estimated slot
 // time that is corrected when the work has ended; within a root work that was begun first, then the
-// earliest deadline, then the order of arrival. Of the roots of a tenant those that are patient go
-// behind the others, but have half of its slot time while both wait. Class and tenant are those of
-// the root. Roots are served one after the other until they have had some times what roots of
-// their tenant mostly have, as to share the time among all would make all of them late; then in
-// fair shares. Who has used less
-// than the share may be ahead of it for a little: else those who want little would wait for each of
-// the greedy ones' tasks in turn, as if they wanted as much (as borrowed virtual time, Duda and
+// earliest deadline, then the order of arrival. The roots of a tenant stand in lines by how long
+// they can wait (slack_lines.h): each line goes before those behind it, which together have half of
+// the slot time of both while both wait. Class and tenant are those of the root. Roots are served
+// one after the other until they have had some times what roots of their tenant mostly have, as to
+// share the time among all would make all of them late; then in fair shares. Who has used less than
+// the share may be ahead of it for a little: else those who want little would wait for each of the
+// greedy ones' tasks in turn, as if they wanted as much (as borrowed virtual time, Duda and
 // Cheriton, SOSP 1999). What stands first but does not fit is passed by others for `reserve_after`;
 // then what it needs is kept free for it. A function at its slot limit is passed over and holds up
 // nobody: the config's, one learned from how its runs fare (slot_limit.h), or the one that long
@@ -211,8 +211,9 @@ class ReadySet {
   [[nodiscard]] ready::Group* Scan(std::size_t turn, const Turns& turns, const Room* room);
   [[nodiscard]] Room RoomNow(const Turns& turns, const Resources& free) const;
   void Pass(Task& task, Instant now);
-  [[nodiscard]] bool PatientMayGo(const ready::Flow& flow) const;
-  void TakeTurn(ready::Flow& flow, bool patient, std::int64_t cost) const;
+  [[nodiscard]] bool MayGoFrom(const ready::Flow& flow, SlackLine line) const;
+  void TakeTurn(ready::Flow& flow, SlackLine line, std::int64_t cost) const;
+  void Settle(ready::Flow& flow, SlackLine line, bool is_before, std::int64_t cost) const;
   void HearOfTurnedAway();
   [[nodiscard]] Found Next(const Resources& free, Instant now);
   [[nodiscard]] bool IsOutOfReach(const Task& task, Instant now) const;

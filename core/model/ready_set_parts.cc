@@ -73,7 +73,7 @@ Kind& ReadySet::KindOf(const Task& task) {
   kind->function = limited != 0 ? &function : nullptr;
   for (std::size_t i = 0; i < kind->lanes.size(); ++i) {
     kind->lanes[i].kind = kind.get();
-    kind->lanes[i].patient = i % 2 == 1;
+    kind->lanes[i].line = static_cast<SlackLine>(i % kLines);
   }
   recent = kind.get();
   kinds_.insert({name, std::move(kind)});

@@ -55,14 +55,20 @@ bool IsWhole(const Task& task) {
   return !task.root->ready.begun && task.parent.is_none() && task.deadline == task.root->deadline;
 }
 
+// Of two lines of the same tenant.
+bool Before(const Flow& flow, SlackLine a, SlackLine b) {
+  return a < b ? !flow.FurtherFirst(a) : flow.FurtherFirst(b);
+}
+
 // Both wait in the same class.
 bool Before(const Task& a, const Task& b) {
   const Flow& flow = *a.ready.bundle->group->flow;
   const Flow& other_flow = *b.ready.bundle->group->flow;
   if (flow.tag != other_flow.tag) return flow.tag < other_flow.tag;
   if (flow.order != other_flow.order) return flow.order < other_flow.order;
-  const bool patient = a.ready.bundle->root->patient;
-  if (patient != b.ready.bundle->root->patient) return patient == flow.PatientFirst();
+  const SlackLine line = a.ready.bundle->root->line;
+  const SlackLine other_line = b.ready.bundle->root->line;
+  if (line != other_line) return Before(flow, line, other_line);
   const ReadyRoot& root = a.ready.bundle->root->ready;
   const ReadyRoot& other_root = b.ready.bundle->root->ready;
   if (root.tag != other_root.tag) return root.tag < other_root.tag;
@@ -74,7 +80,7 @@ bool Before(const Task& a, const Task& b) {
 bool Before(Group& a, Group& b) {
   if (a.tag != b.tag) return a.tag < b.tag;
   if (a.order != b.order) return a.order < b.order;
-  if (a.lane->patient != b.lane->patient) return a.lane->patient == a.flow->PatientFirst();
+  if (a.lane->line != b.lane->line) return Before(*a.flow, a.lane->line, b.lane->line);
   return Before(FirstTask(a), FirstTask(b));
 }
 
@@ -256,7 +262,7 @@ void ReadySet::MoveApart() {
       Bundle& from = *task->ready.bundle;
       Root& root = *from.root;
       Flow& flow = *from.group->flow;
-      Group& group = GroupOf(flow, KindOf(*task).LaneFor(flow.cls, lane.patient));
+      Group& group = GroupOf(flow, KindOf(*task).LaneFor(flow.cls, lane.line));
       from.tasks.Remove(task);
       if (from.tasks.empty()) DropBundle(from);
       Bundle& bundle = BundleOf(root, group);
@@ -324,27 +330,35 @@ void ReadySet::Pass(Task& task, Instant now) {
   if (now - task.ready.passed >= options_.reserve_after) kept_for_ = &task;
 }
 
-// Whether a patient task of the flow waits for nothing but its turn: all of them may be passed
-// over, as their functions are at their limits. With very many groups it is taken for granted.
-bool ReadySet::PatientMayGo(const Flow& flow) const {
+// Whether a task of the flow in that line or behind it waits for nothing but its turn: all of them
+// may be passed over, as their functions are at their limits. With very many groups it is taken for
+// granted.
+bool ReadySet::MayGoFrom(const Flow& flow, SlackLine line) const {
   std::size_t looks = 0;
   for (const Group* group = flow.groups; group != nullptr; group = group->next) {
     const Lane& lane = *group->lane;
-    if (lane.patient && !group->bundles.empty() && !AtLimit(*lane.kind)) return true;
+    if (lane.line >= line && !group->bundles.empty() && !AtLimit(*lane.kind)) return true;
     if (++looks == kMostLooks) return true;
   }
   return false;
 }
 
-// Of the two lines of a tenant. Patient ones have no claim on what others had before they came, nor
-// on what they themselves could not have had: the door would refuse others for that claim, and so
-// end what a slot is kept for.
-void ReadySet::TakeTurn(Flow& flow, bool patient, std::int64_t cost) const {
-  const bool wait = flow.patient > 0 && flow.patient < flow.size;
-  const bool both = wait && (patient || PatientMayGo(flow));
+// A task of that line goes: behind each line before it, and before those behind it.
+void ReadySet::TakeTurn(Flow& flow, SlackLine line, std::int64_t cost) const {
+  for (SlackLine further = 1; further <= line; ++further) Settle(flow, further, false, cost);
+  if (line < kLastLine) Settle(flow, static_cast<SlackLine>(line + 1), true, cost);
+}
+
+// Between that line, with all behind it, and the one before it. Those behind have no claim on what
+// the others had before they came, nor on what they themselves could not have had: the door would
+// refuse others for that claim, and so end what a slot is kept for.
+void ReadySet::Settle(Flow& flow, SlackLine line, bool is_before, std::int64_t cost) const {
+  std::int64_t& behind_by = flow.behind_by[line];
+  const bool wait = flow.waiting[line - 1U] > 0 && flow.WaitingFrom(line) > 0;
+  const bool both = wait && (!is_before || MayGoFrom(flow, line));
   const std::int64_t most = both ? options_.share_window.count() : 0;
-  if (both || patient) flow.behind_by += patient ? -cost : cost;
-  flow.behind_by = std::clamp(flow.behind_by, -std::max(most, options_.most_saved.count()), most);
+  if (both || !is_before) behind_by += is_before ? cost : -cost;
+  behind_by = std::clamp(behind_by, -std::max(most, options_.most_saved.count()), most);
 }
 
 TaskPtr ReadySet::Take(const Found& found) {
@@ -366,7 +380,7 @@ TaskPtr ReadySet::Take(const Found& found) {
   root.Raise(flow.served - lag);
   Advance(flow, root.fair_tag(), cost.count());
   flow.served = std::max(flow.served, root.fair_tag());
-  TakeTurn(flow, bundle.root->patient, cost.count());
+  TakeTurn(flow, bundle.root->line, cost.count());
   Detach(task);
   return TaskPtr(&task);
 }

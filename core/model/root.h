@@ -14,6 +14,7 @@
 #include "core/base/slab.h"
 #include "core/model/class.h"
 #include "core/model/ready_hooks.h"
+#include "core/model/slack_lines.h"
 #include "core/model/work_promise.h"
 
 namespace spillgate {
@@ -28,7 +29,8 @@ struct Root {
   TaskClass cls = TaskClass::kNormal;
   std::uint64_t order = 0;  // counts up over the node's life: the oldest root has the least
   Instant deadline = kNever;
-  bool patient = false;  // it can wait for longer than its class is to: it runs behind what cannot
+  SlackLine line = 0;  // by how long it can wait: it runs behind its tenant's in lines before
+  [[nodiscard]] bool patient() const { return line > 0; }  // for longer than its class is to
 
   // Unfinished tasks that wait for other tasks: parked, or blocked in a get or a spawn. When all of
   // them do, only the reserve can help.

@@ -32,6 +32,7 @@
 #include "core/model/class.h"
 #include "core/model/function.h"
 #include "core/model/resources.h"
+#include "core/model/slack_lines.h"
 
 namespace spillgate {
 
@@ -42,15 +43,21 @@ class WorkAccount {
   // A tenant in a class.
   struct Flow {
     Work work;
-    Work patient;  // of that, what is of patient roots
     Work promised;
-    Work promised_patient;
     Work parked;
-    Work parked_patient;
-    Work held_back;  // of the work, and of that of patient roots, what waits for its own function
-    Work held_back_patient;
-    Gauge behind;  // slot time that patient roots have had less than the others, while both wait
-    Gauge tag;     // virtual time, in slot ns, at which it has had what it was given
+    Work held_back;  // of the work, what waits for its own function
+    struct Line {
+      Work work;
+      Work promised;
+      Work parked;
+      Work held_back;
+    };
+    // Of that, what is of patient roots, by their line; line 0 has the rest, and is left empty.
+    std::array<Line, kLines> patient;
+    // By line: slot time that it and those behind it have had less than the one before it, while
+    // both wait.
+    std::array<Gauge, kLines> behind;
+    Gauge tag;  // virtual time, in slot ns, at which it has had what it was given
     Gauge weight{1};
   };
   // The last roots that the door refused for load: they want room as well, though they never wait

@@ -6,10 +6,7 @@ namespace spillgate {
 
 WorkPromise::WorkPromise(WorkAccount& account, const Of& of, const WorkAccount::Needs& needs,
                          Nanos slot_time, std::uint32_t tasks)
-    : cls_(account.Of(of.cls)),
-      flow_(account.Of(of.cls, of.tenant)),
-      patient_(of.patient),
-      left_(tasks) {
+    : cls_(account.Of(of.cls)), flow_(account.Of(of.cls, of.tenant)), line_(of.line), left_(tasks) {
   for (std::size_t i = 0; i < needs.size(); ++i)
     each_[needs[i].kind] = needs.NodeTime(i, slot_time);
   Count(left_);
@@ -30,7 +27,7 @@ void WorkPromise::Count(std::int64_t tasks) {
     const std::int64_t change = tasks * each_[kind];
     cls_.promised[kind].Add(change);
     flow_.promised[kind].Add(change);
-    if (patient_) flow_.promised_patient[kind].Add(change);
+    if (line_ > 0) flow_.patient[line_].promised[kind].Add(change);
   }
 }
 

@@ -10,6 +10,7 @@
 #include "core/base/clock.h"
 #include "core/base/ids.h"
 #include "core/model/class.h"
+#include "core/model/slack_lines.h"
 #include "core/model/work_account.h"
 
 namespace spillgate {
@@ -19,7 +20,7 @@ class WorkPromise {
   struct Of {
     TaskClass cls{};
     TenantId tenant = 0;
-    bool patient = false;
+    SlackLine line = 0;
   };
   // That so many tasks of `slot_time` each will come. All promises together are of no more tasks
   // than a node can have, or sums of their work overflow.
@@ -38,7 +39,7 @@ class WorkPromise {
 
   WorkAccount::Class& cls_;
   WorkAccount::Flow& flow_;
-  const bool patient_;
+  const SlackLine line_;
   std::array<std::int64_t, kResourceKinds> each_{};  // node time
   std::uint32_t left_;
 };

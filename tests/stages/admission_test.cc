@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <string>
 
 #include "tests/stages/submission_bench.h"
@@ -49,16 +50,39 @@ TEST_F(AdmissionTest, WhoCanWaitForLongerThanItsClassIsPatient) {
   EXPECT_EQ(SubmitWithin(milliseconds(100), 2), "accepted 1");
   EXPECT_EQ(SubmitWithin(std::chrono::seconds(2), 3), "accepted 1");
   EXPECT_EQ(SubmitWithin(std::chrono::seconds(3), 4), "accepted 1");
-  EXPECT_TRUE(Got(0).root->patient) << "it has no deadline";
-  EXPECT_FALSE(Got(1).root->patient);
-  EXPECT_FALSE(Got(2).root->patient) << "0.45 of two seconds are less than one";
-  EXPECT_TRUE(Got(3).root->patient);
+  EXPECT_TRUE(Got(0).root->patient()) << "it has no deadline";
+  EXPECT_FALSE(Got(1).root->patient());
+  EXPECT_FALSE(Got(2).root->patient()) << "0.45 of two seconds are less than one";
+  EXPECT_TRUE(Got(3).root->patient());
   bench.limits.default_deadline_ns[Index(TaskClass::kNormal)] = Nanos(milliseconds(50)).count();
   EXPECT_EQ(SubmitWithin(Nanos(0), 5), "accepted 1");
-  EXPECT_FALSE(Got(4).root->patient) << "its class has a deadline";
+  EXPECT_FALSE(Got(4).root->patient()) << "its class has a deadline";
   inbox.Use(flow::MakeController("bound"));
   EXPECT_EQ(SubmitWithin(std::chrono::seconds(3), 6), "accepted 1");
-  EXPECT_FALSE(Got(5).root->patient) << "nothing is judged by work";
+  EXPECT_FALSE(Got(5).root->patient()) << "nothing is judged by work";
+}
+
+TEST_F(AdmissionTest, TheLongerOneCanWaitTheFurtherBehindItStands) {
+  EXPECT_EQ(SubmitWithin(std::chrono::seconds(2), 1), "accepted 1");
+  EXPECT_EQ(SubmitWithin(std::chrono::seconds(3), 2), "accepted 1");
+  EXPECT_EQ(SubmitWithin(std::chrono::seconds(20), 3), "accepted 1");
+  EXPECT_EQ(SubmitWithin(std::chrono::seconds(200), 4), "accepted 1");
+  EXPECT_EQ(SubmitWithin(Nanos(0), 5), "accepted 1");
+  for (const auto& [index, line] : std::map<int, int>{{0, 0}, {1, 1}, {2, 2}, {3, 3}, {4, 3}}) {
+    EXPECT_EQ(Got(index).root->line, line) << index;
+  }
+}
+
+// Those that come later to the lines before it may have half of the time, each.
+TEST_F(AdmissionTest, TheFurtherBehindItStandsTheLessOfItsSlackMayItWait) {
+  Admission asks(bench.shared, inbox, bench.tally.submission[0]);
+  const auto fits = [&](int seconds) {
+    const auto us = static_cast<std::uint64_t>(seconds) * 1'000'000;
+    return asks.Fits({.ask = {.function = function, .remaining_us = us}}, Nanos(0), bench.now());
+  };
+  EXPECT_NEAR(fits(10), 9000, 2) << "4.5 s on two CPUs";
+  EXPECT_NEAR(fits(20), 9000, 2);
+  EXPECT_NEAR(fits(200), 45'000, 2) << "22.5 s";
 }
 
 TEST_F(AdmissionTest, WhatWouldComeTooLateIsABacklog) {

@@ -237,7 +237,7 @@ TEST_F(SchedulingTest, WhatCouldWaitAndDidIsCountedWithHowItEnded) {
   const SchedulingTally& tally = bench.tally.scheduling;
   const auto resolve = [&](std::uint64_t seq, Instant deadline) {
     TaskPtr task = bench.Accept(seq, two);
-    task->root->patient = true;
+    task->root->line = 1;
     task->deadline = deadline;
     Handle(Resolved{std::move(task)});
   };

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/model/parked_work.h"
+#include "core/model/work_promise.h"
 #include "tests/core/model/ready_bench.h"
 
 namespace spillgate {
@@ -23,9 +24,9 @@ class WorkAtDoorTest : public testing::ReadyBench {
   WorkAtDoorTest() : ReadyBench(kTotal) {}
 
   void Push(TenantId tenant, TaskClass cls, std::size_t tasks, const Resources* shape = nullptr,
-            bool patient = false) {
+            SlackLine line = 0) {
     for (std::size_t i = 0; i < tasks; ++i) {
-      PushRoot({.tenant = tenant, .cls = cls, .patient = patient, .shape = shape});
+      PushRoot({.tenant = tenant, .cls = cls, .line = line, .shape = shape});
     }
     account_.EndPass();
   }
@@ -40,7 +41,7 @@ class WorkAtDoorTest : public testing::ReadyBench {
     const WorkAccount::Needs needs(shape == nullptr ? function_.shape : *shape, kTotal);
     const WorkAtDoor::Ahead ahead = door_.Look({.cls = cls,
                                                 .tenant = tenant,
-                                                .patient = patient_,
+                                                .line = line_,
                                                 .function = of_,
                                                 .held_back = held_back_,
                                                 .share = share_,
@@ -51,7 +52,7 @@ class WorkAtDoorTest : public testing::ReadyBench {
   }
 
   // Of the newcomer.
-  bool patient_ = false;
+  SlackLine line_ = 0;
   FunctionId of_ = 1;
   bool held_back_ = false;
   std::uint32_t share_ = 0;
@@ -81,14 +82,14 @@ TEST_F(WorkAtDoorTest, OfOthersOnlyWhatTheyAreGivenMeanwhile) {
 
 TEST_F(WorkAtDoorTest, WhatIsHeldBackByItsFunctionIsNotBeforeOthers) {
   static const Function limited{.id = 2, .name = "l", .shape = function_.shape, .slot_limit = 1};
-  const auto push_limited = [this](int tasks, bool patient) {
-    for (; tasks > 0; --tasks) PushRoot({.patient = patient, .function = &limited});
+  const auto push_limited = [this](int tasks, SlackLine line) {
+    for (; tasks > 0; --tasks) PushRoot({.line = line, .function = &limited});
     account_.EndPass();
   };
-  push_limited(1, false);
+  push_limited(1, 0);
   const TaskPtr running = Pop();
-  push_limited(4, false);
-  push_limited(4, true);
+  push_limited(4, 0);
+  push_limited(4, 1);
   EXPECT_NEAR(Wait(kMine), 0, 0.01) << "one of the two slots is left";
   held_back_ = true;
   of_ = 2;
@@ -96,7 +97,7 @@ TEST_F(WorkAtDoorTest, WhatIsHeldBackByItsFunctionIsNotBeforeOthers) {
   held_back_ = false;
   Push(kMine, TaskClass::kNormal, 3);
   EXPECT_NEAR(Wait(kMine), 2 * 3, 0.01) << "on the slot that is left";
-  patient_ = true;
+  line_ = 1;
   EXPECT_NEAR(Wait(kMine), 2 * 3, 0.01);
   ready_.Ended(limited, limited.shape);
   EXPECT_NEAR(Wait(kMine), 3, 0.01);
@@ -145,35 +146,79 @@ TEST_F(WorkAtDoorTest, ClassesBelowAreNotBefore) {
 }
 
 TEST_F(WorkAtDoorTest, WhoCanWaitIsBeforeOthersOnlyWithItsHalf) {
-  Push(kMine, TaskClass::kNormal, 100, nullptr, true);
+  Push(kMine, TaskClass::kNormal, 100, nullptr, 1);
   EXPECT_NEAR(Wait(kMine), 1, 0.01) << "one of them may have its turn";
   Push(kMine, TaskClass::kNormal, 10);
   EXPECT_NEAR(Wait(kMine), 10 + 11, 0.01);
-  patient_ = true;
+  line_ = 1;
   EXPECT_NEAR(Wait(kMine), 110, 0.01) << "behind all";
-  patient_ = false;
+  line_ = 0;
   EXPECT_NEAR(Wait(kOther), 1, 0.1) << "to others they are like all";
+}
+
+TEST_F(WorkAtDoorTest, WhoCanWaitLongerIsBeforeOthersOnlyWithAsMuchAsTheirLineHas) {
+  Push(kMine, TaskClass::kNormal, 100, nullptr, 3);
+  Push(kMine, TaskClass::kNormal, 10, nullptr, 2);
+  Push(kMine, TaskClass::kNormal, 4, nullptr, 1);
+  EXPECT_NEAR(Wait(kMine), 1, 0.01);
+  line_ = 1;
+  EXPECT_NEAR(Wait(kMine), 4 + 5, 0.01);
+  line_ = 2;
+  EXPECT_NEAR(Wait(kMine), 4 + 10 + 11, 0.01);
+  line_ = 3;
+  EXPECT_NEAR(Wait(kMine), 4 + 10 + 100, 0.01);
+}
+
+TEST_F(WorkAtDoorTest, WhatALineOwesThoseBehindItGoesFirst) {
+  Push(kMine, TaskClass::kNormal, 100, nullptr, 3);
+  Push(kMine, TaskClass::kNormal, 1, nullptr, 1);
+  EXPECT_EQ(Pop()->root->line, 1);
+  line_ = 1;
+  EXPECT_NEAR(Wait(kMine), 1 + 1, 0.01) << "its millisecond, and one turn";
+  line_ = 0;
+  EXPECT_NEAR(Wait(kMine), 1, 0.01) << "it owes nothing";
+}
+
+// What was promised, what waits for arguments and what was just let in are in the line of their
+// root.
+TEST_F(WorkAtDoorTest, WhatIsNotHereYetIsInItsLineToo) {
+  const WorkAccount::Needs needs(function_.shape, kTotal);
+  ParkedWork parked(account_, costs_);
+  const TaskPtr task = MakeTask(MakeRoot({.tenant = kMine, .line = 2}), {});
+  for (int i = 0; i < 20; ++i) parked.Add(*task);
+  const WorkPromise promise(account_, {.cls = TaskClass::kNormal, .tenant = kMine, .line = 2},
+                            needs, milliseconds(1), 20);
+  line_ = 1;
+  EXPECT_NEAR(Wait(kMine), 1, 0.01);
+  line_ = 2;
+  EXPECT_NEAR(Wait(kMine), 40, 0.01);
+  door_.Admitted(
+      {.cls = TaskClass::kNormal, .tenant = kMine, .line = 2, .slot_time = milliseconds(1)}, 1,
+      needs, 5);
+  EXPECT_NEAR(Wait(kMine), 45, 0.01);
+  line_ = 1;
+  EXPECT_NEAR(Wait(kMine), 1, 0.01);
 }
 
 TEST_F(WorkAtDoorTest, WhatWasLetInAndCanWaitCountsAsSuch) {
   const WorkAccount::Needs needs(function_.shape, kTotal);
   WorkAtDoor::Newcomer root{
-      .cls = TaskClass::kNormal, .tenant = kMine, .patient = true, .slot_time = milliseconds(1)};
+      .cls = TaskClass::kNormal, .tenant = kMine, .line = 1, .slot_time = milliseconds(1)};
   EXPECT_EQ(Wait(kMine), 0);
   door_.Admitted(root, 1, needs, 50);
   EXPECT_NEAR(Wait(kMine), 1, 0.01);
-  root.patient = false;
+  root.line = 0;
   door_.Admitted(root, 1, needs, 5);
   EXPECT_NEAR(Wait(kMine), 5 + 6, 0.01);
-  patient_ = true;
+  line_ = 1;
   EXPECT_NEAR(Wait(kMine), 55, 0.01);
 }
 
 TEST_F(WorkAtDoorTest, WhatPatientRootsAreOwedGoesFirst) {
-  Push(kMine, TaskClass::kNormal, 100, nullptr, true);
+  Push(kMine, TaskClass::kNormal, 100, nullptr, 1);
   Push(kMine, TaskClass::kNormal, 1);
   EXPECT_NEAR(Wait(kMine), 1 + 2, 0.01);
-  EXPECT_FALSE(Pop()->root->patient);
+  EXPECT_FALSE(Pop()->root->patient());
   EXPECT_NEAR(Wait(kMine), 1 + 1, 0.01) << "its millisecond, and one turn";
 }
 
@@ -223,7 +268,9 @@ TEST_F(WorkAtDoorTest, WhatWasLetInCountsUntilTheAccountHasIt) {
 TEST_F(WorkAtDoorTest, NothingIsLeftWhenAllHasLeft) {
   const Resources some{.amount = {700, 300, 1000}};
   Push(kMine, TaskClass::kNormal, 20, &some);
-  Push(kMine, TaskClass::kNormal, 20, &some, true);
+  for (SlackLine line = 1; line < kLines; ++line) {
+    Push(kMine, TaskClass::kNormal, 20, &some, line);
+  }
   Push(kOther, TaskClass::kHigh, 20, &some);
   while (TaskPtr task = Pop()) ready_.Ended(*task->function, *task->shape);
   for (const TaskClass cls : {TaskClass::kHigh, TaskClass::kNormal}) {
@@ -231,7 +278,9 @@ TEST_F(WorkAtDoorTest, NothingIsLeftWhenAllHasLeft) {
     for (std::size_t kind = 0; kind < kResourceKinds; ++kind) {
       EXPECT_EQ(account_.At(cls).work[kind].get(), 0);
       EXPECT_EQ(account_.At(cls, kMine).work[kind].get(), 0);
-      EXPECT_EQ(account_.At(cls, kMine).patient[kind].get(), 0);
+      for (const auto& line : account_.At(cls, kMine).patient) {
+        EXPECT_EQ(line.work[kind].get(), 0);
+      }
       EXPECT_EQ(account_.At(cls, kOther).work[kind].get(), 0);
     }
   }

@@ -4,11 +4,10 @@
 // has, never a rate of completions: that is the offered load while the node is idle, and falls with
 // it.
 //
-// A deadline tightens, it buys nothing: who has time waits behind those who have none (patient). A
-// few roots more than there are slots always get in, or variable service would leave slots idle;
-// but none that what runs now leaves no chance. Of
-// a function whose cost nobody knows, no more wait than two for each slot until the first has
-// ended, but for those that can wait.
+// A deadline tightens, it buys nothing: who has time waits behind those who have less, in a line of
+// its own. A few roots more than there are slots always get in, or variable service would leave
+// slots idle; but none that what runs now leaves no chance. Of a function whose cost nobody knows,
+// no more wait than two for each slot until the first has ended, but for those that can wait.
 #include <algorithm>
 #include <atomic>
 
@@ -47,7 +46,7 @@ Nanos Later(Nanos time, Nanos longer) {
 Nanos Target(const Ask& ask) {
   if (ask.remaining <= Nanos(0)) return Nanos::max();
   const Nanos left = ask.remaining - ask.work.cost - ask.work.busy;
-  return std::min(WaitWithin(ask.remaining - ask.work.p95), left);
+  return std::min(WaitWithin(ask.remaining - ask.work.p95, ask.work.line), left);
 }
 
 class WorkBound final : public Controller {
@@ -75,7 +74,7 @@ class WorkBound final : public Controller {
     std::int64_t most = kMany;
     for (const Queue& queue : work.queues) most = std::min(most, Fit(queue, target));
     most = std::max(most, 2 * work.slots + 1 - work.waiting);
-    if (!work.known && !work.patient)
+    if (!work.known && work.line == 0)
       most = std::min(most, kUnknownPerSlot * work.slots - work.unstarted);
     return most;
   }

@@ -24,7 +24,7 @@ struct Case {
   std::int64_t waiting = 100;
   std::int64_t unstarted = 0;
   bool known = true;
-  bool patient = false;
+  std::uint8_t line = 0;
   std::int64_t held = 0;  // of 1000 places
   std::uint32_t admitted = 0;
 };
@@ -114,13 +114,28 @@ const Case kCases[] = {
      .waiting = 50,
      .known = false,
      .admitted = 8},
-    {.what = "nor is who can wait on probation",
+    {.what = "the second line can be slowed by half as the first",
+     .count = 64,
+     .queues = {Wait(9)},
+     .line = 1,
+     .admitted = 2},
+    {.what = "the third by half of that",
+     .count = 64,
+     .queues = {Wait(4)},
+     .line = 2,
+     .admitted = 2},
+    {.what = "and the last by half of that again",
+     .count = 64,
+     .queues = {Wait(2, 250)},
+     .line = 3,
+     .admitted = 3},
+    {.what = "who can wait is not on probation",
      .count = 64,
      .remaining = Nanos(0),
      .queues = {Wait(0)},
      .waiting = 50,
      .known = false,
-     .patient = true,
+     .line = 3,
      .admitted = 64},
 };
 
@@ -141,7 +156,7 @@ TEST(WorkBound, AdmitsWhatIsServedInTime) {
                            .may_try = c.waiting == 0,
                            .unstarted = c.unstarted,
                            .known = c.known,
-                           .patient = c.patient}};
+                           .line = c.line}};
     EXPECT_EQ(controller->Admit(ask, load, Instant()), c.admitted) << c.what;
   }
 }

@@ -20,7 +20,7 @@ constexpr std::size_t kRoots = 20'000;
 
 struct Greedy {
   TenantId tenant = 1;
-  bool patient = false;
+  SlackLine line = 0;
   Nanos cost = kSmall;
   int tasks = 100;  // that wait at any time
 };
@@ -31,7 +31,7 @@ class Slot final : public testing::ReadyBench {
  public:
   explicit Slot(const Greedy& greedy, double load = kLoad)
       : ReadyBench(kOne), greedy_(greedy), load_(load) {
-    root_ = MakeRoot({.tenant = greedy.tenant, .patient = greedy.patient});
+    root_ = MakeRoot({.tenant = greedy.tenant, .line = greedy.line});
     for (int i = 0; i < greedy.tasks; ++i) PushTask(root_, {.cost = greedy.cost});
   }
 
@@ -95,9 +95,9 @@ TEST(GreedyRoots, LetOthersFinishInHalfAsLongAgain) {
   const Nanos alone = Slot({.tasks = 0}).P99();
   EXPECT_GT(alone, 2 * kSmall);
   for (const TenantId tenant : {1U, 2U}) {
-    for (const bool patient : {false, true}) {
-      Slot slot({.tenant = tenant, .patient = patient});
-      EXPECT_LT(slot.P99(), alone * 3 / 2) << tenant << patient;
+    for (const SlackLine line : {SlackLine{0}, SlackLine{1}, kLastLine}) {
+      Slot slot({.tenant = tenant, .line = line});
+      EXPECT_LT(slot.P99(), alone * 3 / 2) << tenant << int{line};
       EXPECT_NEAR(slot.GreedyPart(), 1 - kLoad, 0.03) << "it has what is left";
     }
   }
@@ -107,9 +107,9 @@ TEST(GreedyRoots, LetOthersFinishInHalfAsLongAgain) {
 TEST(GreedyRoots, OfLongTasksMakeOthersWaitForOne) {
   constexpr Nanos kLong = milliseconds(10);
   for (const TenantId tenant : {1U, 2U}) {
-    for (const bool patient : {false, true}) {
-      Slot slot({.tenant = tenant, .patient = patient, .cost = kLong});
-      EXPECT_LT(slot.P99(), kLong + 2 * kSmall) << tenant << patient;
+    for (const SlackLine line : {SlackLine{0}, SlackLine{1}, kLastLine}) {
+      Slot slot({.tenant = tenant, .line = line, .cost = kLong});
+      EXPECT_LT(slot.P99(), kLong + 2 * kSmall) << tenant << int{line};
     }
   }
 }
@@ -170,8 +170,8 @@ class SavedShareTest : public testing::ReadyBench {
     }
     return count;
   }
-  void PushMany(TenantId tenant, bool patient, int tasks) {
-    for (; tasks > 0; --tasks) PushRoot({.tenant = tenant, .patient = patient});
+  void PushMany(TenantId tenant, SlackLine line, int tasks) {
+    for (; tasks > 0; --tasks) PushRoot({.tenant = tenant, .line = line});
   }
 };
 
@@ -179,30 +179,30 @@ bool IsSecond(const Root& root) {
   return root.tenant == 2;
 }
 bool IsUrgent(const Root& root) {
-  return !root.patient;
+  return !root.patient();
 }
 
 TEST_F(SavedShareTest, IsTenMillisecondsHoweverLongOneWasIdle) {
-  PushMany(1, false, 300);
+  PushMany(1, 0, 300);
   EXPECT_EQ(Count(200, IsSecond), 0);
-  PushMany(2, false, 100);
+  PushMany(2, 0, 100);
   EXPECT_EQ(Count(10, IsSecond), 10) << "of a millisecond each";
   EXPECT_NEAR(Count(40, IsSecond), 20, 1) << "and then its half";
 }
 
 TEST_F(SavedShareTest, IsThatOfThoseThatCannotWaitToo) {
-  PushMany(1, true, 300);
+  PushMany(1, 1, 300);
   EXPECT_EQ(Count(200, IsUrgent), 0);
-  PushMany(1, false, 100);
+  PushMany(1, 0, 100);
   EXPECT_EQ(Count(10, IsUrgent), 10);
   EXPECT_NEAR(Count(40, IsUrgent), 20, 1);
 }
 
 // Else the first of those that cannot wait would find a burst before them.
 TEST_F(SavedShareTest, PatientOnesHaveNone) {
-  PushMany(1, false, 300);
+  PushMany(1, 0, 300);
   EXPECT_EQ(Count(200, IsUrgent), 200);
-  PushMany(1, true, 100);
+  PushMany(1, 1, 100);
   EXPECT_NEAR(Count(40, IsUrgent), 20, 1);
 }
 

@@ -1,6 +1,7 @@
-// The two lines of a tenant in the ready set: who can wait, and who cannot.
+// The lines of a tenant in the ready set: who can wait for how long, and who cannot.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 
 #include "tests/core/model/ready_bench.h"
@@ -15,14 +16,19 @@ class PatientRootsTest : public testing::ReadyBench {
   static constexpr Resources kTotal{.amount = {1000}};
   PatientRootsTest() : ReadyBench(kTotal) {}
 
-  // 'p' and 'q' are patient roots, others are not; capitals are those of another tenant.
+  // 'p', 'q' and 'r' are patient roots, in the lines 1 to 3, others are not; capitals are those of
+  // another tenant.
+  static SlackLine LineOfName(char name) {
+    const char lower = name < 'a' ? static_cast<char>(name - 'A' + 'a') : name;
+    return lower < 'p' || lower > 'r' ? SlackLine{0} : static_cast<SlackLine>(lower - 'p' + 1);
+  }
   void Push(const std::string& names, Nanos cost = milliseconds(1),
             TaskClass cls = TaskClass::kNormal, const Resources* shape = nullptr) {
     for (const char name : names) {
       PushRoot({.seq = static_cast<std::uint64_t>(name),
                 .tenant = name < 'a' ? 2U : 1U,
                 .cls = cls,
-                .patient = name == 'p' || name == 'q' || name == 'P',
+                .line = LineOfName(name),
                 .cost = cost,
                 .shape = shape});
     }
@@ -53,6 +59,50 @@ TEST_F(PatientRootsTest, WhileBothWaitEachHasHalf) {
   EXPECT_EQ(Pop(8), "apapapap");
 }
 
+TEST_F(PatientRootsTest, WhoCanWaitLongerGoesBehind) {
+  Push("rqpa");
+  EXPECT_EQ(Pop(4), "apqr");
+}
+
+// However far they are apart: no line is skipped for the two that have something.
+TEST_F(PatientRootsTest, AnyTwoLinesShareInHalves) {
+  TenantId tenant = 2;
+  for (const std::string two : {"ap", "aq", "ar", "pq", "pr", "qr"}) {
+    ++tenant;
+    for (const char name : {two[1], two[0]}) {
+      for (int i = 0; i < 4; ++i) {
+        PushRoot(
+            {.seq = static_cast<std::uint64_t>(name), .tenant = tenant, .line = LineOfName(name)});
+      }
+    }
+    EXPECT_EQ(Pop(8), two + two + two + two);
+  }
+}
+
+// Those behind a line have together as much as it has.
+TEST_F(PatientRootsTest, EachLineHasAsMuchAsAllBehindIt) {
+  Push(std::string(40, 'r') + std::string(40, 'q') + std::string(40, 'p') + std::string(40, 'a'));
+  const std::string names = Pop(32);
+  const auto count = [&](char name) { return std::ranges::count(names, name); };
+  EXPECT_EQ(count('a'), 16) << names;
+  EXPECT_EQ(count('p'), 8) << names;
+  EXPECT_EQ(count('q'), 4) << names;
+  EXPECT_EQ(count('r'), 4) << names;
+}
+
+TEST_F(PatientRootsTest, ALineThatHasNothingLeavesItsPartToThoseOnItsSide) {
+  Push(std::string(40, 'r') + std::string(40, 'p') + std::string(40, 'a'));
+  const std::string names = Pop(32);
+  EXPECT_EQ(std::ranges::count(names, 'a'), 16) << names;
+  EXPECT_EQ(std::ranges::count(names, 'r'), 8) << names;
+}
+
+TEST_F(PatientRootsTest, WhatTheFirstLineOwesIsSharedByThoseBehindIt) {
+  Push("rpp");
+  Push("aa", milliseconds(3));
+  EXPECT_EQ(Pop(5), "aprpa");
+}
+
 TEST_F(PatientRootsTest, HalfOfTheTimeNotOfTheTasks) {
   Push("pppp", milliseconds(5));
   Push("aaaaaaaaaaaaaaa");
@@ -77,15 +127,13 @@ TEST_F(PatientRootsTest, ALongRunIsPaidBackForASecondAtMost) {
 
 TEST_F(PatientRootsTest, WhatTheirLimitKeptFromThemIsNotOwed) {
   static const Function limited{.id = 2, .name = "l", .shape = kTotal, .slot_limit = 1};
-  const auto push_limited = [this] {
-    PushRoot({.seq = 'p', .patient = true, .function = &limited});
-  };
+  const auto push_limited = [this] { PushRoot({.seq = 'p', .line = 1, .function = &limited}); };
   push_limited();
   const TaskPtr running = PopRoot(kTotal);
   for (int i = 0; i < 4; ++i) push_limited();
   Push("aaaaaaaa");
   EXPECT_EQ(Pop(4), "aaaa");
-  EXPECT_LE(account_.At(TaskClass::kNormal, 1).behind.get(), 0)
+  EXPECT_LE(account_.At(TaskClass::kNormal, 1).behind[1].get(), 0)
       << "or the door would refuse for it";
   ready_.Ended(limited, limited.shape);
   EXPECT_EQ(Pop(4), "aapa") << "the first run of theirs was one that nobody waited for";

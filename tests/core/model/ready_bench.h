@@ -15,7 +15,7 @@ class ReadyBench : public ::testing::Test {
     std::uint64_t seq = 1;
     TenantId tenant = 1;
     TaskClass cls = TaskClass::kNormal;
-    bool patient = false;
+    SlackLine line = 0;
     Nanos cost = std::chrono::milliseconds(1);
     const Resources* shape = nullptr;    // null: that of the function
     const Function* function = nullptr;  // null: one that takes one CPU
@@ -27,7 +27,7 @@ class ReadyBench : public ::testing::Test {
     root->id = {1, newcomer.seq};
     root->tenant = newcomer.tenant;
     root->cls = newcomer.cls;
-    root->patient = newcomer.patient;
+    root->line = newcomer.line;
     return RootPtr(root);
   }
   [[nodiscard]] TaskPtr MakeTask(RootPtr root, const Newcomer& newcomer) {
