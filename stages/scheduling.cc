@@ -124,13 +124,15 @@ void Scheduling::Place(TaskPtr task, TaskId nested_in, Instant now) {
   placed_.push_back({std::move(task), nested_in});
 }
 
+void Scheduling::PlaceHeld(TaskPtr task, TaskId nested_in, Instant now) {
+  held_.erase(task->id);
+  CountDeferral(*task, SchedulingTally::kRun, now);
+  Place(std::move(task), nested_in, now);
+}
+
 void Scheduling::Dispatch(Instant now) {
   if (!in_place_.empty()) PlaceInPlace(now);
-  while (TaskPtr task = ready_.Pop(free_, now, &dropped_)) {
-    held_.erase(task->id);
-    if (task->root->patient()) CountDeferral(*task, SchedulingTally::kRun, now);
-    Place(std::move(task), {}, now);
-  }
+  while (TaskPtr task = ready_.Pop(free_, now, &dropped_)) PlaceHeld(std::move(task), {}, now);
   PlaceShort(now);
   if (!dropped_.empty()) EndDropped(now);
 }
@@ -149,10 +151,7 @@ void Scheduling::PlaceShort(Instant now) {
   Resources place = free_;
   place.amount[kCpu] += kOneSlot;
   TaskPtr task = ready_.PopShort(place, now, &dropped_);
-  if (task == nullptr) return;
-  held_.erase(task->id);
-  CountDeferral(*task, SchedulingTally::kRun, now);
-  Place(std::move(task), {}, now);
+  if (task != nullptr) PlaceHeld(std::move(task), {}, now);
 }
 
 void Scheduling::EndDropped(Instant now) {
@@ -221,9 +220,7 @@ void Scheduling::PlaceInPlace(Instant now) {
       ++it;
       continue;
     }
-    TaskPtr task = ready_.Remove(*found->second);
-    held_.erase(task->id);
-    Place(std::move(task), it->first, now);
+    PlaceHeld(ready_.Remove(*found->second), it->first, now);
     it = in_place_.erase(it);
   }
 }

@@ -66,6 +66,7 @@ class Scheduling {
   void EndDropped(Instant now);
   void SpillKept(Instant now);
   void Place(TaskPtr task, TaskId nested_in, Instant now);
+  void PlaceHeld(TaskPtr task, TaskId nested_in, Instant now);  // one that left the ready set
   void TakeBack(const Task& task);
   void Dispatch(Instant now);
   [[nodiscard]] bool HasPlaceForShort() const;

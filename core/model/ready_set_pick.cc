@@ -351,14 +351,22 @@ void ReadySet::TakeTurn(Flow& flow, SlackLine line, std::int64_t cost) const {
 
 // Between that line, with all behind it, and the one before it. Those behind have no claim on what
 // the others had before they came, nor on what they themselves could not have had: the door would
-// refuse others for that claim, and so end what a slot is kept for.
+// refuse others for that claim, and so end what a slot is kept for. But what one of them takes
+// while nobody waits is paid back to those that come before its end, or two long runs in a row
+// would be the end of these: as much of it as the line can wait in any case.
 void ReadySet::Settle(Flow& flow, SlackLine line, bool is_before, std::int64_t cost) const {
   std::int64_t& behind_by = flow.behind_by[line];
+  const std::int64_t most = options_.share_window.count();
+  const std::int64_t saved = options_.most_saved.count();
   const bool wait = flow.waiting[line - 1U] > 0 && flow.WaitingFrom(line) > 0;
-  const bool both = wait && (!is_before || MayGoFrom(flow, line));
-  const std::int64_t most = both ? options_.share_window.count() : 0;
-  if (both || !is_before) behind_by += is_before ? cost : -cost;
-  behind_by = std::clamp(behind_by, -std::max(most, options_.most_saved.count()), most);
+  if (wait && (!is_before || MayGoFrom(flow, line))) {
+    behind_by = std::clamp(behind_by + (is_before ? cost : -cost), -most, most);
+  } else if (is_before) {
+    behind_by = std::min(behind_by < -saved ? std::min(behind_by + cost, -saved) : behind_by, 0L);
+  } else {
+    const std::int64_t can_wait = LeastWait(line, options_.targets[Index(flow.cls)]).count();
+    behind_by = std::clamp(behind_by - cost, -std::clamp(can_wait, saved, most), 0L);
+  }
 }
 
 TaskPtr ReadySet::Take(const Found& found) {

@@ -18,11 +18,18 @@ inline constexpr SlackLine kLines = 4;
 inline constexpr SlackLine kLastLine = kLines - 1;
 
 // Of a root that may wait so long, in a class whose roots are to wait for `target` at most.
+inline constexpr int kSlackTimes = 8;
 [[nodiscard]] constexpr SlackLine LineOf(Nanos may_wait, Nanos target) {
-  constexpr int kTimes = 8;
   SlackLine line = 0;
-  for (; line < kLastLine && may_wait >= target; ++line) target *= kTimes;
+  for (; line < kLastLine && may_wait >= target; ++line) target *= kSlackTimes;
   return line;
+}
+
+// That all roots of the line may wait, at least.
+[[nodiscard]] constexpr Nanos LeastWait(SlackLine line, Nanos target) {
+  if (line == 0) return Nanos(0);
+  for (; line > 1; --line) target *= kSlackTimes;
+  return target;
 }
 
 }  // namespace spillgate

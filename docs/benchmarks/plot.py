@@ -149,11 +149,44 @@ def mark(kind: str, x: float, y: float, color: str) -> str:
     return f'<polygon points="{points}" fill="{color}"/>'
 
 
-def path(axes: Axes, points: list[tuple[float, float]], color: str, dashes: str = "") -> str:
-    places = " ".join(f"{axes.x(x):.1f},{axes.y(y):.1f}" for x, y in sorted(points))
+def path(axes, points: list[tuple[float, float]], color: str, dashes: str = "") -> str:
+    places = " ".join(f"{axes.x(x):.1f},{axes.y(y):.1f}" for x, y in points)
     dashed = f' stroke-dasharray="{dashes}"' if dashes else ""
     return (f'<polyline points="{places}" fill="none" stroke="{color}" stroke-width="1.8"{dashed} '
             'stroke-linejoin="round"/>')  # fmt: skip
+
+
+Ticks = list[tuple[float, str]]  # where, and what is said there
+
+
+def frame(axes, ticks: Ticks, levels: Ticks, below: str, beside: str) -> list[str]:
+    """Both axes with what they say, and a line across at each level."""
+    bottom, right = axes.top + HEIGHT, axes.left + WIDTH
+    drawn = []
+    for level, label in levels:
+        y = axes.y(level)
+        drawn.append(line(axes.left, y, right, y, "#e4e4e4"))
+        drawn.append(text(axes.left - 8, y + 4, label, anchor="end"))
+    for tick, label in ticks:
+        x = axes.x(tick)
+        drawn.append(line(x, bottom, x, bottom + 5, "#333333"))
+        drawn.append(text(x, bottom + 19, label))
+    drawn.append(line(axes.left, bottom, right, bottom, "#333333"))
+    drawn.append(line(axes.left, axes.top, axes.left, bottom, "#333333"))
+    middle = axes.top + HEIGHT / 2
+    drawn.append(text(axes.left + WIDTH / 2, bottom + 40, below))
+    drawn.append(text(axes.left - 44, middle, beside,
+                      transform=f"rotate(-90 {axes.left - 44:.1f} {middle:.1f})"))  # fmt: skip
+    return drawn
+
+
+def document(width: float, height: float, title: str, drawn: list[str]) -> str:
+    size = f'width="{width}" height="{height}"'
+    body = "\n".join([text(width / 2, 28, title, 17, font_weight="bold"), *drawn])
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} viewBox="0 0 {width} {height}" {TEXT} '
+        f'fill="#222222">\n<rect {size} fill="#ffffff"/>\n{body}\n</svg>\n'
+    )
 
 
 def labelled(axes: Axes, x: list[float]) -> set[float]:
@@ -166,24 +199,11 @@ def labelled(axes: Axes, x: list[float]) -> set[float]:
 
 
 def grid(axes: Axes, x: list[float]) -> list[str]:
-    bottom, right = axes.top + HEIGHT, axes.left + WIDTH
-    drawn = []
-    for tenth in range(0, round(axes.most * 10) + 1, 2):
-        y = axes.y(tenth / 10)
-        drawn.append(line(axes.left, y, right, y, "#e4e4e4"))
-        drawn.append(text(axes.left - 8, y + 4, f"{tenth / 10:.1f}", anchor="end"))
+    levels = [(tenth / 10, f"{tenth / 10:.1f}") for tenth in range(0, round(axes.most * 10) + 1, 2)]
     labels = labelled(axes, x)
-    for value in x:
-        drawn.append(line(axes.x(value), bottom, axes.x(value), bottom + 5, "#333333"))
-        if value in labels:
-            drawn.append(text(axes.x(value), bottom + 19, f"{value:g}"))
-    drawn.append(line(axes.left, bottom, right, bottom, "#333333"))
-    drawn.append(line(axes.left, axes.top, axes.left, bottom, "#333333"))
-    middle = axes.top + HEIGHT / 2
-    drawn.append(text(axes.left + WIDTH / 2, bottom + 40, "offered load, times the capacity"))
-    drawn.append(text(axes.left - 44, middle, "goodput, to the capacity or to what comes",
-                      transform=f"rotate(-90 {axes.left - 44:.1f} {middle:.1f})"))  # fmt: skip
-    return drawn
+    ticks = [(value, f"{value:g}" if value in labels else "") for value in x]
+    return frame(axes, ticks, levels, "offered load, times the capacity",
+                 "goodput, to the capacity or to what comes")  # fmt: skip
 
 
 DASHES = {"upper bound": "2 3", "best rule": "7 4", "best rule, costs unknown": "1 4"}
@@ -194,10 +214,10 @@ def draw_panel(panel: Panel, left: float, top: float, looks: dict) -> list[str]:
     drawn = [text(left + WIDTH / 2, top - 10, panel.title, 14, font_weight="bold")]
     drawn += grid(axes, panel.x())
     for name, points in panel.possible.items():
-        drawn.append(path(axes, points, GREY, DASHES[name]))
+        drawn.append(path(axes, sorted(points), GREY, DASHES[name]))
     for controller, points in sorted(panel.controllers.items(), key=lambda pair: pair[0] == FIRST):
         color, kind = looks[controller]
-        drawn.append(path(axes, points, color))
+        drawn.append(path(axes, sorted(points), color))
         drawn += [mark(kind, axes.x(x), axes.y(y), color) for x, y in points]
     return drawn
 
@@ -233,17 +253,12 @@ def draw(panels: list[Panel], title: str) -> str:
     names_drawn, lines = legend(panels, looks, width)
     begin = TITLE + (lines - 1) * LEGEND + ABOVE
     height = begin + rows * (HEIGHT + BOTTOM) + (rows - 1) * 30
-    drawn = [text(width / 2, 28, title, 17, font_weight="bold"), *names_drawn]
+    drawn = names_drawn
     for i, panel in enumerate(panels):
         left = LEFT + (i % columns) * (WIDTH + GAP)
         top = begin + (i // columns) * (HEIGHT + BOTTOM + 30)
         drawn += draw_panel(panel, left, top, looks)
-    body = "\n".join(drawn)
-    size = f'width="{width}" height="{height}"'
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" {size} viewBox="0 0 {width} {height}" {TEXT} '
-        f'fill="#222222">\n<rect {size} fill="#ffffff"/>\n{body}\n</svg>\n'
-    )
+    return document(width, height, title, drawn)
 
 
 def main() -> int:

@@ -12,7 +12,8 @@ import json
 import pathlib
 import sys
 
-from plot import GAP, HEIGHT, LEFT, LEGEND, RIGHT, TITLE, WIDTH, line, text
+from plot import (GAP, HEIGHT, LEFT, LEGEND, RIGHT, TITLE, WIDTH, document, frame, line, path,
+                  text)  # fmt: skip
 
 BETWEEN, BELOW = 34, 56
 # Of the capacity, by what became of them; the colours are told apart by the colour-blind.
@@ -36,23 +37,11 @@ class Axes:
 
 
 def grid(axes: Axes) -> list[str]:
-    bottom, right = axes.top + HEIGHT, axes.left + WIDTH
-    drawn = []
     step = max(1, round(axes.most / 6))
-    for times in range(0, int(axes.most) + 1, step):
-        y = axes.y(times * axes.capacity)
-        drawn.append(line(axes.left, y, right, y, "#e4e4e4"))
-        drawn.append(text(axes.left - 8, y + 4, f"{times}", anchor="end"))
-    for ms in range(int(axes.begin), int(axes.end) + 1, TICKS_MS):
-        drawn.append(line(axes.x(ms), bottom, axes.x(ms), bottom + 5, "#333333"))
-        drawn.append(text(axes.x(ms), bottom + 19, f"{ms}"))
-    drawn.append(line(axes.left, bottom, right, bottom, "#333333"))
-    drawn.append(line(axes.left, axes.top, axes.left, bottom, "#333333"))
-    middle = axes.top + HEIGHT / 2
-    drawn.append(text(axes.left + WIDTH / 2, bottom + 40, "ms from the beginning of a spike"))
-    drawn.append(text(axes.left - 40, middle, "roots due, times the capacity",
-                      transform=f"rotate(-90 {axes.left - 40:.1f} {middle:.1f})"))  # fmt: skip
-    return drawn
+    levels = [(times * axes.capacity, f"{times}") for times in range(0, int(axes.most) + 1, step)]
+    ticks = [(ms, f"{ms}") for ms in range(int(axes.begin), int(axes.end) + 1, TICKS_MS)]
+    return frame(axes, ticks, levels, "ms from the beginning of a spike",
+                 "roots due, times the capacity")  # fmt: skip
 
 
 def draw_panel(row: dict, left: float, top: float) -> list[str]:
@@ -61,10 +50,8 @@ def draw_panel(row: dict, left: float, top: float) -> list[str]:
              f"{row['x']:g} times the capacity")  # fmt: skip
     drawn = [text(left + WIDTH / 2, top - 10, title, 14, font_weight="bold"), *grid(axes)]
     for i, (_, color, dashes) in enumerate(FATES):
-        places = " ".join(f"{axes.x(at[0]):.1f},{axes.y(at[i + 1]):.1f}" for at in row["series"])
-        dashed = f' stroke-dasharray="{dashes}"' if dashes else ""
-        drawn.append(f'<polyline points="{places}" fill="none" stroke="{color}" '
-                     f'stroke-width="1.8"{dashed} stroke-linejoin="round"/>')  # fmt: skip
+        points = [(at[0], at[i + 1]) for at in row["series"]]
+        drawn.append(path(axes, points, color, dashes))
     return drawn
 
 
@@ -73,7 +60,7 @@ def draw(rows: list[dict], title: str) -> str:
     width = LEFT + columns * WIDTH + (columns - 1) * GAP + RIGHT
     begin = TITLE + LEGEND + BETWEEN
     height = begin + (len(rows) + columns - 1) // columns * (HEIGHT + BELOW + BETWEEN)
-    drawn = [text(width / 2, 28, title, 17, font_weight="bold")]
+    drawn: list[str] = []
     x = float(LEFT)
     for name, color, dashes in FATES:
         drawn += [line(x, TITLE, x + 24, TITLE, color, 1.8, dashes),
@@ -82,11 +69,7 @@ def draw(rows: list[dict], title: str) -> str:
     for i, row in enumerate(rows):
         left = LEFT + (i % columns) * (WIDTH + GAP)
         drawn += draw_panel(row, left, begin + (i // columns) * (HEIGHT + BELOW + BETWEEN))
-    size = f'width="{width}" height="{height}"'
-    body = "\n".join(drawn)
-    return (f'<svg xmlns="http://www.w3.org/2000/svg" {size} viewBox="0 0 {width} {height}" '
-            f'font-family="Helvetica, Arial, sans-serif" fill="#222222">\n'
-            f'<rect {size} fill="#ffffff"/>\n{body}\n</svg>\n')  # fmt: skip
+    return document(width, height, title, drawn)
 
 
 def main() -> int:

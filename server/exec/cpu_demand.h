@@ -36,8 +36,7 @@ class CpuDemand {
   [[nodiscard]] std::optional<std::uint32_t> Read(const Hosting& hosting, Instant now);
 
   // Once a period: reads and tells it, while somebody wants to know, and once more when nobody does
-  // any longer. `list` gives
-  // the Hosting.
+  // any longer. `list` gives the Hosting.
   template <class List>
   void Tell(Signals& signals, Instant now, List list) {
     const bool wanted = signals.slots_wanted.exchange(false, std::memory_order_relaxed);

@@ -1,7 +1,5 @@
 // Scheduling with more threads than CPU slots: a short task has a place beside a long run.
-#include "core/embedded/no_peers.h"
-#include "stages/scheduling.h"
-#include "tests/stages/bench.h"
+#include "tests/stages/scheduling_bench.h"
 
 namespace spillgate::testing {
 namespace {
@@ -9,58 +7,26 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-class PlaceForShortTest : public ::testing::TestWithParam<std::int64_t> {
+class PlaceForShortTest : public SchedulingBench, public ::testing::WithParamInterface<int> {
  protected:
-  static Shared& WithTarget(Bench& bench) {
+  PlaceForShortTest() : SchedulingBench(GetParam()) {
     bench.limits.target_delay_ns[Index(TaskClass::kNormal)] = Nanos(milliseconds(20)).count();
-    return bench.shared;
-  }
-  PlaceForShortTest()
-      : stage(WithTarget(bench), peers,
-              {.total = bench.account.total(), .names = {}, .most_slots = GetParam()},
-              {.placed =
-                   placed.emit([this](Placed&& e) { stage.Unplace(std::move(e), bench.now()); }),
-               .spilled = spilled.emit([this](Spilled&& e) { stage.KeepSpilled(std::move(e)); }),
-               .finished = finished.emit([this](Finished&& e) { stage.Keep(std::move(e)); })}) {
-    Resolve(1, brief);
+    ++bench.limits.changes;
+    stage.Tick(bench.now());
+    Resolve(1, one);
     End(0, milliseconds(1));
-    Resolve(2, lengthy);
+    Resolve(2, two);
     End(1, seconds(5));
-    Resolve(3, lengthy);  // has both slots
-    for (std::uint64_t seq = 4; seq <= 6; ++seq) Resolve(seq, brief);
-    Resolve(7, lengthy);
+    Resolve(3, two);  // has both slots
+    for (std::uint64_t seq = 4; seq <= 6; ++seq) Resolve(seq, one);
+    Resolve(7, two);
   }
 
-  void Resolve(std::uint64_t seq, FunctionId function) {
-    std::vector<Scheduling::In> batch =
-        BatchOf<Scheduling::In>(Resolved{bench.Accept(seq, function)});
-    stage.Handle(batch, bench.now());
+  void End(std::size_t i, Nanos cost) {
+    SlotFreed event = Freed(i);
+    event.cost = cost;
+    Handle(std::move(event));
   }
-  void End(std::size_t placed_at, Nanos cost) {
-    const Task& task = *placed.events[placed_at].task;
-    std::vector<Scheduling::In> batch =
-        BatchOf<Scheduling::In>(SlotFreed{.held = *task.shape,
-                                          .function = task.function,
-                                          .root = task.root,
-                                          .estimated = task.estimate,
-                                          .cost = cost});
-    stage.Handle(batch, bench.now());
-  }
-  [[nodiscard]] std::vector<std::uint64_t> PlacedSeqs() const {
-    std::vector<std::uint64_t> seqs;
-    for (const Placed& event : placed.events) seqs.push_back(event.task->id.seq);
-    return seqs;
-  }
-  using Seqs = std::vector<std::uint64_t>;
-
-  Bench bench;
-  const FunctionId brief = bench.AddFunction("brief", kOneSlot);
-  const FunctionId lengthy = bench.AddFunction("lengthy", 2 * kOneSlot);
-  NoPeers peers;
-  Probe<Placed> placed;
-  Probe<Spilled> spilled;
-  Probe<Finished> finished;
-  Scheduling stage;
 };
 
 class OneThreadMore : public PlaceForShortTest {};

@@ -125,6 +125,33 @@ TEST_F(PatientRootsTest, ALongRunIsPaidBackForASecondAtMost) {
   EXPECT_EQ(Pop(5), "appbp");
 }
 
+// A long run had the slot while nobody waited. Those who come meanwhile go before the next one.
+TEST_F(PatientRootsTest, ALongRunThatNobodyWaitedForIsPaidBackToThoseWhoComeWhileItGoesOn) {
+  ReadySet::Options options;
+  options.targets[Index(TaskClass::kNormal)] = milliseconds(20);
+  ready_.Apply(options);
+  Push("p", milliseconds(15));
+  EXPECT_EQ(Pop(1), "p");
+  Push(std::string(20, 'a') + "p");
+  EXPECT_EQ(Pop(21), std::string(16, 'a') + "paaaa") << "15 ms, and then in turns";
+  Push("p", milliseconds(1000));
+  EXPECT_EQ(Pop(1), "p");
+  Push(std::string(30, 'a') + "p");
+  EXPECT_EQ(Pop(22), std::string(21, 'a') + "p") << "no more than line 1 can wait";
+}
+
+TEST_F(PatientRootsTest, ItIsPaidBackAlsoWhileNoneOfTheLongOnesWaits) {
+  ReadySet::Options options;
+  options.targets[Index(TaskClass::kNormal)] = milliseconds(20);
+  ready_.Apply(options);
+  Push("q", milliseconds(100));
+  EXPECT_EQ(Pop(1), "q");
+  Push(std::string(200, 'p'));
+  EXPECT_EQ(Pop(60), std::string(60, 'p'));
+  Push("q", milliseconds(100));
+  EXPECT_EQ(Pop(42), std::string(41, 'p') + "q") << "the rest of the 100 ms";
+}
+
 TEST_F(PatientRootsTest, WhatTheirLimitKeptFromThemIsNotOwed) {
   static const Function limited{.id = 2, .name = "l", .shape = kTotal, .slot_limit = 1};
   const auto push_limited = [this] { PushRoot({.seq = 'p', .line = 1, .function = &limited}); };
