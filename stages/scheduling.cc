@@ -180,11 +180,12 @@ void Scheduling::OnFreed(const SlotFreed& event, Instant) {
   const bool at_least = event.lesson == SlotFreed::Lesson::kAtLeast;
   if (exact || (at_least && event.cost > shared_.costs.Estimate(key, Nanos(1)))) {
     shared_.costs.Learn(key, event.cost);
-    ready_.Learned(*event.function, event.cost);
+    ready_.Learned(*event.function);
   }
   if (exact || (at_least && event.span > shared_.costs.MedianSpan(key))) {
     shared_.costs.LearnSpan(key, event.span);
   }
+  if (exact || at_least) ready_.Ran(*event.function, event.cost, exact);
   ready_.Ended(*event.function, event.held);
   ready_.Correct(*event.root, event.estimated, event.cost);
 }

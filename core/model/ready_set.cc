@@ -279,7 +279,7 @@ void ReadySet::Resumed(const Function& function, const Resources& held) {
   Hold(state, held);
 }
 
-void ReadySet::Learned(const Function& function, Nanos took) {
+void ReadySet::Learned(const Function& function) {
   FunctionState& state = StateOf(function);
   state.p95 = costs_.P95(function.id);
   const KeptSlot::Length length = KeptSlot::LengthOf(state.p95);
@@ -288,6 +288,11 @@ void ReadySet::Learned(const Function& function, Nanos took) {
     kept_slot_.Held(length, state.held);
     state.length = length;
   }
+  SetApart(state);
+}
+
+void ReadySet::Ran(const Function& function, Nanos took, bool done) {
+  FunctionState& state = StateOf(function);
   // What ends together is followed by others together, so it went on together.
   if (std::exchange(state.ran_at, pops_) != pops_) state.ran = state.running;
   const bool was_limited = state.limit.limit() != SlotLimit::kNone;
@@ -296,7 +301,8 @@ void ReadySet::Learned(const Function& function, Nanos took) {
     state.limit.Ended(took, {.running = std::max(state.ran, state.running),
                              .slots = SlotsOf(*state.recent),
                              .waits = own > 0,
-                             .others_wait = size_ > own});
+                             .others_wait = size_ > own,
+                             .done = done});
   }
   const bool is_limited = state.limit.limit() != SlotLimit::kNone;
   limited_ += (is_limited ? 1U : 0U) - (was_limited ? 1U : 0U);

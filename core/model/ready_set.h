@@ -114,8 +114,10 @@ class ReadySet {
   void Ended(const Function& function, const Resources& held);
   // A task that had given its slot back while it waited has it again, free or not.
   void Resumed(const Function& function, const Resources& held);
-  // A run that the cost model has learned from took so long, in slot time; before Ended.
-  void Learned(const Function& function, Nanos took);
+  // The cost model has learned from a run.
+  void Learned(const Function& function);
+  // A run took so long, in slot time; before Ended. `done`: it was not cut short.
+  void Ran(const Function& function, Nanos took, bool done);
   // What was paid and what it cost in the end; `actual` 0 if it never ran.
   void Correct(Root& root, Nanos estimated, Nanos actual);
 

@@ -34,13 +34,14 @@ void SlotLimit::Ended(Nanos took, const Seen& seen) {
   time_ += static_cast<double>(std::max<Nanos::rep>(took.count(), 1));
   level_ += seen.running;
   binding_ += seen.waits ? 1 : 0;
+  done_ += seen.done ? 1 : 0;
   if (++runs_ % kRound != 0) return;
   const Round round{.level = level_ / runs_,
-                    .rate = level_ / time_,
+                    .rate = level_ / time_ * done_ / runs_,
                     .binding = static_cast<double>(binding_) / runs_};
   if (runs_ < kMostRounds * kRound && IsUnclear(round)) return;
   time_ = level_ = 0;
-  runs_ = binding_ = 0;
+  runs_ = binding_ = done_ = 0;
   Judge(round, seen);
 }
 

@@ -38,7 +38,10 @@ class SlotLimit {
     std::int64_t slots = 1;     // of them that fit at a time
     bool waits = false;         // more of its tasks
     bool others_wait = false;   // and tasks of other functions
+    bool done = true;           // it was not cut short
   };
+  // Of every run: those that a deadline cut short have had their slots as well, and brought
+  // nothing. Were they left out, the longest waits would be, and more slots would seem to do more.
   void Ended(Nanos took, const Seen& seen);
 
   [[nodiscard]] std::uint32_t limit() const { return limit_; }
@@ -65,7 +68,8 @@ class SlotLimit {
   std::uint32_t too_few_ = 0;               // was tried last and did less
   std::uint32_t stale_ = 0;                 // runs that go on and began under another limit
   std::uint32_t runs_ = 0;                  // of this round
-  std::uint32_t binding_ = 0;               // of those, ended while more of its tasks waited
+  std::uint32_t done_ = 0;                  // of those, not cut short
+  std::uint32_t binding_ = 0;               // and of all, ended while more of its tasks waited
   std::uint32_t rounds_ = 0;                // since more was tried
   std::uint32_t pause_more_ = kFirstPause;  // rounds until it is tried again
   std::uint32_t rest_ = 0;  // rounds until as few as did too little may be tried again

@@ -142,7 +142,8 @@ class SlotBench : public ReadyBench {
     const Function& function = *done.task->function;
     free_ += *done.task->shape;
     costs_.Learn(function.id, took);
-    ready_.Learned(function, took);
+    ready_.Learned(function);
+    ready_.Ran(function, took, true);
     ready_.Ended(function, *done.task->shape);
     ready_.Correct(*done.task->root, done.task->estimate, took);
     ++parts[done.part].ran;

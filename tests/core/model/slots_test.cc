@@ -60,14 +60,14 @@ TEST_F(TwoSlots, ManyThatTurnOutToBeLongDoNotRunBeforeTheyAreSortedOut) {
   static const Function function{.id = 2, .name = "long", .shape = {.amount = {1000}}};
   static const Function other{.id = 3, .name = "short", .shape = {.amount = {1000}}};
   costs_.Learn(other.id, std::chrono::milliseconds(1));
-  ready_.Learned(other, std::chrono::milliseconds(1));
+  ready_.Learned(other);
   constexpr std::uint64_t kMany = 10'000;
   for (std::uint64_t seq = 1; seq <= kMany; ++seq) PushRoot({.seq = seq, .function = &function});
   PushRoot(
       {.seq = kMany + 1, .function = &other, .deadline = now_ + std::chrono::milliseconds(1000)});
   const TaskPtr first = PopRoot(account_.total());
   costs_.Learn(function.id, std::chrono::milliseconds(10'000));
-  ready_.Learned(function, std::chrono::milliseconds(10'000));
+  ready_.Learned(function);
   std::size_t looks = 0;
   TaskPtr next;
   EXPECT_EQ(PopRoot({.amount = {1000}}), nullptr);
@@ -85,7 +85,7 @@ TEST_F(TwoSlots, ManyThatTurnOutToBeLongDoNotRunBeforeTheyAreSortedOut) {
 TEST_F(TwoSlots, ASlotIsKeptForShortOnesThatAreRefusedAtTheDoor) {
   static const Function function{.id = 2, .name = "long", .shape = {.amount = {1000}}};
   costs_.Learn(function.id, std::chrono::seconds(10));
-  ready_.Learned(function, std::chrono::seconds(10));
+  ready_.Learned(function);
   for (std::uint64_t seq = 1; seq <= 3; ++seq) PushRoot({.seq = seq, .function = &function});
   const TaskPtr first = PopRoot(account_.total());
   auto& last = account_.Of(TaskClass::kNormal).turned_away;
@@ -241,7 +241,8 @@ TEST_F(Lockstep, WhatEndsTogetherFillsItsLimitNevertheless) {
     const Nanos took = std::chrono::milliseconds(10) * running / 4;
     for (std::uint32_t end = std::min(4U, running); end > 0; --end, --running) {
       costs_.Learn(function_.id, took);
-      ready_.Learned(function_, took);
+      ready_.Learned(function_);
+      ready_.Ran(function_, took, true);
       ready_.Ended(function_, function_.shape);
     }
     if (step >= kSteps / 2) limited += ready_.LearnedLimit(function_.id) <= 8 ? 1 : 0;
