@@ -172,7 +172,7 @@ void Scheduling::CountDeferral(const Task& task, SchedulingTally::Deferral how, 
   shared_.tally.scheduling.deferred_for.Add(waited);
 }
 
-void Scheduling::OnFreed(const SlotFreed& event, Instant) {
+void Scheduling::OnFreed(const SlotFreed& event, Instant now) {
   free_ += event.held;
   busy_slots_.Ends(event.task);
   const CostKey key(event.function->id, event.bytes);
@@ -185,7 +185,7 @@ void Scheduling::OnFreed(const SlotFreed& event, Instant) {
   if (exact || (at_least && event.span > shared_.costs.MedianSpan(key))) {
     shared_.costs.LearnSpan(key, event.span);
   }
-  if (exact || at_least) ready_.Ran(*event.function, event.cost, exact);
+  if (exact || at_least) ready_.Ran(*event.function, exact, now);
   ready_.Ended(*event.function, event.held);
   ready_.Correct(*event.root, event.estimated, event.cost);
 }

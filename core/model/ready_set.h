@@ -116,8 +116,8 @@ class ReadySet {
   void Resumed(const Function& function, const Resources& held);
   // The cost model has learned from a run.
   void Learned(const Function& function);
-  // A run took so long, in slot time; before Ended. `done`: it was not cut short.
-  void Ran(const Function& function, Nanos took, bool done);
+  // A run ended now; before Ended. `done`: it was not cut short.
+  void Ran(const Function& function, bool done, Instant now);
   // What was paid and what it cost in the end; `actual` 0 if it never ran.
   void Correct(Root& root, Nanos estimated, Nanos actual);
 

@@ -12,6 +12,9 @@ constexpr double kAsMuch = 0.9;
 // A trial that brings less than this part ends at once, others after some rounds.
 constexpr double kClearlyLess = 0.65;
 constexpr std::uint32_t kLeastRounds = 2;
+// A round of short runs takes no less, or the clock would be too coarse: what ends in one pass ends
+// at one time.
+constexpr Nanos kLeastTime = std::chrono::milliseconds(5);
 constexpr std::uint32_t kMostRounds = 4;
 // So much of what the further slots could have brought must they bring.
 constexpr double kWorthwhile = 0.5;
@@ -21,26 +24,32 @@ constexpr double kMuchLess = 0.75;
 constexpr double kNewest = 0.25;
 // Who holds less than such a part of the slots is not in the way of others.
 constexpr double kMuch = 0.25;
-// A limit that keeps something waiting for less than this part of the time is not needed.
+// Who has to wait less often than this needs no limit, and its rate says only how often it comes.
 constexpr double kSeldom = 0.25;
 
 }  // namespace
 
-void SlotLimit::Ended(Nanos took, const Seen& seen) {
+void SlotLimit::Ended(const Seen& seen) {
+  const Nanos since = seen.now - std::exchange(last_, seen.now);
+  const bool waited = std::exchange(waited_, seen.waits);
   if (stale_ > 0) {
     --stale_;
     return;
   }
-  time_ += static_cast<double>(std::max<Nanos::rep>(took.count(), 1));
-  level_ += seen.running;
-  binding_ += seen.waits ? 1 : 0;
-  done_ += seen.done ? 1 : 0;
-  if (++runs_ % kRound != 0) return;
-  const Round round{.level = level_ / runs_,
-                    .rate = level_ / time_ * done_ / runs_,
+  if (waited) {
+    time_ += since;
+    level_ += static_cast<double>(since.count()) * seen.running;
+    ++binding_;
+    done_ += seen.done ? 1 : 0;
+  }
+  if (++runs_ % kRound != 0 || (binding_ > 0 && time_ < kLeastTime)) return;
+  const double time = std::max(1.0, static_cast<double>(time_.count()));
+  const Round round{.level = level_ / time,
+                    .rate = done_ / time,
                     .binding = static_cast<double>(binding_) / runs_};
   if (runs_ < kMostRounds * kRound && IsUnclear(round)) return;
-  time_ = level_ = 0;
+  time_ = Nanos(0);
+  level_ = 0;
   runs_ = binding_ = done_ = 0;
   Judge(round, seen);
 }
@@ -60,7 +69,13 @@ bool SlotLimit::DoesMore(const Round& round) const {
 }
 
 void SlotLimit::Judge(const Round& round, const Seen& seen) {
-  switch (std::exchange(step_, Step::kSteady)) {
+  const Step step = std::exchange(step_, Step::kSteady);
+  if (round.binding < kSeldom) {
+    before_ = {};
+    if (limit_ != kNone) Set(kNone, seen.running);
+    return;
+  }
+  switch (step) {
     case Step::kFewer:
       if (round.rate < kAsMuch * before_.rate) {
         too_few_ = limit_;
@@ -84,8 +99,7 @@ void SlotLimit::Judge(const Round& round, const Seen& seen) {
 
 void SlotLimit::Hold(const Round& round, const Seen& seen) {
   rest_ -= rest_ > 0 ? 1 : 0;
-  const bool is_filled = round.level + 1 >= limit_ && round.binding >= kSeldom;
-  if (limit_ != kNone && !is_filled) return Set(kNone, seen.running);
+  if (limit_ != kNone && round.level + 1 < limit_) return Set(kNone, seen.running);
   less_ = round.rate < kMuchLess * before_.rate ? less_ + 1 : 0;
   const double weight = before_.rate > 0 ? kNewest : 1.0;
   before_.level += (round.level - before_.level) * weight;

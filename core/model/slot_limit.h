@@ -3,12 +3,14 @@
 // more for being asked sixteen questions at once, but twelve slots wait there that other functions
 // could compute on.
 //
-// The rule compares rates, not times. Who fills slots, and wants more, while other functions wait
-// for some is tried with half as many: by Little's law the rate is the runs that go on over the
-// time that each takes. If the half does as much, the half is the limit, and the next half is
-// tried; if not, it has what it had, and as few are not tried again for a while, each time longer.
-// A limit is tried upwards as well, now and then, and soon when its rate has fallen; more that does
-// more is kept, so it follows a bottleneck that moves. One that is not filled is let go of.
+// The rule compares rates, not times: the runs that end in the time for which more of the function
+// waits. (By Little's law it is also the runs that go on over the time that each takes; but where
+// some overtake others outside, those that end say too little of those that do not.) Who fills
+// slots, and wants more, while other functions wait for some is tried with half as many. If the
+// half does as much, the half is the limit, and the next half is tried; if not, it has what it had,
+// and as few are not tried again for a while, each time longer. A limit is tried upwards as well,
+// now and then, and soon when its rate has fallen; more that does more is kept, so it follows a
+// bottleneck that moves. One that is not filled is let go of.
 //
 // What it costs: a trial that fails takes half of the slots from a function for a round, and gives
 // them to those that wait. A slowdown that has other reasons than the number of runs fails its
@@ -34,15 +36,14 @@ class SlotLimit {
 
   // What there is to see when a run ends.
   struct Seen {
+    Instant now{};
     std::uint32_t running = 1;  // of this function, with the one that ends
     std::int64_t slots = 1;     // of them that fit at a time
     bool waits = false;         // more of its tasks
     bool others_wait = false;   // and tasks of other functions
-    bool done = true;           // it was not cut short
+    bool done = true;           // it was not cut short: those have had a slot, and brought nothing
   };
-  // Of every run: those that a deadline cut short have had their slots as well, and brought
-  // nothing. Were they left out, the longest waits would be, and more slots would seem to do more.
-  void Ended(Nanos took, const Seen& seen);
+  void Ended(const Seen& seen);
 
   [[nodiscard]] std::uint32_t limit() const { return limit_; }
 
@@ -52,7 +53,7 @@ class SlotLimit {
   struct Round {
     double level = 0;
     double rate = 0;
-    double binding = 0;  // the part of it in which more waited
+    double binding = 0;  // of the runs, those that ended while more waited
   };
 
   [[nodiscard]] bool IsUnclear(const Round& round) const;
@@ -68,17 +69,19 @@ class SlotLimit {
   std::uint32_t too_few_ = 0;               // was tried last and did less
   std::uint32_t stale_ = 0;                 // runs that go on and began under another limit
   std::uint32_t runs_ = 0;                  // of this round
+  std::uint32_t binding_ = 0;               // of those, ended while more of its tasks waited
   std::uint32_t done_ = 0;                  // of those, not cut short
-  std::uint32_t binding_ = 0;               // and of all, ended while more of its tasks waited
   std::uint32_t rounds_ = 0;                // since more was tried
   std::uint32_t pause_more_ = kFirstPause;  // rounds until it is tried again
   std::uint32_t rest_ = 0;  // rounds until as few as did too little may be tried again
   std::uint32_t pause_fewer_ = kFirstRest;
   std::uint32_t less_ = 0;  // rounds in a row with much less than before
   Step step_ = Step::kSteady;
-  double time_ = 0;   // of this round, in ns
-  double level_ = 0;  // likewise, a sum
-  Round before_;      // what a trial is compared with: the last rounds without one
+  Nanos time_{0};     // of this round, in which more waited
+  double level_ = 0;  // runs that went on in it, times ns
+  Instant last_{};    // when a run ended, and whether more waited then
+  bool waited_ = false;
+  Round before_;  // what a trial is compared with: the last rounds without one
 };
 
 }  // namespace spillgate

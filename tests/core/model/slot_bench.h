@@ -143,7 +143,7 @@ class SlotBench : public ReadyBench {
     free_ += *done.task->shape;
     costs_.Learn(function.id, took);
     ready_.Learned(function);
-    ready_.Ran(function, took, true);
+    ready_.Ran(function, true, now_);
     ready_.Ended(function, *done.task->shape);
     ready_.Correct(*done.task->root, done.task->estimate, took);
     ++parts[done.part].ran;

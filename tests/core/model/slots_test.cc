@@ -231,6 +231,9 @@ class Lockstep : public testing::ReadyBench {
 // Four servers of equal speed answer together, each time.
 TEST_F(Lockstep, WhatEndsTogetherFillsItsLimitNevertheless) {
   static const Function other{.id = 2, .name = "other", .shape = {.amount = {17'000}}};
+  ReadySet::Options options;
+  options.reserve_after = std::chrono::hours(1);
+  ready_.Apply(options);
   PushRoot({.function = &other});  // it waits for slots, and never fits
   std::uint64_t limited = 0;
   std::uint32_t running = 0;
@@ -239,10 +242,11 @@ TEST_F(Lockstep, WhatEndsTogetherFillsItsLimitNevertheless) {
     while (account_.Waiting(function_.id) < 32) PushRoot({});
     while (running < 16 && PopRoot({.amount = {(16 - running) * 1000}}) != nullptr) ++running;
     const Nanos took = std::chrono::milliseconds(10) * running / 4;
+    now_ += std::chrono::milliseconds(10);
     for (std::uint32_t end = std::min(4U, running); end > 0; --end, --running) {
       costs_.Learn(function_.id, took);
       ready_.Learned(function_);
-      ready_.Ran(function_, took, true);
+      ready_.Ran(function_, true, now_);
       ready_.Ended(function_, function_.shape);
     }
     if (step >= kSteps / 2) limited += ready_.LearnedLimit(function_.id) <= 8 ? 1 : 0;
