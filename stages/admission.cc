@@ -215,7 +215,7 @@ WorkAtDoor::Newcomer Admission::NewcomerOf(const flow::Ask& question) const {
   return {.cls = cls,
           .tenant = question.flow,
           .line = question.work.line,
-          .is_short = question.work.p95 < KeptSlot::kNeverLong,
+          .length = KeptSlot::LengthOf(question.work.p95),
           .function = question.function,
           .held_back = shared_.account.IsHeldBack(question.function),
           .share = shared_.limits.shares[Index(cls)].load(std::memory_order_relaxed),

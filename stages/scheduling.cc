@@ -353,6 +353,9 @@ void Scheduling::TellWhatIsBusy(Instant now) {
     const bool is_busy = options_.total.amount[kind] > 0 && free_.amount[kind] <= 0;
     shared_.account.SetBusyUntil(kind, is_busy ? busy_slots_.FirstEnd(kind, now) : kNever);
   }
+  const KeptSlot::Length from = ready_.ShutOutFrom(now);
+  const bool shut_out = from != KeptSlot::kNothing;
+  shared_.account.SetShutOut(from, shut_out ? busy_slots_.FirstEnd(kCpu, now, from) : kNever);
   shared_.account.SetPlaceForShort(HasPlaceForShort());
 }
 

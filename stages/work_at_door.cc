@@ -24,7 +24,9 @@ WorkAtDoor::Ahead WorkAtDoor::Look(const Newcomer& root, const WorkAccount::Need
   }
   for (std::size_t i = 0; i < needs.size(); ++i) {
     ahead.queues[i] = LookAt(root, needs, i);
-    if (needs[i].kind == kCpu && root.is_short && account_.HasPlaceForShort()) continue;
+    const bool is_cpu = needs[i].kind == kCpu;
+    if (is_cpu && root.length == 0 && account_.HasPlaceForShort()) continue;
+    if (is_cpu) ahead.busy = std::max(ahead.busy, account_.ShutOutFor(root.length, now));
     ahead.busy = std::max(ahead.busy, account_.BusyFor(needs[i].kind, now));
   }
   return ahead;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/flow/admission.h"
+#include "core/model/kept_slot.h"
 #include "core/model/slack_lines.h"
 #include "core/model/work_account.h"
 
@@ -22,7 +23,7 @@ class WorkAtDoor {
     TaskClass cls{};
     TenantId tenant = 0;
     SlackLine line = 0;
-    bool is_short = false;  // never in the way of others (KeptSlot::kNeverLong)
+    KeptSlot::Length length = 0;  // of a run; 0: never in the way of others
     FunctionId function = 0;
     bool held_back = false;   // as others of its function are, by its limit
     std::uint32_t share = 0;  // percent of the slot time that its class has at least

@@ -14,6 +14,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/ids.h"
+#include "core/model/kept_slot.h"
 #include "core/model/resources.h"
 
 namespace spillgate {
@@ -37,8 +38,10 @@ class BusySlots {
     if (place != places_.end()) *place = {};
   }
 
-  // Of the runs that hold some of it; kNever if none does, or there are too many to know.
-  [[nodiscard]] Instant FirstEnd(std::size_t kind, Instant now) const {
+  // Of the runs that hold some of it, and take so long at least; kNever if none does, or there are
+  // too many to know.
+  [[nodiscard]] Instant FirstEnd(std::size_t kind, Instant now,
+                                 KeptSlot::Length at_least = 0) const {
     Instant first = kNever;
     if (runs_ > kMost) return first;
     std::size_t seen = 0;
@@ -46,7 +49,8 @@ class BusySlots {
       if (run.task.is_none()) continue;
       ++seen;
       if (run.held.amount[kind] == 0) continue;
-      first = std::min(first, run.ends > now ? run.ends : now + (now - run.begun));
+      const Instant end = run.ends > now ? run.ends : now + (now - run.begun);
+      if (KeptSlot::LengthOf(end - run.begun) >= at_least) first = std::min(first, end);
     }
     return seen == runs_ ? first : kNever;
   }

@@ -95,6 +95,11 @@ class KeptSlot {
     return false;
   }
 
+  // Likewise, whether that is so for one that is like the short ones in all else.
+  [[nodiscard]] bool WouldTake(const Resources& total, Length long_from) const {
+    return WouldTake(shape_, total, long_from);
+  }
+
  private:
   struct Kept {
     Length long_from = kNothing;

@@ -310,11 +310,6 @@ void ReadySet::Ran(const Function& function, bool done, Instant now) {
   SetApart(state);
 }
 
-std::int64_t ReadySet::SlotsOf(const Kind& kind) const {
-  const std::int64_t cpu = kind.name.shape.amount[kCpu];
-  return std::max(kind.needs.slots(), cpu > 0 ? total_.amount[kCpu] / cpu : 0);
-}
-
 void ReadySet::SetApart(FunctionState& state) {
   const bool apart = state.length > 0 || state.limit.limit() != SlotLimit::kNone;
   if (apart == state.apart) return;

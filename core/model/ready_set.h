@@ -107,6 +107,14 @@ class ReadySet {
   // has begun, that of the longest chain of the root's tasks if that is more.
   [[nodiscard]] Nanos TimeNeeded(const Task& task) const;
 
+  // Runs that take so long, and longer ones, find no room for now, that of short work being kept;
+  // KeptSlot::kNothing: they do.
+  [[nodiscard]] KeptSlot::Length ShutOutFrom(Instant now) const {
+    const KeptSlot::Length from = kept_slot_.LongFrom(now);
+    const bool is_shut = options_.learned_limits && kept_slot_.WouldTake(total_, from);
+    return is_shut ? from : KeptSlot::kNothing;
+  }
+
   // A task runs, also one that never was here: its tenant and root pay its estimate, its function
   // has one slot less.
   void Started(const Task& task);

@@ -80,6 +80,11 @@ Kind& ReadySet::KindOf(const Task& task) {
   return *recent;
 }
 
+std::int64_t ReadySet::SlotsOf(const Kind& kind) const {
+  const std::int64_t cpu = kind.name.shape.amount[kCpu];
+  return std::max(kind.needs.slots(), cpu > 0 ? total_.amount[kCpu] / cpu : 0);
+}
+
 // There can be a kind for every shape and every limited function, more than should be kept for
 // ever.
 void ReadySet::DropUnusedKinds() {

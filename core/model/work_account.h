@@ -31,6 +31,7 @@
 #include "core/base/mutex.h"  // tidy: locks: two may meet an unknown tenant at once
 #include "core/model/class.h"
 #include "core/model/function.h"
+#include "core/model/kept_slot.h"
 #include "core/model/resources.h"
 #include "core/model/slack_lines.h"
 
@@ -130,6 +131,12 @@ class WorkAccount {
     busy_until_[kind].Set(until == kNever ? 0 : until.time_since_epoch().count());
   }
 
+  // And CPU slots are kept from runs that take `from` and more until one of those ends.
+  void SetShutOut(KeptSlot::Length from, Instant until) {
+    shut_out_until_.Set(until == kNever ? 0 : until.time_since_epoch().count());
+    shut_out_from_.Set(from);
+  }
+
   // Short work has a place beside the CPU slots.
   void SetPlaceForShort(bool has) { place_for_short_.Set(has ? 1 : 0); }
 
@@ -151,6 +158,11 @@ class WorkAccount {
   // How much longer all of that resource is held by what runs.
   [[nodiscard]] Nanos BusyFor(std::size_t kind, Instant now) const {
     return std::max(Nanos(0), Nanos(busy_until_[kind].get()) - now.time_since_epoch());
+  }
+  // And for one that takes so long, of CPU slots.
+  [[nodiscard]] Nanos ShutOutFor(KeptSlot::Length length, Instant now) const {
+    if (length < shut_out_from_.get()) return Nanos(0);
+    return std::max(Nanos(0), Nanos(shut_out_until_.get()) - now.time_since_epoch());
   }
   [[nodiscard]] std::int64_t Waiting(FunctionId function) const {
     return function > kMostFunctions ? 0 : waiting_[function].get();
@@ -195,6 +207,8 @@ class WorkAccount {
   const Tenant nobody_{};
   Gauge passes_;
   std::array<Gauge, kResourceKinds> busy_until_;  // ns of the clock
+  Gauge shut_out_from_{KeptSlot::kNothing};       // KeptSlot::Length
+  Gauge shut_out_until_;                          // ns of the clock
   Gauge place_for_short_;
 };
 

@@ -54,5 +54,39 @@ TEST_P(NoThreadMore, EverythingWaitsForTheSlots) {
   EXPECT_EQ(stage.free().amount[kCpu], 0);
 }
 
+// One of the two slots is kept for short work; who would have to be done before the other comes
+// free need not wait for it.
+class ShutOut : public SchedulingBench {
+ protected:
+  ShutOut() : SchedulingBench(2) {
+    bench.limits.target_delay_ns[Index(TaskClass::kNormal)] = Nanos(milliseconds(20)).count();
+    ++bench.limits.changes;
+    stage.Tick(bench.now());
+    for (const FunctionId function : {one, lengthy}) {
+      Resolve(function, function);
+      SlotFreed event = Freed(placed.events.size() - 1);
+      event.cost = function == one ? milliseconds(1) : milliseconds(5'000);
+      Handle(std::move(event));
+    }
+  }
+  [[nodiscard]] Nanos For(Nanos p95) const {
+    return bench.account.ShutOutFor(KeptSlot::LengthOf(p95), bench.now());
+  }
+  const FunctionId lengthy = bench.AddFunction("lengthy", kOneSlot);
+};
+
+TEST_F(ShutOut, ALongRunIsUntilAnotherEndsWhileShortOnesCome) {
+  EXPECT_EQ(For(seconds(5)), Nanos(0));
+  Resolve(11, lengthy);
+  const std::size_t long_one = placed.events.size() - 1;
+  EXPECT_EQ(For(seconds(5)), Nanos(0)) << "nothing short comes";
+  Resolve(12, one);
+  EXPECT_EQ(For(seconds(5)), seconds(5));
+  EXPECT_EQ(For(seconds(1)), seconds(5));
+  EXPECT_EQ(For(milliseconds(50)), Nanos(0)) << "that is not long";
+  Handle(Freed(long_one));
+  EXPECT_EQ(For(seconds(5)), Nanos(0)) << "there is room for one";
+}
+
 }  // namespace
 }  // namespace spillgate::testing

@@ -68,6 +68,20 @@ TEST_F(WorkAtDoorTest, OwnWorkIsBeforeANewRootOfTheSameTenant) {
   EXPECT_NEAR(Wait(kMine), 9, 0.01) << "what runs is not waited for";
 }
 
+// What long runs are kept from, for short work; and of the slots only.
+TEST_F(WorkAtDoorTest, ALongOneWaitsForThoseThatHaveWhatLongOnesMayHave) {
+  account_.SetShutOut(4, now_ + milliseconds(300));
+  const auto busy = [&](KeptSlot::Length length, const Resources& shape) {
+    const WorkAccount::Needs needs(shape, kTotal);
+    return door_.Look({.tenant = kMine, .length = length}, needs, now_).busy;
+  };
+  EXPECT_EQ(busy(4, function_.shape), milliseconds(300));
+  EXPECT_EQ(busy(3, function_.shape), Nanos(0));
+  EXPECT_EQ(busy(9, {.amount = {0, 0, 1000}}), Nanos(0));
+  account_.SetShutOut(KeptSlot::kNothing, kNever);
+  EXPECT_EQ(busy(KeptSlot::kUnknown, function_.shape), Nanos(0));
+}
+
 TEST_F(WorkAtDoorTest, OfOthersOnlyWhatTheyAreGivenMeanwhile) {
   Push(kOther, TaskClass::kNormal, 100);
   EXPECT_NEAR(Wait(kOther), 100, 0.01);
