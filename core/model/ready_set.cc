@@ -293,13 +293,11 @@ void ReadySet::Learned(const Function& function) {
 
 void ReadySet::Ran(const Function& function, bool done, Instant now) {
   FunctionState& state = StateOf(function);
-  // What ends together is followed by others together, so it went on together.
-  if (std::exchange(state.ran_at, pops_) != pops_) state.ran = state.running;
   const bool was_limited = state.limit.limit() != SlotLimit::kNone;
   if (state.recent != nullptr && options_.learned_limits) {
     const auto own = static_cast<std::size_t>(account_.Waiting(function.id));
     state.limit.Ended({.now = now,
-                       .running = std::max(state.ran, state.running),
+                       .running = state.running,
                        .slots = SlotsOf(*state.recent),
                        .waits = own > 0,
                        .others_wait = size_ > own,

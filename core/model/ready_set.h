@@ -161,8 +161,6 @@ class ReadySet {
   struct FunctionState {
     bool seen = false;
     std::uint32_t running = 0;
-    std::uint32_t ran = 0;       // when the first run since that Pop ended
-    std::uint64_t ran_at = 0;    // by the number of the Pop
     std::uint32_t shared = 0;    // of its waiting tasks, those in lanes that others share
     std::int64_t held_back = 0;  // of them, those that found it at its limit
     bool apart = false;          // it may have to be passed over, so it gets lanes of its own
@@ -256,9 +254,8 @@ class ReadySet {
   std::array<std::int64_t, kClasses> heard_of_{};  // roots that the door refused: when, in ns
   Instant now_{};                                  // of this Pop
   bool short_only_ = false;                        // it is a PopShort
-  std::uint64_t pops_ = 1;
-  Instant apart_at_{};         // when tasks were last put in lanes of their own
-  int apart_left_ = 0;         // that may be, then
+  Instant apart_at_{};                             // when tasks were last put in lanes of their own
+  int apart_left_ = 0;                             // that may be, then
   std::size_t misplaced_ = 0;  // tasks of functions that are apart, in lanes that others share
   std::uint32_t limited_ = 0;
   std::size_t size_ = 0;

@@ -127,7 +127,6 @@ struct ReadySet::Room {
 };
 
 TaskPtr ReadySet::Pop(const Resources& free, Instant now, std::vector<TaskPtr>* dropped) {
-  ++pops_;
   while (true) {
     const Found found = Next(free, now);
     if (found.group == nullptr) return {};
