@@ -210,12 +210,19 @@ std::uint32_t Admission::Decide(flow::Ask& question, std::uint32_t has, Instant 
   return admitted;
 }
 
+// As scheduling has it: by function, and anything may be long that has not run.
+KeptSlot::Length Admission::LengthOf(const flow::Ask& question) const {
+  if (question.function == 0) return KeptSlot::LengthOf(question.work.p95);
+  if (shared_.costs.CountRuns(question.function) == 0) return KeptSlot::kUnknown;
+  return KeptSlot::LengthOf(shared_.costs.P95(question.function));
+}
+
 WorkAtDoor::Newcomer Admission::NewcomerOf(const flow::Ask& question) const {
   const auto cls = static_cast<TaskClass>(question.cls);
   return {.cls = cls,
           .tenant = question.flow,
           .line = question.work.line,
-          .length = KeptSlot::LengthOf(question.work.p95),
+          .length = LengthOf(question),
           .function = question.function,
           .held_back = shared_.account.IsHeldBack(question.function),
           .share = shared_.limits.shares[Index(cls)].load(std::memory_order_relaxed),

@@ -106,6 +106,7 @@ class Admission {
   [[nodiscard]] bool DiskIsTooLate(const Asking& asking, Ruling& ruling, Instant now) const;
   [[nodiscard]] const WorkAccount::Needs& NeedsOf(const Resources& shape);
   [[nodiscard]] std::uint32_t Decide(flow::Ask& question, std::uint32_t has, Instant now);
+  [[nodiscard]] KeptSlot::Length LengthOf(const flow::Ask& question) const;
   [[nodiscard]] WorkAtDoor::Newcomer NewcomerOf(const flow::Ask& question) const;
   [[nodiscard]] std::uint32_t DecideByWork(flow::Ask& question, const WorkAtDoor::Newcomer& root,
                                            const WorkAccount::Needs& needs, std::uint32_t has,

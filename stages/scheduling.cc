@@ -116,7 +116,7 @@ void Scheduling::Place(TaskPtr task, TaskId nested_in, Instant now) {
     task->estimate = shared_.costs.Estimate(task->cost_key(), task->estimate);
     free_ -= *task->shape;
     const Nanos takes = task->estimate * kOneSlot / SlotUnits(*task->shape);
-    busy_slots_.Begins(task->id, *task->shape, now, takes);
+    busy_slots_.Begins(task->id, *task->shape, now, takes, ready_.LengthOf(*task->function));
     ready_.Started(*task);
     early_spawns_.Begins(*task, now);
   }
@@ -353,9 +353,11 @@ void Scheduling::TellWhatIsBusy(Instant now) {
     const bool is_busy = options_.total.amount[kind] > 0 && free_.amount[kind] <= 0;
     shared_.account.SetBusyUntil(kind, is_busy ? busy_slots_.FirstEnd(kind, now) : kNever);
   }
-  const KeptSlot::Length from = ready_.ShutOutFrom(now);
-  const bool shut_out = from != KeptSlot::kNothing;
-  shared_.account.SetShutOut(from, shut_out ? busy_slots_.FirstEnd(kCpu, now, from) : kNever);
+  KeptSlot::ShutOut shut = ready_.ShutOutNow(now);
+  if (shut.from != KeptSlot::kNothing) {
+    shut.until = std::min(shut.until, busy_slots_.FirstEnd(kCpu, now, shut.from));
+  }
+  shared_.account.SetShutOut(shut);
   shared_.account.SetPlaceForShort(HasPlaceForShort());
 }
 

@@ -23,12 +23,14 @@ class BusySlots {
  public:
   static constexpr std::size_t kMost = 32;
 
-  void Begins(TaskId task, const Resources& held, Instant now, Nanos takes) {
+  void Begins(TaskId task, const Resources& held, Instant now, Nanos takes,
+              KeptSlot::Length length = 0) {
     if (++runs_ > kMost) return;
     const auto place = std::find_if(places_.begin(), places_.end(),
                                     [](const Run& run) { return run.task.is_none(); });
     if (place != places_.end())
-      *place = {.task = task, .held = held, .begun = now, .ends = After(now, takes)};
+      *place = {
+          .task = task, .held = held, .begun = now, .ends = After(now, takes), .length = length};
   }
 
   void Ends(TaskId task) {
@@ -38,8 +40,8 @@ class BusySlots {
     if (place != places_.end()) *place = {};
   }
 
-  // Of the runs that hold some of it, and take so long at least; kNever if none does, or there are
-  // too many to know.
+  // Of the runs that hold some of it, and are of so long functions at least; kNever if none does,
+  // or there are too many to know.
   [[nodiscard]] Instant FirstEnd(std::size_t kind, Instant now,
                                  KeptSlot::Length at_least = 0) const {
     Instant first = kNever;
@@ -50,7 +52,7 @@ class BusySlots {
       ++seen;
       if (run.held.amount[kind] == 0) continue;
       const Instant end = run.ends > now ? run.ends : now + (now - run.begun);
-      if (KeptSlot::LengthOf(end - run.begun) >= at_least) first = std::min(first, end);
+      if (run.length >= at_least) first = std::min(first, end);
     }
     return seen == runs_ ? first : kNever;
   }
@@ -61,6 +63,7 @@ class BusySlots {
     Resources held;
     Instant begun{};
     Instant ends{};
+    KeptSlot::Length length = 0;
   };
   std::array<Run, kMost> places_{};
   std::size_t runs_ = 0;

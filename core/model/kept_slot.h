@@ -53,7 +53,9 @@ class KeptSlot {
     const Nanos span = std::max(kNeverLong, target * kLong);
     const Length long_from = LengthOf(span);
     if (now < kept.until && long_from > kept.long_from) return;  // somebody needs it more
-    kept = {.long_from = long_from, .until = After(now, std::min(span, kLongestKept))};
+    const Instant since = now < kept.until ? kept.since : now;
+    kept = {
+        .long_from = long_from, .until = After(now, std::min(span, kLongestKept)), .since = since};
     shape_ = shape;
   }
 
@@ -95,15 +97,34 @@ class KeptSlot {
     return false;
   }
 
-  // Likewise, whether that is so for one that is like the short ones in all else.
-  [[nodiscard]] bool WouldTake(const Resources& total, Length long_from) const {
-    return WouldTake(shape_, total, long_from);
+  // Which further runs find no CPU slot for now, that of short work being kept: those that take
+  // `from` or longer, and more than `room` and no more than `most`. Until when nobody knows: it is
+  // taken to be kept for as long again as it has been, or until a long run ends.
+  struct ShutOut {
+    Length from = kNothing;
+    std::int64_t room = 0;
+    std::int64_t most = 0;
+    Instant until{};
+  };
+  [[nodiscard]] ShutOut ShutOutNow(const Resources& total, Instant now) const {
+    ShutOut shut{.from = LongFrom(now), .most = shape_.amount[kCpu]};
+    std::int64_t held = 0;
+    for (std::size_t length = shut.from; length < kLengths; ++length) {
+      held += held_[length].amount[kCpu];
+    }
+    if (held == 0) return {};
+    shut.room = total.amount[kCpu] - held - shut.most;
+    for (const Kept& kept : kept_) {
+      if (now < kept.until) shut.until = std::max(shut.until, After(kept.until, now - kept.since));
+    }
+    return shut;
   }
 
  private:
   struct Kept {
     Length long_from = kNothing;
     Instant until{};
+    Instant since{};  // it has been kept without a break
   };
   std::array<Nanos, kClasses> targets_{};
   std::array<Kept, kClasses> kept_{};

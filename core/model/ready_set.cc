@@ -121,7 +121,9 @@ std::int64_t ReadySet::EarliestTag(const Flow& flow) const {
 void ReadySet::Account(const Flow& flow, const ready::Lane& lane, const Task& task, int by) {
   const WorkAccount::Needs& needs = lane.kind->needs;
   WorkAccount::Class& cls = account_.Of(flow.cls);
-  account_.WaitingOf(task.function->id).Add(by);
+  Gauge& waiting = account_.WaitingOf(task.function->id);
+  waiting.Add(by);
+  if (waiting.get() == 0) StateOf(*task.function).limit.NoneWaits();
   account_.WorkOf(task.function->id).Add(by * task.ready.work.count());
   if (lane.line > 0) cls.patient.Add(by);
   for (std::size_t i = 0; i < needs.size(); ++i) {
@@ -270,12 +272,14 @@ void ReadySet::Ended(const Function& function, const Resources& held) {
   FunctionState& state = StateOf(function);
   SG_CHECK(state.running > 0);
   account_.RunningOf(function.id).Set(--state.running);
+  state.limit.Runs(state.running, now_);
   LetGo(state, held);
 }
 
 void ReadySet::Resumed(const Function& function, const Resources& held) {
   FunctionState& state = StateOf(function);
   account_.RunningOf(function.id).Set(++state.running);
+  state.limit.Runs(state.running, now_);
   Hold(state, held);
 }
 
@@ -292,6 +296,7 @@ void ReadySet::Learned(const Function& function) {
 }
 
 void ReadySet::Ran(const Function& function, bool done, Instant now) {
+  now_ = now;
   FunctionState& state = StateOf(function);
   const bool was_limited = state.limit.limit() != SlotLimit::kNone;
   if (state.recent != nullptr && options_.learned_limits) {

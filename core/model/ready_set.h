@@ -107,12 +107,11 @@ class ReadySet {
   // has begun, that of the longest chain of the root's tasks if that is more.
   [[nodiscard]] Nanos TimeNeeded(const Task& task) const;
 
-  // Runs that take so long, and longer ones, find no room for now, that of short work being kept;
-  // KeptSlot::kNothing: they do.
-  [[nodiscard]] KeptSlot::Length ShutOutFrom(Instant now) const {
-    const KeptSlot::Length from = kept_slot_.LongFrom(now);
-    const bool is_shut = options_.learned_limits && kept_slot_.WouldTake(total_, from);
-    return is_shut ? from : KeptSlot::kNothing;
+  [[nodiscard]] KeptSlot::ShutOut ShutOutNow(Instant now) const {
+    return options_.learned_limits ? kept_slot_.ShutOutNow(total_, now) : KeptSlot::ShutOut{};
+  }
+  [[nodiscard]] KeptSlot::Length LengthOf(const Function& function) {
+    return StateOf(function).length;
   }
 
   // A task runs, also one that never was here: its tenant and root pay its estimate, its function

@@ -11,7 +11,7 @@ namespace {
 constexpr double kAsMuch = 0.9;
 // A trial that brings less than this part ends at once, others after some rounds.
 constexpr double kClearlyLess = 0.65;
-constexpr std::uint32_t kLeastRounds = 2;
+constexpr std::uint32_t kLeastRounds = 3;
 // A round of short runs takes no less, or the clock would be too coarse: what ends in one pass ends
 // at one time.
 constexpr Nanos kLeastTime = std::chrono::milliseconds(5);
@@ -24,21 +24,27 @@ constexpr double kMuchLess = 0.75;
 constexpr double kNewest = 0.25;
 // Who holds less than such a part of the slots is not in the way of others.
 constexpr double kMuch = 0.25;
+// A limit of which more than this part is free, on average, does not limit.
+constexpr double kUnfilled = 0.25;
 // Who has to wait less often than this needs no limit, and its rate says only how often it comes.
 constexpr double kSeldom = 0.25;
+// Where less than this comes to its end, a rate says nothing.
+constexpr std::uint32_t kFewest = SlotLimit::kRound / 8;
 
 }  // namespace
 
 void SlotLimit::Ended(const Seen& seen) {
   const Nanos since = seen.now - std::exchange(last_, seen.now);
   const bool waited = std::exchange(waited_, seen.waits);
+  Runs(running_, seen.now);
+  const double runs_time = std::exchange(runs_time_, 0);
   if (stale_ > 0) {
     --stale_;
     return;
   }
   if (waited) {
     time_ += since;
-    level_ += static_cast<double>(since.count()) * seen.running;
+    level_ += runs_time;
     ++binding_;
     done_ += seen.done ? 1 : 0;
   }
@@ -46,7 +52,8 @@ void SlotLimit::Ended(const Seen& seen) {
   const double time = std::max(1.0, static_cast<double>(time_.count()));
   const Round round{.level = level_ / time,
                     .rate = done_ / time,
-                    .binding = static_cast<double>(binding_) / runs_};
+                    .binding = static_cast<double>(binding_) / runs_,
+                    .done = done_};
   if (runs_ < kMostRounds * kRound && IsUnclear(round)) return;
   time_ = Nanos(0);
   level_ = 0;
@@ -70,7 +77,7 @@ bool SlotLimit::DoesMore(const Round& round) const {
 
 void SlotLimit::Judge(const Round& round, const Seen& seen) {
   const Step step = std::exchange(step_, Step::kSteady);
-  if (round.binding < kSeldom) {
+  if (round.binding < kSeldom || round.done < kFewest) {
     before_ = {};
     if (limit_ != kNone) Set(kNone, seen.running);
     return;
@@ -99,7 +106,9 @@ void SlotLimit::Judge(const Round& round, const Seen& seen) {
 
 void SlotLimit::Hold(const Round& round, const Seen& seen) {
   rest_ -= rest_ > 0 ? 1 : 0;
-  if (limit_ != kNone && round.level + 1 < limit_) return Set(kNone, seen.running);
+  if (limit_ != kNone && round.level + std::max(1.0, kUnfilled * limit_) < limit_) {
+    return Set(kNone, seen.running);
+  }
   less_ = round.rate < kMuchLess * before_.rate ? less_ + 1 : 0;
   const double weight = before_.rate > 0 ? kNewest : 1.0;
   before_.level += (round.level - before_.level) * weight;

@@ -44,6 +44,14 @@ class SlotLimit {
     bool done = true;           // it was not cut short: those have had a slot, and brought nothing
   };
   void Ended(const Seen& seen);
+  // From now on so many go on.
+  void Runs(std::uint32_t running, Instant now) {
+    runs_time_ += static_cast<double>((now - changed_).count()) * running_;
+    running_ = running;
+    changed_ = now;
+  }
+  // What waited has gone, by whatever way: the time from now on is not one in which more waits.
+  void NoneWaits() { waited_ = false; }
 
   [[nodiscard]] std::uint32_t limit() const { return limit_; }
 
@@ -54,6 +62,7 @@ class SlotLimit {
     double level = 0;
     double rate = 0;
     double binding = 0;  // of the runs, those that ended while more waited
+    std::uint32_t done = 0;
   };
 
   [[nodiscard]] bool IsUnclear(const Round& round) const;
@@ -79,9 +88,12 @@ class SlotLimit {
   Step step_ = Step::kSteady;
   Nanos time_{0};     // of this round, in which more waited
   double level_ = 0;  // runs that went on in it, times ns
-  Instant last_{};    // when a run ended, and whether more waited then
+  Instant last_{};    // when a run ended, and whether more waits since
   bool waited_ = false;
-  Round before_;  // what a trial is compared with: the last rounds without one
+  double runs_time_ = 0;  // since then: runs that went on, times ns
+  std::uint32_t running_ = 0;
+  Instant changed_{};  // when they became so many
+  Round before_;       // what a trial is compared with: the last rounds without one
 };
 
 }  // namespace spillgate

@@ -10,6 +10,7 @@ namespace spillgate {
 WorkAccount::Needs::Needs(const Resources& shape, const Resources& total) {
   const auto units = static_cast<double>(SlotUnits(shape));
   slots_ = INT64_MAX;
+  cpu_ = shape.amount[kCpu];
   for (std::size_t kind = 0; kind < kResourceKinds; ++kind) {
     const std::int64_t amount = shape.amount[kind];
     if (amount == 0 || total.amount[kind] == 0) continue;

@@ -98,6 +98,7 @@ class WorkAccount {
     Needs(const Resources& shape, const Resources& total);
     [[nodiscard]] std::size_t size() const { return size_; }
     [[nodiscard]] const Need& operator[](std::size_t i) const { return needs_[i]; }
+    [[nodiscard]] std::int64_t cpu() const { return cpu_; }  // as in Resources
     // Tasks of the shape that the node can run at a time.
     [[nodiscard]] std::int64_t slots() const { return slots_; }
     // The same for the same arguments, so that what was added can be taken away again.
@@ -111,6 +112,7 @@ class WorkAccount {
     std::array<Need, kResourceKinds> needs_{};
     std::size_t size_ = 0;
     std::int64_t slots_ = 0;
+    std::int64_t cpu_ = 0;
   };
 
   // Tenant ids are at most `most_tenants`.
@@ -131,10 +133,11 @@ class WorkAccount {
     busy_until_[kind].Set(until == kNever ? 0 : until.time_since_epoch().count());
   }
 
-  // And CPU slots are kept from runs that take `from` and more until one of those ends.
-  void SetShutOut(KeptSlot::Length from, Instant until) {
-    shut_out_until_.Set(until == kNever ? 0 : until.time_since_epoch().count());
-    shut_out_from_.Set(from);
+  void SetShutOut(const KeptSlot::ShutOut& shut) {
+    shut_out_.from.Set(shut.from);
+    shut_out_.room.Set(shut.room);
+    shut_out_.most.Set(shut.most);
+    shut_out_.until.Set(shut.until.time_since_epoch().count());
   }
 
   // Short work has a place beside the CPU slots.
@@ -159,10 +162,13 @@ class WorkAccount {
   [[nodiscard]] Nanos BusyFor(std::size_t kind, Instant now) const {
     return std::max(Nanos(0), Nanos(busy_until_[kind].get()) - now.time_since_epoch());
   }
-  // And for one that takes so long, of CPU slots.
-  [[nodiscard]] Nanos ShutOutFor(KeptSlot::Length length, Instant now) const {
-    if (length < shut_out_from_.get()) return Nanos(0);
-    return std::max(Nanos(0), Nanos(shut_out_until_.get()) - now.time_since_epoch());
+  // And for one that takes so long, and so much of the CPU, as a slot is kept from it.
+  [[nodiscard]] Nanos ShutOutFor(KeptSlot::Length length, std::int64_t cpu, Instant now) const {
+    const ShutOut& shut = shut_out_;
+    if (length < shut.from.get() || cpu <= shut.room.get() || cpu > shut.most.get()) {
+      return Nanos(0);
+    }
+    return std::max(Nanos(0), Nanos(shut.until.get()) - now.time_since_epoch());
   }
   [[nodiscard]] std::int64_t Waiting(FunctionId function) const {
     return function > kMostFunctions ? 0 : waiting_[function].get();
@@ -207,8 +213,13 @@ class WorkAccount {
   const Tenant nobody_{};
   Gauge passes_;
   std::array<Gauge, kResourceKinds> busy_until_;  // ns of the clock
-  Gauge shut_out_from_{KeptSlot::kNothing};       // KeptSlot::Length
-  Gauge shut_out_until_;                          // ns of the clock
+  struct ShutOut {
+    Gauge from{KeptSlot::kNothing};
+    Gauge room;
+    Gauge most;
+    Gauge until;  // ns of the clock
+  };
+  ShutOut shut_out_;  // as KeptSlot says
   Gauge place_for_short_;
 };
 

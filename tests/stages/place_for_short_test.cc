@@ -70,7 +70,7 @@ class ShutOut : public SchedulingBench {
     }
   }
   [[nodiscard]] Nanos For(Nanos p95) const {
-    return bench.account.ShutOutFor(KeptSlot::LengthOf(p95), bench.now());
+    return bench.account.ShutOutFor(KeptSlot::LengthOf(p95), kOneSlot, bench.now());
   }
   const FunctionId lengthy = bench.AddFunction("lengthy", kOneSlot);
 };
@@ -81,9 +81,17 @@ TEST_F(ShutOut, ALongRunIsUntilAnotherEndsWhileShortOnesCome) {
   const std::size_t long_one = placed.events.size() - 1;
   EXPECT_EQ(For(seconds(5)), Nanos(0)) << "nothing short comes";
   Resolve(12, one);
-  EXPECT_EQ(For(seconds(5)), seconds(5));
-  EXPECT_EQ(For(seconds(1)), seconds(5));
+  EXPECT_EQ(For(seconds(5)), milliseconds(200)) << "for so long the slot is kept for it";
   EXPECT_EQ(For(milliseconds(50)), Nanos(0)) << "that is not long";
+  for (std::uint64_t seq = 20; seq < 60; ++seq) {
+    bench.clock.Advance(milliseconds(100));
+    Handle(Freed(placed.events.size() - 1));
+    Resolve(seq, one);
+  }
+  EXPECT_EQ(For(seconds(5)), seconds(1)) << "they have come for so long that the run ends first";
+  bench.clock.Advance(milliseconds(300));
+  Resolve(70, one);
+  EXPECT_EQ(For(seconds(1)), milliseconds(200)) << "there was a break";
   Handle(Freed(long_one));
   EXPECT_EQ(For(seconds(5)), Nanos(0)) << "there is room for one";
 }

@@ -70,15 +70,17 @@ TEST_F(WorkAtDoorTest, OwnWorkIsBeforeANewRootOfTheSameTenant) {
 
 // What long runs are kept from, for short work; and of the slots only.
 TEST_F(WorkAtDoorTest, ALongOneWaitsForThoseThatHaveWhatLongOnesMayHave) {
-  account_.SetShutOut(4, now_ + milliseconds(300));
+  account_.SetShutOut({.from = 4, .room = 500, .most = 1000, .until = now_ + milliseconds(300)});
   const auto busy = [&](KeptSlot::Length length, const Resources& shape) {
     const WorkAccount::Needs needs(shape, kTotal);
     return door_.Look({.tenant = kMine, .length = length}, needs, now_).busy;
   };
   EXPECT_EQ(busy(4, function_.shape), milliseconds(300));
   EXPECT_EQ(busy(3, function_.shape), Nanos(0));
-  EXPECT_EQ(busy(9, {.amount = {0, 0, 1000}}), Nanos(0));
-  account_.SetShutOut(KeptSlot::kNothing, kNever);
+  EXPECT_EQ(busy(9, {.amount = {0, 0, 1000}}), Nanos(0)) << "it needs no CPU slot";
+  EXPECT_EQ(busy(9, {.amount = {500}}), Nanos(0)) << "there is room for half a one";
+  EXPECT_EQ(busy(9, {.amount = {2000}}), Nanos(0)) << "nor does scheduling hold back a wide one";
+  account_.SetShutOut({});
   EXPECT_EQ(busy(KeptSlot::kUnknown, function_.shape), Nanos(0));
 }
 

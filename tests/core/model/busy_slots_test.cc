@@ -56,14 +56,11 @@ TEST(BusySlotsTest, OfTooManyItSaysNothingUntilAllThatIsLeftIsFollowed) {
 
 TEST(BusySlotsTest, OfLongRunsAShortOneThatEndsSoonerIsNone) {
   BusySlots slots;
-  const auto first_long = [&](Instant now) {
-    return slots.FirstEnd(kCpu, now, KeptSlot::LengthOf(seconds(1)));
-  };
-  slots.Begins(Id(1), Of(kCpu), kStart, std::chrono::milliseconds(5));
-  EXPECT_EQ(first_long(kStart), kNever);
-  slots.Begins(Id(2), Of(kCpu), kStart, seconds(9));
-  EXPECT_EQ(first_long(kStart), kStart + seconds(9));
-  EXPECT_EQ(first_long(kStart + seconds(2)), kStart + seconds(4)) << "it became a long one";
+  slots.Begins(Id(1), Of(kCpu), kStart, seconds(1), 2);
+  EXPECT_EQ(slots.FirstEnd(kCpu, kStart, 5), kNever);
+  slots.Begins(Id(2), Of(kCpu), kStart, seconds(9), 5);
+  EXPECT_EQ(slots.FirstEnd(kCpu, kStart, 5), kStart + seconds(9));
+  EXPECT_EQ(slots.FirstEnd(kCpu, kStart), kStart + seconds(1));
 }
 
 TEST(BusySlotsTest, WhatTakesLongerThanItsLikeTakesAsLongAgain) {

@@ -26,6 +26,7 @@ class Function {
       const double mean = takes_(now_running);
       const double whole = mean * (noisy ? exponential_(random_) : 1.0);
       const double took = std::min(whole, longest_ms);
+      limit_.Runs(now_running, now_);
       now_ += Nanos(static_cast<std::int64_t>(1e6 * took / now_running));
       limit_.Ended({.now = now_,
                     .running = now_running,
@@ -147,13 +148,46 @@ TEST(SlotLimitTest, WhoRunsManyAtATimeNowAndThenIsInNobodysWay) {
   Instant now{};
   for (int crowd = 0; crowd < 1'000; ++crowd) {
     now += std::chrono::milliseconds(20);
-    for (std::uint32_t running = 1; running <= 8; ++running) {
+    limit.Runs(8, now);
+    for (std::uint32_t running = 8; running > 0; --running) {
       now += std::chrono::microseconds(50);
       limit.Ended(
           {.now = now, .running = running, .slots = 16, .waits = true, .others_wait = true});
+      limit.Runs(running - 1, now);
       ASSERT_EQ(limit.limit(), SlotLimit::kNone) << crowd;
     }
   }
+}
+
+// What waited was cancelled, and then nothing came for an hour: that says nothing of a rate. Else
+// half of the slots would seem to do as much, though they do half of it.
+TEST(SlotLimitTest, AnHourOfNothingIsNotATimeInWhichMoreWaited) {
+  for (const bool gone : {false, true}) {
+    SlotLimit limit;
+    Instant now{};
+    const auto run = [&](std::uint32_t ends) {
+      for (; ends > 0; --ends) {
+        const std::uint32_t running = std::min(16U, limit.limit());
+        limit.Runs(running, now);
+        now += std::chrono::microseconds(16'000 / running);
+        limit.Ended(
+            {.now = now, .running = running, .slots = 16, .waits = true, .others_wait = true});
+      }
+    };
+    run(1);
+    limit.Runs(0, now);
+    if (gone) limit.NoneWaits();
+    now += std::chrono::hours(1);
+    run(8 * SlotLimit::kRound);
+    EXPECT_EQ(limit.limit() == SlotLimit::kNone, gone);
+  }
+}
+
+TEST(SlotLimitTest, RunsOfWhichNoneIsDoneLimitNobody) {
+  Function function(Servers(4));
+  function.longest_ms = 1;
+  function.Run(100);
+  EXPECT_EQ(function.limit(), SlotLimit::kNone);
 }
 
 // One run in each round a thousand times as fast, or ten times as slow.
