@@ -26,8 +26,9 @@ WorkAtDoor::Ahead WorkAtDoor::Look(const Newcomer& root, const WorkAccount::Need
     ahead.queues[i] = LookAt(root, needs, i);
     const bool is_cpu = needs[i].kind == kCpu;
     if (is_cpu && root.length == 0 && account_.HasPlaceForShort()) continue;
-    if (is_cpu)
+    if (is_cpu) {
       ahead.busy = std::max(ahead.busy, account_.ShutOutFor(root.length, needs.cpu(), now));
+    }
     ahead.busy = std::max(ahead.busy, account_.BusyFor(needs[i].kind, now));
   }
   return ahead;

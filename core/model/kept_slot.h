@@ -74,10 +74,7 @@ class KeptSlot {
   // Whether long runs hold so much of the CPU slots that a short one has no room, not even when all
   // others have ended.
   [[nodiscard]] bool TakenByLong(const Resources& total, Length long_from) const {
-    std::int64_t held = 0;
-    for (std::size_t length = long_from; length < kLengths; ++length) {
-      held += held_[length].amount[kCpu];
-    }
+    const std::int64_t held = HeldFrom(long_from).amount[kCpu];
     return held > 0 && held + shape_.amount[kCpu] > total.amount[kCpu];
   }
 
@@ -85,8 +82,7 @@ class KeptSlot {
   // it would wait for ever where there is no room for both.
   [[nodiscard]] bool WouldTake(const Resources& shape, const Resources& total,
                                Length long_from) const {
-    Resources held;
-    for (std::size_t length = long_from; length < kLengths; ++length) held += held_[length];
+    const Resources held = HeldFrom(long_from);
     for (std::size_t kind = 0; kind < kResourceKinds; ++kind) {
       const std::int64_t kept = shape_.amount[kind];
       if (kind == kMemory || kept == 0 || shape.amount[kind] == 0) continue;
@@ -108,10 +104,7 @@ class KeptSlot {
   };
   [[nodiscard]] ShutOut ShutOutNow(const Resources& total, Instant now) const {
     ShutOut shut{.from = LongFrom(now), .most = shape_.amount[kCpu]};
-    std::int64_t held = 0;
-    for (std::size_t length = shut.from; length < kLengths; ++length) {
-      held += held_[length].amount[kCpu];
-    }
+    const std::int64_t held = HeldFrom(shut.from).amount[kCpu];
     if (held == 0) return {};
     shut.room = total.amount[kCpu] - held - shut.most;
     for (const Kept& kept : kept_) {
@@ -121,6 +114,13 @@ class KeptSlot {
   }
 
  private:
+  // By what is so long, and longer.
+  [[nodiscard]] Resources HeldFrom(Length from) const {
+    Resources held;
+    for (std::size_t length = from; length < kLengths; ++length) held += held_[length];
+    return held;
+  }
+
   struct Kept {
     Length long_from = kNothing;
     Instant until{};

@@ -302,7 +302,6 @@ void ReadySet::Ran(const Function& function, bool done, Instant now) {
   if (state.recent != nullptr && options_.learned_limits) {
     const auto own = static_cast<std::size_t>(account_.Waiting(function.id));
     state.limit.Ended({.now = now,
-                       .running = state.running,
                        .slots = SlotsOf(*state.recent),
                        .waits = own > 0,
                        .others_wait = size_ > own,

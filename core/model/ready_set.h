@@ -107,9 +107,11 @@ class ReadySet {
   // has begun, that of the longest chain of the root's tasks if that is more.
   [[nodiscard]] Nanos TimeNeeded(const Task& task) const;
 
+  // Which runs find no CPU slot, as one is kept from them.
   [[nodiscard]] KeptSlot::ShutOut ShutOutNow(Instant now) const {
     return options_.learned_limits ? kept_slot_.ShutOutNow(total_, now) : KeptSlot::ShutOut{};
   }
+  // What the runs of a function count as; KeptSlot::kUnknown until one has ended.
   [[nodiscard]] KeptSlot::Length LengthOf(const Function& function) {
     return StateOf(function).length;
   }
@@ -251,7 +253,7 @@ class ReadySet {
   Resources taken_;  // by functions of which some tasks are held back
   KeptSlot kept_slot_;
   std::array<std::int64_t, kClasses> heard_of_{};  // roots that the door refused: when, in ns
-  Instant now_{};                                  // of this Pop
+  Instant now_{};                                  // of this call
   bool short_only_ = false;                        // it is a PopShort
   Instant apart_at_{};                             // when tasks were last put in lanes of their own
   int apart_left_ = 0;                             // that may be, then

@@ -351,8 +351,8 @@ void ReadySet::TakeTurn(Flow& flow, SlackLine line, std::int64_t cost) const {
 // Between that line, with all behind it, and the one before it. Those behind have no claim on what
 // the others had before they came, nor on what they themselves could not have had: the door would
 // refuse others for that claim, and so end what a slot is kept for. But what one of them takes
-// while nobody waits is paid back to those that come before its end, or two long runs in a row
-// would be the end of these: as much of it as the line can wait in any case.
+// while nobody waits is paid back to those that come later, or two long runs in a row would be the
+// end of these: as much of it as the line can wait in any case, however long ago it was.
 void ReadySet::Settle(Flow& flow, SlackLine line, bool is_before, std::int64_t cost) const {
   std::int64_t& behind_by = flow.behind_by[line];
   const std::int64_t most = options_.share_window.count();

@@ -26,10 +26,10 @@ constexpr double kNewest = 0.25;
 constexpr double kMuch = 0.25;
 // A limit of which more than this part is free, on average, does not limit.
 constexpr double kUnfilled = 0.25;
-// Who has to wait less often than this needs no limit, and its rate says only how often it comes.
+// Of its runs, those that come to their end while more of it waits. Who has to wait less often than
+// this needs no limit, and its rate says only how often it comes; and of runs that are nearly all
+// cut short it says nothing.
 constexpr double kSeldom = 0.25;
-// Where less than this comes to its end, a rate says nothing.
-constexpr std::uint32_t kFewest = SlotLimit::kRound / 8;
 
 }  // namespace
 
@@ -45,19 +45,16 @@ void SlotLimit::Ended(const Seen& seen) {
   if (waited) {
     time_ += since;
     level_ += runs_time;
-    ++binding_;
     done_ += seen.done ? 1 : 0;
   }
-  if (++runs_ % kRound != 0 || (binding_ > 0 && time_ < kLeastTime)) return;
+  if (++runs_ % kRound != 0 || (done_ > 0 && time_ < kLeastTime)) return;
   const double time = std::max(1.0, static_cast<double>(time_.count()));
-  const Round round{.level = level_ / time,
-                    .rate = done_ / time,
-                    .binding = static_cast<double>(binding_) / runs_,
-                    .done = done_};
+  const Round round{
+      .level = level_ / time, .rate = done_ / time, .done = static_cast<double>(done_) / runs_};
   if (runs_ < kMostRounds * kRound && IsUnclear(round)) return;
   time_ = Nanos(0);
   level_ = 0;
-  runs_ = binding_ = done_ = 0;
+  runs_ = done_ = 0;
   Judge(round, seen);
 }
 
@@ -77,9 +74,9 @@ bool SlotLimit::DoesMore(const Round& round) const {
 
 void SlotLimit::Judge(const Round& round, const Seen& seen) {
   const Step step = std::exchange(step_, Step::kSteady);
-  if (round.binding < kSeldom || round.done < kFewest) {
+  if (round.done < kSeldom) {
     before_ = {};
-    if (limit_ != kNone) Set(kNone, seen.running);
+    if (limit_ != kNone) Set(kNone);
     return;
   }
   switch (step) {
@@ -88,7 +85,7 @@ void SlotLimit::Judge(const Round& round, const Seen& seen) {
         too_few_ = limit_;
         rest_ = pause_fewer_;
         pause_fewer_ = std::min(2 * pause_fewer_, kLongestPause);
-        return Set(former_, seen.running);
+        return Set(former_);
       }
       pause_fewer_ = kFirstRest;
       return Hold(round, seen);
@@ -99,7 +96,7 @@ void SlotLimit::Judge(const Round& round, const Seen& seen) {
         return TryMore(seen);
       }
       pause_more_ = std::min(2 * pause_more_, kLongestPause);
-      return Set(former_, seen.running);
+      return Set(former_);
     case Step::kSteady: return Hold(round, seen);
   }
 }
@@ -107,7 +104,7 @@ void SlotLimit::Judge(const Round& round, const Seen& seen) {
 void SlotLimit::Hold(const Round& round, const Seen& seen) {
   rest_ -= rest_ > 0 ? 1 : 0;
   if (limit_ != kNone && round.level + std::max(1.0, kUnfilled * limit_) < limit_) {
-    return Set(kNone, seen.running);
+    return Set(kNone);
   }
   less_ = round.rate < kMuchLess * before_.rate ? less_ + 1 : 0;
   const double weight = before_.rate > 0 ? kNewest : 1.0;
@@ -116,30 +113,30 @@ void SlotLimit::Hold(const Round& round, const Seen& seen) {
   const double much = std::max(2.0, kMuch * static_cast<double>(seen.slots));
   const auto fewer = static_cast<std::uint32_t>(std::max(round.level / 2, 1.0));
   if (seen.waits && seen.others_wait && round.level >= much && (fewer > too_few_ || rest_ == 0)) {
-    return TryFewer(fewer, seen.running);
+    return TryFewer(fewer);
   }
   if (limit_ == kNone || (++rounds_ < pause_more_ && less_ < 2)) return;
   TryMore(seen);
 }
 
-void SlotLimit::TryFewer(std::uint32_t fewer, std::uint32_t running) {
+void SlotLimit::TryFewer(std::uint32_t fewer) {
   former_ = limit_;
   step_ = Step::kFewer;
-  Set(fewer, running);
+  Set(fewer);
 }
 
 void SlotLimit::TryMore(const Seen& seen) {
   rounds_ = less_ = 0;
   former_ = limit_;
   const std::uint32_t more = limit_ + std::max(limit_ / 2, 1U);
-  if (more >= seen.slots) return Set(kNone, seen.running);
+  if (more >= seen.slots) return Set(kNone);
   step_ = Step::kMore;
-  Set(more, seen.running);
+  Set(more);
 }
 
-void SlotLimit::Set(std::uint32_t limit, std::uint32_t running) {
+void SlotLimit::Set(std::uint32_t limit) {
   limit_ = limit;
-  stale_ = running - 1;
+  stale_ = running_ - std::min(running_, 1U);  // without the one that ends
 }
 
 }  // namespace spillgate

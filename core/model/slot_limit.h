@@ -37,14 +37,14 @@ class SlotLimit {
   // What there is to see when a run ends.
   struct Seen {
     Instant now{};
-    std::uint32_t running = 1;  // of this function, with the one that ends
-    std::int64_t slots = 1;     // of them that fit at a time
-    bool waits = false;         // more of its tasks
-    bool others_wait = false;   // and tasks of other functions
-    bool done = true;           // it was not cut short: those have had a slot, and brought nothing
+    std::int64_t slots = 1;    // of them that fit at a time
+    bool waits = false;        // more of its tasks
+    bool others_wait = false;  // and tasks of other functions
+    bool done = true;          // it was not cut short: those have had a slot, and brought nothing
   };
+  // One of those that go on ends; Runs() tells that it is gone.
   void Ended(const Seen& seen);
-  // From now on so many go on.
+  // From now on so many of the function go on.
   void Runs(std::uint32_t running, Instant now) {
     runs_time_ += static_cast<double>((now - changed_).count()) * running_;
     running_ = running;
@@ -61,26 +61,24 @@ class SlotLimit {
   struct Round {
     double level = 0;
     double rate = 0;
-    double binding = 0;  // of the runs, those that ended while more waited
-    std::uint32_t done = 0;
+    double done = 0;  // the part of its runs on which the rate rests
   };
 
   [[nodiscard]] bool IsUnclear(const Round& round) const;
   [[nodiscard]] bool DoesMore(const Round& round) const;
   void Judge(const Round& round, const Seen& seen);
   void Hold(const Round& round, const Seen& seen);
-  void TryFewer(std::uint32_t fewer, std::uint32_t running);
+  void TryFewer(std::uint32_t fewer);
   void TryMore(const Seen& seen);
-  void Set(std::uint32_t limit, std::uint32_t running);
+  void Set(std::uint32_t limit);
 
   std::uint32_t limit_ = kNone;
-  std::uint32_t former_ = kNone;            // to go back to
-  std::uint32_t too_few_ = 0;               // was tried last and did less
-  std::uint32_t stale_ = 0;                 // runs that go on and began under another limit
-  std::uint32_t runs_ = 0;                  // of this round
-  std::uint32_t binding_ = 0;               // of those, ended while more of its tasks waited
-  std::uint32_t done_ = 0;                  // of those, not cut short
-  std::uint32_t rounds_ = 0;                // since more was tried
+  std::uint32_t former_ = kNone;  // to go back to
+  std::uint32_t too_few_ = 0;     // was tried last and did less
+  std::uint32_t stale_ = 0;       // runs that go on and began under another limit
+  std::uint32_t runs_ = 0;        // of this round
+  std::uint32_t done_ = 0;        // of those, that came to their end while more of its tasks waited
+  std::uint32_t rounds_ = 0;      // since more was tried
   std::uint32_t pause_more_ = kFirstPause;  // rounds until it is tried again
   std::uint32_t rest_ = 0;  // rounds until as few as did too little may be tried again
   std::uint32_t pause_fewer_ = kFirstRest;

@@ -10,9 +10,7 @@ using std::chrono::seconds;
 class PlaceForShortTest : public SchedulingBench, public ::testing::WithParamInterface<int> {
  protected:
   PlaceForShortTest() : SchedulingBench(GetParam()) {
-    bench.limits.target_delay_ns[Index(TaskClass::kNormal)] = Nanos(milliseconds(20)).count();
-    ++bench.limits.changes;
-    stage.Tick(bench.now());
+    SetTarget(milliseconds(20));
     Resolve(1, one);
     End(0, milliseconds(1));
     Resolve(2, two);
@@ -59,9 +57,7 @@ TEST_P(NoThreadMore, EverythingWaitsForTheSlots) {
 class ShutOut : public SchedulingBench {
  protected:
   ShutOut() : SchedulingBench(2) {
-    bench.limits.target_delay_ns[Index(TaskClass::kNormal)] = Nanos(milliseconds(20)).count();
-    ++bench.limits.changes;
-    stage.Tick(bench.now());
+    SetTarget(milliseconds(20));
     for (const FunctionId function : {one, lengthy}) {
       Resolve(function, function);
       SlotFreed event = Freed(placed.events.size() - 1);

@@ -44,6 +44,11 @@ class SchedulingBench : public ::testing::Test {
   void Resolve(std::uint64_t seq, FunctionId function) {
     Handle(Resolved{bench.Accept(seq, function)});
   }
+  void SetTarget(Nanos target) {
+    bench.limits.target_delay_ns[Index(TaskClass::kNormal)] = target.count();
+    ++bench.limits.changes;
+    stage.Tick(bench.now());
+  }
   // One that takes the whole node.
   void ResolveOf(std::uint64_t seq, TenantId tenant, TaskClass cls = TaskClass::kNormal) {
     TaskPtr task = bench.Accept(seq, two);

@@ -33,6 +33,11 @@ class PatientRootsTest : public testing::ReadyBench {
                 .shape = shape});
     }
   }
+  void SetTarget(Nanos target) {
+    ReadySet::Options options;
+    options.targets[Index(TaskClass::kNormal)] = target;
+    ready_.Apply(options);
+  }
   // The next so many, in order.
   std::string Pop(int count, const Resources& free = kTotal) {
     std::string names;
@@ -127,9 +132,7 @@ TEST_F(PatientRootsTest, ALongRunIsPaidBackForASecondAtMost) {
 
 // A long run had the slot while nobody waited. Those who come meanwhile go before the next one.
 TEST_F(PatientRootsTest, ALongRunThatNobodyWaitedForIsPaidBackToThoseWhoComeWhileItGoesOn) {
-  ReadySet::Options options;
-  options.targets[Index(TaskClass::kNormal)] = milliseconds(20);
-  ready_.Apply(options);
+  SetTarget(milliseconds(20));
   Push("p", milliseconds(15));
   EXPECT_EQ(Pop(1), "p");
   Push(std::string(20, 'a') + "p");
@@ -141,9 +144,7 @@ TEST_F(PatientRootsTest, ALongRunThatNobodyWaitedForIsPaidBackToThoseWhoComeWhil
 }
 
 TEST_F(PatientRootsTest, ItIsPaidBackAlsoWhileNoneOfTheLongOnesWaits) {
-  ReadySet::Options options;
-  options.targets[Index(TaskClass::kNormal)] = milliseconds(20);
-  ready_.Apply(options);
+  SetTarget(milliseconds(20));
   Push("q", milliseconds(100));
   EXPECT_EQ(Pop(1), "q");
   Push(std::string(200, 'p'));

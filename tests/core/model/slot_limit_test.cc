@@ -29,7 +29,6 @@ class Function {
       limit_.Runs(now_running, now_);
       now_ += Nanos(static_cast<std::int64_t>(1e6 * took / now_running));
       limit_.Ended({.now = now_,
-                    .running = now_running,
                     .slots = slots,
                     .waits = demand > now_running,
                     .others_wait = others_wait,
@@ -151,8 +150,7 @@ TEST(SlotLimitTest, WhoRunsManyAtATimeNowAndThenIsInNobodysWay) {
     limit.Runs(8, now);
     for (std::uint32_t running = 8; running > 0; --running) {
       now += std::chrono::microseconds(50);
-      limit.Ended(
-          {.now = now, .running = running, .slots = 16, .waits = true, .others_wait = true});
+      limit.Ended({.now = now, .slots = 16, .waits = true, .others_wait = true});
       limit.Runs(running - 1, now);
       ASSERT_EQ(limit.limit(), SlotLimit::kNone) << crowd;
     }
@@ -170,8 +168,7 @@ TEST(SlotLimitTest, AnHourOfNothingIsNotATimeInWhichMoreWaited) {
         const std::uint32_t running = std::min(16U, limit.limit());
         limit.Runs(running, now);
         now += std::chrono::microseconds(16'000 / running);
-        limit.Ended(
-            {.now = now, .running = running, .slots = 16, .waits = true, .others_wait = true});
+        limit.Ended({.now = now, .slots = 16, .waits = true, .others_wait = true});
       }
     };
     run(1);
