@@ -21,6 +21,14 @@ CostKey KeyOf(const flow::Ask& question) {
   return {question.function, question.bytes / std::max(1U, question.count)};
 }
 
+// In microseconds; 0 for what would be refused again.
+std::uint32_t RetryAfter(Reason reason, Nanos retry_after) {
+  if (!Passes(reason)) return 0;
+  const Nanos later = std::max(Admission::kLeastRetry, retry_after);
+  return static_cast<std::uint32_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(later).count());
+}
+
 bool IsOutOfReach(const flow::Ask& question) {
   return question.remaining > Nanos(0) && question.remaining < question.work.cost;
 }
@@ -140,41 +148,6 @@ std::uint32_t Admission::LetIn(const Asking& asking, const Ruling& ruling, std::
   }
   work_.Admitted(NewcomerOf(question), ask.function, needs, admitted);
   return admitted;
-}
-
-// By work, if there is time for the first of its tasks.
-bool Admission::LetIn(flow::Ask question, const wire::OpenRoot& asked, Root& root, Instant now) {
-  // What goes by those that ran does not know of a crowd before it comes.
-  if (stage_.controller().Observes()) question.count = 1;
-  if (!by_work()) return Decide(question, 0, now) >= question.count;
-  static constexpr Resources kUsual{.amount = {kOneSlot}};
-  const Shape* shape = asked.shape == 0 ? nullptr : shared_.shapes.At(asked.shape);
-  const Resources& needs = shape == nullptr ? kUsual : shape->resources;
-  question.cost_hint = shared_.costs.Estimate(0, question.cost_hint);  // clamped, or the usual
-  question.work.p95 = question.cost_hint;
-  root.line = question.work.line = Line(asked.cls, question.remaining, question.work.p95);
-  const std::uint32_t estimate = std::exchange(question.count, 1);
-  const WorkAtDoor::Newcomer newcomer = NewcomerOf(question);
-  if (DecideByWork(question, newcomer, NeedsOf(needs), 0, now) == 0) return false;
-  root.promise = std::make_unique<WorkPromise>(
-      shared_.account,
-      WorkPromise::Of{.cls = asked.cls, .tenant = question.flow, .line = root.line}, NeedsOf(needs),
-      question.cost_hint, std::min(estimate, PromiseRoom()));
-  return true;
-}
-
-void Admission::Expect(Root& root, const Resources& shape) {
-  const CostModel::Spawns spawns = shared_.costs.SpawnsOf(root.function);
-  if (spawns.tasks == 0 || !by_work()) return;
-  root.promise = std::make_unique<WorkPromise>(
-      shared_.account, WorkPromise::Of{.cls = root.cls, .tenant = root.tenant, .line = root.line},
-      NeedsOf(shape), spawns.each, std::min(spawns.tasks, PromiseRoom()));
-}
-
-// All that is promised can never be here at a time.
-std::uint32_t Admission::PromiseRoom() const {
-  const std::int64_t room = shared_.in_flight.count_limit() - shared_.account.Promised();
-  return static_cast<std::uint32_t>(std::max<std::int64_t>(0, room));
 }
 
 SlackLine LineOf(const Limits& limits, TaskClass cls, Nanos remaining, Nanos p95) {
@@ -326,16 +299,26 @@ void Admission::Overload(TaskClass cls, Ruling& ruling, bool shed) const {
 wire::Verdict VerdictOn(const wire::SubmitPreamble& ask, std::uint32_t correlation,
                         std::uint64_t first_seq, std::uint32_t count, wire::VerdictStatus status,
                         Reason reason, Nanos retry_after, std::uint8_t load_level) {
-  const Nanos later = Passes(reason) ? std::max(Admission::kLeastRetry, retry_after) : Nanos(0);
   return {.first_seq = first_seq,
           .count = count,
           .correlation = correlation,
-          .retry_after_us = static_cast<std::uint32_t>(
-              std::chrono::duration_cast<std::chrono::microseconds>(later).count()),
+          .retry_after_us = RetryAfter(reason, retry_after),
           .reason = reason,
           .status = status,
           .level = ask.level,
           .load_level = load_level};
+}
+
+wire::Verdict RefusalOf(const wire::OpenRoot& asked, std::uint32_t correlation,
+                        const Ruling& ruling) {
+  return {.first_seq = asked.seq,
+          .count = 1,
+          .correlation = correlation,
+          .retry_after_us = RetryAfter(ruling.refusal, ruling.retry_after),
+          .reason = ruling.refusal,
+          .status = wire::VerdictStatus::kRejected,
+          .level = asked.level,
+          .load_level = ruling.load_level};
 }
 
 }  // namespace spillgate

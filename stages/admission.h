@@ -73,11 +73,15 @@ class Admission {
   [[nodiscard]] SlackLine Line(TaskClass cls, Nanos remaining, Nanos p95) const {
     return by_work() ? LineOf(shared_.limits, cls, remaining, p95) : SlackLine{0};
   }
-  // Whether a root is let in that will bring `count` tasks, as the question says; then it has its
-  // place in its tenant's line, and, where the controller goes by work, its promise counts. The
-  // caller holds the task table's lock.
-  [[nodiscard]] bool LetIn(flow::Ask question, const wire::OpenRoot& asked, Root& root,
-                           Instant now);
+  // The one load decision on a root that is to be opened: the ruling admits one, with its line and
+  // its deadline, or refuses it.
+  void Judge(const wire::OpenRoot& asked, TenantId tenant, Nanos transit, Ruling& ruling,
+             Instant now);
+  // The door has let it in, and what it will bring counts until it is here.
+  void LetThrough(const wire::OpenRoot& asked, TenantId tenant, const Ruling& ruling, Instant now);
+  // One that is let in has its place in its tenant's line, and, where the controller goes by work,
+  // its promise counts. The caller holds the task table's lock.
+  void Promise(const wire::OpenRoot& asked, const Ruling& ruling, Root& root);
   // What a root will bring that begins like others before it counts until it comes, if the
   // controller goes by work. The caller holds the task table's lock.
   void Expect(Root& root, const Resources& shape);
@@ -102,6 +106,10 @@ class Admission {
 
  private:
   [[nodiscard]] std::uint32_t PromiseRoom() const;
+  [[nodiscard]] std::uint32_t TasksOf(const wire::OpenRoot& asked) const;
+  [[nodiscard]] flow::Ask QuestionOf(const wire::OpenRoot& asked, TenantId tenant, Instant deadline,
+                                     Instant now) const;
+  [[nodiscard]] const WorkAccount::Needs& NeedsOf(const wire::OpenRoot& asked);
   [[nodiscard]] Reason LookAtFixedPart(const Asking& asking, Ruling& ruling, Instant now) const;
   [[nodiscard]] bool DiskIsTooLate(const Asking& asking, Ruling& ruling, Instant now) const;
   [[nodiscard]] const WorkAccount::Needs& NeedsOf(const Resources& shape);
@@ -140,5 +148,7 @@ class Admission {
                                       std::uint64_t first_seq, std::uint32_t count,
                                       wire::VerdictStatus status, Reason reason, Nanos retry_after,
                                       std::uint8_t load_level);
+[[nodiscard]] wire::Verdict RefusalOf(const wire::OpenRoot& asked, std::uint32_t correlation,
+                                      const Ruling& ruling);
 
 }  // namespace spillgate

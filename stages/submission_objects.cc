@@ -144,12 +144,13 @@ void Submission::OnOpenRoot(const Received& received, const wire::FrameView& fra
                           asked.error().what);
   }
   std::optional<std::uint32_t> position;
+  if (received.ruling.admitted > 0) admission_.OnTheWay(-1);
   wire::Verdict verdict = JudgeRoot(received, *asked, now, position);
   verdict.correlation = frame.header.correlation;
   Answer(received.connection, verdict, position, now);
 }
 
-// The one load decision on the root: what it is estimated to bring must pass the controller now.
+// What it is estimated to bring must pass the controller, here or at the door.
 wire::Verdict Submission::JudgeRoot(const Received& received, const wire::OpenRoot& asked,
                                     Instant now, std::optional<std::uint32_t>& position) {
   wire::Verdict verdict{.first_seq = asked.seq, .count = 1, .level = asked.level};
@@ -165,46 +166,34 @@ wire::Verdict Submission::JudgeRoot(const Received& received, const wire::OpenRo
   if (const Reason reason = MayAdd(session, asked.level); reason != Reason::kNone) {
     return Refused(verdict, reason);
   }
-  Nanos remaining{0};
-  if (asked.remaining_us != 0) {
-    remaining = std::chrono::microseconds(asked.remaining_us) - received.transit;
-    if (remaining <= Nanos(0)) return Refused(verdict, Reason::kExpired);
-  }
   if (shared_.table.open_roots() >= shared_.limits.open_roots.load(std::memory_order_relaxed)) {
     return Refused(verdict, Reason::kQuota);
   }
-  // No more of them than its window are here at a time.
-  const std::uint32_t estimate = std::clamp(
-      asked.estimated_tasks, 1U, shared_.limits.root_window.load(std::memory_order_relaxed));
-  const flow::Ask question{.cls = static_cast<std::uint8_t>(asked.cls),
-                           .flow = session->tenant,
-                           .count = estimate,
-                           .remaining = remaining,
-                           .cost_hint = Nanos(asked.slot_time_ns)};
-  RootPtr root = shared_.table.MakeRoot();
-  if (!admission_.LetIn(question, asked, *root, now)) {
-    Ruling ruling;
-    admission_.Overload(asked.cls, ruling, true);
-    return Refused(verdict, ruling.refusal, ruling.retry_after);
+  Ruling ruling = received.ruling;
+  if (ruling.admitted == 0) {
+    admission_.Judge(asked, session->tenant, received.transit, ruling, now);
   }
-  const Instant deadline = asked.remaining_us == 0 ? kNever : After(now, remaining);
+  if (ruling.admitted == 0) return RefusalOf(asked, 0, ruling);
   if (asked.level != Level::kNone) {
     if (IntroduceSession(*session, asked.level)) {
       position = journal_.Add(
           asked.level,
-          record::RootOpened{.id = id, .cls = asked.cls, .deadline_us = shared_.ToWall(deadline)});
+          record::RootOpened{
+              .id = id, .cls = asked.cls, .deadline_us = shared_.ToWall(ruling.deadline)});
     }
     if (!position.has_value()) return Refused(verdict, Reason::kJournal);
   }
+  RootPtr root = shared_.table.MakeRoot();
   root->id = id;
   root->durable = asked.level != Level::kNone;
   root->session = session->id;
   root->tenant = session->tenant;
   root->cls = asked.cls;
   root->order = shared_.table.NextRootOrder();
-  root->deadline = deadline;
+  root->deadline = ruling.deadline;
   root->window = shared_.limits.root_window.load(std::memory_order_relaxed);
   root->explicit_open = true;
+  admission_.Promise(asked, ruling, *root);
   shared_.table.AddRoot(root);
   session->seen.Mark(asked.seq);
   return verdict;

@@ -83,14 +83,18 @@ void OverloadRows::SetFunctions(const RootReport& report, OverloadFigures& figur
     const RootReport::Mode& mode = report.modes[i];
     figures.functions.push_back({.function = runs_.Function(i),
                                  .offered = mode.offered,
-                                 .good = mode.good,
+                                 .good = mode.Count(RootFate::kGood),
+                                 .late = mode.Count(RootFate::kLate),
+                                 .expired = mode.Count(RootFate::kExpired),
+                                 .refused = mode.Count(RootFate::kRefused),
                                  .p50_us = Micros(mode.times.Quantile(0.5)),
                                  .p99_us = Micros(mode.times.Quantile(0.99)),
                                  .p999_us = Micros(mode.times.Quantile(0.999)),
                                  .unloaded_p99_us = Micros(basis_.unloaded.p99s[i]),
                                  .deadline_us = Micros(basis_.unloaded.Deadlines()[i])});
     // Of what nobody asked for, nothing failed.
-    if (mode.offered > 0) least = std::min(least, Share(mode.good, mode.offered));
+    if (mode.offered == 0) continue;
+    least = std::min(least, Share(mode.Count(RootFate::kGood), mode.offered));
   }
   figures.long_p99_us = figures.functions[1].p99_us;
   figures.min_function_success = all > 0 ? least / all : 0;

@@ -19,7 +19,9 @@ void RootReport::Add(const RootReport& other) {
   for (std::size_t i = 0; i < kRootFates; ++i) fates[i] += other.fates[i];
   for (std::size_t i = 0; i < kModes; ++i) {
     modes[i].offered += other.modes[i].offered;
-    modes[i].good += other.modes[i].good;
+    for (std::size_t fate = 0; fate < kRootFates; ++fate) {
+      modes[i].fates[fate] += other.modes[i].fates[fate];
+    }
     modes[i].times.Add(other.modes[i].times);
   }
   times.Add(other.times);

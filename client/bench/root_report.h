@@ -31,8 +31,11 @@ struct RootOutcome {
 struct RootReport {
   struct Mode {
     std::uint64_t offered = 0;
-    std::uint64_t good = 0;
+    std::array<std::uint64_t, kRootFates> fates{};
     Latencies times;  // of those done
+    [[nodiscard]] std::uint64_t Count(RootFate fate) const {
+      return fates[static_cast<std::size_t>(fate)];
+    }
   };
   std::array<Mode, kModes> modes;
   std::array<std::uint64_t, kRootFates> fates{};  // what became of each in the end

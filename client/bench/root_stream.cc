@@ -123,13 +123,13 @@ RootReport RootStream::Finish() {
   for (const Root& root : roots_) {
     RootReport& part = PartOf(root);
     const Nanos work = writer_.tasks() * std::chrono::microseconds(root.cost_us);
-    const bool good = root.fate == RootFate::kGood;
+    const auto fate = static_cast<std::size_t>(root.fate);
     ++part.offered;
-    ++part.fates[static_cast<std::size_t>(root.fate)];
+    ++part.fates[fate];
     ++part.modes[root.mode].offered;
-    part.modes[root.mode].good += good ? 1 : 0;
+    ++part.modes[root.mode].fates[fate];
     part.offered_work += work;
-    if (good) part.good_work += work;
+    if (root.fate == RootFate::kGood) part.good_work += work;
     if (!load_.phases.empty()) all.outcomes.push_back({root.due - began_, root.fate});
   }
   for (const RootReport& part : parts_) all.Add(part);

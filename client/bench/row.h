@@ -16,6 +16,9 @@ struct FunctionFigures {
   std::string function;
   std::uint64_t offered = 0;
   std::uint64_t good = 0;
+  std::uint64_t late = 0;
+  std::uint64_t expired = 0;
+  std::uint64_t refused = 0;
   double p50_us = 0;
   double p99_us = 0;
   double p999_us = 0;

@@ -76,6 +76,9 @@ Json FunctionsOf(const bench::OverloadFigures& figures) {
     Put(json, "p50_us", each.p50_us);
     Put(json, "p99_us", each.p99_us);
     Put(json, "p999_us", each.p999_us);
+    json["late"] = each.late;
+    json["expired"] = each.expired;
+    json["refused"] = each.refused;
     Put(json, "unloaded_p99_us", each.unloaded_p99_us);
     Put(json, "deadline_us", each.deadline_us);
   }

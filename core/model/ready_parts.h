@@ -50,6 +50,18 @@ class RootSizes {
   std::int64_t slot_time_ = 0;
 };
 
+// The fair queue over the roots of one line of a tenant. A new root starts where the roots that
+// wait would be by now if they were all served at once, each a little (`arrival`): were it only
+// where the last one served began, then new roots, who have always had nothing, could keep a root
+// that needs a second turn waiting for ever.
+struct RootQueue {
+  RootSizes sizes;
+  std::uint32_t roots = 0;  // that wait
+  std::int64_t arrival = 0;
+  std::int64_t served = 0;    // furthest tag at which a root was served
+  std::int64_t unspread = 0;  // slot time given out that `arrival` does not show yet
+};
+
 // A tenant in a class: what the fair queue of that class serves.
 struct Flow {
   std::int64_t tag = 0;        // when it has had what it was given so far
@@ -57,7 +69,6 @@ struct Flow {
   std::int64_t remainder = 0;  // slot time not in the tag, less than the weight
   std::uint32_t weight = 1;
   TaskClass cls = TaskClass::kNormal;
-  std::uint32_t roots = 0;  // that wait
   std::size_t size = 0;
   Nanos work{0};
 
@@ -75,14 +86,9 @@ struct Flow {
 
   WorkAccount::Flow* account = nullptr;  // what others may see of it
 
-  // The fair queue over its roots. A new root starts where the roots that wait would be by now if
-  // they were all served at once, each a little (`arrival`): were it only where the last one served
-  // began, then new roots, who have always had nothing, could keep a root that needs a second turn
-  // waiting for ever.
-  RootSizes sizes;
-  std::int64_t arrival = 0;
-  std::int64_t served = 0;    // furthest tag at which a root was served
-  std::int64_t unspread = 0;  // slot time given out that `arrival` does not show yet
+  // Roots that can wait for very different times are of very different size: each line has a fair
+  // queue of its own, or all that are long would share the time and end late together.
+  std::array<RootQueue, kLines> lines;
 
   Group* recent = nullptr;  // kept while empty
   Group* groups = nullptr;

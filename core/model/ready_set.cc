@@ -88,16 +88,17 @@ void ReadySet::Push(TaskPtr owned, Instant now) {
   if (root.ready.waiting++ == 0) {
     // What was given to others while it had nothing waiting is no claim of its; but its first tasks
     // go as if they had all come with it.
+    ready::RootQueue& line = flow.lines[root.line];
     const bool is_new = root.ready.order == 0;
     if (is_new || root.ready.large) {
-      root.ready.Raise(flow.arrival);
+      root.ready.Raise(line.arrival);
       root.ready.order = sequence_;
     }
     if (is_new) {
       Give(root.ready, 1);  // before all that have had as much
-      flow.sizes.Begin();
+      line.sizes.Begin();
     }
-    ++flow.roots;
+    ++line.roots;
   }
   Bundle& bundle = BundleOf(root, group);
   bundle.tasks.Append(&task);
@@ -221,15 +222,13 @@ void ReadySet::Detach(Task& task) {
   }
   bundle.tasks.Remove(&task);
   if (bundle.tasks.empty()) DropBundle(bundle);
-  if (--root.ready.waiting == 0) --flow.roots;
+  ready::RootQueue& line = flow.lines[lane.line];
+  if (--root.ready.waiting == 0 && --line.roots == 0) line.unspread = 0;
   flow.work -= task.ready.work;
   queue.work -= task.ready.work;
   --flow.waiting[lane.line];
   Account(flow, lane, task, -1);
-  if (--flow.size == 0) {
-    flow.unspread = 0;
-    queue.weights -= flow.weight;
-  }
+  if (--flow.size == 0) queue.weights -= flow.weight;
   --queue.size;
   --size_;
   Show(flow);
@@ -263,8 +262,9 @@ void ReadySet::Started(const Task& task) {
   if (flow.size == 0) flow.tag = std::max(flow.tag, EarliestTag(flow));
   const Nanos cost = std::clamp(task.estimate, Nanos(1), kMostSlotTime);
   Charge(flow, cost.count());
-  if (root.ready.waiting == 0 && root.ready.large) root.ready.Raise(flow.served);
-  ChargeRoot(flow, root.ready, cost.count(), cost.count());
+  ready::RootQueue& line = flow.lines[root.line];
+  if (root.ready.waiting == 0 && root.ready.large) root.ready.Raise(line.served);
+  ChargeRoot(line, root.ready, cost.count(), cost.count());
   Show(flow);
 }
 
@@ -325,7 +325,7 @@ void ReadySet::Correct(Root& root, Nanos estimated, Nanos actual) {
   const Nanos owes = std::clamp(actual, Nanos(0), kMostSlotTime) - paid;
   Flow& flow = FlowOf(root);
   Charge(flow, owes.count());
-  ChargeRoot(flow, root.ready, owes.count(), paid.count());
+  ChargeRoot(flow.lines[root.line], root.ready, owes.count(), paid.count());
   Show(flow);
   if (owes >= Nanos(0)) return;
   MoveForward(flow);
@@ -350,16 +350,17 @@ void ReadySet::Give(ReadyRoot& root, std::int64_t slot_time) {
   root.tag -= slot_time;
 }
 
-// The gift is taken back from one that has had more than roots of its tenant mostly have, or more
+// The gift is taken back from one that has had more than roots of its line mostly have, or more
 // than some tasks that cost as much as this one, `each`; and a little more than that, as those who
 // want little may be ahead by as much.
-void ReadySet::ChargeRoot(Flow& flow, ReadyRoot& root, std::int64_t slot_time, std::int64_t each) {
+void ReadySet::ChargeRoot(ready::RootQueue& line, ReadyRoot& root, std::int64_t slot_time,
+                          std::int64_t each) {
   root.had += slot_time;
   root.tag += slot_time;
   if (root.large) return;
-  flow.sizes.Add(slot_time);
-  root.large = root.had >= std::min(kFirstTasks * each, kTimesTheMean * flow.sizes.Mean());
-  Give(root, root.large ? -root.gift - flow.sizes.Mean() : slot_time);
+  line.sizes.Add(slot_time);
+  root.large = root.had >= std::min(kFirstTasks * each, kTimesTheMean * line.sizes.Mean());
+  Give(root, root.large ? -root.gift - line.sizes.Mean() : slot_time);
 }
 
 void ReadySet::MoveForward(Flow& flow) {

@@ -42,7 +42,8 @@ ReadySet::Standing ReadySet::Explain(const Task& task, const Resources& free, In
   }
 
   standing.lag = Nanos(queue.time - flow.tag);
-  standing.root_lag = Nanos(flow.served - task.ready.bundle->root->ready.fair_tag());
+  const Root& root = *task.root;
+  standing.root_lag = Nanos(flow.lines[root.line].served - root.ready.fair_tag());
   standing.fits = group.lane->kind->name.shape.Fits(free);
   standing.at_limit = AtLimit(*group.lane->kind);
   if (task.ready.passed != kNever) standing.passed_for = now - task.ready.passed;

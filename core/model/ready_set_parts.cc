@@ -155,7 +155,7 @@ void ReadySet::AddBundle(Bundle& bundle, Root& root, Group& group) {
   const bool group_was_empty = group.bundles.empty();
   // New roots come in order among themselves. One that has been served goes to the heap: at the end
   // of the list it would stand in the way of all new ones.
-  if (root.ready.tag <= flow.arrival) {
+  if (root.ready.tag <= flow.lines[root.line].arrival) {
     group.bundles.Append(&bundle);
   } else {
     group.bundles.Insert(&bundle);

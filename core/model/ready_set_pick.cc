@@ -86,12 +86,12 @@ bool Before(Group& a, Group& b) {
 
 // Moves the virtual time at which new roots start: as far as what was given out goes, spread over
 // the roots that wait, and never past the end of the one that is served.
-void Advance(Flow& flow, std::int64_t start, std::int64_t cost) {
-  std::int64_t step = flow.unspread;
-  if (flow.roots > 1) step /= flow.roots;
-  flow.unspread -= step * flow.roots;
-  flow.arrival = std::max({flow.arrival, start, std::min(flow.arrival + step, start + cost)});
-  flow.unspread += cost;
+void Advance(ready::RootQueue& line, std::int64_t start, std::int64_t cost) {
+  std::int64_t step = line.unspread;
+  if (line.roots > 1) step /= line.roots;
+  line.unspread -= step * line.roots;
+  line.arrival = std::max({line.arrival, start, std::min(line.arrival + step, start + cost)});
+  line.unspread += cost;
 }
 
 }  // namespace
@@ -384,9 +384,10 @@ TaskPtr ReadySet::Take(const Found& found) {
   const std::int64_t lag = options_.most_lag.count();
   flow.tag = std::max(flow.tag, queue.time - lag);
   queue.time = std::max(queue.time, flow.tag);
-  root.Raise(flow.served - lag);
-  Advance(flow, root.fair_tag(), cost.count());
-  flow.served = std::max(flow.served, root.fair_tag());
+  ready::RootQueue& line = flow.lines[bundle.root->line];
+  root.Raise(line.served - lag);
+  Advance(line, root.fair_tag(), cost.count());
+  line.served = std::max(line.served, root.fair_tag());
   TakeTurn(flow, bundle.root->line, cost.count());
   Detach(task);
   return TaskPtr(&task);

@@ -60,9 +60,9 @@ void Door::OnFrame(Visitor& visitor, const wire::FrameView& frame, ByteView byte
   }
   switch (type) {
     case wire::FrameType::kSubmit: return OnSubmit(visitor, frame, bytes, now);
+    case wire::FrameType::kOpenRoot: return OnOpenRoot(visitor, frame, bytes, now);
+    case wire::FrameType::kCloseRoot: return OnCloseRoot(visitor, frame, bytes, now);
     case wire::FrameType::kPut:
-    case wire::FrameType::kOpenRoot:
-    case wire::FrameType::kCloseRoot:
     case wire::FrameType::kGet:
     case wire::FrameType::kWait:
     case wire::FrameType::kCancel:
@@ -93,21 +93,70 @@ void Door::OnSubmit(Visitor& visitor, const wire::FrameView& frame, ByteView byt
                       .transit = transit,
                       .bytes = bytes.size(),
                       .exceeds_credit = exceeds_credit};
-  if (admission_.empty() || !asking.roots() || ask->attempt > 0 ||
-      !submission_[visitor.shard]->runnable()->OnOwnThread()) {
+  const bool is_lost = visitor.refused_roots.Has(ask->root) && (ask->flags & wire::kJoin) == 0;
+  visitor.refused_roots.Forget(ask->first_seq, ask->count);
+  Admission* admission = AdmissionFor(visitor);
+  if (admission == nullptr || ask->attempt > 0 || !(asking.roots() || is_lost)) {
     return PassOn(visitor, bytes, now, transit, exceeds_credit);
   }
   Ruling ruling;
-  admission_[visitor.shard]->Judge(asking, ask->count, ruling, now);
+  if (is_lost) {
+    ruling.refusal = Reason::kUnknownRoot;
+    ruling.load_level = admission->load_level();
+  } else {
+    admission->Judge(asking, ask->count, ruling, now);
+  }
   if (ruling.admitted > 0) {
-    admission_[visitor.shard]->OnTheWay(ruling.admitted);
+    admission->OnTheWay(ruling.admitted);
     return PassOn(visitor, bytes, now, transit, exceeds_credit, &ruling);
   }
-  admission_[visitor.shard]->CountRefused(ruling.refusal, ask->count);
+  admission->CountRefused(ruling.refusal, ask->count);
+  Refuse(visitor, VerdictOn(*ask, frame.header.correlation, ask->first_seq, ask->count,
+                            wire::VerdictStatus::kRejected, ruling.refusal, ruling.retry_after,
+                            ruling.load_level));
+}
+
+// As a new root is; one that may be there already is submission's to look up.
+void Door::OnOpenRoot(Visitor& visitor, const wire::FrameView& frame, ByteView bytes, Instant now) {
+  const Nanos transit = visitor.transit.Of(frame.header.sent_us, now);
+  Admission* admission = AdmissionFor(visitor);
+  const bool drains = shared_.signals.draining.load(std::memory_order_relaxed);
+  const auto asked = wire::DecodeOpenRoot(frame);
+  if (admission == nullptr || drains || !asked.has_value() || asked->seq <= visitor.opened_until) {
+    return PassOn(visitor, bytes, now, transit);
+  }
+  visitor.refused_roots.Forget(asked->seq, 1);
+  Ruling ruling;
+  admission->Judge(*asked, visitor.tenant, transit, ruling, now);
+  if (ruling.admitted > 0) {
+    admission->LetThrough(*asked, visitor.tenant, ruling, now);
+    visitor.opened_until = asked->seq;
+    return PassOn(visitor, bytes, now, transit, false, &ruling);
+  }
+  visitor.refused_roots.Add(asked->seq);
+  admission->CountRefused(ruling.refusal, 1);
+  Refuse(visitor, RefusalOf(*asked, frame.header.correlation, ruling));
+}
+
+void Door::OnCloseRoot(Visitor& visitor, const wire::FrameView& frame, ByteView bytes,
+                       Instant now) {
+  const Nanos transit = visitor.transit.Of(frame.header.sent_us, now);
+  const auto asked = wire::DecodeCloseRoot(frame);
+  if (!asked.has_value() || !visitor.refused_roots.Has(asked->seq)) {
+    return PassOn(visitor, bytes, now, transit);
+  }
+  visitor.refused_roots.Forget(asked->seq, 1);
   ++visitor.refused;
-  visitor.verdicts.push_back(VerdictOn(*ask, frame.header.correlation, ask->first_seq, ask->count,
-                                       wire::VerdictStatus::kRejected, ruling.refusal,
-                                       ruling.retry_after, ruling.load_level));
+}
+
+Admission* Door::AdmissionFor(const Visitor& visitor) {
+  const bool here = !admission_.empty() && submission_[visitor.shard]->runnable()->OnOwnThread();
+  return here ? admission_[visitor.shard] : nullptr;
+}
+
+void Door::Refuse(Visitor& visitor, const wire::Verdict& verdict) {
+  ++visitor.refused;
+  visitor.verdicts.push_back(verdict);
 }
 
 void Door::AnswerRefused(Visitor& visitor) {

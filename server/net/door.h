@@ -18,6 +18,7 @@
 #include "server/net/credits.h"
 #include "server/net/next_roots.h"
 #include "server/net/refusal_share.h"
+#include "server/net/refused_roots.h"
 #include "server/net/transit.h"
 #include "stages/publication.h"
 #include "stages/shared.h"
@@ -66,6 +67,8 @@ struct Visitor {
   std::array<NextRoots, kClasses> next_roots;
   std::uint32_t refused = 0;            // of its frames, by the door, since the listener looked
   std::vector<wire::Verdict> verdicts;  // on those, as far as they were submissions
+  RefusedRoots refused_roots;
+  std::uint64_t opened_until = 0;  // roots up to that number may have been let in already
   RefusalShare::Part refusals;
   std::uint32_t frames = 0;  // in the read under way
   Instant last_read;         // when something of a frame last came
@@ -111,6 +114,11 @@ class Door {
 
  private:
   void OnSubmit(Visitor& visitor, const wire::FrameView& frame, ByteView bytes, Instant now);
+  void OnOpenRoot(Visitor& visitor, const wire::FrameView& frame, ByteView bytes, Instant now);
+  void OnCloseRoot(Visitor& visitor, const wire::FrameView& frame, ByteView bytes, Instant now);
+  // That of the visitor's shard, if it may be asked here.
+  [[nodiscard]] Admission* AdmissionFor(const Visitor& visitor);
+  void Refuse(Visitor& visitor, const wire::Verdict& verdict);
   void PassOn(Visitor& visitor, ByteView bytes, Instant now, Nanos transit,
               bool exceeds_credit = false, const Ruling* ruling = nullptr);
   [[nodiscard]] bool ExceedsCredit(Visitor& visitor, const wire::SubmitPreamble& ask,

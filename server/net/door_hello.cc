@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "core/base/hash_map.h"
 #include "schema/auth.h"
@@ -133,6 +134,7 @@ bool Door::Welcome(Visitor& visitor, const wire::Hello& hello, const std::string
     welcome.next_seq = std::max<std::uint64_t>(1, session->seen.end());
   }
   welcome.resumed = resumed;
+  if (resumed) visitor.opened_until = std::numeric_limits<std::uint64_t>::max();
   visitor.session = welcome.session;
   visitor.shard = Mix(visitor.session) % submission_.size();
   visitor.welcome = true;

@@ -127,7 +127,8 @@ TEST(BenchRows, ClientsOfALoadAreToldByTheirManners) {
   figures.turnaround_us = 100;
   figures.held = 7;
   figures.step = 2;
-  figures.functions = {{.function = "spin", .offered = 3, .good = 2, .p99_us = 1.5}};
+  figures.functions = {
+      {.function = "spin", .offered = 5, .good = 2, .late = 1, .refused = 2, .p99_us = 1.5}};
   const Json json = ToJson(row);
   EXPECT_EQ(json["clients"], "cooperative");
   EXPECT_EQ(json["turnaround_us"], 100);
@@ -136,6 +137,9 @@ TEST(BenchRows, ClientsOfALoadAreToldByTheirManners) {
   ASSERT_EQ(json["functions"].size(), 1U);
   EXPECT_EQ(json["functions"][0]["function"], "spin");
   EXPECT_EQ(json["functions"][0]["good"], 2);
+  EXPECT_EQ(json["functions"][0]["late"], 1);
+  EXPECT_EQ(json["functions"][0]["expired"], 0);
+  EXPECT_EQ(json["functions"][0]["refused"], 2);
   EXPECT_EQ(json["functions"][0]["p99_us"], 1.5);
 }
 

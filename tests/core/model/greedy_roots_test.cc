@@ -127,9 +127,9 @@ class SmallRootsTest : public testing::ReadyBench {
   SmallRootsTest() : ReadyBench(kOne) {}
 
   // A root of some tasks, each of which comes when the one before has run.
-  RootPtr Begin(std::uint64_t seq) {
-    RootPtr root = MakeRoot({.seq = seq});
-    PushTask(root, {});
+  RootPtr Begin(std::uint64_t seq, SlackLine line = 0, Nanos cost = milliseconds(1)) {
+    RootPtr root = MakeRoot({.seq = seq, .line = line});
+    PushTask(root, {.cost = cost});
     return root;
   }
   // Serves the next task; its root has another then, unless it has had ten.
@@ -137,7 +137,7 @@ class SmallRootsTest : public testing::ReadyBench {
     const TaskPtr task = PopRoot(kOne);
     const std::uint64_t seq = task->root->id.seq;
     ready_.Ended(function_, function_.shape);
-    if (++served_[seq] < kTasks) PushTask(task->root, {});
+    if (++served_[seq] < kTasks) PushTask(task->root, {.cost = task->estimate});
     return seq;
   }
 
@@ -153,6 +153,33 @@ TEST_F(SmallRootsTest, AreServedOneAfterTheOther) {
   for (std::uint64_t seq = 11; seq <= 14; ++seq) {
     for (int i = 0; i < kTasks; ++i) EXPECT_EQ(Serve(), seq);
   }
+}
+
+// A hundred times as long as those of the first line, of which there always are many, and one after
+// the other among themselves all the same.
+TEST_F(SmallRootsTest, AreThoseThatAreNotLargerThanOthersOfTheirLine) {
+  constexpr SlackLine kFar = 2;
+  constexpr std::uint64_t kLong = 8;
+  std::uint64_t next = 1000;
+  for (int i = 0; i < 20; ++i) Begin(next++, 0, microseconds(50));
+  std::vector<std::uint64_t> order;
+  for (std::uint64_t seq = 1; seq <= kLong; ++seq) {
+    Begin(seq, kFar, milliseconds(5));
+    const std::size_t until = seq < 4 ? 0 : order.size() + kTasks;  // three wait, from then on
+    while (order.size() < until) {
+      const std::uint64_t served = Serve();
+      if (served <= kLong) {
+        order.push_back(served);
+      } else if (served_[served] == kTasks) {
+        Begin(next++, 0, microseconds(50));
+      }
+    }
+  }
+  ASSERT_EQ(order.size(), (kLong - 3) * kTasks);
+  EXPECT_GT(next, 1400U) << "as much time went to the short ones";
+  std::erase(order, 1);  // before anything of them had run, it seemed to be large
+  ASSERT_GT(order.size(), 4U * kTasks);
+  for (std::size_t i = 0; i < order.size(); ++i) EXPECT_EQ(order[i], i / kTasks + 2) << i;
 }
 
 class SavedShareTest : public testing::ReadyBench {

@@ -181,6 +181,12 @@ class DoorAdmissionTest : public DoorTest {
     writer.Finish(9, 0, out);
     door.OnFrame(visitor, wire::View(out.view()), out.view(), bench.now());
   }
+  template <class Message>
+  void Say(const Message& message) {
+    wire::OutBuffer out;
+    wire::Encode(message, 7, out);
+    door.OnFrame(visitor, wire::View(out.view()), out.view(), bench.now());
+  }
   // What the visitor was told at the end of the read.
   std::vector<wire::Verdict> Told() {
     door.AnswerRefused(visitor);
@@ -253,12 +259,99 @@ TEST_F(DoorAdmissionTest, WhatMayHaveBeenAcceptedIsLookedUpFirst) {
   EXPECT_EQ(Passed().ruling.admitted, 0U);
 }
 
+TEST_F(DoorAdmissionTest, NothingOfARootThatIsNotOpenedGoesFurther) {
+  bench.in_flight.Force(100, 0);
+  Say(wire::OpenRoot{.seq = 5, .estimated_tasks = 10});
+  next_seq = 6;
+  Submit({.root = 5}, 10);
+  Say(wire::CloseRoot{.seq = 5});
+  const std::vector<wire::Verdict> told = Told();
+  ASSERT_EQ(told.size(), 2U);
+  EXPECT_EQ(told[0].status, wire::VerdictStatus::kRejected);
+  EXPECT_EQ(told[0].reason, Reason::kInFlight);
+  EXPECT_EQ(told[0].first_seq, 5U);
+  EXPECT_EQ(told[0].count, 1U);
+  EXPECT_EQ(told[0].correlation, 7U);
+  EXPECT_GE(told[0].retry_after_us, 1000U);
+  EXPECT_EQ(told[1].reason, Reason::kUnknownRoot);
+  EXPECT_EQ(told[1].count, 10U);
+  EXPECT_EQ(told[1].retry_after_us, 0U);
+  EXPECT_EQ(Refused(Reason::kUnknownRoot), 10U);
+  EXPECT_EQ(visitor.refused, 3U) << "each of them took its time";
+  EXPECT_EQ(submission.waiting(), 0U);
+}
+
+TEST_F(DoorAdmissionTest, ARootThatIsLetInComesWithItsRuling) {
+  submission.Use(flow::MakeController("work_bound"));
+  Say(wire::OpenRoot{.seq = 5, .remaining_us = 5'000'000, .estimated_tasks = 10});
+  Submit({.root = 5}, 10);
+  Say(wire::CloseRoot{.seq = 5});
+  EXPECT_TRUE(Told().empty());
+  EXPECT_EQ(submission.waiting(), 3U);
+  const Ruling ruling = Passed().ruling;
+  EXPECT_EQ(ruling.admitted, 1U);
+  EXPECT_EQ(ruling.deadline, bench.now() + std::chrono::seconds(5));
+  EXPECT_EQ(ruling.line, admission.Line(TaskClass::kNormal, std::chrono::seconds(5), Nanos(0)));
+  EXPECT_GT(ruling.line, 0U);
+}
+
+// Of one read: none has come to submission yet.
+TEST_F(DoorAdmissionTest, RootsThatWereLetInCountForThoseBehindThem) {
+  submission.Use(flow::MakeController("work_bound"));
+  for (std::uint64_t seq = 1; seq <= 50; ++seq) {
+    Say(wire::OpenRoot{
+        .seq = seq, .remaining_us = 20'000, .estimated_tasks = 5, .slot_time_ns = 1'000'000});
+  }
+  const std::size_t refused = Told().size();
+  EXPECT_GT(refused, 40U) << "of five milliseconds each";
+  EXPECT_LT(refused, 50U);
+  EXPECT_EQ(submission.waiting(), 50U - refused);
+}
+
+TEST_F(DoorAdmissionTest, WhatMayJoinOrBeSomethingElseIsPassedOn) {
+  bench.in_flight.Force(100, 0);
+  Say(wire::OpenRoot{.seq = 5});
+  EXPECT_EQ(Told().size(), 1U);
+  Submit({.flags = wire::kJoin, .root = 5});
+  Submit({.attempt = 1, .root = 5});
+  next_seq = 5;
+  Submit({.root = 77});  // it has that number now
+  Submit({.root = 5});
+  EXPECT_TRUE(Told().empty());
+  EXPECT_EQ(submission.waiting(), 4U);
+}
+
+TEST_F(DoorAdmissionTest, ARootThatMayBeOpenIsLookedUpFirst) {
+  Say(wire::OpenRoot{.seq = 5});
+  bench.in_flight.Force(100, 0);
+  Say(wire::OpenRoot{.seq = 5});  // it has not heard yet
+  Say(wire::OpenRoot{.seq = 4});
+  EXPECT_TRUE(Told().empty());
+  EXPECT_EQ(submission.waiting(), 3U);
+  Say(wire::OpenRoot{.seq = 6});
+  EXPECT_EQ(Told().size(), 1U);
+}
+
+TEST_F(DoorAdmissionTest, ARootOfAResumedSessionIsLookedUpFirst) {
+  Visitor first = Visit();
+  const wire::Welcome welcome = Hello(first, {});
+  Disconnect(welcome.session);
+  visitor = Visit();
+  (void)Hello(visitor, Resume(welcome));
+  visitor.connection->out().Clear();
+  bench.in_flight.Force(100, 0);
+  Say(wire::OpenRoot{.seq = 5});
+  EXPECT_TRUE(Told().empty());
+  EXPECT_EQ(submission.waiting(), 1U);
+}
+
 TEST_F(DoorAdmissionTest, AStageOnAThreadOfItsOwnDecidesItself) {
   submission.runnable()->pool()->Unbind();
   bench.in_flight.Force(100, 0);
   Submit({});
+  Say(wire::OpenRoot{.seq = 5});
   EXPECT_TRUE(Told().empty());
-  EXPECT_EQ(submission.waiting(), 1U);
+  EXPECT_EQ(submission.waiting(), 2U);
 }
 
 }  // namespace

@@ -1,0 +1,96 @@
+// Admission, second half: roots that come piece by piece. Each is one decision, on its estimate,
+// and what it will bring counts as work until it comes.
+#include <algorithm>
+#include <memory>
+
+#include "core/model/work_promise.h"
+#include "stages/admission.h"
+
+namespace spillgate {
+
+// By work, if there is time for the first of its tasks.
+void Admission::Judge(const wire::OpenRoot& asked, TenantId tenant, Nanos transit, Ruling& ruling,
+                      Instant now) {
+  if (asked.remaining_us != 0) {
+    const Nanos remaining = std::chrono::microseconds(asked.remaining_us) - transit;
+    if (remaining <= Nanos(0)) {
+      ruling.refusal = Reason::kExpired;
+      return;
+    }
+    ruling.deadline = After(now, remaining);
+  }
+  flow::Ask question = QuestionOf(asked, tenant, ruling.deadline, now);
+  ruling.line = question.work.line;
+  bool let_in = false;
+  if (by_work()) {
+    question.count = 1;
+    let_in = DecideByWork(question, NewcomerOf(question), NeedsOf(asked), 0, now) > 0;
+  } else {
+    // What goes by those that ran does not know of a crowd before it comes.
+    if (stage_.controller().Observes()) question.count = 1;
+    let_in = Decide(question, 0, now) >= question.count;
+  }
+  ruling.load_level = load_level();
+  if (!let_in) return Overload(asked.cls, ruling, true);
+  ruling.admitted = 1;
+}
+
+void Admission::LetThrough(const wire::OpenRoot& asked, TenantId tenant, const Ruling& ruling,
+                           Instant now) {
+  OnTheWay(1);
+  if (!by_work()) return;
+  const flow::Ask question = QuestionOf(asked, tenant, ruling.deadline, now);
+  work_.Admitted(NewcomerOf(question), 0, NeedsOf(asked), question.count);
+}
+
+void Admission::Promise(const wire::OpenRoot& asked, const Ruling& ruling, Root& root) {
+  root.line = ruling.line;
+  if (!by_work()) return;
+  root.promise = std::make_unique<WorkPromise>(
+      shared_.account, WorkPromise::Of{.cls = root.cls, .tenant = root.tenant, .line = root.line},
+      NeedsOf(asked), shared_.costs.Estimate(0, Nanos(asked.slot_time_ns)),
+      std::min(TasksOf(asked), PromiseRoom()));
+}
+
+// No more of them than its window are here at a time.
+std::uint32_t Admission::TasksOf(const wire::OpenRoot& asked) const {
+  return std::clamp(asked.estimated_tasks, 1U,
+                    shared_.limits.root_window.load(std::memory_order_relaxed));
+}
+
+flow::Ask Admission::QuestionOf(const wire::OpenRoot& asked, TenantId tenant, Instant deadline,
+                                Instant now) const {
+  flow::Ask question{.cls = static_cast<std::uint8_t>(asked.cls),
+                     .flow = tenant,
+                     .count = TasksOf(asked),
+                     .remaining = deadline == kNever ? Nanos(0) : deadline - now,
+                     .cost_hint = Nanos(asked.slot_time_ns),
+                     .work = {}};
+  if (!by_work()) return question;
+  question.cost_hint = shared_.costs.Estimate(0, question.cost_hint);  // clamped, or the usual
+  question.work.p95 = question.cost_hint;
+  question.work.line = Line(asked.cls, question.remaining, question.work.p95);
+  return question;
+}
+
+const WorkAccount::Needs& Admission::NeedsOf(const wire::OpenRoot& asked) {
+  static constexpr Resources kUsual{.amount = {kOneSlot}};
+  const Shape* shape = asked.shape == 0 ? nullptr : shared_.shapes.At(asked.shape);
+  return NeedsOf(shape == nullptr ? kUsual : shape->resources);
+}
+
+void Admission::Expect(Root& root, const Resources& shape) {
+  const CostModel::Spawns spawns = shared_.costs.SpawnsOf(root.function);
+  if (spawns.tasks == 0 || !by_work()) return;
+  root.promise = std::make_unique<WorkPromise>(
+      shared_.account, WorkPromise::Of{.cls = root.cls, .tenant = root.tenant, .line = root.line},
+      NeedsOf(shape), spawns.each, std::min(spawns.tasks, PromiseRoom()));
+}
+
+// All that is promised can never be here at a time.
+std::uint32_t Admission::PromiseRoom() const {
+  const std::int64_t room = shared_.in_flight.count_limit() - shared_.account.Promised();
+  return static_cast<std::uint32_t>(std::max<std::int64_t>(0, room));
+}
+
+}  // namespace spillgate
