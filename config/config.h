@@ -255,7 +255,8 @@ struct TenantConfig {
   std::uint32_t weight = 1;
   // Users who may call themselves this tenant on the Unix socket.
   std::vector<std::uint32_t> uids;
-  // Its tasks accepted and not yet published. 0 is half of limits.in_flight.
+  // Its tasks accepted and not yet published. 0 is half of limits.in_flight. Beyond it, roots are
+  // refused with quota, and what running tasks spawn waits while the node is more than half full.
   std::uint32_t in_flight = 0;
   // The same of one of its clients. 0 is no bound of their own.
   std::uint32_t client_in_flight = 0;

@@ -59,13 +59,13 @@ Reason Admission::LookAtFixedPart(const Asking& asking, Ruling& ruling, Instant 
         shared_.limits.default_deadline_ns[Index(ask.cls)].load(std::memory_order_relaxed));
     if (usual > Nanos(0)) ruling.deadline = After(now, usual);
   }
-  if ((ask.flags & wire::kMixed) == 0) {
-    const Reason problem = FindNamed(shared_, ask.function, ask.shape).problem;
-    if (problem != Reason::kNone) return problem;
-  }
+  const Named named = FindNamed(shared_, ask.function, ask.shape);
+  if ((ask.flags & wire::kMixed) == 0 && named.problem != Reason::kNone) return named.problem;
   if (!asking.children() && by_work()) {
     const Nanos remaining = ruling.deadline == kNever ? Nanos(0) : ruling.deadline - now;
-    const Nanos p95 = shared_.costs.P95(KeyOf(asking), Nanos(ask.cost_hint_ns));
+    const Nanos hint(ask.cost_hint_ns);
+    const Nanos p95 = named.shape == nullptr ? shared_.costs.P95(KeyOf(asking), hint)
+                                             : P95Of(KeyOf(asking), hint, *named.shape);
     ruling.line = Line(ask.cls, remaining, p95);
   }
   const bool too_durable = static_cast<std::uint8_t>(ask.level) >
@@ -139,7 +139,8 @@ std::uint32_t Admission::LetIn(const Asking& asking, const Ruling& ruling, std::
     question.work.line = kLastLine;
     admitted = Decide(question, has, now);
   } else {
-    question.work.p95 = shared_.costs.P95(KeyOf(question), question.cost_hint);
+    question.work.p95 = P95Of(KeyOf(question), question.cost_hint, shape);
+    question.work.cost = LeastOf(KeyOf(question), question.cost_hint, shape);
     question.work.line =
         by_work() ? ruling.line
                   : LineOf(shared_.limits, ask.cls, question.remaining, question.work.p95);
@@ -187,7 +188,20 @@ std::uint32_t Admission::Decide(flow::Ask& question, std::uint32_t has, Instant 
 KeptSlot::Length Admission::LengthOf(const flow::Ask& question) const {
   if (question.function == 0) return KeptSlot::LengthOf(question.work.p95);
   if (shared_.costs.CountRuns(question.function) == 0) return KeptSlot::kUnknown;
-  return KeptSlot::LengthOf(shared_.costs.P95(question.function));
+  const Resources& usual = shared_.functions.At(question.function)->shape;
+  return KeptSlot::LengthOf(P95Of(question.function, Nanos(0), usual));
+}
+
+Nanos Admission::P95Of(CostKey key, Nanos hint, const Resources& shape) const {
+  return WallTime(shared_.costs.P95(key, hint), SlotUnits(shape));
+}
+
+// The mean, but no more than half of the runs take: what takes long now and then is no reason to
+// refuse all that mostly does not.
+Nanos Admission::LeastOf(CostKey key, Nanos hint, const Resources& shape) const {
+  const Nanos mean = WallTime(shared_.costs.Estimate(key, hint), SlotUnits(shape));
+  const Nanos median = shared_.costs.MedianSpan(key);
+  return median > Nanos(0) ? std::min(mean, median) : mean;
 }
 
 WorkAtDoor::Newcomer Admission::NewcomerOf(const flow::Ask& question) const {
@@ -199,7 +213,7 @@ WorkAtDoor::Newcomer Admission::NewcomerOf(const flow::Ask& question) const {
           .function = question.function,
           .held_back = shared_.account.IsHeldBack(question.function),
           .share = shared_.limits.shares[Index(cls)].load(std::memory_order_relaxed),
-          .slot_time = shared_.costs.Estimate(KeyOf(question), question.cost_hint) +
+          .slot_time = shared_.costs.Takes(KeyOf(question), question.cost_hint) +
                        shared_.costs.SpawnsOf(question.function).work()};
 }
 
@@ -221,7 +235,6 @@ void Admission::Weigh(flow::Work& work, const flow::Ask& question, const WorkAtD
                                                          needs.slots())
                               : needs.slots();
   work.busy = ahead_.busy;
-  work.cost = shared_.costs.Estimate(KeyOf(question), question.cost_hint);
   work.waiting = ahead_.tasks + ahead_.promises;
   work.may_try = ahead_.tasks == 0 ||
                  (question.function < tries_at_.size() && now >= tries_at_[question.function]);
@@ -230,8 +243,7 @@ void Admission::Weigh(flow::Work& work, const flow::Ask& question, const WorkAtD
   Nanos longest{0};
   for (const flow::Queue& queue : work.queues) longest = std::max(longest, queue.wait);
   if (question.remaining == Nanos(0)) return;
-  const Nanos within =
-      std::max(Nanos(1), flow::WaitWithin(question.remaining - work.p95, work.line));
+  const Nanos within = std::max(Nanos(1), flow::WaitWithin(flow::SlackOf(question), work.line));
   const double part = static_cast<double>(longest.count()) / static_cast<double>(within.count());
   waits_ = static_cast<std::uint8_t>(std::min(255.0, 255 * part));
 }
@@ -271,7 +283,8 @@ std::int64_t Admission::Fits(const Asking& like, Nanos longer, Instant now) {
                      .remaining = remaining,
                      .cost_hint = Nanos(ask.cost_hint_ns),
                      .work = {}};
-  question.work.p95 = shared_.costs.P95(KeyOf(question), question.cost_hint);
+  question.work.p95 = P95Of(KeyOf(question), question.cost_hint, *named.shape);
+  question.work.cost = LeastOf(KeyOf(question), question.cost_hint, *named.shape);
   question.work.line = Line(ask.cls, remaining, question.work.p95);
   Weigh(question.work, question, NewcomerOf(question), needs, now);
   // Holding back does not help one that is out of reach, and would hold up the others of its class.

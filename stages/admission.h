@@ -106,15 +106,17 @@ class Admission {
 
  private:
   [[nodiscard]] std::uint32_t PromiseRoom() const;
-  [[nodiscard]] std::uint32_t TasksOf(const wire::OpenRoot& asked) const;
+  [[nodiscard]] std::uint32_t TasksOf(const wire::OpenRoot& asked, TenantId tenant) const;
   [[nodiscard]] flow::Ask QuestionOf(const wire::OpenRoot& asked, TenantId tenant, Instant deadline,
-                                     Instant now) const;
+                                     Instant now);
   [[nodiscard]] const WorkAccount::Needs& NeedsOf(const wire::OpenRoot& asked);
   [[nodiscard]] Reason LookAtFixedPart(const Asking& asking, Ruling& ruling, Instant now) const;
   [[nodiscard]] bool DiskIsTooLate(const Asking& asking, Ruling& ruling, Instant now) const;
   [[nodiscard]] const WorkAccount::Needs& NeedsOf(const Resources& shape);
   [[nodiscard]] std::uint32_t Decide(flow::Ask& question, std::uint32_t has, Instant now);
   [[nodiscard]] KeptSlot::Length LengthOf(const flow::Ask& question) const;
+  [[nodiscard]] Nanos P95Of(CostKey key, Nanos hint, const Resources& shape) const;
+  [[nodiscard]] Nanos LeastOf(CostKey key, Nanos hint, const Resources& shape) const;
   [[nodiscard]] WorkAtDoor::Newcomer NewcomerOf(const flow::Ask& question) const;
   [[nodiscard]] std::uint32_t DecideByWork(flow::Ask& question, const WorkAtDoor::Newcomer& root,
                                            const WorkAccount::Needs& needs, std::uint32_t has,

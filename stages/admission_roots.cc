@@ -45,30 +45,36 @@ void Admission::LetThrough(const wire::OpenRoot& asked, TenantId tenant, const R
 
 void Admission::Promise(const wire::OpenRoot& asked, const Ruling& ruling, Root& root) {
   root.line = ruling.line;
+  root.said = asked.estimated_tasks;
   if (!by_work()) return;
   root.promise = std::make_unique<WorkPromise>(
       shared_.account, WorkPromise::Of{.cls = root.cls, .tenant = root.tenant, .line = root.line},
-      NeedsOf(asked), shared_.costs.Estimate(0, Nanos(asked.slot_time_ns)),
-      std::min(TasksOf(asked), PromiseRoom()));
+      NeedsOf(asked), shared_.costs.Takes(0, Nanos(asked.slot_time_ns)),
+      std::min(TasksOf(asked, root.tenant), PromiseRoom()));
 }
 
-// No more of them than its window are here at a time.
-std::uint32_t Admission::TasksOf(const wire::OpenRoot& asked) const {
-  return std::clamp(asked.estimated_tasks, 1U,
-                    shared_.limits.root_window.load(std::memory_order_relaxed));
+// As its tenant's roots have brought for what was said of them; of one of which nothing is said, as
+// many as they bring. No more of them than its window are here at a time.
+std::uint32_t Admission::TasksOf(const wire::OpenRoot& asked, TenantId tenant) const {
+  const std::uint32_t most = shared_.limits.root_window.load(std::memory_order_relaxed);
+  const OpenRootSizes& sizes = shared_.account.At(asked.cls, tenant).open_roots;
+  return std::clamp(sizes.Expect(asked.estimated_tasks), 1U, std::max(1U, most));
 }
 
 flow::Ask Admission::QuestionOf(const wire::OpenRoot& asked, TenantId tenant, Instant deadline,
-                                Instant now) const {
+                                Instant now) {
   flow::Ask question{.cls = static_cast<std::uint8_t>(asked.cls),
                      .flow = tenant,
-                     .count = TasksOf(asked),
+                     .count = TasksOf(asked, tenant),
                      .remaining = deadline == kNever ? Nanos(0) : deadline - now,
                      .cost_hint = Nanos(asked.slot_time_ns),
                      .work = {}};
   if (!by_work()) return question;
   question.cost_hint = shared_.costs.Estimate(0, question.cost_hint);  // clamped, or the usual
-  question.work.p95 = question.cost_hint;
+  // As fast as all of its tasks could run, were it alone.
+  const std::int64_t slots = std::max<std::int64_t>(1, NeedsOf(asked).slots());
+  const Nanos whole = std::min(kMostSlotTime, question.count * (question.cost_hint / slots));
+  question.work.p95 = question.work.cost = std::max(question.cost_hint, whole);
   question.work.line = Line(asked.cls, question.remaining, question.work.p95);
   return question;
 }

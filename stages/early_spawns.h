@@ -8,45 +8,29 @@
 #pragma once
 
 #include <cstddef>
-#include <vector>
 
 #include "core/base/clock.h"
-#include "core/model/root.h"
 #include "core/model/task.h"
+#include "stages/promise_times.h"
 #include "stages/shared.h"
 
 namespace spillgate {
 
 class EarlySpawns {
  public:
-  static constexpr Nanos kSoon = std::chrono::seconds(1);
-  // Beyond, those whose time ends first are let go of before: many at once, or each root that
-  // begins would take the table's lock.
-  static constexpr std::size_t kMostRoots = 16'384;
-  static constexpr std::size_t kAtOnce = 256;
+  static constexpr Nanos kSoon = PromiseTimes::kSoon;
 
-  explicit EarlySpawns(Shared& shared) : shared_(shared) {}
+  explicit EarlySpawns(Shared& shared) : shared_(shared), expecting_(shared) {}
 
   // The task is about to run; its estimate is what it is expected to take. Each counts once,
   // however often it is placed.
   void Begins(Task& task, Instant now);
-  void Tick(Instant now);
+  void Tick(Instant now) { expecting_.LetGo(now); }
   [[nodiscard]] bool empty() const { return expecting_.empty(); }
 
  private:
-  struct Expecting {
-    RootPtr root;
-    Instant until;
-  };
-
-  static bool EndsLater(const Expecting& one, const Expecting& other) {
-    return one.until > other.until;
-  }
-  void LetGo(std::size_t most, Instant until);
-
   Shared& shared_;
-  // Of which more is expected: a heap, the first to end in front.
-  std::vector<Expecting> expecting_;
+  PromiseTimes expecting_;
 };
 
 }  // namespace spillgate

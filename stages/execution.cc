@@ -53,6 +53,7 @@ void Execution::OnPlaced(Placed&& event, Instant now) {
                                        .root = task->root,
                                        .estimated = task->estimate,
                                        .units = SlotUnits(*task->shape),
+                                       .since = now,
                                        .leased = task->leased()}});
   }
   if (MustBeNoted(*task)) {
@@ -283,6 +284,7 @@ void Execution::Free(TaskId id, Nanos cost, Lesson lesson, Nanos span) {
                       .estimated = running.estimated,
                       .cost = cost,
                       .span = span,
+                      .since = running.since,
                       .lesson = lesson});
   }
   running_.erase(found);

@@ -62,6 +62,7 @@ class Execution {
     RootPtr root;
     Nanos estimated;
     std::int64_t units = 0;
+    Instant since;
     bool leased = false;
     bool blocked = false;
   };

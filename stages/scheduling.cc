@@ -115,7 +115,7 @@ void Scheduling::Place(TaskPtr task, TaskId nested_in, Instant now) {
   if (task->leased()) {
     task->estimate = shared_.costs.Estimate(task->cost_key(), task->estimate);
     free_ -= *task->shape;
-    const Nanos takes = task->estimate * kOneSlot / SlotUnits(*task->shape);
+    const Nanos takes = WallTime(task->estimate, SlotUnits(*task->shape));
     busy_slots_.Begins(task->id, *task->shape, now, takes, ready_.LengthOf(*task->function));
     ready_.Started(*task);
     early_spawns_.Begins(*task, now);
@@ -185,6 +185,11 @@ void Scheduling::OnFreed(const SlotFreed& event, Instant now) {
   if (exact || (at_least && event.span > shared_.costs.MedianSpan(key))) {
     shared_.costs.LearnSpan(key, event.span);
   }
+  // What is wanted at once; one that nobody waits for may be handed back when there is time.
+  if (exact && !ready_.empty()) {
+    shared_.costs.LearnHandover(key.function,
+                                SlotTime(now - event.since - event.span, SlotUnits(event.held)));
+  }
   if (exact || at_least) ready_.Ran(*event.function, exact, now);
   ready_.Ended(*event.function, event.held);
   ready_.Correct(*event.root, event.estimated, event.cost);
@@ -194,15 +199,19 @@ void Scheduling::OnLent(const SlotLent& event, Instant now) {
   if (event.notice.kind == RunNotice::Kind::kResumed) {
     // May fall below nothing: it runs again whether or not others took its slot.
     free_ -= event.held;
-    busy_slots_.Begins(event.notice.task, event.held, now,
-                       Nanos(0));  // nobody knows how long it still takes
-    if (event.function != nullptr) ready_.Resumed(*event.function, event.held);
+    if (event.function != nullptr) {  // it holds something
+      // Nobody knows how long it still takes.
+      busy_slots_.Begins(event.notice.task, event.held, now, Nanos(0));
+      ready_.Resumed(*event.function, event.held);
+    }
     in_place_.erase(event.notice.task);
     return;
   }
   free_ += event.held;
-  busy_slots_.Ends(event.notice.task);
-  if (event.function != nullptr) ready_.Ended(*event.function, event.held);
+  if (event.function != nullptr) {
+    busy_slots_.Ends(event.notice.task);
+    ready_.Ended(*event.function, event.held);
+  }
   if (event.notice.awaited.is_none()) return;
   in_place_[event.notice.task] = {event.notice.awaited, now};
   PlaceInPlace(now);

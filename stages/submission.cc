@@ -41,6 +41,7 @@ Submission::Submission(Shared& shared, flow::AnyInbox& self, SubmissionTally& ta
       out_(std::move(out)),
       answers_(shared.replies),
       admission_(shared, self, tally),
+      promises_(shared),
       served_(shared),
       journal_(*shared.journal, Purpose::kNewWork) {}
 

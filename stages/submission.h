@@ -23,6 +23,7 @@
 #include "stages/build_task.h"
 #include "stages/events.h"
 #include "stages/journal_writer.h"
+#include "stages/promise_times.h"
 #include "stages/served_since.h"
 #include "stages/shared.h"
 
@@ -49,7 +50,7 @@ class Submission {
   [[nodiscard]] Admission& admission() { return admission_; }
   [[nodiscard]] bool Idle() const {
     return waiting_.empty() && asking_.empty() && kept_.empty() && ended_.empty() &&
-           unsynced_[0].empty() && unsynced_[1].empty() && !HasToObserve();
+           unsynced_[0].empty() && unsynced_[1].empty() && promises_.empty() && !HasToObserve();
   }
 
   // Resolution has no place for it.
@@ -115,7 +116,8 @@ class Submission {
                                        const wire::Put& put, Instant now,
                                        std::optional<std::uint32_t>& position);
   [[nodiscard]] wire::Verdict JudgeRoot(const Received& received, const wire::OpenRoot& asked,
-                                        Instant now, std::optional<std::uint32_t>& position);
+                                        Instant now, std::optional<std::uint32_t>& position,
+                                        RootPtr& opened);
   [[nodiscard]] Reason MayAdd(const Session* session, Level level) REQUIRES(shared_.table.mutex());
   [[nodiscard]] bool LeavesTooMuch(const Session& session) REQUIRES(shared_.table.mutex());
   [[nodiscard]] bool KeepsTooManyChildren(const Session& session) REQUIRES(shared_.table.mutex());
@@ -160,6 +162,7 @@ class Submission {
   void HoldToQuotas(Group& group, Session& session, Instant now) REQUIRES(shared_.table.mutex());
   void PayForRate(Session& session, std::uint32_t tasks) REQUIRES(shared_.table.mutex());
   [[nodiscard]] bool ClientIsFull(SessionId id) REQUIRES(shared_.table.mutex());
+  [[nodiscard]] bool TenantIsFull(TenantId id) REQUIRES(shared_.table.mutex());
   // One task more is; also of a session that is gone, whose quotas hold nobody.
   [[nodiscard]] bool IsWithinQuotas(const Group& group, Instant now)
       EXCLUDES(shared_.table.mutex());
@@ -190,6 +193,7 @@ class Submission {
   std::vector<ConnectionGone> gone_;
   std::deque<TaskId> closed_;  // roots of which the journal does not know that yet
   Admission admission_;
+  PromiseTimes promises_;  // of roots that were opened
   ServedSince served_;
   bool observed_all_ = true;  // that was let in before this pass
   JournalWriter journal_;

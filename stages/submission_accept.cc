@@ -125,7 +125,11 @@ void Submission::Accept(Group& group, Instant now) {
       (group.from_reserve ? shared_.spawn_reserve : shared_.in_flight).Release(1, group.bytes_each);
     } else {
       group.AddVerdict(wire::VerdictStatus::kAccepted, Reason::kNone, 1);
-      if (root && root->promise != nullptr) root->promise->Keep(1);
+      if (root && root->promise != nullptr) {
+        root->promise->Keep(1);
+        root->promised_until = PromisedUntil(*root, now);
+      }
+      if (root && !group.children()) ++root->came;
       Enter(group, i, std::move(task), *session, root, parent, now);
       ++entered;
     }
@@ -339,6 +343,7 @@ void Submission::Conclude(Group& group, Instant now) {
 }
 
 void Submission::Tick(Instant now) {
+  promises_.LetGo(now);
   if (self_.Observes()) {
     const bool none_left = shared_.unfinished() == 0;
     const flow::Served served = served_.Take();

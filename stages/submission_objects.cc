@@ -145,14 +145,17 @@ void Submission::OnOpenRoot(const Received& received, const wire::FrameView& fra
   }
   std::optional<std::uint32_t> position;
   if (received.ruling.admitted > 0) admission_.OnTheWay(-1);
-  wire::Verdict verdict = JudgeRoot(received, *asked, now, position);
+  RootPtr opened;
+  wire::Verdict verdict = JudgeRoot(received, *asked, now, position, opened);
+  if (opened) promises_.Add(opened, PromisedUntil(*opened, now));
   verdict.correlation = frame.header.correlation;
   Answer(received.connection, verdict, position, now);
 }
 
 // What it is estimated to bring must pass the controller, here or at the door.
 wire::Verdict Submission::JudgeRoot(const Received& received, const wire::OpenRoot& asked,
-                                    Instant now, std::optional<std::uint32_t>& position) {
+                                    Instant now, std::optional<std::uint32_t>& position,
+                                    RootPtr& opened) {
   wire::Verdict verdict{.first_seq = asked.seq, .count = 1, .level = asked.level};
   const TaskId id{received.session, asked.seq};
   MutexLock lock(shared_.table.mutex());
@@ -194,8 +197,10 @@ wire::Verdict Submission::JudgeRoot(const Received& received, const wire::OpenRo
   root->window = shared_.limits.root_window.load(std::memory_order_relaxed);
   root->explicit_open = true;
   admission_.Promise(asked, ruling, *root);
+  if (root->promise != nullptr) opened = root;
   shared_.table.AddRoot(root);
   session->seen.Mark(asked.seq);
+  verdict.load_level = ruling.load_level;
   return verdict;
 }
 
@@ -209,6 +214,7 @@ void Submission::OnCloseRoot(const Received& received, const wire::FrameView& fr
   const RootPtr root = shared_.table.FindRoot({received.session, asked->seq});
   if (!root || root->closed) return;
   if (root->durable) closed_.push_back(root->id);
+  shared_.account.Of(root->cls, root->tenant).open_roots.Learn(root->said, root->came);
   shared_.table.CloseRoot(*root);
 }
 

@@ -23,6 +23,10 @@ void Submission::HoldToQuotas(Group& group, Session& session, Instant now) {
                                      Admission::kLeastRetry, kMostOwnRetry);
     }
   }
+  // Roots of a tenant that has all of its own were refused before.
+  if (group.children() && !group.from_reserve && TenantIsFull(session.tenant)) {
+    GivePlacesBack(group, 0, Reason::kQuota);
+  }
   const std::uint32_t client_rate = tenant.quotas.client_rate.load(std::memory_order_relaxed);
   const std::uint32_t rate = tenant.quotas.rate.load(std::memory_order_relaxed);
   TokenBucket& of_tenant = shared_.table.RateOf(session.tenant);
@@ -48,12 +52,21 @@ bool Submission::ClientIsFull(SessionId id) {
   return most != 0 && session->unfinished >= most;
 }
 
+// What its tasks spawn may take more than its part while there is plenty.
+bool Submission::TenantIsFull(TenantId id) {
+  const Tenant& tenant = shared_.tenants.At(id);
+  const bool is_tight = shared_.in_flight.count() * 2 > shared_.in_flight.count_limit();
+  return is_tight &&
+         shared_.table.unfinished(id) >= tenant.in_flight.load(std::memory_order_relaxed);
+}
+
 bool Submission::IsWithinQuotas(const Group& group, Instant now) {
   MutexLock lock(shared_.table.mutex());
   const Record* parent = shared_.table.Find(group.view.child.parent);
   if (parent != nullptr && parent->root->unfinished >= parent->root->window) return false;
   Session* session = shared_.table.FindSession(group.session);
-  if (session == nullptr || ClientIsFull(group.session)) return session == nullptr;
+  if (session == nullptr) return true;
+  if (ClientIsFull(group.session) || TenantIsFull(session->tenant)) return false;
   const auto& quotas = shared_.tenants.At(session->tenant).quotas;
   return session->rate.Room(quotas.client_rate.load(std::memory_order_relaxed), now) > 0 &&
          shared_.table.RateOf(session->tenant)

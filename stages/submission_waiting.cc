@@ -95,6 +95,7 @@ bool Submission::NothingHasEnded(Instant since, Instant now) {
 void Submission::TakeReserve(Group& group, Instant now) {
   bool window_is_full = false;
   bool client_is_full = false;
+  bool tenant_is_full = false;
   const bool stands_still = NothingHasEnded(group.arrived, now) &&
                             shared_.signals.all_wait.load(std::memory_order_relaxed);
   {
@@ -109,14 +110,16 @@ void Submission::TakeReserve(Group& group, Instant now) {
         shared_.signals.stuck.load(std::memory_order_relaxed) >= shared_.unfinished();
     window_is_full = root.unfinished >= root.window;
     client_is_full = ClientIsFull(group.session);
-    const bool is_next = root_is_stuck && (window_is_full || client_is_full || node_is_stuck);
+    tenant_is_full = TenantIsFull(root.tenant);
+    const bool some_quota = window_is_full || client_is_full || tenant_is_full;
+    const bool is_next = root_is_stuck && (some_quota || node_is_stuck);
     if (!is_next && !stands_still) {
       group.stuck_since = kNever;
       return;
     }
   }
   const Reason full = client_is_full ? Reason::kClientQuota : Reason::kInFlight;
-  GivePlacesBack(group, 0, window_is_full ? Reason::kQuota : full);
+  GivePlacesBack(group, 0, window_is_full || tenant_is_full ? Reason::kQuota : full);
   flow::Credits& reserve = shared_.spawn_reserve;
   std::uint32_t wanted = group.left();
   while (wanted > 0 && !reserve.Reserve(wanted, std::int64_t{wanted} * group.bytes_each)) {

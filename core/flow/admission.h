@@ -49,7 +49,7 @@ struct Queue {
 // UsesWork.
 struct Work {
   std::span<const Queue> queues;  // one for each resource that a root needs
-  Nanos cost{0};                  // of a root, as learned or as the client says
+  Nanos cost{0};                  // a root takes at least so long, as learned or as its client says
   Nanos p95{0};                   // 95 of 100 take no longer
   Nanos busy{0};                  // until the first of them could begin, if nothing waited
   std::int64_t slots = 0;         // of them that could run at a time
@@ -85,6 +85,11 @@ struct Ask {
   Nanos cost_hint{0};
   Work work;
 };
+
+// What is left of its time if it takes as long as most do, or, where that is too long, as half do.
+[[nodiscard]] inline Nanos SlackOf(const Ask& ask) {
+  return ask.remaining - (ask.work.p95 < ask.remaining ? ask.work.p95 : ask.work.cost);
+}
 
 // What ended since the last tick, and how it had fared; only for a controller that Observes. The
 // times are of `samples` tasks: those that wait for no other task's result, or for their parent.

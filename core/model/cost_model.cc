@@ -9,6 +9,7 @@ namespace {
 
 // The spread is looked through after so many runs, and after each of the first.
 constexpr std::uint32_t kLookEvery = 8;
+constexpr Nanos kMostHandover = std::chrono::milliseconds(10);
 constexpr std::uint64_t kMostSpawns = 4096;  // of a root, that are expected
 
 }  // namespace
@@ -28,6 +29,12 @@ Nanos SlotTime(Nanos wall, std::int64_t units) {
   const double product = static_cast<double>(ns) * static_cast<double>(units) / kOneSlot;
   if (product >= static_cast<double>(kMostSlotTime.count())) return kMostSlotTime;
   return Nanos(static_cast<std::int64_t>(std::max(product, 0.0)));
+}
+
+Nanos WallTime(Nanos slot_time, std::int64_t units) {
+  if (units == kOneSlot) return slot_time;
+  return Nanos(static_cast<std::int64_t>(static_cast<double>(slot_time.count()) * kOneSlot /
+                                         static_cast<double>(std::max<std::int64_t>(1, units))));
 }
 
 CostModel::Cost& CostModel::CostOf(FunctionId function) {
@@ -82,6 +89,16 @@ void CostModel::LearnSpan(CostKey key, Nanos span) {
   Cost& cost = CostOf(key.function);
   cost.all.LearnSpan(span);
   if (Runs* sized = ToLearnOf(cost, key.size)) sized->LearnSpan(span);
+}
+
+void CostModel::LearnHandover(FunctionId function, Nanos slot_time) {
+  Cost& cost = CostOf(function);
+  const auto window = static_cast<std::int64_t>(kWindow);
+  const std::int64_t seen = std::clamp(slot_time, Nanos(0), kMostHandover).count();
+  const std::int64_t runs = std::min(cost.handovers.get() + 1, window);
+  cost.handover_ns.Add((seen - cost.handover_ns.get()) / runs);
+  cost.handovers.Set(runs);
+  handover_ns_.Add((seen - handover_ns_.get()) / window);
 }
 
 Nanos CostModel::MedianSpan(CostKey key) const {

@@ -37,6 +37,8 @@ inline constexpr std::int64_t kOneSlot = 1000;  // units of slots are thousandth
 // overflow.
 inline constexpr Nanos kMostSlotTime = std::chrono::hours(24);
 [[nodiscard]] Nanos SlotTime(Nanos wall, std::int64_t units);
+// How long a lease of so many units has to be held for that.
+[[nodiscard]] Nanos WallTime(Nanos slot_time, std::int64_t units);
 
 class CostModel {
  public:
@@ -51,6 +53,8 @@ class CostModel {
 
   void Learn(CostKey key, Nanos wall, std::int64_t units = kOneSlot);
   void LearnSpan(CostKey key, Nanos span);
+  // Slot time that a lease was held for beside its run: to be handed over, and to come home.
+  void LearnHandover(FunctionId function, Nanos slot_time);
   // A root begins whose own task is of that function; a task that one of it has spawned runs, soon
   // after.
   void LearnRoot(FunctionId function);
@@ -62,6 +66,14 @@ class CostModel {
     const Runs* runs = RunsOf(key);
     if (runs != nullptr && runs->count.get() != 0) return Nanos(runs->mean_ns.get());
     return hint > Nanos(0) ? SlotTime(hint, kOneSlot) : kPrior;
+  }
+
+  // How long a slot is taken by it: the estimate, and what handing it over takes, of a function
+  // whose handovers are not known that of any.
+  [[nodiscard]] Nanos Takes(CostKey key, Nanos hint = Nanos(0)) const {
+    const Cost* cost = Find(key.function);
+    const bool known = cost != nullptr && cost->handovers.get() != 0;
+    return Estimate(key, hint) + Nanos((known ? cost->handover_ns : handover_ns_).get());
   }
 
   // 95 of 100 runs take no longer; up to a quarter above the least such time, and never below 128
@@ -132,6 +144,8 @@ class CostModel {
     std::array<SizedPlace, CostKey::kSizes> sized{};
     std::uint8_t first_size = CostKey::kAny;  // while all of its runs are of that size
     Gauge sizes;                              // that have costs of their own
+    Gauge handover_ns;                        // mean
+    Gauge handovers;                          // learned from, at most kWindow
     // Of its last roots; halved when there are enough.
     std::uint32_t roots = 0;
     std::uint64_t spawns = 0;
@@ -168,6 +182,7 @@ class CostModel {
   const std::uint32_t most_;
   std::vector<std::unique_ptr<Cost>> owned_;
   std::vector<std::unique_ptr<Runs>> sized_;
+  Gauge handover_ns_;  // of all functions
 };
 
 }  // namespace spillgate

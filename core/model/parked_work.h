@@ -15,7 +15,7 @@ class ParkedWork {
 
   // Estimates it by what is known now; the task keeps the figure until it is taken away.
   void Add(Task& task) {
-    task.ready.work = costs_.Estimate(task.cost_key(), task.estimate);
+    task.ready.work = costs_.Takes(task.cost_key(), task.estimate);
     Count(task, 1);
   }
   void TakeAway(const Task& task) { Count(task, -1); }

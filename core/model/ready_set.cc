@@ -78,7 +78,7 @@ void ReadySet::Push(TaskPtr owned, Instant now) {
   Group& group = GroupOf(flow, kind.LaneFor(flow.cls, root.line));
   task.ready.order = ++sequence_;
   task.ready.passed = kNever;
-  task.ready.work = costs_.Estimate(task.cost_key(), task.estimate);
+  task.ready.work = costs_.Takes(task.cost_key(), task.estimate);
 
   if (flow.size++ == 0) {
     flow.tag = std::max(flow.tag, EarliestTag(flow));
@@ -285,7 +285,7 @@ void ReadySet::Resumed(const Function& function, const Resources& held) {
 
 void ReadySet::Learned(const Function& function) {
   FunctionState& state = StateOf(function);
-  state.p95 = costs_.P95(function.id);
+  state.p95 = WallTime(costs_.P95(function.id), SlotUnits(function.shape));
   const KeptSlot::Length length = KeptSlot::LengthOf(state.p95);
   if (length != state.length) {
     kept_slot_.Freed(state.length, state.held);

@@ -32,6 +32,7 @@
 #include "core/model/class.h"
 #include "core/model/function.h"
 #include "core/model/kept_slot.h"
+#include "core/model/open_root_sizes.h"
 #include "core/model/resources.h"
 #include "core/model/slack_lines.h"
 
@@ -58,6 +59,7 @@ class WorkAccount {
     // By line: slot time that it and those behind it have had less than the one before it, while
     // both wait.
     std::array<Gauge, kLines> behind;
+    OpenRootSizes open_roots;
     Gauge tag;  // virtual time, in slot ns, at which it has had what it was given
     Gauge weight{1};
   };

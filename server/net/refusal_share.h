@@ -1,7 +1,9 @@
 // RefusalShare: keeps what the node spends on saying no within a part of its loop's time. What it
-// spends is a debt that is paid off at 3 % of the time that passes; while it is more than a burst
-// may be, those that were refused most are not read until it is paid. So a peer that sends nothing
-// but rubbish, or far more than it has credit for, pays with its own speed.
+// spends is a debt that is paid off at 3 % of the time that passes, and at a tenth of the time in
+// which the loop sleeps, that nobody else wants; while it is more than a burst may be, those that
+// were refused most are not read until it is paid. So a peer that sends nothing but rubbish, or far
+// more than it has credit for, pays with its own speed. Its fresh frames suffer: they stand behind
+// what it sent before. So where nobody needs the time, it is better spent on them.
 //
 // Learns what refusals cost from the reads that brought the frames and, for those that a stage
 // refused, from the turns of the loop: the time that one was at work, by the part of its frames
@@ -20,6 +22,7 @@ namespace spillgate::net {
 class RefusalShare {
  public:
   static constexpr std::int64_t kPercent = 3;
+  static constexpr std::int64_t kPercentOfSleep = 10;
   static constexpr Nanos kBurst = std::chrono::milliseconds(1);
   static constexpr Nanos kWindow = std::chrono::milliseconds(10);  // of who was refused
   static constexpr Nanos kLeastRest = std::chrono::milliseconds(1);
@@ -53,7 +56,9 @@ class RefusalShare {
   [[nodiscard]] bool Active(Instant now) const { return now < noisy_until_; }
   // The turn is over, at `now`; it was at work for so long.
   void EndTurn(Nanos busy, Instant now) {
-    debt_ = std::max(Nanos(0), debt_ - (now - turn_ended_) * kPercent / 100);
+    const Nanos passed = now - turn_ended_;
+    const Nanos slept = std::max(Nanos(0), passed - busy);
+    debt_ = std::max(Nanos(0), debt_ - (passed * kPercent + slept * kPercentOfSleep) / 100);
     turn_ended_ = now;
     if (refused_ > 0) debt_ += CostOf(busy, refused_, frames_);
     frames_ = refused_ = 0;
@@ -69,14 +74,14 @@ class RefusalShare {
     return part.window == window_ && part.rests_until <= now &&
            part.refused * parts_ >= refused_in_window_;
   }
-  // It is not read until the debt is paid, but has its turn again in any case before it rests once
-  // more. Answers the end of its rest.
+  // It is not read until the debt can be paid, but has its turn again in any case before it rests
+  // once more. Answers the end of its rest.
   Instant Rest(Part& part, Instant now) {
     refused_in_window_ -= std::min<std::uint64_t>(refused_in_window_, part.refused);
     parts_ -= parts_ > 0 ? 1 : 0;
     part.refused = 0;
     part.window = 0;
-    const Nanos unpaid = (debt_ - kBurst) * 100 / kPercent;
+    const Nanos unpaid = (debt_ - kBurst) * 100 / (kPercent + kPercentOfSleep);
     part.rests_until = now + std::clamp(unpaid, kLeastRest, kMostRest);
     return part.rests_until;
   }

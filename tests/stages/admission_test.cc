@@ -1,4 +1,4 @@
-// Admission by work, at the submission stage: patient roots, promises of open ones, and reasons.
+// Admission by work, at the submission stage: patient roots, costs, and reasons.
 #include "stages/admission.h"
 
 #include <gtest/gtest.h>
@@ -6,7 +6,7 @@
 #include <map>
 #include <string>
 
-#include "tests/stages/submission_bench.h"
+#include "tests/stages/admission_bench.h"
 
 namespace spillgate {
 namespace {
@@ -14,35 +14,7 @@ namespace {
 using std::chrono::milliseconds;
 using testing::Bench;
 
-// Two CPUs; tasks of `function` are known to take a millisecond each on one of them.
-class AdmissionTest : public testing::SubmissionBench {
- protected:
-  AdmissionTest() {
-    inbox.Use(flow::MakeController("work_bound"));
-    for (auto& target : bench.limits.target_delay_ns)
-      target = Nanos(std::chrono::seconds(1)).count();
-    bench.costs.Learn(function, milliseconds(1));
-  }
-  std::string SubmitWithin(Nanos remaining, std::uint64_t seq, std::uint32_t tasks = 1,
-                           TaskClass cls = TaskClass::kNormal) {
-    return Submit({.ask = {.cls = cls,
-                           .remaining_us = static_cast<std::uint64_t>(remaining.count() / 1000),
-                           .first_seq = seq},
-                   .tasks = tasks});
-  }
-  std::string Open(std::uint64_t seq, std::uint32_t tasks, Nanos remaining) {
-    bench.answered.Clear();
-    wire::OpenRoot root{.seq = seq};
-    root.remaining_us = static_cast<std::uint64_t>(remaining.count() / 1000);
-    root.slot_time_ns = 1'000'000;
-    root.estimated_tasks = tasks;
-    Handle(Other(root));
-    return bench.answered.Verdicts();
-  }
-  [[nodiscard]] std::int64_t Promised() const {
-    return bench.account.At(TaskClass::kNormal).promised_tasks.get();
-  }
-};
+class AdmissionTest : public testing::AdmissionBench {};
 
 TEST_F(AdmissionTest, WhoCanWaitForLongerThanItsClassIsPatient) {
   bench.in_flight.Resize(100, 1 << 20);
@@ -117,6 +89,32 @@ TEST_F(AdmissionTest, WhatIsOutOfReachClosesNoWindow) {
   const wire::SubmitPreamble hasty{.function = function, .remaining_us = 500};
   EXPECT_EQ(SubmitWithin(std::chrono::microseconds(500), 1), "backlog 1");
   EXPECT_GT(asks.Fits({.ask = hasty}, Nanos(0), bench.now()), 1'000'000);
+}
+
+// It is learned in slot time.
+TEST_F(AdmissionTest, AShapeOfTwoSlotsTakesHalfOfItsSlotTime) {
+  const FunctionId wide = bench.AddFunction("wide", 2000);
+  for (int i = 0; i < 20; ++i) bench.costs.Learn(wide, milliseconds(10), 2 * kOneSlot);
+  bench.account.Of(TaskClass::kNormal).tasks.Add(1);  // others wait
+  EXPECT_EQ(bench.costs.Estimate(wide), milliseconds(20));
+  const auto submit = [&](Nanos remaining, std::uint64_t seq) {
+    return Submit({.ask = {.function = wide,
+                           .remaining_us = static_cast<std::uint64_t>(remaining.count() / 1000),
+                           .first_seq = seq}});
+  };
+  EXPECT_EQ(submit(milliseconds(15), 1), "accepted 1");
+  EXPECT_EQ(submit(milliseconds(9), 2), "backlog 1") << "it takes ten";
+}
+
+TEST_F(AdmissionTest, WhatTakesLongNowAndThenIsInReachOfWhatItMostlyTakes) {
+  for (int i = 0; i < 200; ++i) {
+    const Nanos took = i % 25 == 0 ? milliseconds(500) : milliseconds(1);
+    bench.costs.Learn(function, took);
+    bench.costs.LearnSpan(function, took);
+  }
+  ASSERT_GT(bench.costs.Estimate(function), milliseconds(15));
+  bench.account.Of(TaskClass::kNormal).tasks.Add(1);  // others wait
+  EXPECT_EQ(SubmitWithin(milliseconds(10), 1, 3), "accepted 3");
 }
 
 TEST_F(AdmissionTest, OneFunctionWithArgumentsOfTwoSizesHasTwoCosts) {
@@ -216,85 +214,6 @@ TEST_F(AdmissionTest, WhereThereAreNoPlacesThatIsSaid) {
   bench.in_flight.Resize(10, 1 << 20);
   EXPECT_EQ(SubmitWithin(Nanos(0), 1, 10), "accepted 8, in_flight 2") << "a class has its part";
   EXPECT_EQ(SubmitWithin(Nanos(0), 20, 10), "in_flight 10");
-}
-
-TEST_F(AdmissionTest, AnOpenRootIsChargedWhatItWillBring) {
-  EXPECT_EQ(Open(1, 50, milliseconds(100)), "accepted 1");
-  EXPECT_EQ(Promised(), 50);
-  EXPECT_EQ(SubmitWithin(milliseconds(20), 100, 10), "accepted 4, backlog 6")
-      << "25 ms go before them, and no more than the floor is let in";
-  EXPECT_EQ(Submit({.ask = {.root = 1, .first_seq = 3}, .tasks = 40}), "accepted 40");
-  EXPECT_EQ(Promised(), 10) << "the others wait now, or run";
-  EXPECT_EQ(SubmitWithin(milliseconds(20), 50), "accepted 1");
-  CloseRoot(1);
-  EXPECT_EQ(Promised(), 0);
-  EXPECT_EQ(bench.account.At(TaskClass::kNormal).promised[0].get(), 0);
-}
-
-TEST_F(AdmissionTest, SmallPiecesInRootsAreJudgedLikeTheWhole) {
-  std::size_t let_in = 0;
-  for (std::uint64_t seq = 1; seq <= 20; ++seq) {
-    const std::string verdict = Open(seq, 5, milliseconds(20));
-    let_in += verdict == "accepted 1" ? 1 : 0;
-    EXPECT_TRUE(verdict == "accepted 1" || verdict == "backlog 1") << verdict;
-  }
-  EXPECT_GE(let_in, 3U);
-  EXPECT_LE(let_in, 5U) << "as many as of the tasks in them fit into 8.5 ms, or the floor";
-  EXPECT_EQ(Promised(), static_cast<std::int64_t>(5 * let_in));
-}
-
-TEST_F(AdmissionTest, PromisesAreOfNoMoreThanTheNodeCanHave) {
-  for (std::uint64_t seq = 1; seq <= 50; ++seq) {
-    EXPECT_EQ(Open(seq, 4096, Nanos(0)), "accepted 1") << "it can wait";
-    EXPECT_LE(Promised(), 100);
-  }
-  const WorkAccount::Class& cls = bench.account.At(TaskClass::kNormal);
-  EXPECT_GT(cls.promised[0].get(), 0);
-  for (std::uint64_t seq = 1; seq <= 50; ++seq) CloseRoot(seq);
-  EXPECT_EQ(Promised(), 0);
-  EXPECT_EQ(cls.promises.get(), 0);
-}
-
-TEST_F(AdmissionTest, ARootIsOneToAControllerThatGoesByThoseThatRan) {
-  for (const char* name : {"seda_aimd", "adaptive_bound", "gradient"}) {
-    inbox.Use(flow::MakeController(name));
-    EXPECT_EQ(Open(name[0], 100, milliseconds(100)), "accepted 1") << name;
-  }
-}
-
-TEST_F(AdmissionTest, WhatIsNotTakenKeepsNoPromise) {
-  EXPECT_EQ(Open(1, 10, milliseconds(100)), "accepted 1");
-  EXPECT_EQ(Submit({.ask = {.root = 1, .first_seq = 3}, .tasks = 4}), "accepted 4");
-  EXPECT_EQ(Submit({.ask = {.attempt = 1, .root = 1, .first_seq = 3}, .tasks = 4}), "earlier 4");
-  EXPECT_EQ(Promised(), 6);
-}
-
-TEST_F(AdmissionTest, ARootThatBringsMoreThanItSaidOwesNothing) {
-  EXPECT_EQ(Open(1, 2, milliseconds(100)), "accepted 1");
-  EXPECT_EQ(Submit({.ask = {.root = 1, .first_seq = 3}, .tasks = 5}), "accepted 5");
-  EXPECT_EQ(Promised(), 0);
-  CloseRoot(1);
-  EXPECT_EQ(Promised(), 0);
-}
-
-// Its own task is little of it.
-TEST_F(AdmissionTest, ARootIsChargedWhatOthersLikeItHaveSpawned) {
-  for (int i = 0; i < 4; ++i) {
-    bench.costs.LearnRoot(function);
-    for (int child = 0; child < 12; ++child) bench.costs.LearnSpawn(function, milliseconds(1));
-  }
-  bench.costs.LearnRoot(function);
-  ASSERT_EQ(bench.costs.SpawnsOf(function).tasks, 9U) << "48 of five roots";
-  EXPECT_EQ(SubmitWithin(milliseconds(100), 1), "accepted 1");
-  EXPECT_EQ(Promised(), 9);
-  EXPECT_EQ(SubmitWithin(milliseconds(10), 2), "accepted 1") << "the floor: nothing waits yet";
-  EXPECT_EQ(Spawn(Got(0), 4), "accepted 4");
-  EXPECT_EQ(Promised(), 14);
-  bench.Settle(std::move(accepted.events[0].task), Bench::Done("one"));
-  EXPECT_EQ(Promised(), 14) << "its children are not done, and may spawn";
-  const RootPtr held = Got(1).root;  // by whoever is not done with it yet
-  bench.Settle(std::move(accepted.events[1].task), Bench::Done("two"));
-  EXPECT_EQ(Promised(), 5) << "it will bring no more";
 }
 
 // The door has decided on it, and taken places.

@@ -114,24 +114,24 @@ TEST_F(EarlySpawnsTest, WhereNothingIsPromisedThereIsNothingToLetGoOf) {
 TEST_F(EarlySpawnsTest, BeyondSoManyTheFirstToEndAreLetGoOfManyAtOnce) {
   Learn();
   std::vector<TaskPtr> roots;
-  for (std::size_t i = 0; i < EarlySpawns::kMostRoots; ++i) {
+  for (std::size_t i = 0; i < PromiseTimes::kMostRoots; ++i) {
     roots.push_back(Begin(i + 1, true));
     for (std::uint64_t child = 1; child < 4; ++child) {
       Spawn(*roots.back(), 1'100'000 + 3 * i + child);
     }
     bench.clock.Advance(Nanos(1));
   }
-  const auto all = static_cast<std::int64_t>(EarlySpawns::kMostRoots * 3);
+  const auto all = static_cast<std::int64_t>(PromiseTimes::kMostRoots * 3);
   EXPECT_EQ(Promised(), all);
   roots.push_back(Begin(roots.size() + 1, true));
-  EXPECT_EQ(Promised(), all + 3 - static_cast<std::int64_t>(EarlySpawns::kAtOnce * 3));
-  EXPECT_EQ(roots[EarlySpawns::kAtOnce - 1]->root->promise, nullptr);
-  EXPECT_NE(roots[EarlySpawns::kAtOnce]->root->promise, nullptr);
+  EXPECT_EQ(Promised(), all + 3 - static_cast<std::int64_t>(PromiseTimes::kAtOnce * 3));
+  EXPECT_EQ(roots[PromiseTimes::kAtOnce - 1]->root->promise, nullptr);
+  EXPECT_NE(roots[PromiseTimes::kAtOnce]->root->promise, nullptr);
   const std::int64_t before = Promised();
-  for (std::size_t i = 1; i < EarlySpawns::kAtOnce; ++i) {
+  for (std::size_t i = 1; i < PromiseTimes::kAtOnce; ++i) {
     roots.push_back(Begin(roots.size() + 1, true));
   }
-  EXPECT_EQ(Promised(), before + static_cast<std::int64_t>(EarlySpawns::kAtOnce - 1) * 3);
+  EXPECT_EQ(Promised(), before + static_cast<std::int64_t>(PromiseTimes::kAtOnce - 1) * 3);
 }
 
 }  // namespace

@@ -38,6 +38,25 @@ TEST_F(LearnedCostsTest, WhatArgumentsOfASizeCostIsLearnedApart) {
   EXPECT_LE(bench.costs.MedianSpan({one, 600}), milliseconds(1));
 }
 
+TEST_F(LearnedCostsTest, HowLongASlotIsTakenBesideTheRunIsLearnedWhileOthersWait) {
+  Resolve(1, two);
+  const auto end = [&] {
+    SlotFreed freed = Freed(placed.events.size() - 1);
+    freed.cost = 2 * milliseconds(1);
+    freed.span = milliseconds(1);
+    freed.since = bench.now();
+    bench.clock.Advance(std::chrono::microseconds(1050));
+    Handle(std::move(freed));
+  };
+  end();
+  EXPECT_EQ(bench.costs.Takes(two), bench.costs.Estimate(two)) << "nobody waited";
+  Resolve(2, two);
+  Resolve(3, two);
+  end();
+  EXPECT_EQ(bench.costs.Takes(two) - bench.costs.Estimate(two), std::chrono::microseconds(100))
+      << "of two slots";
+}
+
 TEST_F(LearnedCostsTest, WhatIsOutOfReachOfItsDeadlineEndsThereAndSaysWhatItNeeds) {
   const auto resolve = [&](std::uint64_t seq, Nanos left, RootPtr root = {}) {
     TaskPtr task = bench.Accept(seq, two);

@@ -115,6 +115,34 @@ TEST_F(QuotasTest, SpawnsOfSeveralRootsGoOnTogether) {
   EXPECT_EQ(bench.in_flight.count(), 4);
 }
 
+TEST_F(QuotasTest, ASpawnPastItsTenantsTasksWaitsWhereTheNodeIsHalfFull) {
+  bench.in_flight.Resize(10, 1 << 20);
+  bench.tenants.Set("tenant", 1, 3, {});
+  EXPECT_EQ(SubmitFrom(1, 2), "accepted 2");
+  EXPECT_EQ(Spawn(Got(0), 2), "accepted 2") << "there is plenty";
+  bench.in_flight.Force(3, 0);
+  EXPECT_EQ(Spawn(Got(0), 1, 2), "");
+  EXPECT_EQ(bench.in_flight.count(), 7) << "what waits holds no place";
+  End(3);
+  Handle(RoomFreed{});
+  EXPECT_EQ(bench.answered.Verdicts(), "") << "three are left";
+  End(2);
+  Handle(RoomFreed{});
+  EXPECT_EQ(bench.answered.Verdicts(), "accepted 1");
+}
+
+TEST_F(QuotasTest, TheReserveServesTheOldestRootOfATenantOfWhichNothingCanMove) {
+  bench.in_flight.Resize(10, 1 << 20);
+  bench.tenants.Set("tenant", 1, 1, {});
+  EXPECT_EQ(SubmitFrom(1, 1), "accepted 1");
+  bench.in_flight.Force(5, 0);
+  EXPECT_EQ(Spawn(Got(0), 2), "");
+  Stick(Got(0));
+  TickAfter(milliseconds(1));
+  EXPECT_EQ(bench.answered.Verdicts(), "accepted 2");
+  EXPECT_EQ(bench.spawn_reserve.count(), 2);
+}
+
 TEST_F(QuotasTest, TheReserveServesTheOldestRootOfAClientOfWhichNothingCanMove) {
   Set({.client_in_flight = 1});
   EXPECT_EQ(SubmitFrom(1, 1), "accepted 1");

@@ -190,6 +190,24 @@ class FixedSlotsTest : public SchedulingBench {
   FixedSlotsTest() : SchedulingBench(2) {}
 };
 
+// It has no slot that it could give back once more.
+TEST_F(FixedSlotsTest, KnowsOfThoseThatRunAlsoWhenABlockedOneAsksForMore) {
+  bench.costs.Learn(two, milliseconds(50));
+  Resolve(1, one);
+  Resolve(2, one);
+  Handle(Lent(0, RunNotice::Kind::kBlocked));
+  SlotLent more = Lent(0, RunNotice::Kind::kBlocked, {Bench::kSession, 77});
+  more.held = {};
+  more.function = nullptr;
+  Handle(std::move(more));
+  Handle(Lent(0, RunNotice::Kind::kResumed));
+  Handle(Freed(0));
+  Handle(Freed(1));
+  Resolve(3, two);
+  stage.Tick(bench.now());
+  EXPECT_EQ(bench.account.BusyFor(kCpu, bench.now()), milliseconds(25)) << "of two slots each";
+}
+
 TEST_F(FixedSlotsTest, SaysUntilWhenAllAreHeld) {
   const auto busy = [&] { return bench.account.BusyFor(kCpu, bench.now()); };
   bench.costs.Learn(one, milliseconds(30));

@@ -46,7 +46,7 @@ Nanos Later(Nanos time, Nanos longer) {
 Nanos Target(const Ask& ask) {
   if (ask.remaining <= Nanos(0)) return Nanos::max();
   const Nanos left = ask.remaining - ask.work.cost - ask.work.busy;
-  return std::min(WaitWithin(ask.remaining - ask.work.p95, ask.work.line), left);
+  return std::min(WaitWithin(SlackOf(ask), ask.work.line), left);
 }
 
 class WorkBound final : public Controller {

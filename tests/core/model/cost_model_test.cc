@@ -21,6 +21,29 @@ TEST(CostModel, WhatNeverRanCostsWhatItsClientSaysOrTheUsual) {
   EXPECT_EQ(costs.Estimate(4'000'000'000), CostModel::kPrior);
 }
 
+TEST(CostModel, ASlotIsTakenForTheHandoverToo) {
+  CostModel costs(10);
+  EXPECT_EQ(costs.Takes(1, microseconds(70)), microseconds(70)) << "nothing is known of it";
+  costs.Learn(1, microseconds(100));
+  costs.LearnHandover(1, microseconds(40));
+  EXPECT_EQ(costs.Takes(1), microseconds(140));
+  EXPECT_EQ(costs.Estimate(1), microseconds(100));
+  for (int i = 0; i < 500; ++i) costs.LearnHandover(1, microseconds(10));
+  EXPECT_NEAR(static_cast<double>(costs.Takes(1).count()), 110'000, 500);
+  EXPECT_NEAR(static_cast<double>(costs.Takes(2, microseconds(70)).count()), 80'000, 500)
+      << "as of others";
+  costs.LearnHandover(3, Nanos(-5));
+  EXPECT_EQ(costs.Takes(3, microseconds(70)), microseconds(70));
+  for (int i = 0; i < 500; ++i) costs.LearnHandover(4, std::chrono::hours(1));
+  EXPECT_LE(costs.Takes(4, microseconds(70)), milliseconds(11)) << "it was something else";
+}
+
+TEST(CostModel, SlotTimeOfManySlotsIsAShortLease) {
+  EXPECT_EQ(WallTime(milliseconds(4), 4 * kOneSlot), milliseconds(1));
+  EXPECT_EQ(WallTime(milliseconds(4), kOneSlot), milliseconds(4));
+  EXPECT_EQ(WallTime(milliseconds(4), kOneSlot / 10), milliseconds(40));
+}
+
 TEST(CostModel, WhatARootBringsIsWhatItsLikeHaveBrought) {
   CostModel costs(10);
   EXPECT_EQ(costs.SpawnsOf(1).tasks, 0U);

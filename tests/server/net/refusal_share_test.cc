@@ -21,6 +21,24 @@ class RefusalShareTest : public ::testing::Test {
     share_.EndTurn(now_ - began, now_);
   }
 
+  // What a second of it costs the loop.
+  Nanos Flood(bool others_have_work) {
+    Nanos at_work(0);
+    const Instant begin = now_;
+    while (now_ - begin < milliseconds(1000)) {
+      if (loud_.rests_until > now_) {
+        const Nanos rest = loud_.rests_until - now_;
+        now_ = loud_.rests_until;
+        share_.EndTurn(others_have_work ? rest : Nanos(0), now_);
+        continue;
+      }
+      Turn(64, {{&loud_, 64}});
+      at_work += microseconds(64);
+      if (share_.Over() && share_.ShouldRest(loud_, now_)) (void)share_.Rest(loud_, now_);
+    }
+    return at_work;
+  }
+
   RefusalShare share_;
   RefusalShare::Part loud_;
   RefusalShare::Part quiet_;
@@ -44,11 +62,11 @@ TEST_F(RefusalShareTest, ABurstIsForNothing) {
   EXPECT_TRUE(share_.Over());
   now_ += milliseconds(10);
   Turn(1, {});
-  EXPECT_FALSE(share_.Over()) << "300 us of it are paid";
+  EXPECT_FALSE(share_.Over()) << "300 us of it are paid, and 1 ms, as the loop slept";
 }
 
 TEST_F(RefusalShareTest, TheOneThatIsRefusedMostRestsAndTheOtherGoesOn) {
-  Turn(1500, {{&loud_, 1350}, {&quiet_, 10}});
+  Turn(3000, {{&loud_, 2850}, {&quiet_, 10}});
   ASSERT_TRUE(share_.Over());
   EXPECT_TRUE(share_.ShouldRest(loud_, now_));
   EXPECT_FALSE(share_.ShouldRest(quiet_, now_));
@@ -95,21 +113,17 @@ TEST_F(RefusalShareTest, ATurnThatDidOtherThingsIsNotItsFault) {
   EXPECT_FALSE(share_.Over());
 }
 
+// In a second in which the loop works for others while it rests.
 TEST_F(RefusalShareTest, AFloodGetsItsShareAndNoMore) {
-  Nanos at_work(0);
-  const Instant begin = now_;
-  while (now_ - begin < milliseconds(1000)) {
-    if (loud_.rests_until > now_) {
-      now_ = loud_.rests_until;
-      share_.EndTurn(Nanos(0), now_);
-      continue;
-    }
-    Turn(64, {{&loud_, 64}});
-    at_work += microseconds(64);
-    if (share_.Over() && share_.ShouldRest(loud_, now_)) (void)share_.Rest(loud_, now_);
-  }
+  const Nanos at_work = Flood(true);
   EXPECT_GT(at_work, milliseconds(25));
   EXPECT_LT(at_work, milliseconds(35));
+}
+
+TEST_F(RefusalShareTest, WhereTheLoopSleepsATenthOfThatComesOnTop) {
+  const Nanos at_work = Flood(false);
+  EXPECT_GT(at_work, milliseconds(105));
+  EXPECT_LT(at_work, milliseconds(130));
 }
 
 TEST_F(RefusalShareTest, AnOldCountIsNotHeldAgainstIt) {

@@ -1,0 +1,137 @@
+// Roots that come piece by piece, where submission goes by work: what is expected of them.
+#include <gtest/gtest.h>
+
+#include "tests/stages/admission_bench.h"
+
+namespace spillgate {
+namespace {
+
+using std::chrono::milliseconds;
+using testing::Bench;
+
+class OpenRootsTest : public testing::AdmissionBench {};
+
+TEST_F(OpenRootsTest, AnOpenRootIsChargedWhatItWillBring) {
+  EXPECT_EQ(Open(1, 50, milliseconds(100)), "accepted 1");
+  EXPECT_EQ(Promised(), 50);
+  EXPECT_EQ(SubmitWithin(milliseconds(20), 100, 10), "accepted 4, backlog 6")
+      << "25 ms go before them, and no more than the floor is let in";
+  EXPECT_EQ(Submit({.ask = {.root = 1, .first_seq = 3}, .tasks = 40}), "accepted 40");
+  EXPECT_EQ(Promised(), 10) << "the others wait now, or run";
+  EXPECT_EQ(SubmitWithin(milliseconds(20), 50), "accepted 1");
+  CloseRoot(1);
+  EXPECT_EQ(Promised(), 0);
+  EXPECT_EQ(bench.account.At(TaskClass::kNormal).promised[0].get(), 0);
+}
+
+TEST_F(OpenRootsTest, SmallPiecesInRootsAreJudgedLikeTheWhole) {
+  std::size_t let_in = 0;
+  for (std::uint64_t seq = 1; seq <= 20; ++seq) {
+    const std::string verdict = Open(seq, 5, milliseconds(20));
+    let_in += verdict == "accepted 1" ? 1 : 0;
+    EXPECT_TRUE(verdict == "accepted 1" || verdict == "backlog 1") << verdict;
+  }
+  EXPECT_GE(let_in, 3U);
+  EXPECT_LE(let_in, 5U) << "as many as of the tasks in them fit into 8.5 ms, or the floor";
+  EXPECT_EQ(Promised(), static_cast<std::int64_t>(5 * let_in));
+}
+
+TEST_F(OpenRootsTest, PromisesAreOfNoMoreThanTheNodeCanHave) {
+  for (std::uint64_t seq = 1; seq <= 50; ++seq) {
+    EXPECT_EQ(Open(seq, 4096, Nanos(0)), "accepted 1") << "it can wait";
+    EXPECT_LE(Promised(), 100);
+  }
+  const WorkAccount::Class& cls = bench.account.At(TaskClass::kNormal);
+  EXPECT_GT(cls.promised[0].get(), 0);
+  for (std::uint64_t seq = 1; seq <= 50; ++seq) CloseRoot(seq);
+  EXPECT_EQ(Promised(), 0);
+  EXPECT_EQ(cls.promises.get(), 0);
+}
+
+TEST_F(OpenRootsTest, ARootIsOneToAControllerThatGoesByThoseThatRan) {
+  for (const char* name : {"seda_aimd", "adaptive_bound", "gradient"}) {
+    inbox.Use(flow::MakeController(name));
+    EXPECT_EQ(Open(name[0], 100, milliseconds(100)), "accepted 1") << name;
+  }
+}
+
+TEST_F(OpenRootsTest, WhatIsNotTakenKeepsNoPromise) {
+  EXPECT_EQ(Open(1, 10, milliseconds(100)), "accepted 1");
+  EXPECT_EQ(Submit({.ask = {.root = 1, .first_seq = 3}, .tasks = 4}), "accepted 4");
+  EXPECT_EQ(Submit({.ask = {.attempt = 1, .root = 1, .first_seq = 3}, .tasks = 4}), "earlier 4");
+  EXPECT_EQ(Promised(), 6);
+}
+
+// Or a client that leaves its roots open would hold up the others for as long as it is there.
+TEST_F(OpenRootsTest, WhatHasNotComeForASecondIsExpectedNoMore) {
+  EXPECT_EQ(Open(1, 50, Nanos(0)), "accepted 1");
+  EXPECT_EQ(Open(2, 20, milliseconds(500)), "accepted 1");
+  EXPECT_EQ(Promised(), 70);
+  EXPECT_FALSE(stage.Idle());
+  TickAfter(milliseconds(501));
+  EXPECT_EQ(Promised(), 50) << "the other one has no time left";
+  EXPECT_EQ(Submit({.ask = {.root = 1, .first_seq = 3}, .tasks = 10}), "accepted 10");
+  TickAfter(milliseconds(500));
+  EXPECT_EQ(Promised(), 40) << "something of it has come";
+  TickAfter(milliseconds(500));
+  EXPECT_EQ(Promised(), 0);
+  EXPECT_TRUE(stage.Idle());
+  EXPECT_EQ(Submit({.ask = {.root = 1, .first_seq = 20}, .tasks = 10}), "accepted 10")
+      << "it is open all the same";
+  EXPECT_EQ(Promised(), 0);
+}
+
+TEST_F(OpenRootsTest, ARootWhoseTasksTakeLongerThanItHasIsOutOfReach) {
+  bench.account.Of(TaskClass::kNormal).tasks.Add(1);  // others wait
+  EXPECT_EQ(Open(1, 50, milliseconds(24)), "backlog 1") << "25 ms on two slots";
+  EXPECT_EQ(Open(2, 50, milliseconds(50)), "accepted 1");
+}
+
+// Or to say that they are small would buy what others are refused.
+TEST_F(OpenRootsTest, ARootIsExpectedToBringWhatItsTenantsRootsHaveBrought) {
+  std::uint64_t seq = 1;
+  const auto run = [&](std::uint32_t said, std::uint32_t tasks) {
+    const std::uint64_t root = seq++;
+    EXPECT_EQ(Open(root, said, Nanos(0)), "accepted 1");
+    Submit({.ask = {.root = root, .first_seq = seq}, .tasks = tasks});
+    seq += tasks;
+    CloseRoot(root);
+    for (std::uint32_t i = 0; i < tasks; ++i) End(accepted.events.size() - 1 - i);
+  };
+  for (int i = 0; i < 4; ++i) run(2, 8);
+  EXPECT_EQ(Open(seq++, 3, Nanos(0)), "accepted 1");
+  EXPECT_EQ(Promised(), 12) << "four times what is said";
+  EXPECT_EQ(Open(seq++, 0, Nanos(0)), "accepted 1");
+  EXPECT_EQ(Promised(), 12 + 8) << "as many as its like";
+}
+
+TEST_F(OpenRootsTest, ARootThatBringsMoreThanItSaidOwesNothing) {
+  EXPECT_EQ(Open(1, 2, milliseconds(100)), "accepted 1");
+  EXPECT_EQ(Submit({.ask = {.root = 1, .first_seq = 3}, .tasks = 5}), "accepted 5");
+  EXPECT_EQ(Promised(), 0);
+  CloseRoot(1);
+  EXPECT_EQ(Promised(), 0);
+}
+
+// Its own task is little of it.
+TEST_F(OpenRootsTest, ARootIsChargedWhatOthersLikeItHaveSpawned) {
+  for (int i = 0; i < 4; ++i) {
+    bench.costs.LearnRoot(function);
+    for (int child = 0; child < 12; ++child) bench.costs.LearnSpawn(function, milliseconds(1));
+  }
+  bench.costs.LearnRoot(function);
+  ASSERT_EQ(bench.costs.SpawnsOf(function).tasks, 9U) << "48 of five roots";
+  EXPECT_EQ(SubmitWithin(milliseconds(100), 1), "accepted 1");
+  EXPECT_EQ(Promised(), 9);
+  EXPECT_EQ(SubmitWithin(milliseconds(10), 2), "accepted 1") << "the floor: nothing waits yet";
+  EXPECT_EQ(Spawn(Got(0), 4), "accepted 4");
+  EXPECT_EQ(Promised(), 14);
+  bench.Settle(std::move(accepted.events[0].task), Bench::Done("one"));
+  EXPECT_EQ(Promised(), 14) << "its children are not done, and may spawn";
+  const RootPtr held = Got(1).root;  // by whoever is not done with it yet
+  bench.Settle(std::move(accepted.events[1].task), Bench::Done("two"));
+  EXPECT_EQ(Promised(), 5) << "it will bring no more";
+}
+
+}  // namespace
+}  // namespace spillgate
