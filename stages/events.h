@@ -99,7 +99,7 @@ struct SlotFreed {
   Nanos estimated{0};
   Nanos cost{0};           // slot time that it had; 0 if it never began
   Nanos span{0};           // from the beginning of the run to its end
-  Instant since = kNever;  // execution has the lease
+  Instant since = kNever;  // execution has the lease; kNever: that says nothing
   // What this says of the function's cost.
   enum class Lesson : std::uint8_t {
     kNone,     // it never began, or nobody looked at the clock

@@ -202,7 +202,9 @@ void Execution::OnDeath(TaskPtr task, const std::string& detail, Instant now) {
     return;
   }
   // It keeps its lease while it rests; if it was blocked, it needs its slot again.
-  SetBlocked(running_.find(task->id).value(), {RunNotice::Kind::kResumed, task->id, {}});
+  Running& running = running_.find(task->id).value();
+  SetBlocked(running, {RunNotice::Kind::kResumed, task->id, {}});
+  running.since = kNever;  // nobody is to take its rest for a handover
   again_.push({After(now, PauseAfter(task->deaths)), ++deaths_, task->id});
   resting_.insert({task->id, std::move(task)});
 }

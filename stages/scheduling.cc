@@ -186,7 +186,7 @@ void Scheduling::OnFreed(const SlotFreed& event, Instant now) {
     shared_.costs.LearnSpan(key, event.span);
   }
   // What is wanted at once; one that nobody waits for may be handed back when there is time.
-  if (exact && !ready_.empty()) {
+  if (exact && event.since != kNever && !ready_.empty()) {
     shared_.costs.LearnHandover(key.function,
                                 SlotTime(now - event.since - event.span, SlotUnits(event.held)));
   }

@@ -111,6 +111,7 @@ class Bomb {
     if (mice.late_by.Quantile(0.99) > basis_.unloaded.Deadline() / 10) {
       row.SetProblem(Format("void: the sender was {:.0f} us late", figures.lateness_p99_us));
     }
+    if (row.steal_pct > kMostSteal) row.SetProblem("void: the host took CPU away");
     return row;
   }
 

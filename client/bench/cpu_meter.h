@@ -18,6 +18,9 @@ struct CpuTimes {
   std::uint64_t steal = 0;
 };
 
+// In percent, of all cores: beyond, a load is not what it was meant to be.
+inline constexpr double kMostSteal = 5;
+
 struct CpuShares {  // percent of all cores
   double steal = 0;
   double foreign = 0;

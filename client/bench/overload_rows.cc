@@ -12,7 +12,6 @@ namespace {
 
 constexpr double kMostDrift = 0.05;    // of the capacity, from before to after
 constexpr double kMostLateness = 0.1;  // of the deadline, at the p99
-constexpr double kMostSteal = 5;       // percent
 
 double Ratio(Nanos a, Nanos b) {
   return static_cast<double>(a.count()) / static_cast<double>(b.count());

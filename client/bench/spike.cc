@@ -163,6 +163,7 @@ class Spike {
     if (lateness_p99_ > basis_.unloaded.Deadline() / 10) {
       row.SetProblem(Format("void: the sender was {:.0f} us late", figures.lateness_p99_us));
     }
+    if (row.steal_pct > kMostSteal) row.SetProblem("void: the host took CPU away");
     row.verified = row.problem.empty();
   }
 
