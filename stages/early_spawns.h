@@ -7,8 +7,6 @@
 // its thread.
 #pragma once
 
-#include <cstddef>
-
 #include "core/base/clock.h"
 #include "core/model/task.h"
 #include "stages/promise_times.h"

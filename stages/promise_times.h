@@ -31,7 +31,6 @@ class PromiseTimes {
   // since, when that is too long ago. Takes the task table's lock if there are any.
   void LetGo(Instant now, std::size_t most = kAll);
   [[nodiscard]] bool empty() const { return times_.empty(); }
-  [[nodiscard]] std::size_t size() const { return times_.size(); }
 
  private:
   struct Time {

@@ -127,7 +127,7 @@ void Submission::Accept(Group& group, Instant now) {
       group.AddVerdict(wire::VerdictStatus::kAccepted, Reason::kNone, 1);
       if (root && root->promise != nullptr) {
         root->promise->Keep(1);
-        root->promised_until = PromisedUntil(*root, now);
+        if (root->explicit_open) root->promised_until = PromisedUntil(*root, now);
       }
       if (root && !group.children()) ++root->came;
       Enter(group, i, std::move(task), *session, root, parent, now);

@@ -53,10 +53,10 @@ struct Root {
   bool durable = false;          // the journal knows of it
   bool closed = false;           // takes no more from its session
   std::unique_ptr<WorkPromise> promise;  // of what it was let in for; none once it is closed
-  Instant promised_until{};              // later if something of it has come since
-  std::uint32_t said = 0;                // of an open root: tasks that its client expected
-  std::uint32_t came = 0;                // and those that its client has added
-  bool ended = false;  // closed and all published; takes nothing more from anybody
+  Instant promised_until{};  // of an open root of which something has come: for so long it counts
+  std::uint32_t said = 0;    // of an open root: tasks that its client expected
+  std::uint32_t came = 0;    // and those that its client has added
+  bool ended = false;        // closed and all published; takes nothing more from anybody
   bool failed =
       false;       // a task that its session added was not done in time: its work was for nothing
   Nanos spent{0};  // slot time of its tasks that have ended, while it has not failed

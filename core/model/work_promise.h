@@ -1,7 +1,7 @@
 // WorkPromise: what an open root was let in for and has not brought yet. It counts as waiting in
-// the account until its tasks come, the root is closed, or it is gone, so that many small pieces
-// wrapped in roots are judged like the whole. Made, kept and let go of by one thread at a time:
-// under the lock of the task table.
+// the account until its tasks come, the root is closed or gone, or nothing of it has come for too
+// long (promise_times.h), so that many small pieces wrapped in roots are judged like the whole.
+// Made, kept and let go of by one thread at a time: under the lock of the task table.
 #pragma once
 
 #include <array>

@@ -122,7 +122,10 @@ void Door::OnOpenRoot(Visitor& visitor, const wire::FrameView& frame, ByteView b
   Admission* admission = AdmissionFor(visitor);
   const bool drains = shared_.signals.draining.load(std::memory_order_relaxed);
   const auto asked = wire::DecodeOpenRoot(frame);
-  if (admission == nullptr || drains || !asked.has_value() || asked->seq <= visitor.opened_until) {
+  if (!asked.has_value()) return PassOn(visitor, bytes, now, transit);
+  const bool may_be_open = asked->seq <= visitor.opened_until;
+  if (admission == nullptr || drains || may_be_open) {
+    visitor.opened_until = std::max(visitor.opened_until, asked->seq);
     return PassOn(visitor, bytes, now, transit);
   }
   visitor.refused_roots.Forget(asked->seq, 1);

@@ -81,6 +81,18 @@ TEST_F(OpenRootsTest, WhatHasNotComeForASecondIsExpectedNoMore) {
   EXPECT_EQ(Promised(), 0);
 }
 
+// What it was expected to spawn ends at its own time, whatever else it spawns.
+TEST_F(OpenRootsTest, ChildrenOfOtherRootsPutOffNothing) {
+  for (int i = 0; i < 4; ++i) {
+    bench.costs.LearnRoot(function);
+    for (int child = 0; child < 12; ++child) bench.costs.LearnSpawn(function, milliseconds(1));
+  }
+  EXPECT_EQ(SubmitWithin(Nanos(0), 1), "accepted 1");
+  ASSERT_GT(Promised(), 2);
+  EXPECT_EQ(Spawn(Got(0), 2), "accepted 2");
+  EXPECT_EQ(Got(0).root->promised_until, Instant{});
+}
+
 TEST_F(OpenRootsTest, ARootWhoseTasksTakeLongerThanItHasIsOutOfReach) {
   bench.account.Of(TaskClass::kNormal).tasks.Add(1);  // others wait
   EXPECT_EQ(Open(1, 50, milliseconds(24)), "backlog 1") << "25 ms on two slots";

@@ -332,6 +332,16 @@ TEST_F(DoorAdmissionTest, ARootThatMayBeOpenIsLookedUpFirst) {
   EXPECT_EQ(Told().size(), 1U);
 }
 
+TEST_F(DoorAdmissionTest, ARootThatPassedBeforeTheDoorDecidedIsLookedUpFirst) {
+  bench.signals.draining = true;
+  Say(wire::OpenRoot{.seq = 5});
+  bench.signals.draining = false;
+  bench.in_flight.Force(100, 0);
+  Say(wire::OpenRoot{.seq = 5});
+  EXPECT_TRUE(Told().empty());
+  EXPECT_EQ(submission.waiting(), 2U);
+}
+
 TEST_F(DoorAdmissionTest, ARootOfAResumedSessionIsLookedUpFirst) {
   Visitor first = Visit();
   const wire::Welcome welcome = Hello(first, {});
