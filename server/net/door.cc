@@ -18,6 +18,12 @@ bool IsForOperators(wire::FrameType type) {
          type == wire::FrameType::kPing;
 }
 
+// What an honest client is refused that sends more than there is room for: its roots, the tasks of
+// roots that were, and what has become too old meanwhile.
+bool IsForLoad(Reason reason) {
+  return Passes(reason) || reason == Reason::kExpired || reason == Reason::kUnknownRoot;
+}
+
 }  // namespace
 
 Door::Door(Shared& shared, std::vector<flow::Inbox<Submission::In>*> submission,
@@ -144,12 +150,14 @@ void Door::OnOpenRoot(Visitor& visitor, const wire::FrameView& frame, ByteView b
 void Door::OnCloseRoot(Visitor& visitor, const wire::FrameView& frame, ByteView bytes,
                        Instant now) {
   const Nanos transit = visitor.transit.Of(frame.header.sent_us, now);
+  if (visitor.refused_roots.never()) return PassOn(visitor, bytes, now, transit);
   const auto asked = wire::DecodeCloseRoot(frame);
   if (!asked.has_value() || !visitor.refused_roots.Has(asked->seq)) {
     return PassOn(visitor, bytes, now, transit);
   }
   visitor.refused_roots.Forget(asked->seq, 1);
   ++visitor.refused;
+  ++visitor.shed;
 }
 
 Admission* Door::AdmissionFor(const Visitor& visitor) {
@@ -159,6 +167,7 @@ Admission* Door::AdmissionFor(const Visitor& visitor) {
 
 void Door::Refuse(Visitor& visitor, const wire::Verdict& verdict) {
   ++visitor.refused;
+  visitor.shed += IsForLoad(verdict.reason) ? 1 : 0;
   visitor.verdicts.push_back(verdict);
 }
 

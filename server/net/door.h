@@ -66,6 +66,7 @@ struct Visitor {
   CreditWindow credits;
   std::array<NextRoots, kClasses> next_roots;
   std::uint32_t refused = 0;            // of its frames, by the door, since the listener looked
+  std::uint32_t shed = 0;               // of those, for load alone
   std::vector<wire::Verdict> verdicts;  // on those, as far as they were submissions
   RefusedRoots refused_roots;
   std::uint64_t opened_until = 0;  // roots up to that number may have been let in already

@@ -242,10 +242,14 @@ void Listener::OnReadEnd(Connection& connection) {
     door_.AnswerRefused(visitor);
     HoldBack(visitor);
     if (visitor.refused > 0) {
-      refusals_.NoteRefusedAtDoor(visitor.refusals, visitor.refused, read_.Busy(now_), read_.frames,
+      refusals_.NoteRefusedAtDoor(visitor.refusals,
+                                  {.busy = read_.Busy(now_),
+                                   .frames = read_.frames,
+                                   .refused = visitor.refused,
+                                   .shed = visitor.shed},
                                   now_);
     }
-    visitor.refused = 0;
+    visitor.refused = visitor.shed = 0;
   }
   read_ = {};
   loop_.NoteActivity();

@@ -1,9 +1,11 @@
 // RefusalShare: keeps what the node spends on saying no within a part of its loop's time. What it
-// spends is a debt that is paid off at 3 % of the time that passes, and at a tenth of the time in
-// which the loop sleeps, that nobody else wants; while it is more than a burst may be, those that
-// were refused most are not read until it is paid. So a peer that sends nothing but rubbish, or far
-// more than it has credit for, pays with its own speed. Its fresh frames suffer: they stand behind
-// what it sent before. So where nobody needs the time, it is better spent on them.
+// spends is a debt that is paid off at 3 % of the time that passes; while it is more than a burst
+// may be, those that were refused most are not read until it is paid. So a peer that sends nothing
+// but rubbish, or far more than it has credit for, pays with its own speed.
+//
+// Of one that sends more than there is room for its fresh frames suffer: they stand behind what it
+// sent before. So what it costs to refuse roots for load alone is paid off at a tenth of the time
+// in which the loop sleeps besides, which nobody else wants there.
 //
 // Learns what refusals cost from the reads that brought the frames and, for those that a stage
 // refused, from the turns of the loop: the time that one was at work, by the part of its frames
@@ -39,12 +41,19 @@ class RefusalShare {
 
   // A frame came, of whomever.
   void NoteFrame() { ++frames_; }
-  // Some of one connection's were refused while they were read; the read took so long and brought
-  // so many frames.
-  void NoteRefusedAtDoor(Part& part, std::uint32_t refused, Nanos busy, std::uint32_t frames,
-                         Instant now) {
-    Note(part, refused, now);
-    debt_ += CostOf(busy, refused, frames);
+  // What a read brought and took.
+  struct Read {
+    Nanos busy{0};
+    std::uint32_t frames = 0;
+    std::uint32_t refused = 0;
+    std::uint32_t shed = 0;  // of those, for load alone
+  };
+  // Some of one connection's were refused while they were read.
+  void NoteRefusedAtDoor(Part& part, const Read& read, Instant now) {
+    Note(part, read.refused, now);
+    const Nanos cost = CostOf(read.busy, read.refused, read.frames);
+    debt_ += cost;
+    shed_ += cost * read.shed / std::max(read.refused, 1U);
   }
   // Some of one connection's were refused later in this turn.
   void NoteRefused(Part& part, std::uint32_t frames, Instant now) {
@@ -58,7 +67,9 @@ class RefusalShare {
   void EndTurn(Nanos busy, Instant now) {
     const Nanos passed = now - turn_ended_;
     const Nanos slept = std::max(Nanos(0), passed - busy);
-    debt_ = std::max(Nanos(0), debt_ - (passed * kPercent + slept * kPercentOfSleep) / 100);
+    const Nanos of_sleep = std::min(shed_, slept * kPercentOfSleep / 100);
+    debt_ = std::max(Nanos(0), debt_ - passed * kPercent / 100 - of_sleep);
+    shed_ = std::min(shed_ - of_sleep, debt_);
     turn_ended_ = now;
     if (refused_ > 0) debt_ += CostOf(busy, refused_, frames_);
     frames_ = refused_ = 0;
@@ -81,7 +92,8 @@ class RefusalShare {
     parts_ -= parts_ > 0 ? 1 : 0;
     part.refused = 0;
     part.window = 0;
-    const Nanos unpaid = (debt_ - kBurst) * 100 / (kPercent + kPercentOfSleep);
+    const bool mostly_shed = shed_ * 2 > debt_;
+    const Nanos unpaid = (debt_ - kBurst) * 100 / (kPercent + (mostly_shed ? kPercentOfSleep : 0));
     part.rests_until = now + std::clamp(unpaid, kLeastRest, kMostRest);
     return part.rests_until;
   }
@@ -115,6 +127,7 @@ class RefusalShare {
   std::uint64_t refused_in_window_ = 0;
   std::uint64_t parts_ = 0;  // connections that were refused something in it
   Nanos debt_{0};
+  Nanos shed_{0};  // of that, for what was refused for load alone
 };
 
 }  // namespace spillgate::net

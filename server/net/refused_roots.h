@@ -13,6 +13,7 @@ class RefusedRoots {
  public:
   static constexpr std::size_t kMost = 32;
 
+  [[nodiscard]] bool never() const { return next_ == 0; }
   // Numbers are at least 1.
   void Add(std::uint64_t seq) {
     if (Find(seq) == kMost) seqs_[next_++ % kMost] = seq;

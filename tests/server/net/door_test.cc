@@ -278,6 +278,14 @@ TEST_F(DoorAdmissionTest, NothingOfARootThatIsNotOpenedGoesFurther) {
   EXPECT_EQ(told[1].retry_after_us, 0U);
   EXPECT_EQ(Refused(Reason::kUnknownRoot), 10U);
   EXPECT_EQ(visitor.refused, 3U) << "each of them took its time";
+  EXPECT_EQ(visitor.shed, 3U) << "for load alone";
+  writer.Begin({.function = 9999, .first_seq = 50});
+  writer.BeginTask();
+  wire::OutBuffer rubbish;
+  writer.Finish(9, 0, rubbish);
+  door.OnFrame(visitor, wire::View(rubbish.view()), rubbish.view(), bench.now());
+  EXPECT_EQ(visitor.refused, 4U);
+  EXPECT_EQ(visitor.shed, 3U) << "there is no such function";
   EXPECT_EQ(submission.waiting(), 0U);
 }
 

@@ -21,8 +21,9 @@ class RefusalShareTest : public ::testing::Test {
     share_.EndTurn(now_ - began, now_);
   }
 
-  // What a second of it costs the loop.
-  Nanos Flood(bool others_have_work) {
+  // What a second of it costs the loop: rubbish, or roots that are refused for load.
+  enum class Of : std::uint8_t { kRubbish, kRoots };
+  Nanos Flood(Of what, bool others_have_work) {
     Nanos at_work(0);
     const Instant begin = now_;
     while (now_ - begin < milliseconds(1000)) {
@@ -32,7 +33,15 @@ class RefusalShareTest : public ::testing::Test {
         share_.EndTurn(others_have_work ? rest : Nanos(0), now_);
         continue;
       }
-      Turn(64, {{&loud_, 64}});
+      if (what == Of::kRoots) {
+        const std::uint32_t count = 64;
+        share_.NoteRefusedAtDoor(
+            loud_, {.busy = microseconds(64), .frames = count, .refused = count, .shed = count},
+            now_);
+        Turn(64, {});
+      } else {
+        Turn(64, {{&loud_, 64}});
+      }
       at_work += microseconds(64);
       if (share_.Over() && share_.ShouldRest(loud_, now_)) (void)share_.Rest(loud_, now_);
     }
@@ -62,7 +71,7 @@ TEST_F(RefusalShareTest, ABurstIsForNothing) {
   EXPECT_TRUE(share_.Over());
   now_ += milliseconds(10);
   Turn(1, {});
-  EXPECT_FALSE(share_.Over()) << "300 us of it are paid, and 1 ms, as the loop slept";
+  EXPECT_FALSE(share_.Over()) << "300 us of it are paid";
 }
 
 TEST_F(RefusalShareTest, TheOneThatIsRefusedMostRestsAndTheOtherGoesOn) {
@@ -92,12 +101,13 @@ TEST_F(RefusalShareTest, WhoIsALittleOverRestsALittle) {
 }
 
 TEST_F(RefusalShareTest, WhatIsRefusedAtTheDoorCostsItsReadAlone) {
-  share_.NoteRefusedAtDoor(loud_, 100, microseconds(30), 120, now_);
+  share_.NoteRefusedAtDoor(loud_, {.busy = microseconds(30), .frames = 120, .refused = 100}, now_);
   now_ += milliseconds(1);
   share_.EndTurn(milliseconds(1), now_);  // what else the turn did
   EXPECT_FALSE(share_.Over());
   for (int i = 0; i < 50; ++i) {
-    share_.NoteRefusedAtDoor(loud_, 100, microseconds(30), 120, now_);
+    share_.NoteRefusedAtDoor(loud_, {.busy = microseconds(30), .frames = 120, .refused = 100},
+                             now_);
   }
   EXPECT_TRUE(share_.Over()) << "50 times 25 us";
   EXPECT_TRUE(share_.ShouldRest(loud_, now_));
@@ -113,15 +123,20 @@ TEST_F(RefusalShareTest, ATurnThatDidOtherThingsIsNotItsFault) {
   EXPECT_FALSE(share_.Over());
 }
 
-// In a second in which the loop works for others while it rests.
 TEST_F(RefusalShareTest, AFloodGetsItsShareAndNoMore) {
-  const Nanos at_work = Flood(true);
+  const Nanos at_work = Flood(Of::kRubbish, false);
   EXPECT_GT(at_work, milliseconds(25));
   EXPECT_LT(at_work, milliseconds(35));
 }
 
-TEST_F(RefusalShareTest, WhereTheLoopSleepsATenthOfThatComesOnTop) {
-  const Nanos at_work = Flood(false);
+TEST_F(RefusalShareTest, SoDoRootsThatAreRefusedForLoadWhileTheLoopWorksForOthers) {
+  const Nanos at_work = Flood(Of::kRoots, true);
+  EXPECT_GT(at_work, milliseconds(25));
+  EXPECT_LT(at_work, milliseconds(35));
+}
+
+TEST_F(RefusalShareTest, WhereTheLoopSleepsTheseHaveATenthOfThatOnTop) {
+  const Nanos at_work = Flood(Of::kRoots, false);
   EXPECT_GT(at_work, milliseconds(105));
   EXPECT_LT(at_work, milliseconds(130));
 }
