@@ -29,10 +29,6 @@ std::uint32_t RetryAfter(Reason reason, Nanos retry_after) {
       std::chrono::duration_cast<std::chrono::microseconds>(later).count());
 }
 
-bool IsOutOfReach(const flow::Ask& question) {
-  return question.remaining > Nanos(0) && question.remaining < question.work.cost;
-}
-
 }  // namespace
 
 void Admission::Judge(const Asking& asking, std::uint32_t left, Ruling& ruling, Instant now) {
@@ -166,15 +162,24 @@ const WorkAccount::Needs& Admission::NeedsOf(const Resources& shape) {
   return needs_;
 }
 
+bool Admission::IsOutOfReach(const flow::Ask& question) {
+  return question.remaining > Nanos(0) && question.remaining < question.work.cost;
+}
+
+// Of others than a group that holds places for `has`.
+flow::Load Admission::LoadBeside(std::uint32_t has, std::uint32_t bytes_each) const {
+  const flow::Credits& places = shared_.in_flight;
+  return {.held = places.count() - has,
+          .bytes = places.bytes() - std::int64_t{has} * bytes_each,
+          .capacity = places.count_limit(),
+          .capacity_bytes = places.bytes_limit()};
+}
+
 // How many of the roots in question the controller lets in for the load there is. The group holds
 // places for `has` already.
 std::uint32_t Admission::Decide(flow::Ask& question, std::uint32_t has, Instant now) {
-  const flow::Credits& places = shared_.in_flight;
   const std::uint32_t bytes_each = question.count == 0 ? 0 : question.bytes / question.count;
-  const flow::Load load{.held = places.count() - has,
-                        .bytes = places.bytes() - std::int64_t{has} * bytes_each,
-                        .capacity = places.count_limit(),
-                        .capacity_bytes = places.bytes_limit()};
+  const flow::Load load = LoadBeside(has, bytes_each);
   const std::uint32_t admitted = stage_.controller().Admit(question, load, now);
   if (flow::DryRun* dry = stage_.dry_run()) {
     const std::uint32_t would = dry->controller->Admit(question, load, now);

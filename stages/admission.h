@@ -113,6 +113,9 @@ class Admission {
   [[nodiscard]] Reason LookAtFixedPart(const Asking& asking, Ruling& ruling, Instant now) const;
   [[nodiscard]] bool DiskIsTooLate(const Asking& asking, Ruling& ruling, Instant now) const;
   [[nodiscard]] const WorkAccount::Needs& NeedsOf(const Resources& shape);
+  [[nodiscard]] bool Opens(flow::Controller& controller, flow::Ask question, Instant now) const;
+  [[nodiscard]] flow::Load LoadBeside(std::uint32_t has, std::uint32_t bytes_each) const;
+  [[nodiscard]] static bool IsOutOfReach(const flow::Ask& question);
   [[nodiscard]] std::uint32_t Decide(flow::Ask& question, std::uint32_t has, Instant now);
   [[nodiscard]] KeptSlot::Length LengthOf(const flow::Ask& question) const;
   [[nodiscard]] Nanos P95Of(CostKey key, Nanos hint, const Resources& shape) const;

@@ -8,7 +8,6 @@
 
 namespace spillgate {
 
-// By work, if there is time for the first of its tasks.
 void Admission::Judge(const wire::OpenRoot& asked, TenantId tenant, Nanos transit, Ruling& ruling,
                       Instant now) {
   if (asked.remaining_us != 0) {
@@ -20,19 +19,24 @@ void Admission::Judge(const wire::OpenRoot& asked, TenantId tenant, Nanos transi
     ruling.deadline = After(now, remaining);
   }
   flow::Ask question = QuestionOf(asked, tenant, ruling.deadline, now);
-  ruling.line = question.work.line;
-  bool let_in = false;
-  if (by_work()) {
-    question.count = 1;
-    let_in = DecideByWork(question, NewcomerOf(question), NeedsOf(asked), 0, now) > 0;
-  } else {
-    // What goes by those that ran does not know of a crowd before it comes.
-    if (stage_.controller().Observes()) question.count = 1;
-    let_in = Decide(question, 0, now) >= question.count;
+  if (by_work()) ruling.line = question.work.line;
+  if (looks_at_work()) Weigh(question.work, question, NewcomerOf(question), NeedsOf(asked), now);
+  const bool let_in = Opens(stage_.controller(), question, now);
+  if (looks_at_work() && IsOutOfReach(question)) NoteTry(question, let_in, now);
+  flow::DryRun* dry = stage_.dry_run();
+  if (dry != nullptr && !Opens(*dry->controller, question, now)) {
+    dry->refused[Index(asked.cls)].Add(1);
   }
   ruling.load_level = load_level();
   if (!let_in) return Overload(asked.cls, ruling, true);
   ruling.admitted = 1;
+}
+
+// By work, if there is time for the first of its tasks. What goes by those that ran does not know
+// of a crowd before it comes.
+bool Admission::Opens(flow::Controller& controller, flow::Ask question, Instant now) const {
+  if (controller.UsesWork() || controller.Observes()) question.count = 1;
+  return controller.Admit(question, LoadBeside(0, 0), now) >= question.count;
 }
 
 void Admission::LetThrough(const wire::OpenRoot& asked, TenantId tenant, const Ruling& ruling,
@@ -69,13 +73,13 @@ flow::Ask Admission::QuestionOf(const wire::OpenRoot& asked, TenantId tenant, In
                      .remaining = deadline == kNever ? Nanos(0) : deadline - now,
                      .cost_hint = Nanos(asked.slot_time_ns),
                      .work = {}};
-  if (!by_work()) return question;
+  if (!looks_at_work()) return question;
   question.cost_hint = shared_.costs.Estimate(0, question.cost_hint);  // clamped, or the usual
   // As fast as all of its tasks could run, were it alone.
   const std::int64_t slots = std::max<std::int64_t>(1, NeedsOf(asked).slots());
   const Nanos whole = std::min(kMostSlotTime, question.count * (question.cost_hint / slots));
   question.work.p95 = question.work.cost = std::max(question.cost_hint, whole);
-  question.work.line = Line(asked.cls, question.remaining, question.work.p95);
+  question.work.line = LineOf(shared_.limits, asked.cls, question.remaining, question.work.p95);
   return question;
 }
 

@@ -13,7 +13,7 @@ bool Park::Put(TaskPtr task, Instant now) {
   const bool inside = at_gate() == 0 && HasRoomFor(*task);
   over_.push(
       {std::min(task->deadline, After(now, limits_.park_ttl.load(std::memory_order_relaxed))), id});
-  Stay& stay = here_.insert({id, Stay{.task = std::move(task)}}).first.value();
+  Stay& stay = here_.insert({id, Stay{.task = std::move(task), .since = now}}).first.value();
   if (inside) {
     Enter(stay, now);
   } else {
@@ -56,7 +56,7 @@ Task* Park::Find(TaskId id) {
 Park::Left Park::TakeOut(TaskId id) {
   const auto found = here_.find(id);
   SG_CHECK(found != here_.end());
-  Left left{std::move(found.value().task), found->second.inside};
+  Left left{std::move(found.value().task), found->second.inside, found->second.since};
   here_.erase(found);
   if (left.inside) {
     --inside_;

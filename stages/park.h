@@ -17,10 +17,11 @@ namespace spillgate {
 
 class Park {
  public:
-  // One that is not here any more, and whether it was inside.
+  // One that is not here any more, whether it was inside, and when it came.
   struct Left {
     TaskPtr task;
     bool inside = false;
+    Instant since;
   };
 
   // Its bounds are limits.park, park_bytes and park_ttl. What is larger than all of it gets in when
@@ -51,6 +52,7 @@ class Park {
   struct Stay {
     TaskPtr task;
     bool inside = false;
+    Instant since;
   };
   struct Over {
     Instant at;

@@ -33,9 +33,9 @@ void Resolution::Handle(std::span<In> batch, Instant now) {
       if (auto* accepted = std::get_if<Accepted>(&event)) {
         OnAccepted(std::move(accepted->task), now);
       } else if (const auto* ready = std::get_if<ObjectReady>(&event)) {
-        OnReady(ready->task);
+        OnReady(ready->task, now);
       } else {
-        OnCancel(std::get<CancelAsked>(event).task);
+        OnCancel(std::get<CancelAsked>(event).task, now);
       }
     }
   }
@@ -194,7 +194,7 @@ Resolution::Arguments Resolution::LookAtOne(Task& task, std::size_t arg) {
   return Arguments::kHere;
 }
 
-void Resolution::OnReady(TaskId object) {
+void Resolution::OnReady(TaskId object, Instant now) {
   Record* record = shared_.table.Find(object);
   if (record != nullptr) record->wanted = false;
   const auto found = awaited_.find(object);
@@ -206,8 +206,9 @@ void Resolution::OnReady(TaskId object) {
       if (task == nullptr) continue;  // it left by another way
       const Arguments arguments = LookAgain(*task, object);
       if (arguments == Arguments::kAwaited) continue;
-      Park::Left left = TakeOut(id);
-      if (arguments == Arguments::kHere) {
+      const bool here = arguments == Arguments::kHere;
+      Park::Left left = TakeOut(id, here ? DeferralTally::kRun : DeferralTally::kFailed, now);
+      if (here) {
         (left.inside ? unparked_ : resolved_).push_back({std::move(left.task)});
       } else {
         EndOf(std::move(left));
@@ -218,15 +219,16 @@ void Resolution::OnReady(TaskId object) {
 }
 
 // Not counted as stuck any more.
-Park::Left Resolution::Unstick(Park::Left left) {
+Park::Left Resolution::Unstick(Park::Left left, DeferralTally::Outcome how, Instant now) {
+  shared_.tally.resolution.deferrals.Count(how, now - left.since);
   work_.TakeAway(*left.task);
   left.task->root->stuck.fetch_sub(1, std::memory_order_relaxed);
   shared_.signals.stuck.fetch_sub(1, std::memory_order_relaxed);
   return left;
 }
 
-Park::Left Resolution::TakeOut(TaskId id) {
-  return Unstick(park_.TakeOut(id));
+Park::Left Resolution::TakeOut(TaskId id, DeferralTally::Outcome how, Instant now) {
+  return Unstick(park_.TakeOut(id), how, now);
 }
 
 // Without it the longest chain of its root may be shorter, and nobody knows by how much.
@@ -235,9 +237,9 @@ void Resolution::EndOf(Park::Left left) {
   (left.inside ? failed_parked_ : failed_).push_back({std::move(left.task)});
 }
 
-void Resolution::OnCancel(TaskId id) {
+void Resolution::OnCancel(TaskId id, Instant now) {
   if (park_.Find(id) == nullptr) return;
-  Park::Left left = TakeOut(id);
+  Park::Left left = TakeOut(id, DeferralTally::kCancelled, now);
   Cancel(*left.task);
   EndOf(std::move(left));
 }
@@ -257,7 +259,8 @@ void Resolution::Tick(Instant now) {
   bool expired = false;
   for (Park::Left left = park_.NextOver(now, expired); left.task;
        left = park_.NextOver(now, expired)) {
-    left = Unstick(std::move(left));
+    const auto how = expired ? DeferralTally::kExpired : DeferralTally::kFailed;
+    left = Unstick(std::move(left), how, now);
     if (expired) {
       Expire(*left.task, "while it waited for its arguments");
     } else {
@@ -299,7 +302,7 @@ void Resolution::Flush(Instant now) {
   kept_.clear();
   kept_unparked_.clear();
   for (Park::Left left = park_.Any(); left.task; left = park_.Any()) {
-    left = Unstick(std::move(left));
+    left = Unstick(std::move(left), DeferralTally::kCancelled, now);
     Abandon(*left.task);
     EndOf(std::move(left));
   }

@@ -11,8 +11,6 @@ namespace {
 constexpr std::size_t kMostExpiriesAPass = 1024;
 // A child that a blocked task waits for gets a slot by then, free or not.
 constexpr Nanos kInPlaceAfter = std::chrono::milliseconds(1);
-// Who had to wait for so long was deferred.
-constexpr Nanos kDeferral = std::chrono::milliseconds(1);
 
 ReadySet::Options ReadyOptions(const Limits& limits) {
   ReadySet::Options options;
@@ -126,7 +124,7 @@ void Scheduling::Place(TaskPtr task, TaskId nested_in, Instant now) {
 
 void Scheduling::PlaceHeld(TaskPtr task, TaskId nested_in, Instant now) {
   held_.erase(task->id);
-  CountDeferral(*task, SchedulingTally::kRun, now);
+  CountDeferral(*task, DeferralTally::kRun, now);
   Place(std::move(task), nested_in, now);
 }
 
@@ -157,7 +155,7 @@ void Scheduling::PlaceShort(Instant now) {
 void Scheduling::EndDropped(Instant now) {
   for (TaskPtr& task : dropped_) {
     held_.erase(task->id);
-    CountDeferral(*task, SchedulingTally::kExpired, now);
+    CountDeferral(*task, DeferralTally::kExpired, now);
     EndOutOfReach(*task, ready_.TimeNeeded(*task), now);
     finished_.push_back({std::move(task)});
   }
@@ -165,11 +163,8 @@ void Scheduling::EndDropped(Instant now) {
   dropped_.clear();
 }
 
-void Scheduling::CountDeferral(const Task& task, SchedulingTally::Deferral how, Instant now) {
-  const Nanos waited = now - task.ready.since;
-  if (!task.root->patient() || waited < kDeferral) return;
-  shared_.tally.scheduling.deferrals[how].Add(1);
-  shared_.tally.scheduling.deferred_for.Add(waited);
+void Scheduling::CountDeferral(const Task& task, DeferralTally::Outcome how, Instant now) {
+  if (task.root->patient()) shared_.tally.scheduling.deferrals.Count(how, now - task.ready.since);
 }
 
 void Scheduling::OnFreed(const SlotFreed& event, Instant now) {
@@ -259,7 +254,7 @@ void Scheduling::OnCancel(TaskId id, Instant now) {
   if (found == held_.end()) return;
   TaskPtr task = ready_.Remove(*found->second);
   held_.erase(id);
-  CountDeferral(*task, SchedulingTally::kCancelled, now);
+  CountDeferral(*task, DeferralTally::kCancelled, now);
   Cancel(*task);
   finished_.push_back({std::move(task)});
 }
@@ -306,7 +301,7 @@ void Scheduling::Tick(Instant now) {
   ready_.Expire(now, kMostExpiriesAPass, expired);
   for (TaskPtr& task : expired) {
     held_.erase(task->id);
-    CountDeferral(*task, SchedulingTally::kExpired, now);
+    CountDeferral(*task, DeferralTally::kExpired, now);
     Expire(*task, "while it waited for its turn");
     finished_.push_back({std::move(task)});
   }

@@ -71,7 +71,7 @@ class Scheduling {
   void Dispatch(Instant now);
   [[nodiscard]] bool HasPlaceForShort() const;
   void PlaceShort(Instant now);
-  void CountDeferral(const Task& task, SchedulingTally::Deferral how, Instant now);
+  void CountDeferral(const Task& task, DeferralTally::Outcome how, Instant now);
   void ReadLimits();
   void FollowCpus();
   void ReadWeights();

@@ -10,6 +10,13 @@ namespace {
 
 constexpr std::size_t kMostWaitingSpawns = 4096;
 
+// Of spawns that waited for room.
+DeferralTally::Outcome EndOfWait(Reason refusal) {
+  if (refusal == Reason::kExpired) return DeferralTally::kExpired;
+  const bool is_over = refusal == Reason::kUnknownRoot || refusal == Reason::kDraining;
+  return is_over ? DeferralTally::kCancelled : DeferralTally::kFailed;
+}
+
 }  // namespace
 
 void Submission::AcceptAll(Instant now) {
@@ -311,11 +318,16 @@ void Submission::Conclude(Group& group, Instant now) {
     const std::size_t cls = Index(group.ask.cls);
     self_.stats().handled[cls].Add(group.next - group.counted);
     self_.stats().wait[cls].Add(now - group.arrived, group.next - group.counted);
+    if (group.waited)
+      tally_.deferrals.Count(DeferralTally::kRun, now - group.arrived, group.next - group.counted);
     group.counted = group.next;
   }
   const bool waits = group.children() && group.left() > 0 && IsForRoom(group.refusal) &&
                      now < group.deadline && waiting_.size() < kMostWaitingSpawns;
   if (!waits && group.left() > 0) {
+    if (group.waited) {
+      tally_.deferrals.Count(EndOfWait(group.refusal), now - group.arrived, group.left());
+    }
     admission_.CountRefused(group.refusal, group.left());
     group.AddVerdict(wire::VerdictStatus::kRejected, group.refusal, group.left());
   }
@@ -344,6 +356,7 @@ void Submission::Conclude(Group& group, Instant now) {
 
 void Submission::Tick(Instant now) {
   promises_.LetGo(now);
+  shared_.account.SetNewestFirst(self_.controller().NewestFirst());
   if (self_.Observes()) {
     const bool none_left = shared_.unfinished() == 0;
     const flow::Served served = served_.Take();

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/base/clock.h"
 #include "core/flow/spread.h"
 #include "core/flow/stage_stats.h"
 #include "core/model/class.h"
@@ -23,6 +24,22 @@ inline constexpr std::uint64_t kNoRootWaits = ~std::uint64_t{0};
 using ByClass = std::array<flow::Counter, kClasses>;
 using ByReason = std::array<flow::Counter, kReasons>;
 
+// Tasks that waited for something before they could go on, for a millisecond at least: for how
+// long, and how that ended.
+struct DeferralTally {
+  enum Outcome : std::uint8_t { kRun, kExpired, kCancelled, kFailed, kOutcomes };
+  static constexpr Nanos kLeast = std::chrono::milliseconds(1);
+
+  std::array<flow::Counter, kOutcomes> outcomes;
+  flow::Histogram ages;
+
+  void Count(Outcome outcome, Nanos age, std::uint64_t tasks = 1) {
+    if (age < kLeast || tasks == 0) return;
+    outcomes[outcome].Add(tasks);
+    ages.Add(age, tasks);
+  }
+};
+
 // In tasks, not frames. Each task of a frame counts once: accepted, refused, or repeated.
 struct SubmissionTally {
   ByClass accepted;
@@ -30,6 +47,7 @@ struct SubmissionTally {
   flow::Counter repeated;       // known already: answered again, not run again
   flow::Counter spawns_waited;  // times that the rest of a frame of spawns had to wait for room
   flow::Counter from_reserve;   // accepted on the spawn reserve
+  DeferralTally deferrals;      // spawns that waited for room
   // Which root is the oldest that has spawns waiting here, by its order.
   // tidy: atomics: the other shards of the stage ask it before they touch the one reserve.
   std::atomic<std::uint64_t> oldest_waiting{kNoRootWaits};
@@ -37,13 +55,11 @@ struct SubmissionTally {
 
 struct ResolutionTally {
   flow::Counter parked;
+  DeferralTally deferrals;  // tasks that waited for their arguments
 };
 
 struct SchedulingTally {
-  // Tasks of patient roots that waited for their turn for a millisecond at least.
-  enum Deferral : std::uint8_t { kRun, kExpired, kCancelled, kDeferrals };  // how it ended
-  std::array<flow::Counter, kDeferrals> deferrals;
-  flow::Histogram deferred_for;
+  DeferralTally deferrals;     // tasks of patient roots that waited for their turn
   flow::Counter out_of_reach;  // dropped with their deadline still to come
 };
 

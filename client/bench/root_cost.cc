@@ -82,6 +82,19 @@ Cost DrawCost(const Service& service, std::optional<std::uint8_t> mode, std::mt1
   return {std::max(1U, static_cast<std::uint32_t>(std::lround(us))), drawn};
 }
 
+Cost Opposite(const Service& service, Cost cost) {
+  const double unit = std::chrono::duration<double, std::micro>(service.time).count() *
+                      TableOf(service.mix)[cost.mode].cost;
+  const double factor = cost.us / unit;
+  double other = factor;
+  if (service.mix == CostMix::kExponential) {
+    other = std::min(-std::log1p(-std::exp(-factor)), kMostFactor);
+  } else if (service.mix == CostMix::kLogNormal) {
+    other = std::min(std::exp(-kSigma * kSigma) / factor, kMostFactor);
+  }
+  return {std::max(1U, static_cast<std::uint32_t>(std::lround(unit * other))), cost.mode};
+}
+
 Nanos MeanCost(const Service& service) {
   double mean = 0;
   for (const Mode& mode : TableOf(service.mix)) mean += mode.cost * mode.share;

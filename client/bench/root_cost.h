@@ -34,6 +34,9 @@ struct Cost {
 // `mode`: of that alone.
 [[nodiscard]] Cost DrawCost(const Service& service, std::optional<std::uint8_t> mode,
                             std::mt19937_64& random);
+// The other one of a pair: as probable as `cost` on the other side of its mode's median, so that
+// of few pairs half are below it. A cost that does not vary is its own.
+[[nodiscard]] Cost Opposite(const Service& service, Cost cost);
 [[nodiscard]] Nanos MeanCost(const Service& service);
 [[nodiscard]] Nanos LongestCost(const Service& service);
 

@@ -180,7 +180,7 @@ Result<RootRuns::Unloaded> RootRuns::WithoutLoad(double capacity) {
   const double rate = capacity * kUnloaded;
   const Nanos enough(static_cast<std::int64_t>(kLeastUnloaded / rate * 1e9));
   const Result<RootReport> report =
-      Run({.rate = rate, .time = std::max(2 * options_.time, enough)});
+      Run({.rate = rate, .time = std::max(2 * options_.time, enough), .paired = true});
   if (!report.ok()) return report.error();
   Keep(report.value());
   Unloaded unloaded;

@@ -95,13 +95,20 @@ Instant RootStream::DeadlineOf(const Root& root) const {
 std::uint32_t RootStream::Offer(Instant due) {
   std::optional<Cost> given;
   if (phase_ < load_.phases.size()) given = load_.phases[phase_].cost;
-  const Cost cost = given.has_value() ? *given : DrawCost(load_.service, load_.mode, random_);
+  const Cost cost = given.has_value() ? *given : NextCost();
   roots_.push_back({.due = due,
                     .cost_us = cost.us,
                     .mode = cost.mode,
                     .phase = static_cast<std::uint8_t>(phase_)});
   may_send_again_ = std::min(may_send_again_ + load_.retry_budget, kMostSaved);
   return static_cast<std::uint32_t>(roots_.size() - 1);
+}
+
+Cost RootStream::NextCost() {
+  if (opposite_.has_value()) return *std::exchange(opposite_, std::nullopt);
+  const Cost cost = DrawCost(load_.service, load_.mode, random_);
+  if (load_.paired) opposite_ = Opposite(load_.service, cost);
+  return cost;
 }
 
 void RootStream::Send(std::uint32_t at, std::uint8_t tries, Instant due, Instant now) {

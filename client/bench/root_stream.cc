@@ -90,6 +90,7 @@ void RootStream::Begin(const RootLoad& load, Instant now) {
   }
   parts_.assign(load_.parts ? load_.phases.size() : 1, {});
   random_.seed(load_.seed);
+  opposite_.reset();
   roots_.clear();
   sendings_.clear();
   held_.Clear();

@@ -50,6 +50,7 @@ struct RootLoad {
   std::uint32_t retries = 0;
   double retry_budget = 0;
   std::uint64_t seed = 1;
+  bool paired = false;  // each second root costs the opposite of the one before it
   // Of an open loop whose rate changes: in the place of `rate` and `time`. Then the outcome of each
   // root is reported.
   std::vector<Phase> phases;
@@ -112,6 +113,7 @@ class RootStream {
   [[nodiscard]] Instant NextDue();
   [[nodiscard]] bool IsLastPhase() const { return phase_ + 1 >= load_.phases.size(); }
   std::uint32_t Offer(Instant due);
+  [[nodiscard]] Cost NextCost();
   void Send(std::uint32_t root, std::uint8_t tries, Instant due, Instant now);
   void SendAgain(const Sending& sending, Instant now, Nanos retry_after);
   [[nodiscard]] HeldRoot Hold(std::uint32_t root, std::uint8_t tries) const;
@@ -149,6 +151,7 @@ class RootStream {
   bool open_loop_ = false;
   std::vector<RootReport> parts_;
   std::mt19937_64 random_;
+  std::optional<Cost> opposite_;  // of the root drawn last
   std::uint64_t first_seq_ = 0;
   std::uint64_t next_seq_;
   std::vector<Root> roots_;        // in the order in which they were due

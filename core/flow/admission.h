@@ -121,6 +121,8 @@ class Controller {
   // Whether it goes by what becomes of those that it lets in.
   [[nodiscard]] virtual bool Observes() const { return false; }
   virtual std::uint32_t Admit(const Ask& ask, const Load& load, Instant now) = 0;
+  // Whether of what it has let in the last is to be served first, as things stand.
+  [[nodiscard]] virtual bool NewestFirst() const { return false; }
   // How many more roots of that class it would let in as things stand, at most; clients are told.
   // Any thread.
   [[nodiscard]] virtual std::int64_t Room(std::uint8_t, const Load& load) const {

@@ -60,6 +60,7 @@ struct RootQueue {
   std::int64_t arrival = 0;
   std::int64_t served = 0;    // furthest tag at which a root was served
   std::int64_t unspread = 0;  // slot time given out that `arrival` does not show yet
+  std::int64_t newest = 0;    // roots that went first for being new
 };
 
 // A tenant in a class: what the fair queue of that class serves.

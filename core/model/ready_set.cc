@@ -15,14 +15,6 @@ using ready::Kind;
 
 namespace {
 
-// When a tag falls, so many of the places that depend on it are put right at once; the others when
-// they come first.
-constexpr int kMostMoved = 16;
-
-// Of a root, before it has its fair share and no more.
-constexpr std::int64_t kFirstTasks = 64;
-constexpr std::int64_t kTimesTheMean = 4;
-
 // Deadlines that are about as far away share a queue: there they mostly come in order.
 std::uint8_t DueQueue(Instant deadline, Instant now) {
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - now).count();
@@ -30,7 +22,6 @@ std::uint8_t DueQueue(Instant deadline, Instant now) {
   const int width = std::bit_width(static_cast<std::uint64_t>(ms));
   return static_cast<std::uint8_t>(std::min(width / 2, 7));
 }
-
 }  // namespace
 
 ReadySet::ReadySet(const CostModel& costs, WorkAccount& account, const Options& options)
@@ -98,6 +89,7 @@ void ReadySet::Push(TaskPtr owned, Instant now) {
       Give(root.ready, 1);  // before all that have had as much
       line.sizes.Begin();
     }
+    if (account_.newest_first()) GoFirst(line, root.ready);
     ++line.roots;
   }
   Bundle& bundle = BundleOf(root, group);
@@ -254,20 +246,6 @@ bool ReadySet::Expire(Instant now, std::size_t most, std::vector<TaskPtr>& out) 
   }
 }
 
-void ReadySet::Started(const Task& task) {
-  Resumed(*task.function, *task.shape);
-  Root& root = *task.root;
-  root.ready.begun = true;
-  Flow& flow = FlowOf(root);
-  if (flow.size == 0) flow.tag = std::max(flow.tag, EarliestTag(flow));
-  const Nanos cost = std::clamp(task.estimate, Nanos(1), kMostSlotTime);
-  Charge(flow, cost.count());
-  ready::RootQueue& line = flow.lines[root.line];
-  if (root.ready.waiting == 0 && root.ready.large) root.ready.Raise(line.served);
-  ChargeRoot(line, root.ready, cost.count(), cost.count());
-  Show(flow);
-}
-
 void ReadySet::Ended(const Function& function, const Resources& held) {
   FunctionState& state = StateOf(function);
   SG_CHECK(state.running > 0);
@@ -318,69 +296,6 @@ void ReadySet::SetApart(FunctionState& state) {
   state.apart = apart;
   misplaced_ += apart ? state.shared : 0U;
   misplaced_ -= apart ? 0U : state.shared;
-}
-
-void ReadySet::Correct(Root& root, Nanos estimated, Nanos actual) {
-  const Nanos paid = std::clamp(estimated, Nanos(0), kMostSlotTime);
-  const Nanos owes = std::clamp(actual, Nanos(0), kMostSlotTime) - paid;
-  Flow& flow = FlowOf(root);
-  Charge(flow, owes.count());
-  ChargeRoot(flow.lines[root.line], root.ready, owes.count(), paid.count());
-  Show(flow);
-  if (owes >= Nanos(0)) return;
-  MoveForward(flow);
-  MoveForward(root.ready);
-}
-
-// Rounds down and keeps the rest, so that small tasks of a tenant with a great weight are not free.
-void ReadySet::Charge(Flow& flow, std::int64_t slot_time) {
-  if (flow.weight == 1) {
-    flow.tag += slot_time;
-    return;
-  }
-  const std::int64_t weight = flow.weight;
-  const std::int64_t sum = flow.remainder + slot_time;
-  const std::int64_t whole = sum / weight - (sum % weight < 0 ? 1 : 0);
-  flow.tag += whole;
-  flow.remainder = sum - whole * weight;
-}
-
-void ReadySet::Give(ReadyRoot& root, std::int64_t slot_time) {
-  root.gift += slot_time;
-  root.tag -= slot_time;
-}
-
-// The gift is taken back from one that has had more than roots of its line mostly have, or more
-// than some tasks that cost as much as this one, `each`; and a little more than that, as those who
-// want little may be ahead by as much.
-void ReadySet::ChargeRoot(ready::RootQueue& line, ReadyRoot& root, std::int64_t slot_time,
-                          std::int64_t each) {
-  root.had += slot_time;
-  root.tag += slot_time;
-  if (root.large) return;
-  line.sizes.Add(slot_time);
-  root.large = root.had >= std::min(kFirstTasks * each, kTimesTheMean * line.sizes.Mean());
-  Give(root, root.large ? -root.gift - line.sizes.Mean() : slot_time);
-}
-
-void ReadySet::MoveForward(Flow& flow) {
-  int left = kMostMoved;
-  for (Group* group = flow.groups; group != nullptr && left > 0; group = group->next, --left) {
-    if (group->bundles.empty()) continue;
-    group->lane->groups.Remove(group);
-    group->tag = flow.tag;
-    group->lane->groups.Insert(group);
-  }
-}
-
-void ReadySet::MoveForward(ReadyRoot& root) {
-  int left = kMostMoved;
-  for (Bundle* bundle = root.bundles; bundle != nullptr && left > 0;
-       bundle = bundle->next, --left) {
-    bundle->group->bundles.Remove(bundle);
-    bundle->tag = root.tag;
-    bundle->group->bundles.Insert(bundle);
-  }
 }
 
 std::size_t ReadySet::Size(TaskClass cls, TenantId tenant) const {

@@ -12,7 +12,8 @@
 // they can wait (slack_lines.h): each line goes before those behind it, which together have half of
 // the slot time of both while both wait. Class and tenant are those of the root. Roots are served
 // one after the other until they have had some times what roots of their line mostly have, as to
-// share the time among all would make all of them late; then in fair shares. Who has used less than
+// share the time among all would make all of them late; then in fair shares. While the account says
+// so, the newest root goes first, behind those that have begun. Who has used less than
 // the share may be ahead of it for a little: else those who want little would wait for each of the
 // greedy ones' tasks in turn, as if they wanted as much (as borrowed virtual time, Duda and
 // Cheriton, SOSP 1999). What stands first but does not fit is passed by others for `reserve_after`;
@@ -205,6 +206,7 @@ class ReadySet {
   void LetGo(FunctionState& state, const Resources& held);
   void Show(const ready::Flow& flow);
   [[nodiscard]] std::int64_t EarliestTag(const ready::Flow& flow) const;
+  static void GoFirst(ready::RootQueue& line, ReadyRoot& root);
   static void Give(ReadyRoot& root, std::int64_t slot_time);
   static void ChargeRoot(ready::RootQueue& line, ReadyRoot& root, std::int64_t slot_time,
                          std::int64_t each);

@@ -145,6 +145,10 @@ class WorkAccount {
   // Short work has a place beside the CPU slots.
   void SetPlaceForShort(bool has) { place_for_short_.Set(has ? 1 : 0); }
 
+  // The door's: of each tenant the newest roots are to go first.
+  void SetNewestFirst(bool newest) { newest_first_.Set(newest ? 1 : 0); }
+  [[nodiscard]] bool newest_first() const { return newest_first_.get() != 0; }
+
   // Tasks of a function that wait.
   [[nodiscard]] Gauge& WaitingOf(FunctionId function) { return waiting_[function]; }
   // Their slot time, in ns; and how many of its tasks run.
@@ -223,6 +227,7 @@ class WorkAccount {
   };
   ShutOut shut_out_;  // as KeptSlot says
   Gauge place_for_short_;
+  Gauge newest_first_;
 };
 
 }  // namespace spillgate

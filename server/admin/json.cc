@@ -135,6 +135,16 @@ Json SecondsByClass(const CountByClass& ns) {
   return json;
 }
 
+Json ToJson(const DeferralFigures& deferrals) {
+  Json json;
+  for (std::size_t how = 0; how < kDeferralOutcomes.size(); ++how) {
+    json[std::string(kDeferralOutcomes[how])] = deferrals.outcomes[how];
+  }
+  json["p50_us"] = Micros(deferrals.ages.Quantile(0.5));
+  json["p99_us"] = Micros(deferrals.ages.Quantile(0.99));
+  return json;
+}
+
 Json ToJson(const TaskFigures& tasks) {
   Json ended = Json::object();
   for (std::size_t fate = 1; fate < kFates; ++fate) {
@@ -142,16 +152,15 @@ Json ToJson(const TaskFigures& tasks) {
   }
   std::uint64_t accepted = 0;
   for (const std::uint64_t count : tasks.accepted) accepted += count;
+  Json deferred;
+  for (std::size_t reason = 0; reason < kDeferralReasons.size(); ++reason) {
+    deferred[std::string(kDeferralReasons[reason])] = ToJson(tasks.deferrals[reason]);
+  }
   return {{"accepted", accepted},
           {"accepted_by_class", ToJson(tasks.accepted)},
           {"repeated", tasks.repeated},
           {"parked", tasks.parked},
-          {"deferred",
-           {{"run", tasks.deferrals[SchedulingTally::kRun]},
-            {"expired", tasks.deferrals[SchedulingTally::kExpired]},
-            {"cancelled", tasks.deferrals[SchedulingTally::kCancelled]},
-            {"p50_us", Micros(tasks.deferred_for.Quantile(0.5))},
-            {"p99_us", Micros(tasks.deferred_for.Quantile(0.99))}}},
+          {"deferred", std::move(deferred)},
           {"out_of_reach", tasks.out_of_reach},
           {"spawns_waited", tasks.spawns_waited},
           {"from_reserve", tasks.from_reserve},

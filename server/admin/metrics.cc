@@ -17,7 +17,7 @@ constexpr std::array<int, 16> kWaitBuckets{13, 15, 17, 18, 19, 20, 21, 22,
                                            23, 24, 25, 26, 27, 29, 31, 33};
 // Busy time an event: a fraction of a microsecond as a rule, seconds where functions run inline.
 constexpr std::array<int, 5> kDeferralBuckets{20, 25, 30, 35, 40};  // 1 ms to 18 min
-constexpr std::array<int, 9> kServiceBuckets{8, 10, 12, 14, 17, 20, 24, 30, 33};
+constexpr std::array<int, 8> kServiceBuckets{8, 10, 12, 14, 17, 21, 26, 33};
 
 double Seconds(Nanos nanos) {
   return std::chrono::duration<double>(nanos).count();
@@ -133,19 +133,28 @@ void Pools(Families& f, const Snapshot& s) {
   for (const PoolFigures& pool : s.pools) f.Add({{"pool", pool.name}}, Seconds(pool.busy_ns));
 }
 
+void Deferrals(Families& f, const TaskFigures& t) {
+  f.Counter("deferrals_total",
+            "Tasks that waited for a millisecond at least: what for, and how it ended");
+  for (std::size_t reason = 0; reason < kDeferralReasons.size(); ++reason) {
+    for (std::size_t how = 0; how < kDeferralOutcomes.size(); ++how) {
+      f.Add({{"reason", kDeferralReasons[reason]}, {"outcome", kDeferralOutcomes[how]}},
+            t.deferrals[reason].outcomes[how]);
+    }
+  }
+  f.Histogram("deferral_seconds", "How long they waited");
+  for (std::size_t reason = 0; reason < kDeferralReasons.size(); ++reason) {
+    f.Add({{"reason", kDeferralReasons[reason]}}, t.deferrals[reason].ages, kDeferralBuckets);
+  }
+}
+
 void Tasks(Families& f, const Snapshot& s) {
   const TaskFigures& t = s.tasks;
   f.Counter("tasks_accepted_total", "Tasks accepted");
   for (std::size_t c = 0; c < kClasses; ++c) f.Add({{"class", kClassNames[c]}}, t.accepted[c]);
   f.Counter("tasks_repeated_total", "Tasks submitted again that were known already", t.repeated);
   f.Counter("tasks_parked_total", "Tasks that had to wait in the park", t.parked);
-  f.Counter("deferrals_total", "Tasks that could wait, did so for a millisecond at least, and how");
-  for (std::size_t how = 0; how < SchedulingTally::kDeferrals; ++how) {
-    constexpr std::string_view kHow[] = {"run", "expired", "cancelled"};
-    f.Add({{"reason", "slack"}, {"outcome", kHow[how]}}, t.deferrals[how]);
-  }
-  f.Histogram("deferral_seconds", "How long they waited");
-  f.Add({{"reason", "slack"}}, t.deferred_for, kDeferralBuckets);
+  Deferrals(f, t);
   f.Counter("tasks_out_of_reach_total", "Tasks dropped as they could not end by their deadline",
             t.out_of_reach);
   f.Counter("task_runs_total", "Runs begun, first and further ones", t.started);

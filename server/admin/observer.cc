@@ -132,8 +132,10 @@ TaskFigures Observer::ReadTasks() const {
     tasks.from_reserve += shard.from_reserve.get();
   }
   tasks.parked = tally_.resolution.parked.get();
-  AddCounters(tasks.deferrals, tally_.scheduling.deferrals);
-  tasks.deferred_for.Add(tally_.scheduling.deferred_for);
+  auto& [slack, arguments, spawn] = tasks.deferrals;
+  slack.Add(tally_.scheduling.deferrals);
+  arguments.Add(tally_.resolution.deferrals);
+  for (const SubmissionTally& shard : tally_.submission) spawn.Add(shard.deferrals);
   tasks.out_of_reach = tally_.scheduling.out_of_reach.get();
   for (const ExecutionTally& shard : tally_.execution) {
     tasks.started += shard.started.get();

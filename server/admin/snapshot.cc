@@ -34,6 +34,11 @@ std::uint64_t Sum(const Array& counts) {
 
 }  // namespace
 
+void DeferralFigures::Add(const DeferralTally& shard) {
+  for (std::size_t i = 0; i < outcomes.size(); ++i) outcomes[i] += shard.outcomes[i].get();
+  ages.Add(shard.ages);
+}
+
 void Durations::Add(const flow::Histogram& histogram) {
   for (std::size_t i = 0; i < buckets.size(); ++i) buckets[i] += histogram.bucket(i);
   sum_ns += histogram.sum_ns();

@@ -98,6 +98,18 @@ struct PoolFigures {
   std::uint64_t busy_ns = 0;
 };
 
+// What tasks waited for before they could go on.
+inline constexpr std::array<std::string_view, 3> kDeferralReasons{"slack", "arguments", "spawn"};
+inline constexpr std::array<std::string_view, DeferralTally::kOutcomes> kDeferralOutcomes{
+    "run", "expired", "cancelled", "failed"};
+
+struct DeferralFigures {
+  std::array<std::uint64_t, DeferralTally::kOutcomes> outcomes{};
+  Durations ages;
+
+  void Add(const DeferralTally& shard);
+};
+
 // The tally, summed over shards.
 struct TaskFigures {
   CountByClass accepted{};
@@ -105,8 +117,7 @@ struct TaskFigures {
   std::uint64_t spawns_waited = 0;
   std::uint64_t from_reserve = 0;
   std::uint64_t parked = 0;
-  std::array<std::uint64_t, SchedulingTally::kDeferrals> deferrals{};
-  Durations deferred_for;
+  std::array<DeferralFigures, kDeferralReasons.size()> deferrals;  // in that order
   std::uint64_t out_of_reach = 0;
   std::uint64_t started = 0;
   std::uint64_t host_deaths = 0;

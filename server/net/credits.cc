@@ -10,6 +10,9 @@ constexpr Nanos kRenewAfter = CreditWindow::kTtl / 2;
 // A client that lets credit lie for so long had nothing to send.
 constexpr Nanos kNothingToSend = std::chrono::milliseconds(100);
 constexpr std::int64_t kSmoothing = 8;
+// Of a class of which a connection has sent nothing yet: how much more fits depends on what it will
+// send, which these tell. A round later it has what there is.
+constexpr std::uint64_t kAtFirst = 64;
 
 // News to a client that sends: kept its pace, it would otherwise come near its end; or it has lost
 // a good part.
@@ -92,9 +95,10 @@ std::vector<CreditRound::Party>& CreditRound::Deal() {
       const std::uint64_t fellows = found == tenants_.end() ? 1 : found->second[cls].senders;
       const std::uint64_t of_places = places_[cls] / std::max<std::uint64_t>(1, all_[cls].senders);
       const std::uint64_t of_time = party.fits[cls] / std::max<std::uint64_t>(1, fellows);
-      party.shares[cls] = std::min(of_places, of_time);
-      if (party.shares[cls] > 0 || places_[cls] == 0 || party.fits[cls] == 0) continue;
       const auto one = static_cast<TaskClass>(cls);
+      party.shares[cls] = std::min(of_places, of_time);
+      if (!party.window->HasSent(one)) party.shares[cls] = std::min(party.shares[cls], kAtFirst);
+      if (party.shares[cls] > 0 || places_[cls] == 0 || party.fits[cls] == 0) continue;
       if (party.window->Left(one) > 0) {
         party.shares[cls] = 1;  // it keeps what it has
       } else {

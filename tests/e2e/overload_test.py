@@ -41,9 +41,16 @@ class Overload(Case):
         out, err = flood.communicate(timeout=120)
         [row] = [json.loads(line) for line in out.splitlines()]
         self.assertEqual(row["errors"], 0, err)
-        deferred = self.node.json("status")["tasks"]["deferred"]
+        deferred = self.node.json("status")["tasks"]["deferred"]["slack"]
         self.assertGreater(deferred["run"], 0)
         self.assertEqual((deferred["expired"], deferred["cancelled"]), (0, 0))
+
+    def test_a_map_with_some_seconds_to_go_is_all_done(self):
+        # At first nothing is known of the function: the client sends as it is given credit.
+        for _ in range(2):
+            values = self.run_ok("submit", "spin", "--arg", "200", "-n", "2000", "--wait",
+                                 "--retries", "3", "--deadline", "10s")  # fmt: skip
+            self.assertEqual(values.count(b"\n"), 2000)
 
     def test_refusals_say_when_to_come_again_and_leave_nothing_behind(self):
         flood = self.flood("fair", "--tenants", "2")

@@ -158,9 +158,18 @@ class Windows(Case):
         self.assertLess(time.monotonic() - began, 12)
 
     def test_are_those_of_the_controller(self):
-        for controller, share in (("bound", [100, 90, 80, 50]), ("none", 4 * [100])):
-            node = self.start("limits.in_flight=100", f"stage.submission.controller={controller}")
+        for controller, share in (("bound", [60, 54, 48, 30]), ("none", 4 * [60])):
+            node = self.start("limits.in_flight=60", f"stage.submission.controller={controller}")
             self.assertEqual(windows(self.talk(node).expect(wire.CREDITS)[2]), share, controller)
+
+    def test_are_few_until_the_node_has_seen_what_it_sends(self):
+        talker = self.talk(self.start())
+        first = windows(talker.expect(wire.CREDITS)[2])
+        self.assertLessEqual(max(first), 64)
+        noop = talker.register("noop")
+        talker.send(wire.SUBMIT, wire.submit(noop, 1, first[2])[0])
+        _, _, body, _ = talker.expect(wire.CREDITS)
+        self.assertGreater(windows(body)[2], 1000)
 
 
 class Stopping(Case):

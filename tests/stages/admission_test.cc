@@ -16,6 +16,18 @@ using testing::Bench;
 
 class AdmissionTest : public testing::AdmissionBench {};
 
+// Two slots have 200 ms of it to do, and half of the time belongs to those that have less of it.
+TEST_F(AdmissionTest, AMapOfTwoThousandWithASecondToGoIsAllLetIn) {
+  bench.in_flight.Resize(10'000, 16 << 20);
+  bench.tenants.Set("tenant", 1, 10'000, {});
+  for (auto& target : bench.limits.target_delay_ns) target = Nanos(milliseconds(20)).count();
+  for (int i = 0; i < 1000; ++i) bench.costs.Learn(function, std::chrono::microseconds(200));
+  for (std::uint64_t seq = 1; seq <= 2000; seq += 100) {
+    EXPECT_EQ(SubmitWithin(std::chrono::seconds(1), seq, 100), "accepted 100") << seq;
+  }
+  EXPECT_EQ(SubmitWithin(std::chrono::seconds(1), 5000, 1000), "accepted 250, backlog 750");
+}
+
 TEST_F(AdmissionTest, WhoCanWaitForLongerThanItsClassIsPatient) {
   bench.in_flight.Resize(100, 1 << 20);
   EXPECT_EQ(SubmitWithin(Nanos(0), 1), "accepted 1");

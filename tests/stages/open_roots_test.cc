@@ -55,6 +55,18 @@ TEST_F(OpenRootsTest, ARootIsOneToAControllerThatGoesByThoseThatRan) {
   }
 }
 
+TEST_F(OpenRootsTest, ADryRunByWorkSeesThem) {
+  inbox.Use(flow::MakeController("none"));
+  inbox.UseDryRun(flow::MakeController("work_bound"));
+  EXPECT_EQ(SubmitWithin(milliseconds(100), 100, 60), "accepted 60") << "30 ms";
+  const auto& refused = inbox.dry_run()->refused[Index(TaskClass::kNormal)];
+  const std::uint64_t before = refused.get();
+  EXPECT_EQ(Open(1, 1, milliseconds(20)), "accepted 1");
+  EXPECT_EQ(refused.get(), before + 1);
+  EXPECT_EQ(Open(2, 1, milliseconds(200)), "accepted 1") << "it can wait";
+  EXPECT_EQ(refused.get(), before + 1);
+}
+
 TEST_F(OpenRootsTest, WhatIsNotTakenKeepsNoPromise) {
   EXPECT_EQ(Open(1, 10, milliseconds(100)), "accepted 1");
   EXPECT_EQ(Submit({.ask = {.root = 1, .first_seq = 3}, .tasks = 4}), "accepted 4");

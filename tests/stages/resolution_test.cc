@@ -139,6 +139,36 @@ TEST_F(ResolutionTest, AStayInTheParkEndsByDeadlineOrByItsTimeToLive) {
   EXPECT_EQ(finished_parked.events[1].task->outcome.reason, Reason::kParkTimeout);
 }
 
+TEST_F(ResolutionTest, AStayCountsWithItsAgeAndHowItEnded) {
+  TaskPtr first = bench.Accept(1, function);
+  TaskPtr second = bench.Accept(2, function);
+  TaskPtr third = bench.Accept(3, function);
+  TaskPtr due = bench.Accept(14, function, {Object(3)});
+  due->deadline = bench.now() + milliseconds(6);
+  Handle(Accepted{bench.Accept(11, function, {Object(1)})},
+         Accepted{bench.Accept(12, function, {Object(2)})},
+         Accepted{bench.Accept(13, function, {Object(2)})}, Accepted{std::move(due)});
+  bench.clock.Advance(milliseconds(2));
+  bench.Settle(std::move(first), Bench::Done("one"));
+  Handle(ObjectReady{{Bench::kSession, 1}});
+  bench.clock.Advance(milliseconds(1));
+  bench.MarkCancelled({Bench::kSession, 12});
+  Handle(CancelAsked{{Bench::kSession, 12}});
+  bench.clock.Advance(milliseconds(1));
+  bench.Settle(std::move(second), Bench::Failed(Reason::kCancelled));
+  Handle(Accepted{bench.Accept(15, function, {Object(3)})}, ObjectReady{{Bench::kSession, 2}});
+  bench.Settle(std::move(third), Bench::Failed(Reason::kCancelled));
+  bench.clock.Advance(milliseconds(3));
+  stage.Tick(bench.now());
+  Handle(Accepted{bench.Accept(16, function, {Object(1)})});
+  const DeferralTally& deferrals = bench.tally.resolution.deferrals;
+  for (const auto how : {DeferralTally::kRun, DeferralTally::kExpired, DeferralTally::kCancelled,
+                         DeferralTally::kFailed}) {
+    EXPECT_EQ(deferrals.outcomes[how].get(), 1U) << int{how};
+  }
+  EXPECT_EQ(deferrals.ages.sum_ns(), Nanos(milliseconds(2 + 3 + 4 + 7)).count());
+}
+
 TEST_F(ResolutionTest, WithoutRoomInTheParkATaskWaitsCountsAsStuckAndGoesOn) {
   TaskPtr argument = bench.Accept(1, function);
   for (std::uint64_t seq = 2; seq <= 5; ++seq) {

@@ -267,10 +267,10 @@ TEST_F(SchedulingTest, WhatCouldWaitAndDidIsCountedWithHowItEnded) {
   bench.clock.Advance(milliseconds(2));
   stage.Tick(bench.now());
   Handle(CancelAsked{{Bench::kSession, 3}});
-  EXPECT_EQ(tally.deferrals[SchedulingTally::kRun].get(), 1U) << "the first did not wait";
-  EXPECT_EQ(tally.deferrals[SchedulingTally::kExpired].get(), 1U);
-  EXPECT_EQ(tally.deferrals[SchedulingTally::kCancelled].get(), 1U);
-  EXPECT_EQ(tally.deferred_for.sum_ns(), Nanos(milliseconds(2 + 4 + 4)).count());
+  EXPECT_EQ(tally.deferrals.outcomes[DeferralTally::kRun].get(), 1U) << "the first did not wait";
+  EXPECT_EQ(tally.deferrals.outcomes[DeferralTally::kExpired].get(), 1U);
+  EXPECT_EQ(tally.deferrals.outcomes[DeferralTally::kCancelled].get(), 1U);
+  EXPECT_EQ(tally.deferrals.ages.sum_ns(), Nanos(milliseconds(2 + 4 + 4)).count());
   EXPECT_EQ(bench.account.At(TaskClass::kNormal).patient.get(), 0);
 }
 

@@ -73,6 +73,8 @@ TEST_F(SpawnsTest, ASpawnWithoutRoomWaitsAndGoesOnWhenRoomIsFreed) {
   Handle(RoomFreed{});
   EXPECT_EQ(bench.answered.Verdicts(), "accepted 1, accepted 1");
   EXPECT_TRUE(stage.Idle());
+  EXPECT_EQ(tally().deferrals.outcomes[DeferralTally::kRun].get(), 2U);
+  EXPECT_EQ(tally().deferrals.ages.sum_ns(), Nanos(milliseconds(10)).count());
 }
 
 TEST_F(SpawnsTest, ASpawnPastTheWindowOfItsRootWaits) {

@@ -4,8 +4,9 @@
 //
 // At a door only that signal and that threshold apply. CoDel drops what it takes out of the queue,
 // when its wait is known; here a root is refused before it has a place, and how long it would wait
-// is computed: those in flight, by the rate at which they end. There is no LIFO order under
-// overload, for the ready set has an order of its own, and no rule of 1/sqrt(n), which is for
+// is computed: those in flight, by the rate at which they end. Adaptive LIFO goes with it (Maurer,
+// Fail at Scale, ACM Queue 2015): while the node is overloaded the newest roots are served first,
+// so that some are in time where all would be late. There is no rule of 1/sqrt(n), which is for
 // senders that slow down. It knows no classes: in a full node all are refused alike.
 #include <algorithm>
 
@@ -37,6 +38,8 @@ class Codel final : public Controller {
     const std::int64_t room = std::max(static_cast<std::int64_t>(most), slots_) - held;
     return static_cast<std::uint32_t>(std::clamp<std::int64_t>(room, 0, ask.count));
   }
+
+  [[nodiscard]] bool NewestFirst() const override { return overloaded_; }
 
   void Observe(const Served& served, Instant now) override {
     slots_ = std::max<std::int64_t>(1, served.slots);

@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
+#include <cmath>
 
 namespace spillgate::bench {
 namespace {
@@ -62,6 +64,32 @@ TEST(RootCost, OneModeAloneIfAskedFor) {
     const Cost cost = DrawCost(service, mode, random);
     EXPECT_EQ(cost.mode, mode);
     EXPECT_EQ(cost.us, mode == 0 ? 1000U : mode == 1 ? 100'000U : 10'000'000U);
+  }
+}
+
+// So the median of a few pairs is near that of the mix.
+TEST(RootCost, OfAPairOneIsBelowTheMedianAndOneAboveIt) {
+  const double kMedians[] = {std::log(2.0), std::exp(-0.125)};
+  for (const auto& [mix, median] : {std::pair{CostMix::kExponential, kMedians[0]},
+                                    std::pair{CostMix::kLogNormal, kMedians[1]}}) {
+    const Service service{.time = milliseconds(10), .mix = mix};
+    std::mt19937_64 random(3);
+    double all = 0;
+    for (int i = 0; i < kDraws / 2; ++i) {
+      const Cost one = DrawCost(service, std::nullopt, random);
+      const Cost other = Opposite(service, one);
+      all += one.us + other.us;
+      const auto [less, more] = std::minmax(one.us, other.us);
+      ASSERT_LE(less, 10'000 * median + 2) << ToString(mix);
+      ASSERT_GE(more, 10'000 * median - 2) << ToString(mix);
+    }
+    EXPECT_NEAR(all / kDraws, 10'000, 100) << "and they are of the same mix: " << ToString(mix);
+  }
+  for (const CostMix mix : {CostMix::kConstant, CostMix::kBimodal, CostMix::kHeavy}) {
+    const Service service{.time = milliseconds(1), .mix = mix};
+    std::mt19937_64 random(3);
+    const Cost one = DrawCost(service, 1 % ModesOf(mix), random);
+    EXPECT_EQ(Opposite(service, one).us, one.us) << ToString(mix);
   }
 }
 

@@ -76,6 +76,14 @@ TEST_F(CodelTicks, OneShortWaitInAnIntervalIsEnough) {
   EXPECT_EQ(Ask(1000, 30), 1000U);
 }
 
+TEST_F(CodelTicks, TheNewestGoFirstForAsLongAsItIsOverloaded) {
+  EXPECT_FALSE(controller->NewestFirst());
+  for (int i = 0; i < 10; ++i) Tick(2, milliseconds(6));
+  EXPECT_TRUE(controller->NewestFirst());
+  for (int i = 0; i < 2; ++i) Tick(2, milliseconds(1));
+  EXPECT_FALSE(controller->NewestFirst());
+}
+
 TEST_F(CodelTicks, TheRestHasRoomForTwiceTheTarget) {
   for (int i = 0; i < 40; ++i) Tick(2, milliseconds(6));
   // 2 a millisecond: in 10 ms and the time of one's own run 22 end.

@@ -170,7 +170,25 @@ TEST_F(CreditRoundTest, OneThatSendsNothingTakesNothingFromTheOthers) {
   round_.Begin(Of(1000), kStart);
   round_.Add({.window = &idle, .id = 100, .tenant = 1, .fits = Of(kAnyNumber), .shares = {}});
   round_.Add({.window = &windows_[0], .id = 0, .tenant = 1, .fits = Of(100), .shares = {}});
-  EXPECT_EQ(round_.Deal()[1].shares, Of(100));
+  EXPECT_EQ(round_.Deal()[1].shares[Index(kNormal)], 100U);
+}
+
+// How much fits depends on what it is.
+TEST_F(CreditRoundTest, WhoHasSentNothingYetMaySendAFewToShowWhatItIs) {
+  CreditWindow newcomer;
+  CreditRound::Party party{.window = &newcomer, .id = 100, .tenant = 1};
+  party.fits.fill(kAnyNumber);
+  const auto deal = [&](Nanos after) {
+    round_.Begin(Of(100'000), kStart + after);
+    round_.Add(party);
+    return round_.Deal()[0].shares[Index(kNormal)];
+  };
+  const std::uint64_t first = deal(Nanos(0));
+  EXPECT_GE(first, 16U);
+  EXPECT_LE(first, 256U);
+  ASSERT_TRUE(Tell(newcomer, first, kStart).has_value());
+  newcomer.NoteSent(kNormal, static_cast<std::uint32_t>(first), kStart);
+  EXPECT_EQ(deal(std::chrono::milliseconds(1)), 100'000U);
 }
 
 // A crowd that is all told to come is refused but for a few of it.

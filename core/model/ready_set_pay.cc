@@ -1,0 +1,118 @@
+// What tenants and roots of a ready set pay for what they are given, and where that puts them.
+#include <algorithm>
+#include <utility>
+
+#include "core/model/ready_set.h"
+
+namespace spillgate {
+
+using ready::Bundle;
+using ready::Flow;
+using ready::Group;
+
+namespace {
+
+// When a tag falls, so many of the places that depend on it are put right at once; the others when
+// they come first.
+constexpr int kMostMoved = 16;
+
+// Of a root, before it has its fair share and no more.
+constexpr std::int64_t kFirstTasks = 64;
+constexpr std::int64_t kTimesTheMean = 4;
+
+// Virtual time that a root never makes up for: while the newest go first, those that nothing of has
+// begun are so far ahead of their share, and the begun ones twice as far.
+constexpr std::int64_t kAhead = std::int64_t{1} << 50;
+
+}  // namespace
+
+void ReadySet::Started(const Task& task) {
+  Resumed(*task.function, *task.shape);
+  Root& root = *task.root;
+  Flow& flow = FlowOf(root);
+  if (flow.size == 0) flow.tag = std::max(flow.tag, EarliestTag(flow));
+  const Nanos cost = std::clamp(task.estimate, Nanos(1), kMostSlotTime);
+  Charge(flow, cost.count());
+  ready::RootQueue& line = flow.lines[root.line];
+  if (root.ready.waiting == 0 && root.ready.large) root.ready.Raise(line.served);
+  const bool begins = !std::exchange(root.ready.begun, true);
+  ChargeRoot(line, root.ready, cost.count(), cost.count());
+  if (begins && root.ready.waiting > 0 && account_.newest_first()) {
+    GoFirst(line, root.ready);
+    MoveForward(root.ready);
+  }
+  Show(flow);
+}
+
+// A root of which nothing has begun stands before all that came earlier, and a begun one before
+// those, or every root would be begun and none ended.
+void ReadySet::GoFirst(ready::RootQueue& line, ReadyRoot& root) {
+  const std::int64_t before = -(root.begun ? 2 : 1) * kAhead;
+  if (root.large || root.tag <= before) return;
+  Give(root, root.tag - before + ++line.newest);
+}
+
+void ReadySet::Correct(Root& root, Nanos estimated, Nanos actual) {
+  const Nanos paid = std::clamp(estimated, Nanos(0), kMostSlotTime);
+  const Nanos owes = std::clamp(actual, Nanos(0), kMostSlotTime) - paid;
+  Flow& flow = FlowOf(root);
+  Charge(flow, owes.count());
+  ChargeRoot(flow.lines[root.line], root.ready, owes.count(), paid.count());
+  Show(flow);
+  if (owes >= Nanos(0)) return;
+  MoveForward(flow);
+  MoveForward(root.ready);
+}
+
+// Rounds down and keeps the rest, so that small tasks of a tenant with a great weight are not free.
+void ReadySet::Charge(Flow& flow, std::int64_t slot_time) {
+  if (flow.weight == 1) {
+    flow.tag += slot_time;
+    return;
+  }
+  const std::int64_t weight = flow.weight;
+  const std::int64_t sum = flow.remainder + slot_time;
+  const std::int64_t whole = sum / weight - (sum % weight < 0 ? 1 : 0);
+  flow.tag += whole;
+  flow.remainder = sum - whole * weight;
+}
+
+void ReadySet::Give(ReadyRoot& root, std::int64_t slot_time) {
+  root.gift += slot_time;
+  root.tag -= slot_time;
+}
+
+// The gift is taken back from one that has had more than roots of its line mostly have, or more
+// than some tasks that cost as much as this one, `each`; and a little more than that, as those who
+// want little may be ahead by as much.
+void ReadySet::ChargeRoot(ready::RootQueue& line, ReadyRoot& root, std::int64_t slot_time,
+                          std::int64_t each) {
+  root.had += slot_time;
+  root.tag += slot_time;
+  if (root.large) return;
+  line.sizes.Add(slot_time);
+  root.large = root.had >= std::min(kFirstTasks * each, kTimesTheMean * line.sizes.Mean());
+  Give(root, root.large ? -root.gift - line.sizes.Mean() : slot_time);
+}
+
+void ReadySet::MoveForward(Flow& flow) {
+  int left = kMostMoved;
+  for (Group* group = flow.groups; group != nullptr && left > 0; group = group->next, --left) {
+    if (group->bundles.empty()) continue;
+    group->lane->groups.Remove(group);
+    group->tag = flow.tag;
+    group->lane->groups.Insert(group);
+  }
+}
+
+void ReadySet::MoveForward(ReadyRoot& root) {
+  int left = kMostMoved;
+  for (Bundle* bundle = root.bundles; bundle != nullptr && left > 0;
+       bundle = bundle->next, --left) {
+    bundle->group->bundles.Remove(bundle);
+    bundle->tag = root.tag;
+    bundle->group->bundles.Insert(bundle);
+  }
+}
+
+}  // namespace spillgate
