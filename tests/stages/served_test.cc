@@ -107,10 +107,12 @@ class Watching final : public flow::Controller {
   }
   void Observe(const flow::Served& served, Instant) override { observed.push_back(served); }
   [[nodiscard]] bool Observes() const override { return true; }
+  [[nodiscard]] bool NewestFirst() const override { return newest; }
   [[nodiscard]] std::string_view name() const override { return "watching"; }
   void Snapshot(flow::ControllerState&) const override {}
 
   std::uint32_t admits = 1000;
+  bool newest = false;
   std::vector<flow::Served> observed;
 };
 
@@ -136,6 +138,18 @@ TEST_F(WatchedTest, AControllerIsToldAtEachTick) {
     EXPECT_EQ(watching.observed[0].count, 3U);
     EXPECT_EQ(watching.observed[1].count, 0U);
   }
+}
+
+TEST_F(WatchedTest, TheNewestGoFirstWhileItsControllerWantsIt) {
+  Watching& watching = Watch(false);
+  for (const bool newest : {true, false, true}) {
+    watching.newest = newest;
+    TickAfter(milliseconds(1));
+    EXPECT_EQ(bench.account.newest_first(), newest);
+  }
+  inbox.Use(flow::MakeController("none"));
+  TickAfter(milliseconds(1));
+  EXPECT_FALSE(bench.account.newest_first());
 }
 
 TEST_F(WatchedTest, TheStageStaysAwakeUntilAllThatItLetInIsObserved) {
