@@ -247,7 +247,7 @@ void Admission::Weigh(flow::Work& work, const flow::Ask& question, const WorkAtD
   work.unstarted = work.known ? 0 : work_.Unstarted(question.function);
   Nanos longest{0};
   for (const flow::Queue& queue : work.queues) longest = std::max(longest, queue.wait);
-  if (question.remaining == Nanos(0)) return;
+  if (!by_work() || question.remaining == Nanos(0)) return;
   const Nanos within = std::max(Nanos(1), flow::WaitWithin(flow::SlackOf(question), work.line));
   const double part = static_cast<double>(longest.count()) / static_cast<double>(within.count());
   waits_ = static_cast<std::uint8_t>(std::min(255.0, 255 * part));

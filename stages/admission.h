@@ -79,11 +79,11 @@ class Admission {
              Instant now);
   // The door has let it in, and what it will bring counts until it is here.
   void LetThrough(const wire::OpenRoot& asked, TenantId tenant, const Ruling& ruling, Instant now);
-  // One that is let in has its place in its tenant's line, and, where the controller goes by work,
+  // One that is let in has its place in its tenant's line, and, where a controller goes by work,
   // its promise counts. The caller holds the task table's lock.
   void Promise(const wire::OpenRoot& asked, const Ruling& ruling, Root& root);
-  // What a root will bring that begins like others before it counts until it comes, if the
-  // controller goes by work. The caller holds the task table's lock.
+  // What a root will bring that begins like others before it counts until it comes, if a controller
+  // goes by work. The caller holds the task table's lock.
   void Expect(Root& root, const Resources& shape);
   // Why, and for how long, a frame has fewer places than it wants. `shed`: the controller would
   // have it so, just now.

@@ -42,7 +42,7 @@ bool Admission::Opens(flow::Controller& controller, flow::Ask question, Instant 
 void Admission::LetThrough(const wire::OpenRoot& asked, TenantId tenant, const Ruling& ruling,
                            Instant now) {
   OnTheWay(1);
-  if (!by_work()) return;
+  if (!looks_at_work()) return;
   const flow::Ask question = QuestionOf(asked, tenant, ruling.deadline, now);
   work_.Admitted(NewcomerOf(question), 0, NeedsOf(asked), question.count);
 }
@@ -50,7 +50,7 @@ void Admission::LetThrough(const wire::OpenRoot& asked, TenantId tenant, const R
 void Admission::Promise(const wire::OpenRoot& asked, const Ruling& ruling, Root& root) {
   root.line = ruling.line;
   root.said = asked.estimated_tasks;
-  if (!by_work()) return;
+  if (!looks_at_work()) return;
   root.promise = std::make_unique<WorkPromise>(
       shared_.account, WorkPromise::Of{.cls = root.cls, .tenant = root.tenant, .line = root.line},
       NeedsOf(asked), shared_.costs.Takes(0, Nanos(asked.slot_time_ns)),
@@ -91,7 +91,7 @@ const WorkAccount::Needs& Admission::NeedsOf(const wire::OpenRoot& asked) {
 
 void Admission::Expect(Root& root, const Resources& shape) {
   const CostModel::Spawns spawns = shared_.costs.SpawnsOf(root.function);
-  if (spawns.tasks == 0 || !by_work()) return;
+  if (spawns.tasks == 0 || !looks_at_work()) return;
   root.promise = std::make_unique<WorkPromise>(
       shared_.account, WorkPromise::Of{.cls = root.cls, .tenant = root.tenant, .line = root.line},
       NeedsOf(shape), spawns.each, std::min(spawns.tasks, PromiseRoom()));

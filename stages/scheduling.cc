@@ -379,6 +379,7 @@ void Scheduling::EmitAll(Instant now) {
 void Scheduling::Flush(Instant now) {
   for (const auto& [id, task] : held_) {
     TaskPtr taken = ready_.Remove(*task);
+    CountDeferral(*taken, DeferralTally::kCancelled, now);
     Abandon(*taken);
     finished_.push_back({std::move(taken)});
   }

@@ -130,6 +130,7 @@ void Submission::Accept(Group& group, Instant now) {
       group.AddVerdict(wire::VerdictStatus::kRejected, refusal, 1);
       tally_.refused[static_cast<std::size_t>(refusal)].Add(1);
       (group.from_reserve ? shared_.spawn_reserve : shared_.in_flight).Release(1, group.bytes_each);
+      if (group.waited) tally_.deferrals.Count(DeferralTally::kFailed, now - group.arrived);
     } else {
       group.AddVerdict(wire::VerdictStatus::kAccepted, Reason::kNone, 1);
       if (root && root->promise != nullptr) {
@@ -141,6 +142,7 @@ void Submission::Accept(Group& group, Instant now) {
       ++entered;
     }
   }
+  if (group.waited) tally_.deferrals.Count(DeferralTally::kRun, now - group.arrived, entered);
   PayForRate(*session, entered);
   group.next += group.admitted;
   // Among what a parent spawns again there may be something new; what follows it needs no room.
@@ -318,8 +320,6 @@ void Submission::Conclude(Group& group, Instant now) {
     const std::size_t cls = Index(group.ask.cls);
     self_.stats().handled[cls].Add(group.next - group.counted);
     self_.stats().wait[cls].Add(now - group.arrived, group.next - group.counted);
-    if (group.waited)
-      tally_.deferrals.Count(DeferralTally::kRun, now - group.arrived, group.next - group.counted);
     group.counted = group.next;
   }
   const bool waits = group.children() && group.left() > 0 && IsForRoom(group.refusal) &&
@@ -356,13 +356,13 @@ void Submission::Conclude(Group& group, Instant now) {
 
 void Submission::Tick(Instant now) {
   promises_.LetGo(now);
-  shared_.account.SetNewestFirst(self_.controller().NewestFirst());
   if (self_.Observes()) {
     const bool none_left = shared_.unfinished() == 0;
     const flow::Served served = served_.Take();
     self_.Observe(served, now);
     observed_all_ = none_left && served.count == 0;
   }
+  shared_.account.SetNewestFirst(self_.controller().NewestFirst());
   if (!waiting_.empty()) RetryWaiting(now);
   AcceptAll(now);
 }

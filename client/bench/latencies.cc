@@ -32,9 +32,17 @@ void Latencies::Add(const Latencies& other) {
 }
 
 Nanos Latencies::Quantile(double share) const {
-  if (count_ == 0) return Nanos(0);
   const double wanted = std::ceil(std::clamp(share, 0.0, 1.0) * static_cast<double>(count_));
-  const auto rank = std::max<std::uint64_t>(1, static_cast<std::uint64_t>(wanted));
+  return AtRank(std::max<std::uint64_t>(1, static_cast<std::uint64_t>(wanted)));
+}
+
+Nanos Latencies::Median() const {
+  return (AtRank((count_ + 1) / 2) + AtRank(count_ / 2 + 1)) / 2;
+}
+
+// From 1.
+Nanos Latencies::AtRank(std::uint64_t rank) const {
+  if (count_ == 0) return Nanos(0);
   std::uint64_t seen = 0;
   for (std::size_t i = 0; i < kBuckets; ++i) {
     seen += buckets_[i];

@@ -21,8 +21,12 @@ class Latencies {
   // The least time that at least this share of all did not exceed; 0 when there are none. At most
   // the longest.
   [[nodiscard]] Nanos Quantile(double share) const;
+  // Halfway between the two in the middle, where there are two.
+  [[nodiscard]] Nanos Median() const;
 
  private:
+  [[nodiscard]] Nanos AtRank(std::uint64_t rank) const;
+
   // Times below 2^kExact ns have a bucket each; above, each doubling is cut into 2^kExact.
   static constexpr int kExact = 6;
   static constexpr std::size_t kBuckets = (64 - kExact) << kExact;

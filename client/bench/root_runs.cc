@@ -196,7 +196,7 @@ Result<RootRuns::Unloaded> RootRuns::WithoutLoad(double capacity) {
     if (times.count() == 0) {
       return Error{Code::kUnavailable, "no root came back without load: measure for longer"};
     }
-    unloaded.medians[mode] = times.Quantile(0.5);
+    unloaded.medians[mode] = times.Median();
     unloaded.p99s[mode] = times.Quantile(0.99);
   }
   return unloaded;

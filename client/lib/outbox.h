@@ -101,6 +101,7 @@ class Outbox {
 
   struct Credit {
     bool known = false;
+    std::uint64_t told = 0;  // times, on this connection
     Instant expires{};
     std::array<std::uint64_t, kClasses> window{};
     std::array<std::uint64_t, kClasses> sent{};        // on this connection

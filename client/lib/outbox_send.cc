@@ -11,6 +11,8 @@ namespace {
 // Numbers that may be ahead of the oldest unanswered one: what a node remembers, less some for
 // frames that are on their way.
 constexpr std::uint64_t kNumberWindow = 60'000;
+// Root tasks that go where nothing is known: as many as a node lets a new connection send.
+constexpr std::uint32_t kToSee = 64;
 constexpr std::size_t kMostUnwritten = 1 << 20;  // bytes that wait for the socket
 
 bool DueLater(const Parcel* a, const Parcel* b) {
@@ -129,8 +131,10 @@ bool Outbox::MaySend(const Parcel& parcel) const {
 // How many of its tasks the node has given credit for.
 std::uint64_t Outbox::Room(const Parcel& parcel, Instant now) const {
   if (parcel.lane >= kFreeLane || !credit_.known) return parcel.count;
-  // Credit that has expired says nothing: one frame goes, and its verdict tells.
-  if (now >= credit_.expires) return credit_.unanswered[parcel.lane] == 0 ? parcel.count : 0;
+  // Credit that has expired says nothing: a few go, and what the node says to them tells.
+  if (now >= credit_.expires) {
+    return credit_.unanswered[parcel.lane] == 0 ? std::min(parcel.count, kToSee) : 0;
+  }
   const std::uint64_t window = credit_.window[parcel.lane];
   const std::uint64_t sent = credit_.sent[parcel.lane];
   return window > sent ? std::min<std::uint64_t>(window - sent, parcel.count) : 0;
@@ -219,6 +223,7 @@ void Outbox::Write(Parcel& parcel, Instant now, wire::OutBuffer& out) {
 
 void Outbox::OnCredits(const wire::Credits& credits, Instant now) {
   credit_.known = true;
+  ++credit_.told;
   credit_.expires = After(now, std::chrono::milliseconds(credits.ttl_ms));
   credit_.window = credits.window;
   fresh_ = true;
@@ -229,6 +234,8 @@ bool Outbox::HasCredit(TaskClass cls, std::uint32_t tasks, Instant now) const {
   if (!credit_.known) return true;
   const std::uint64_t wanted = credit_.queued[lane] + tasks;
   if (now >= credit_.expires) return credit_.unanswered[lane] == 0 && wanted == tasks;
+  // The first is for a few, whatever there is room for: the next one tells.
+  if (credit_.told == 1) return credit_.window[lane] > 0;
   return credit_.sent[lane] + wanted <= credit_.window[lane];
 }
 
@@ -248,6 +255,7 @@ Instant Outbox::NextDue(Instant now) const {
 
 void Outbox::Connected() {
   credit_.known = false;
+  credit_.told = 0;
   credit_.window = {};
   credit_.sent = {};
   again_.clear();

@@ -22,6 +22,7 @@ std::uint8_t DueQueue(Instant deadline, Instant now) {
   const int width = std::bit_width(static_cast<std::uint64_t>(ms));
   return static_cast<std::uint8_t>(std::min(width / 2, 7));
 }
+
 }  // namespace
 
 ReadySet::ReadySet(const CostModel& costs, WorkAccount& account, const Options& options)
@@ -56,6 +57,7 @@ void ReadySet::SetWeight(TenantId tenant, std::uint32_t weight) {
 
 void ReadySet::Push(TaskPtr owned, Instant now) {
   SG_CHECK(!Holds(*owned));
+  if (newest_first_ != account_.newest_first()) FollowDoor();
   Task& task = *owned.release();
   Root& root = *task.root;
   Flow& flow = FlowOf(root);
@@ -89,7 +91,7 @@ void ReadySet::Push(TaskPtr owned, Instant now) {
       Give(root.ready, 1);  // before all that have had as much
       line.sizes.Begin();
     }
-    if (account_.newest_first()) GoFirst(line, root.ready);
+    if (newest_first_) GoFirst(line, root.ready);
     ++line.roots;
   }
   Bundle& bundle = BundleOf(root, group);

@@ -206,10 +206,11 @@ class ReadySet {
   void LetGo(FunctionState& state, const Resources& held);
   void Show(const ready::Flow& flow);
   [[nodiscard]] std::int64_t EarliestTag(const ready::Flow& flow) const;
+  void FollowDoor();
   static void GoFirst(ready::RootQueue& line, ReadyRoot& root);
   static void Give(ReadyRoot& root, std::int64_t slot_time);
-  static void ChargeRoot(ready::RootQueue& line, ReadyRoot& root, std::int64_t slot_time,
-                         std::int64_t each);
+  void ChargeRoot(ready::RootQueue& line, ReadyRoot& root, std::int64_t slot_time,
+                  std::int64_t each);
   static void Charge(ready::Flow& flow, std::int64_t slot_time);
   static void MoveForward(ready::Flow& flow);
   static void MoveForward(ReadyRoot& root);
@@ -256,6 +257,7 @@ class ReadySet {
   KeptSlot kept_slot_;
   std::array<std::int64_t, kClasses> heard_of_{};  // roots that the door refused: when, in ns
   Instant now_{};                                  // of this call
+  bool newest_first_ = false;                      // as the door wanted it last
   bool short_only_ = false;                        // it is a PopShort
   Instant apart_at_{};                             // when tasks were last put in lanes of their own
   int apart_left_ = 0;                             // that may be, then

@@ -20,9 +20,12 @@ constexpr int kMostMoved = 16;
 constexpr std::int64_t kFirstTasks = 64;
 constexpr std::int64_t kTimesTheMean = 4;
 
-// Virtual time that a root never makes up for: while the newest go first, those that nothing of has
-// begun are so far ahead of their share, and the begun ones twice as far.
+// While the newest go first: a place before all others, for roots of which nothing has begun; the
+// begun ones are twice as far in front.
 constexpr std::int64_t kAhead = std::int64_t{1} << 50;
+
+// At tasks that wait, when the order changes.
+constexpr int kMostLooks = 1024;
 
 }  // namespace
 
@@ -37,11 +40,25 @@ void ReadySet::Started(const Task& task) {
   if (root.ready.waiting == 0 && root.ready.large) root.ready.Raise(line.served);
   const bool begins = !std::exchange(root.ready.begun, true);
   ChargeRoot(line, root.ready, cost.count(), cost.count());
-  if (begins && root.ready.waiting > 0 && account_.newest_first()) {
+  if (begins && root.ready.waiting > 0 && newest_first_) {
     GoFirst(line, root.ready);
     MoveForward(root.ready);
   }
   Show(flow);
+}
+
+// What has begun goes to the front when the order changes; of many that wait, those that have
+// waited for longest.
+void ReadySet::FollowDoor() {
+  newest_first_ = account_.newest_first();
+  if (!newest_first_) return;
+  int left = kMostLooks;
+  for (Task* task = oldest_; task != nullptr && left > 0; task = task->ready.newer, --left) {
+    Root& root = *task->root;
+    if (!root.ready.begun || root.ready.large) continue;
+    GoFirst(FlowOf(root).lines[root.line], root.ready);
+    MoveForward(root.ready);
+  }
 }
 
 // A root of which nothing has begun stands before all that came earlier, and a begun one before
@@ -91,7 +108,10 @@ void ReadySet::ChargeRoot(ready::RootQueue& line, ReadyRoot& root, std::int64_t 
   root.tag += slot_time;
   if (root.large) return;
   line.sizes.Add(slot_time);
-  root.large = root.had >= std::min(kFirstTasks * each, kTimesTheMean * line.sizes.Mean());
+  // Where roots of one task are served as they come, one that is larger must not stop half way.
+  const std::int64_t most = kFirstTasks * each;
+  root.large =
+      root.had >= (newest_first_ ? most : std::min(most, kTimesTheMean * line.sizes.Mean()));
   Give(root, root.large ? -root.gift - line.sizes.Mean() : slot_time);
 }
 

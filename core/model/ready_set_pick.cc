@@ -196,6 +196,7 @@ ReadySet::Found ReadySet::Next(const Resources& free, Instant now) {
   if (size_ == 0) return {};
   now_ = now;
   HearOfTurnedAway();
+  if (newest_first_ != account_.newest_first()) FollowDoor();
   if (misplaced_ > 0) MoveApart();
   const Turns turns = TurnsNow();
   if (short_only_) {

@@ -15,8 +15,9 @@ namespace {
 // outside.
 constexpr std::array<int, 16> kWaitBuckets{13, 15, 17, 18, 19, 20, 21, 22,
                                            23, 24, 25, 26, 27, 29, 31, 33};
-// Busy time an event: a fraction of a microsecond as a rule, seconds where functions run inline.
 constexpr std::array<int, 5> kDeferralBuckets{20, 25, 30, 35, 40};  // 1 ms to 18 min
+// Busy time an event: a fraction of a microsecond as a rule, seconds where functions run inline.
+// Few, as each is a series for every stage and class.
 constexpr std::array<int, 8> kServiceBuckets{8, 10, 12, 14, 17, 21, 26, 33};
 
 double Seconds(Nanos nanos) {

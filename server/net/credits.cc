@@ -10,8 +10,8 @@ constexpr Nanos kRenewAfter = CreditWindow::kTtl / 2;
 // A client that lets credit lie for so long had nothing to send.
 constexpr Nanos kNothingToSend = std::chrono::milliseconds(100);
 constexpr std::int64_t kSmoothing = 8;
-// Of a class of which a connection has sent nothing yet: how much more fits depends on what it will
-// send, which these tell. A round later it has what there is.
+// Told of a class of which a connection has sent nothing yet: how much more fits depends on what it
+// will send, which these show.
 constexpr std::uint64_t kAtFirst = 64;
 
 // News to a client that sends: kept its pace, it would otherwise come near its end; or it has lost
@@ -40,8 +40,12 @@ std::optional<wire::Credits> CreditWindow::Renew(const Shares& shares, std::uint
   bool news = told_ == Instant() || (sends() && now - told_ > kRenewAfter);
   bool opens = false;
   Shares window{};
+  Shares allowed{};
+  Shares told{};
   for (std::size_t cls = 0; cls < kClasses; ++cls) {
-    const std::uint64_t share = shares[cls];
+    const std::uint64_t share = sent_[cls] > 0 ? shares[cls] : std::min(shares[cls], kAtFirst);
+    told[cls] = share;
+    allowed[cls] = sent_[cls] + std::min(shares[cls], kAnyNumber - sent_[cls]);
     window[cls] = sent_[cls] + std::min(share, kAnyNumber - sent_[cls]);
     const std::uint64_t left = Left(static_cast<TaskClass>(cls));
     // One at zero cannot send, so that it would have to ask whether it may.
@@ -51,7 +55,8 @@ std::optional<wire::Credits> CreditWindow::Renew(const Shares& shares, std::uint
   }
   if (!news) return std::nullopt;
   window_ = window;
-  told_shares_ = shares;
+  allowed_ = allowed;
+  told_shares_ = told;
   sent_when_told_ = sent_;
   told_ = now;
   was_at_zero_ = opens;
@@ -95,10 +100,9 @@ std::vector<CreditRound::Party>& CreditRound::Deal() {
       const std::uint64_t fellows = found == tenants_.end() ? 1 : found->second[cls].senders;
       const std::uint64_t of_places = places_[cls] / std::max<std::uint64_t>(1, all_[cls].senders);
       const std::uint64_t of_time = party.fits[cls] / std::max<std::uint64_t>(1, fellows);
-      const auto one = static_cast<TaskClass>(cls);
       party.shares[cls] = std::min(of_places, of_time);
-      if (!party.window->HasSent(one)) party.shares[cls] = std::min(party.shares[cls], kAtFirst);
       if (party.shares[cls] > 0 || places_[cls] == 0 || party.fits[cls] == 0) continue;
+      const auto one = static_cast<TaskClass>(cls);
       if (party.window->Left(one) > 0) {
         party.shares[cls] = 1;  // it keeps what it has
       } else {

@@ -35,13 +35,13 @@ class CreditWindow {
   static constexpr Nanos kMostTurnaround = std::chrono::milliseconds(10);
 
   void NoteSent(TaskClass cls, std::uint32_t count, Instant now);
-  // Whether more was sent than it had been told it may.
+  // Whether more was sent than there was room for when it was told what it may.
   [[nodiscard]] bool Exceeded(TaskClass cls, Instant now) const {
-    return now < valid_until_ && sent_[Index(cls)] > window_[Index(cls)];
+    return now < valid_until_ && sent_[Index(cls)] > allowed_[Index(cls)];
   }
   // Whether it may send no more for now.
   [[nodiscard]] bool Spent(TaskClass cls, Instant now) const {
-    return now < valid_until_ && sent_[Index(cls)] >= window_[Index(cls)];
+    return now < valid_until_ && sent_[Index(cls)] >= allowed_[Index(cls)];
   }
   // It has sent something since it was last told.
   [[nodiscard]] bool sends() const { return sent_ != sent_when_told_; }
@@ -81,6 +81,7 @@ class CreditWindow {
   Shares sent_{};
   Shares sent_when_told_{};
   Shares window_{};
+  Shares allowed_{};  // more than that of what it has not sent yet
   Shares told_shares_{};
   Instant valid_until_{};
   Instant told_{};

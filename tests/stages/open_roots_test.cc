@@ -67,6 +67,19 @@ TEST_F(OpenRootsTest, ADryRunByWorkSeesThem) {
   EXPECT_EQ(refused.get(), before + 1);
 }
 
+TEST_F(OpenRootsTest, ADryRunByWorkSeesWhatTheyWillBring) {
+  inbox.Use(flow::MakeController("none"));
+  inbox.UseDryRun(flow::MakeController("work_bound"));
+  EXPECT_EQ(Open(1, 60, milliseconds(100)), "accepted 1");
+  EXPECT_EQ(Promised(), 60);
+  const auto& refused = inbox.dry_run()->refused[Index(TaskClass::kNormal)];
+  const std::uint64_t before = refused.get();
+  EXPECT_EQ(SubmitWithin(milliseconds(20), 100, 20), "accepted 20");
+  EXPECT_GT(refused.get(), before);
+  CloseRoot(1);
+  EXPECT_EQ(Promised(), 0);
+}
+
 TEST_F(OpenRootsTest, WhatIsNotTakenKeepsNoPromise) {
   EXPECT_EQ(Open(1, 10, milliseconds(100)), "accepted 1");
   EXPECT_EQ(Submit({.ask = {.root = 1, .first_seq = 3}, .tasks = 4}), "accepted 4");

@@ -44,14 +44,19 @@ class Codel final : public Controller {
   void Observe(const Served& served, Instant now) override {
     slots_ = std::max<std::int64_t>(1, served.slots);
     (void)rate_.Note(served, now);
+    waiting_ = std::min(waiting_, served.waiting);
     if (served.samples == 0) return;  // an interval in which nothing ended goes on
     const double service_s = std::chrono::duration<double>(served.mean_service).count();
     service_s_ = service_s_ > 0 ? service_s_ + kNewService * (service_s - service_s_) : service_s;
     least_ = std::min(least_, served.least_wait);
     if (now - begun_ < kInterval) return;
-    overloaded_ = least_ > target_delay();
+    // Where the newest go first they wait for nothing, and say nothing of the others.
+    const double target_s = std::chrono::duration<double>(target_delay()).count();
+    const bool stands = static_cast<double>(waiting_) > target_s * rate_.per_second();
+    overloaded_ = least_ > target_delay() || (overloaded_ && stands);
     begun_ = now;
     least_ = Nanos::max();
+    waiting_ = kMany;
   }
 
   void Snapshot(ControllerState& state) const override {
@@ -60,12 +65,14 @@ class Codel final : public Controller {
 
  private:
   static constexpr double kMost = 1e9;  // more tasks than any node holds
+  static constexpr std::int64_t kMany = std::int64_t{1} << 40;
 
   DrainRate rate_;
   double service_s_ = 0;
   std::int64_t slots_ = 1;
   Instant begun_;  // of the interval
   Nanos least_ = Nanos::max();
+  std::int64_t waiting_ = kMany;  // at least, in the interval
   bool overloaded_ = false;
 };
 

@@ -20,6 +20,17 @@ TEST(Latencies, NoneHaveNoQuantiles) {
   EXPECT_EQ(none.max(), 0ns);
 }
 
+TEST(Latencies, TheMedianIsHalfwayBetweenTwo) {
+  Latencies times;
+  EXPECT_EQ(times.Median(), 0ns);
+  times.Add(10ns);
+  EXPECT_EQ(times.Median(), 10ns);
+  for (const Nanos time : {20ns, 40ns, 50ns}) times.Add(time);
+  EXPECT_EQ(times.Median(), 30ns);
+  times.Add(60ns);
+  EXPECT_EQ(times.Median(), 40ns);
+}
+
 TEST(Latencies, ShortTimesAreExact) {
   Latencies times;
   for (int i = 1; i <= 60; ++i) times.Add(Nanos(i));

@@ -175,6 +175,29 @@ TEST_F(SubmitTest, NoMoreIsSentThanThereIsCreditFor) {
   EXPECT_FALSE(session->HasCredit(TaskClass::kCritical, 1, now));
 }
 
+// Who does not wait for credit is not turned away for that.
+TEST_F(SubmitTest, TheFirstCreditIsForAFewAndTheNextOneTells) {
+  ASSERT_TRUE(Deliver(wire::Credits{.window = {0, 0, 64, 0}, .ttl_ms = 1000}, 0));
+  EXPECT_TRUE(session->HasCredit(TaskClass::kNormal, 100, now));
+  EXPECT_FALSE(session->HasCredit(TaskClass::kHigh, 1, now));
+  for (int i = 0; i < 100; ++i) (void)Submit();
+  EXPECT_EQ(CollectOne(FrameType::kSubmit).ask().count, 64);
+  EXPECT_TRUE(session->HasCredit(TaskClass::kNormal, 1, now));
+  ASSERT_TRUE(Deliver(wire::Credits{.window = {0, 0, 70, 0}, .ttl_ms = 1000}, 0));
+  EXPECT_EQ(CollectOne(FrameType::kSubmit).ask().count, 6);
+  EXPECT_FALSE(session->HasCredit(TaskClass::kNormal, 1, now));
+}
+
+TEST_F(SubmitTest, ExpiredCreditLetsAFewThrough) {
+  ASSERT_TRUE(Deliver(wire::Credits{.window = {}, .ttl_ms = 100}, 0));
+  for (int i = 0; i < 100; ++i) (void)Submit();
+  now += 100ms;
+  const Sent first = CollectOne(FrameType::kSubmit);
+  EXPECT_EQ(first.ask().count, 64);
+  ASSERT_TRUE(Accept(first));
+  EXPECT_EQ(CollectOne(FrameType::kSubmit).ask().count, 36);
+}
+
 TEST_F(SubmitTest, ExpiredCreditLetsOneFrameThrough) {
   ASSERT_TRUE(Deliver(wire::Credits{.window = {}, .ttl_ms = 100}, 0));
   (void)Submit();

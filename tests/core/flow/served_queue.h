@@ -1,5 +1,6 @@
 // ServedQueue: a node in miniature on virtual time, to drive a controller that observes. Some
-// slots, one queue before them, first in, first out, and tasks of one length; a tick a millisecond.
+// slots, one queue before them, first in, first out unless the controller wants the newest to go
+// first, and tasks of one length; a tick a millisecond.
 #pragma once
 
 #include <algorithm>
@@ -22,6 +23,7 @@ struct Flow {
   std::int64_t admitted = 0;
   std::int64_t ended = 0;
   Nanos longest_wait{0};  // of those that ended
+  std::int64_t most_waiting = 0;
 };
 
 // More than the node can do; every controller has to bear these.
@@ -76,7 +78,7 @@ class ServedQueue {
 
   // Nothing runs meanwhile, and nothing comes.
   void Stall(Nanos duration) {
-    for (Task& task : tasks_) task.begin += duration, task.end += duration;
+    for (Task& task : running_) task.begin += duration, task.end += duration;
     for (Instant& free : free_at_) free += duration;
     for (const Instant until = now_ + duration; tick_at_ <= until;) Tick();
     now_ += duration;
@@ -102,34 +104,48 @@ class ServedQueue {
 
   [[nodiscard]] Load LoadAt(Instant now) const {
     const auto left = [&](const Task& task) { return task.end > now; };
-    return {.held = std::count_if(tasks_.begin(), tasks_.end(), left),
+    const auto waiting = static_cast<std::int64_t>(waiting_.size());
+    return {.held = waiting + std::count_if(running_.begin(), running_.end(), left),
             .capacity = options_.capacity,
             .capacity_bytes = 1};
   }
 
+  // What a slot is free for by then begins; all of it has come by the time at which the slot is.
+  void BeginUntil(Instant until) {
+    while (!waiting_.empty()) {
+      Instant& slot = *std::min_element(free_at_.begin(), free_at_.end());
+      if (slot > until) return;
+      const bool newest = controller_.NewestFirst();
+      const Instant came = newest ? waiting_.back() : waiting_.front();
+      newest ? waiting_.pop_back() : waiting_.pop_front();
+      const Instant begin = std::max(slot, came);
+      slot = begin + options_.service;
+      running_.push_back({came, begin, slot});
+    }
+  }
+
   void Arrive() {
+    BeginUntil(now_);
     const std::uint32_t admitted = controller_.Admit({.count = options_.frame}, LoadAt(now_), now_);
     run_.offered += options_.frame;
     run_.admitted += admitted;
-    for (std::uint32_t i = 0; i < admitted; ++i) {
-      Instant& slot = *std::min_element(free_at_.begin(), free_at_.end());
-      const Instant begin = std::max(slot, now_);
-      slot = begin + options_.service;
-      tasks_.push_back({now_, begin, slot});
-    }
+    waiting_.insert(waiting_.end(), admitted, now_);
+    BeginUntil(now_);
+    run_.most_waiting = std::max(run_.most_waiting, static_cast<std::int64_t>(waiting_.size()));
   }
 
   void Tick() {
     now_ = tick_at_;
     tick_at_ += kTick;
-    std::vector<Task> ended;
-    for (; !tasks_.empty() && tasks_.front().end <= now_; tasks_.pop_front()) {
-      ended.push_back(tasks_.front());
-    }
+    BeginUntil(now_);
+    const auto first = std::partition(running_.begin(), running_.end(),
+                                      [&](const Task& task) { return task.end > now_; });
+    const std::vector<Task> ended(first, running_.end());
+    running_.erase(first, running_.end());
     Served served{.count = static_cast<std::uint32_t>(ended.size()),
                   .samples = static_cast<std::uint32_t>(ended.size()),
+                  .waiting = static_cast<std::int64_t>(waiting_.size()),
                   .slots = options_.slots};
-    for (const Task& task : tasks_) served.waiting += task.begin > now_ ? 1 : 0;
     if (!ended.empty()) Fill(ended, served);
     controller_.Tick(now_);
     controller_.Observe(served, now_);
@@ -155,7 +171,8 @@ class ServedQueue {
   QueueOptions options_;
   Instant now_{std::chrono::seconds(1)};
   std::vector<Instant> free_at_;
-  std::deque<Task> tasks_;  // in the order in which they end
+  std::deque<Instant> waiting_;  // when they came
+  std::vector<Task> running_;    // some have ended since the last tick
   Instant tick_at_;
   Flow run_;
 };

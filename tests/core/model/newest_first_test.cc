@@ -75,6 +75,28 @@ TEST_F(NewestFirst, AlsoWhatHadBegunBefore) {
   EXPECT_EQ(ServeAll(), (Seqs{1, 3, 2}));
 }
 
+TEST_F(NewestFirst, AlsoWhatHadBegunBeforeAndHasTasksThatWait) {
+  const RootPtr fan = MakeRoot({.seq = 1});
+  for (int i = 0; i < 4; ++i) PushTask(fan, {.cost = kCost});
+  EXPECT_EQ(Serve(), 1U);
+  account_.SetNewestFirst(true);
+  Come(2, 3);
+  EXPECT_EQ(ServeAll(), (Seqs{1, 1, 1, 3, 2}));
+}
+
+// Where most roots are of one task a few more are much; but it must not stop half way.
+TEST_F(NewestFirst, AlsoOneThatIsLargerThanMost) {
+  account_.SetNewestFirst(true);
+  Come(1, 50);
+  EXPECT_EQ(ServeAll().size(), 50U);
+  const RootPtr fan = MakeRoot({.seq = 100});
+  for (int i = 0; i < 20; ++i) PushTask(fan, {.cost = kCost});
+  for (std::uint64_t i = 0; i < 20; ++i) {
+    EXPECT_EQ(Serve(), 100U) << i;
+    Come(200 + i, 200 + i);
+  }
+}
+
 // It is no way past a share.
 TEST_F(NewestFirst, WithinATenant) {
   account_.SetNewestFirst(true);

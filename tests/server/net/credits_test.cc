@@ -23,16 +23,17 @@ std::optional<wire::Credits> Tell(CreditWindow& window, std::uint64_t tasks, Ins
 
 TEST(Credits, AreToldAtOnceAndThenOnlyWhenTheyAreNews) {
   CreditWindow window;
+  window.NoteSent(kNormal, 1, kStart);
   const auto first = Tell(window, 1000, kStart);
   ASSERT_TRUE(first.has_value());
-  EXPECT_EQ(first->window[Index(kNormal)], 1000u);
+  EXPECT_EQ(first->window[Index(kNormal)], 1001u);
   EXPECT_FALSE(Tell(window, 1000, kStart).has_value());
   window.NoteSent(kNormal, 100, kStart);
   EXPECT_FALSE(Tell(window, 1000, kStart).has_value());
   window.NoteSent(kNormal, 500, kStart);
   const auto second = Tell(window, 1000, kStart);
   ASSERT_TRUE(second.has_value());
-  EXPECT_EQ(second->window[Index(kNormal)], 1600u);  // absolute: 600 sent, 1000 more
+  EXPECT_EQ(second->window[Index(kNormal)], 1601u);  // absolute: 601 sent, 1000 more
 }
 
 TEST(Credits, OneThatSendsHearsBeforeTheyExpire) {
@@ -174,21 +175,24 @@ TEST_F(CreditRoundTest, OneThatSendsNothingTakesNothingFromTheOthers) {
 }
 
 // How much fits depends on what it is.
-TEST_F(CreditRoundTest, WhoHasSentNothingYetMaySendAFewToShowWhatItIs) {
+TEST(Credits, WhoHasSentNothingYetMaySendAFewToShowWhatItIs) {
   CreditWindow newcomer;
-  CreditRound::Party party{.window = &newcomer, .id = 100, .tenant = 1};
-  party.fits.fill(kAnyNumber);
-  const auto deal = [&](Nanos after) {
-    round_.Begin(Of(100'000), kStart + after);
-    round_.Add(party);
-    return round_.Deal()[0].shares[Index(kNormal)];
-  };
-  const std::uint64_t first = deal(Nanos(0));
-  EXPECT_GE(first, 16U);
-  EXPECT_LE(first, 256U);
-  ASSERT_TRUE(Tell(newcomer, first, kStart).has_value());
-  newcomer.NoteSent(kNormal, static_cast<std::uint32_t>(first), kStart);
-  EXPECT_EQ(deal(std::chrono::milliseconds(1)), 100'000U);
+  const auto first = Tell(newcomer, 10'000, kStart);
+  ASSERT_TRUE(first.has_value());
+  const std::uint64_t few = first->window[Index(kNormal)];
+  EXPECT_GE(few, 16U);
+  EXPECT_LE(few, 256U);
+  EXPECT_FALSE(Tell(newcomer, 10'000, kStart).has_value()) << "no news";
+  // What it sends before it hears of it has room all the same.
+  newcomer.NoteSent(kNormal, 5000, kStart);
+  EXPECT_FALSE(newcomer.Exceeded(kNormal, kStart));
+  EXPECT_TRUE(newcomer.WantsMore(kNormal));
+  const auto second = Tell(newcomer, 10'000, kStart);
+  ASSERT_TRUE(second.has_value());
+  EXPECT_EQ(second->window[Index(kNormal)], 15'000U);
+  EXPECT_EQ(second->window[Index(TaskClass::kHigh)], few);
+  newcomer.NoteSent(kNormal, 10'001, kStart);
+  EXPECT_TRUE(newcomer.Exceeded(kNormal, kStart));
 }
 
 // A crowd that is all told to come is refused but for a few of it.
