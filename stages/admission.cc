@@ -162,10 +162,6 @@ const WorkAccount::Needs& Admission::NeedsOf(const Resources& shape) {
   return needs_;
 }
 
-bool Admission::IsOutOfReach(const flow::Ask& question) {
-  return question.remaining > Nanos(0) && question.remaining < question.work.cost;
-}
-
 // Of others than a group that holds places for `has`.
 flow::Load Admission::LoadBeside(std::uint32_t has, std::uint32_t bytes_each) const {
   const flow::Credits& places = shared_.in_flight;
@@ -228,7 +224,7 @@ std::uint32_t Admission::DecideByWork(flow::Ask& question, const WorkAtDoor::New
                                       Instant now) {
   Weigh(question.work, question, root, needs, now);
   const std::uint32_t admitted = Decide(question, has, now);
-  if (IsOutOfReach(question)) NoteTry(question, admitted > 0, now);
+  if (flow::OutOfReach(question)) NoteTry(question, admitted > 0, now);
   return admitted;
 }
 
@@ -293,7 +289,7 @@ std::int64_t Admission::Fits(const Asking& like, Nanos longer, Instant now) {
   question.work.line = Line(ask.cls, remaining, question.work.p95);
   Weigh(question.work, question, NewcomerOf(question), needs, now);
   // Holding back does not help one that is out of reach, and would hold up the others of its class.
-  if (IsOutOfReach(question)) return kAny;
+  if (flow::OutOfReach(question)) return kAny;
   return stage_.controller().Fits(question, longer);
 }
 

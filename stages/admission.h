@@ -115,7 +115,6 @@ class Admission {
   [[nodiscard]] const WorkAccount::Needs& NeedsOf(const Resources& shape);
   [[nodiscard]] bool Opens(flow::Controller& controller, flow::Ask question, Instant now) const;
   [[nodiscard]] flow::Load LoadBeside(std::uint32_t has, std::uint32_t bytes_each) const;
-  [[nodiscard]] static bool IsOutOfReach(const flow::Ask& question);
   [[nodiscard]] std::uint32_t Decide(flow::Ask& question, std::uint32_t has, Instant now);
   [[nodiscard]] KeptSlot::Length LengthOf(const flow::Ask& question) const;
   [[nodiscard]] Nanos P95Of(CostKey key, Nanos hint, const Resources& shape) const;

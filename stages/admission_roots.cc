@@ -22,7 +22,7 @@ void Admission::Judge(const wire::OpenRoot& asked, TenantId tenant, Nanos transi
   if (by_work()) ruling.line = question.work.line;
   if (looks_at_work()) Weigh(question.work, question, NewcomerOf(question), NeedsOf(asked), now);
   const bool let_in = Opens(stage_.controller(), question, now);
-  if (looks_at_work() && IsOutOfReach(question)) NoteTry(question, let_in, now);
+  if (looks_at_work() && flow::OutOfReach(question)) NoteTry(question, let_in, now);
   flow::DryRun* dry = stage_.dry_run();
   if (dry != nullptr && !Opens(*dry->controller, question, now)) {
     dry->refused[Index(asked.cls)].Add(1);

@@ -100,8 +100,7 @@ class Outbox {
   static constexpr std::size_t kSlots = 4;
 
   struct Credit {
-    bool known = false;
-    std::uint64_t told = 0;  // times, on this connection
+    std::uint64_t told = 0;  // times, on this connection; without any nothing is known
     Instant expires{};
     std::array<std::uint64_t, kClasses> window{};
     std::array<std::uint64_t, kClasses> sent{};        // on this connection

@@ -130,7 +130,7 @@ bool Outbox::MaySend(const Parcel& parcel) const {
 
 // How many of its tasks the node has given credit for.
 std::uint64_t Outbox::Room(const Parcel& parcel, Instant now) const {
-  if (parcel.lane >= kFreeLane || !credit_.known) return parcel.count;
+  if (parcel.lane >= kFreeLane || credit_.told == 0) return parcel.count;
   // Credit that has expired says nothing: a few go, and what the node says to them tells.
   if (now >= credit_.expires) {
     return credit_.unanswered[parcel.lane] == 0 ? std::min(parcel.count, kToSee) : 0;
@@ -222,7 +222,6 @@ void Outbox::Write(Parcel& parcel, Instant now, wire::OutBuffer& out) {
 // ---- credits and time
 
 void Outbox::OnCredits(const wire::Credits& credits, Instant now) {
-  credit_.known = true;
   ++credit_.told;
   credit_.expires = After(now, std::chrono::milliseconds(credits.ttl_ms));
   credit_.window = credits.window;
@@ -231,7 +230,7 @@ void Outbox::OnCredits(const wire::Credits& credits, Instant now) {
 
 bool Outbox::HasCredit(TaskClass cls, std::uint32_t tasks, Instant now) const {
   const std::size_t lane = Index(cls);
-  if (!credit_.known) return true;
+  if (credit_.told == 0) return true;
   const std::uint64_t wanted = credit_.queued[lane] + tasks;
   if (now >= credit_.expires) return credit_.unanswered[lane] == 0 && wanted == tasks;
   // The first is for a few, whatever there is room for: the next one tells.
@@ -244,7 +243,7 @@ Instant Outbox::NextDue(Instant now) const {
   for (const Lane& lane : lanes_) {
     lane.ForEach([&](const Parcel& parcel) { due = std::min(due, parcel.terms.deadline); });
     const bool needs_credit = !lane.empty() && &lane != &lanes_[kFreeLane];
-    if (needs_credit && credit_.known && credit_.expires > now) {
+    if (needs_credit && credit_.told > 0 && credit_.expires > now) {
       due = std::min(due, credit_.expires);
     }
   }
@@ -254,7 +253,6 @@ Instant Outbox::NextDue(Instant now) const {
 // ---- the connection's life
 
 void Outbox::Connected() {
-  credit_.known = false;
   credit_.told = 0;
   credit_.window = {};
   credit_.sent = {};

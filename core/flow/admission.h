@@ -91,6 +91,11 @@ struct Ask {
   return ask.remaining - (ask.work.p95 < ask.remaining ? ask.work.p95 : ask.work.cost);
 }
 
+// It takes longer than it has, as far as is known.
+[[nodiscard]] inline bool OutOfReach(const Ask& ask) {
+  return ask.remaining > Nanos(0) && ask.remaining < ask.work.cost;
+}
+
 // What ended since the last tick, and how it had fared; only for a controller that Observes. The
 // times are of `samples` tasks: those that wait for no other task's result, or for their parent.
 struct Served {

@@ -77,7 +77,7 @@ class ReadySet {
   };
 
   // Has no bound of its own: whoever pushes has reserved the place. `costs` and `account` outlive
-  // the set; nobody else writes the account.
+  // the set; nobody else writes what waits into the account.
   ReadySet(const CostModel& costs, WorkAccount& account, const Options& options);
   ~ReadySet();
   ReadySet(const ReadySet&) = delete;

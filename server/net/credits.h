@@ -3,7 +3,8 @@
 // flight and by the work that waits, is shared by those that send: the places by all, the time by
 // the connections of a tenant. Where there is less than one for each, tenants get one in turns, and
 // of each those that have waited longest; what was given out and not used yet is not given twice. A
-// window is told when it has moved by a part worth telling, and again before it expires. Loop's
+// window is told when it has moved by a part worth telling, and again before it expires; of a class
+// of which nothing was sent yet, a few, as how many more fit depends on what they are. Loop's
 // thread.
 //
 // What was learned from Breakwater (Cho et al., OSDI 2020): the window covers the way to the client
