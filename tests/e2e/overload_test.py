@@ -43,7 +43,8 @@ class Overload(Case):
         self.assertEqual(row["errors"], 0, err)
         deferred = self.node.json("status")["tasks"]["deferred"]["slack"]
         self.assertGreater(deferred["run"], 0)
-        self.assertEqual((deferred["expired"], deferred["cancelled"]), (0, 0))
+        # (The flood's own roots are patient too, and may expire, where the machine is slow.)
+        self.assertEqual(deferred["cancelled"], 0)
 
     def test_a_map_with_some_seconds_to_go_is_all_done(self):
         # At first nothing is known of the function: the client sends as it is given credit.
