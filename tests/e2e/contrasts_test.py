@@ -15,12 +15,20 @@ import controllers  # noqa: E402  pylint: disable=wrong-import-position
 DEFAULT = contrasts.Setup()
 BASELINE = contrasts.Setup.with_controller("bound")
 SECOND_US = 1_000_000  # a deadline that any machine meets
+# Why a root is refused that there is no room or no time for: nothing is wrong with it.
+FOR_LOAD = {"in_flight", "in_flight_bytes", "stage_full", "expired", "backlog", "rate"}
+
+
+def part(load: dict, fate: str) -> float:
+    return load[fate] / load["offered"]
 
 
 class ByLoads(unittest.TestCase):
     def check(self, told: dict) -> None:
         self.assertEqual(told["problems"], [], told)
         for load in told["details"]["loads"].values():
+            self.assertLessEqual(set(load["reasons"]), FOR_LOAD, told)
+            self.assertLessEqual(set(load["causes"]), {"deadline"}, told)
             self.assertEqual(
                 load["accepted"] + load["refused"] + load["unsent"], load["offered"], told
             )
@@ -35,31 +43,48 @@ class ByLoads(unittest.TestCase):
         bad = load["late"] + load["unsuccessful"]
         self.assertLessEqual(bad, load["refused"] + load["offered"] / 20, told)
 
+    def check_is_spared(self, load: dict, other: dict, told: dict):
+        """What has all that it needs beside what has not. However slow the machine, it does not
+        fare as badly."""
+        self.assertGreater(part(load, "good"), part(other, "good"), told)
+        self.assertLess(part(load, "refused"), part(other, "refused"), told)
+
+    def check_figures(self, told: dict, least: float, least_second: float = -1):
+        """How much was good says nothing of the node where others had the cores meanwhile, or the
+        sender was late; except that there was some."""
+        self.assertGreater(told["figure"], 0, told)
+        if told["void"]:
+            found = (told["figure"], told["second"])
+            print(f"not judged, as {told['void']}: {found}", file=sys.stderr)
+            return
+        self.assertGreater(told["figure"], least, told)
+        self.assertGreater(told["second"], least_second, told)
+
     def test_what_one_resource_lacks_the_other_does_not(self):
         told = contrasts.two_resources(DEFAULT, 3.0, deadline_us=SECOND_US)
         self.check(told)
         seats, cpu = told["details"]["loads"]["seats"], told["details"]["loads"]["cpu"]
-        self.assertGreater(seats["refused"], cpu["refused"], told)
-        self.assertGreater(told["figure"], 0.5, "the CPU has twice the time that it needs")
+        self.check_is_spared(cpu, seats, told)
         self.assertGreater(told["second"], 0, told)
+        self.check_figures(told, 0.5)  # the CPU has twice the time that it needs
 
     def test_what_is_outside_has_few_servers(self):
         told = contrasts.outside(DEFAULT, 3.0, deadline_us=SECOND_US)
         self.check(told)
         asking, local = told["details"]["loads"]["outside"], told["details"]["loads"]["local"]
         self.check_what_is_accepted_is_good(asking, told)
-        self.assertLess(local["refused"], local["offered"] / 2, "there are slots enough for those")
-        self.assertGreater(told["figure"], 0.4, told)
-        self.assertGreater(told["second"], 0.4, told)
+        self.check_is_spared(local, asking, told)  # as there are slots enough for it
+        self.check_figures(told, 0.4, 0.4)
 
     def test_a_heavy_tail(self):
-        # The two longest together have both slots for more than half a second.
-        told = contrasts.heavy_tail(DEFAULT, 3.0, deadline_us=100_000, shorter=8)
+        # The two longest together have both slots for more than two seconds: for half of that time
+        # there is none in sight for a short root.
+        told = contrasts.heavy_tail(DEFAULT, 3.0, deadline_us=SECOND_US, shorter=3)
         self.check(told)
         loads = told["details"]["loads"]
         self.assertEqual((loads["longest"]["offered"], loads["longest"]["good"]), (2, 2), told)
         self.check_what_is_accepted_is_good(loads["short"], told)
-        self.assertGreater(told["figure"], 0.5, "short roots are good beside the longest")
+        self.check_figures(told, 0.5)  # short roots are good before them and after them
 
     def test_they_hold_for_other_controllers_and_profiles(self):
         for name in ("bound", controllers.CLASSIC):
@@ -84,12 +109,14 @@ class ByTheBenchmark(unittest.TestCase):
         self.assertEqual([row.get("service_us") for row in rows], [None, 10_000, None, 10_000])
         short, long = rows[:2]
         self.assertGreater(long["deadline_us"], short["deadline_us"] + 9 * 10_000, "ten times each")
-        self.assertGreater(short["n"], 10 * long["n"], "as much work of each")
+        # As much work of each: a hundred times as many, but for what a root takes beside its own.
+        self.assertGreater(short["n"], 2 * long["n"])
         for row in rows:  # what came and what was good are in the same units
             self.assertEqual(row["x"], 2)
             good = row["good"] / row["n"] * 2 * row["offered_work_ratio"]
-            self.assertAlmostEqual(row["goodput_ratio"], good, delta=0.01 * good, msg=row)
-            self.assertGreater(good, 0, row)
+            delta = 0.001 + 0.01 * good  # as it is rounded
+            self.assertAlmostEqual(row["goodput_ratio"], good, delta=delta, msg=row)
+        self.assertGreater(sum(row["good"] for row in rows), 0, rows)
 
     def test_ten_times_the_load_after_nothing(self):
         rows = self.check(contrasts.idle_then_ten(DEFAULT, 1.6), parts=12)

@@ -13,14 +13,18 @@ from overload_parts import DEADLINES
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("SPILLGATE_BIN", ROOT / "build" / "release" / "bin"))
-UNKNOWN = (2, 78)  # exit codes of the command for what it, or its node, does not know
+UNKNOWN = (2, 78)  # exit codes of `spillgate` for what it, or its node, does not know
 
-# In means; and the square of the coefficient of variation. The deadline is the same for all roots
-# of these mixes, and the limit can be told from it; other mixes have a deadline for each function.
-MEDIAN = {"constant": 1.0, "exponential": math.log(2), "lognormal": math.exp(-0.125)}
-VARIATION = {"constant": 0.0, "exponential": 1.0, "bimodal": 24.75, "lognormal": 0.284}
-LIMIT = 10.0  # medians
-LONGEST = {"bimodal": 101.0}  # deadline, of the one that rows tell, which is the short mode's
+# Of each function of a mix, what a root costs, in means of the mix: the median. The benchmark names
+# the shortest of the heavy ones, and each of them has a third of the work.
+HEAVY = tuple(times * (1 + 0.01 + 0.0001) / 3 for times in (1, 100, 10_000))
+MEDIANS = {"constant": (1.0,), "exponential": (math.log(2),), "lognormal": (math.exp(-0.125),),
+           "bimodal": (0.5, 50.5), "heavy": HEAVY}  # fmt: skip
+# The square of the coefficient of variation.
+VARIATION = {"constant": 0.0, "exponential": 1.0, "bimodal": 24.75, "lognormal": 0.284,
+             "heavy": 1132.7}  # fmt: skip
+
+LIMIT = 10.0  # deadlines are so many medians of what roots take alone
 
 # A verified measurement may be so much above the bound before one of the two is wrong. Goodput is
 # relative to the capacity, which closed loops find with an error of their own: the benchmark takes
@@ -42,13 +46,40 @@ def rank(row: dict) -> int:
 # ---- comparing
 
 
-def limit_of(row: dict) -> float:
-    """The deadline in medians of a root whose mean cost is what a slot does one in: of what the
-    capacity is one of, with all that the node does beside the task itself."""
-    median = MEDIAN.get(row["mix"])
-    if median is None:
-        return LIMIT
-    return round(row["deadline_us"] * row["capacity_per_s"] / 1e6 / row["slots"] / median, 2)
+def deadlines_us(row: dict) -> list[float]:
+    """Of each function of the mix. Where a row tells of the first alone, the others' are as much
+    longer as their roots."""
+    own = [each["deadline_us"] for each in row.get("functions", ()) if "deadline_us" in each]
+    medians = MEDIANS.get(row["mix"], (1.0,))
+    return own or [row["deadline_us"] * each / medians[0] for each in medians]
+
+
+def takes(row: dict, cost: float) -> float:
+    """Of a slot's time, for a root of that cost, where one of the mean cost takes 1. What a slot
+    does beside the tasks themselves is as much for each root: a short one takes more than its part
+    of the work, and a long one less."""
+    own = min(1.0, row.get("capacity_ratio", 1.0))  # of the 1: what is the tasks' own
+    return own * cost + 1 - own
+
+
+def limits_of(row: dict) -> list[float]:
+    """The deadline of each function of the mix, in medians of its roots as the simulator has them.
+
+    Its unit of time is what a slot takes for a root of the mean cost, with all of its tasks and
+    what is done beside them: slots / capacity. A deadline in that unit is as long as the measured
+    one, and for a mix of one function that is all. Of several, the simulator takes as long for a
+    root as there is work in it, 50.5 units for one of 50.5 means. But what the node does beside a
+    root is as much for a short one as for a long one, so it has done with that after 47 (takes);
+    and where it overlaps the parts of a root, after what it takes alone, of which the deadline is a
+    multiple. The long root would have less time to wait in the simulator than it really has. So
+    deadlines are counted in the least of the three, and nobody is less patient there."""
+    units_per_us = row["capacity_per_s"] / row["slots"] / 1e6
+    deadlines = [each * units_per_us for each in deadlines_us(row)]
+    least = MEDIANS[row["mix"]]
+    if len(least) > 1:
+        least = [min(median, takes(row, median), deadline / LIMIT)
+                 for median, deadline in zip(least, deadlines, strict=True)]  # fmt: skip
+    return [round(each / cost, 2) for each, cost in zip(deadlines, least, strict=True)]
 
 
 class Memory:
@@ -73,18 +104,19 @@ def ask_frontier(arguments: str) -> dict:
     done = subprocess.run(
         [str(BIN / "frontier"), *arguments.split()], check=False, capture_output=True, text=True
     )
-    if done.returncode in UNKNOWN:
-        return {}
-    done.check_returncode()
+    if done.returncode != 0:
+        raise AssertionError(f"frontier {arguments}: exit code {done.returncode}: {done.stderr}")
     return json.loads(done.stdout)
 
 
 def frontier(row: dict, ask: Callable[[str], dict] = ask_frontier) -> dict:
-    """What is possible for the slots, mix and limit of a row; {} if nobody knows. To the bound a
+    """What is possible for the slots, mix and limits of a row; {} if nobody knows. To the bound a
     root of many tasks is one whose cost is all of theirs, for it may be interrupted and divided;
     the rules that it is compared with know only roots that are single tasks."""
-    arguments = ["--slots", row["slots"], "--mix", row["mix"], "--limit", limit_of(row)]
-    known = ask(" ".join(map(str, [*arguments, "--x", f"{row['x']:g}"])))
+    if row["mix"] not in MEDIANS:
+        return {}
+    limits = ",".join(map(str, limits_of(row)))
+    known = ask(f"--slots {row['slots']} --mix {row['mix']} --limit {limits} --x {row['x']:g}")
     if known and row["shape"] != "single":
         known = {"upper": known["upper"]}
     return known
@@ -92,8 +124,7 @@ def frontier(row: dict, ask: Callable[[str], dict] = ask_frontier) -> dict:
 
 def longest_s(row: dict) -> float:
     """The deadline of the roots that have the furthest."""
-    own = [each["deadline_us"] for each in row.get("functions", ()) if "deadline_us" in each]
-    return max(own, default=row["deadline_us"] * LONGEST.get(row["mix"], 1)) / 1e6
+    return max(deadlines_us(row)) / 1e6
 
 
 def is_too_short(row: dict) -> bool:
@@ -103,14 +134,21 @@ def is_too_short(row: dict) -> bool:
     return longest_s(row) > window_s / DEADLINES
 
 
+def by_choice(row: dict) -> float:
+    """How many times the capacity in work a node can do that has too much to do, by leaving the
+    short roots undone: for their work, the longest take the least of a slot."""
+    longest = MEDIANS.get(row["mix"], (1.0,))[-1]
+    return max(1.0, longest / takes(row, longest)) if row["x"] > 1 else 1.0
+
+
 def most(row: dict, upper: float) -> float:
     """What a verified measurement may show. By chance more work may come than was asked for, but
     whatever comes, no node does more than its capacity; except that what comes before the end of
     the measurement and is done after it, by its deadline, counts as well."""
     luck = LUCK * math.sqrt((1 + VARIATION.get(row["mix"], 0)) / max(1, row["n"]))
     after_the_end = longest_s(row) * row["offered_per_s"] / max(1, row["n"])
-    tolerance = TOLERANCE + WAKE_US / row.get("service_us", math.inf)
-    return (1 + tolerance) * min(upper + luck, (1 + after_the_end) / min(row["x"], 1))
+    possible = min(upper + luck, (1 + after_the_end) / min(row["x"], 1))
+    return (1 + TOLERANCE + WAKE_US / row.get("service_us", math.inf)) * by_choice(row) * possible
 
 
 def compare(rows: list[dict], ask: Callable[[str], dict] = ask_frontier) -> list[str]:

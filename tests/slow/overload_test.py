@@ -35,7 +35,7 @@ esac
 echo '{"bench":"overload","x":2,"verified":true}'
 """
 FRONTIER = """#!/bin/sh
-case "$*" in *unheard-of*) exit 2 ;; esac
+case "$*" in *,*,*) echo "frontier: three limits?" >&2 && exit 2 ;; esac
 echo '{"upper":0.9,"best":0.8,"blind":0.75}'
 """
 
@@ -203,11 +203,13 @@ class Sweep(Programs):
 
 
 class Comparison(Programs):
-    def test_the_limit_is_in_medians_of_what_a_slot_really_takes(self):
-        self.assertAlmostEqual(overload_report.limit_of(row(1)), 9.97, places=2)
-        self.assertAlmostEqual(overload_report.limit_of(row(1, slots=2)), 4.99, places=2)
-        self.assertAlmostEqual(overload_report.limit_of(row(1, mix="exponential")), 14.39, places=2)
-        self.assertEqual(overload_report.limit_of(row(1, mix="bimodal")), 10)
+    def test_the_simulator_is_asked_for_each_limit(self):
+        asked = []
+        heavy = row(2, mix="heavy", slots=3, n=10**7, capacity_per_s=3000)
+        overload.compare([heavy], lambda words: asked.append(words) or {"upper": 1})
+        self.assertEqual(asked, ["--slots 3 --mix heavy --limit 31.19,31.19,31.19 --x 2"])
+        with self.assertRaisesRegex(AssertionError, "exit code 2: frontier: three limits"):
+            overload.compare([heavy])
 
     def test_more_than_can_be_is_a_failure(self):
         found = overload.compare([row(0.9, 0.97), row(0.9, 0.98)])
@@ -217,6 +219,11 @@ class Comparison(Programs):
     def test_the_simulator_is_asked_once_and_again_when_it_is_another(self):
         memory = overload.Memory(self.folder / "memory.json")
         overload.compare([row(0.9), row(0.9, shape="chain")], memory.ask)
+        self.assertEqual(len(memory.known), 1)
+        overload.compare([row(0.9, mix="bimodal", functions=[{"deadline_us": short},
+                                                             {"deadline_us": 500_000}])
+                          for short in (10_000, 11_000)], memory.ask)  # fmt: skip
+        self.assertEqual(len(memory.known), 3, "each of its own limits")
         memory.save()
         (self.folder / "frontier").unlink()  # nothing can be asked
         (self.folder / "frontier").write_text(FRONTIER)
@@ -250,6 +257,13 @@ class Comparison(Programs):
         self.assertAlmostEqual(overload_report.most(short, 1.0), 1.05 * (1 + 3 / 1000**0.5))
         long = row(2, mix="bimodal", n=10**9, offered_per_s=10**7, deadline_us=10_000)
         self.assertAlmostEqual(overload_report.most(long, 2), 1.05 * 1.0101)
+
+    def test_who_leaves_the_short_ones_undone_does_more_work(self):
+        told = {"mix": "bimodal", "capacity_ratio": 0.9, "n": 10**9, "offered_per_s": 1000}
+        self.assertAlmostEqual(overload_report.most(row(2, **told), 2), 1.05 * 50.5 / 45.55, 4)
+        self.assertAlmostEqual(overload_report.most(row(1, **told), 2), 1.05, 4)
+        told["mix"] = "exponential"
+        self.assertAlmostEqual(overload_report.most(row(2, **told), 2), 1.05, 4)
 
     def test_of_what_is_no_single_task_only_the_bound_is_known(self):
         chain = row(2, 0.98, shape="chain")

@@ -16,7 +16,9 @@
 namespace spillgate::frontier {
 namespace {
 
-constexpr Mix kMixes[] = {Mix::kConstant, Mix::kExponential, Mix::kBimodal, Mix::kLognormal};
+constexpr Mix kMixes[] = {Mix::kConstant, Mix::kExponential, Mix::kBimodal, Mix::kLognormal,
+                          Mix::kHeavy};
+constexpr std::uint32_t kEnough = 600'000;  // for the longest of the heavy mix to be sixty
 constexpr double kEver = 1e9;
 
 double Work(const Sample& sample) {
@@ -30,10 +32,12 @@ double Work(const Sample& sample) {
 TEST(Sample, BringsExactlyWhatIsAskedFor) {
   for (const Mix mix : kMixes) {
     for (const double x : {0.3, 1.0, 10.0}) {
-      const Sample sample = Draw({.slots = 3, .mix = mix, .x = x});
+      const std::uint32_t arrivals = mix == Mix::kHeavy ? kEnough : 60'000;
+      const Sample sample = Draw({.slots = 3, .mix = mix, .x = x, .arrivals = arrivals});
       EXPECT_NEAR(Work(sample) / (3 * sample.span), x, 1e-9);
       EXPECT_LT(sample.roots.back().arrival, sample.span);
-      EXPECT_NEAR(Work(sample) / 60'000, 1, 0.03) << ToString(mix) << ": the mean is the unit";
+      const double tolerance = mix == Mix::kHeavy ? 0.1 : 0.03;
+      EXPECT_NEAR(Work(sample) / arrivals, 1, tolerance) << ToString(mix) << ": the unit";
     }
   }
 }
@@ -48,7 +52,7 @@ TEST(Sample, IsTheSameForTheSameSeedAlone) {
 
 TEST(Sample, DeadlinesAreMediansOfTheFunction) {
   for (const Mix mix : kMixes) {
-    const Sample sample = Draw({.mix = mix, .limit = 4});
+    const Sample sample = Draw({.mix = mix, .limits = {4}});
     for (std::uint32_t function = 0; function < sample.functions.size(); ++function) {
       double below = 0;
       double all = 0;
@@ -69,6 +73,28 @@ TEST(Sample, OfTwoModesHasALongOneInAHundred) {
   double count = 0;
   for (const Root& root : sample.roots) count += root.function;
   EXPECT_NEAR(count / static_cast<double>(sample.roots.size()), 0.01, 0.002);
+}
+
+TEST(Sample, OfAHeavyMixHasAThirdOfTheWorkInEachFunction) {
+  const Sample sample = Draw({.mix = Mix::kHeavy, .arrivals = 3'000'000});
+  ASSERT_EQ(sample.functions.size(), CountFunctions(Mix::kHeavy));
+  EXPECT_NEAR(sample.functions[1].mean, 100 * sample.functions[0].mean, 1e-9);
+  EXPECT_NEAR(sample.functions[2].mean, 10'000 * sample.functions[0].mean, 1e-9);
+  double work[3] = {};
+  for (const Root& root : sample.roots) work[root.function] += root.cost;
+  for (const double each : work) EXPECT_NEAR(each / Work(sample), 1 / 3., 0.03);
+}
+
+TEST(Sample, HasALimitForAllFunctionsOrOneForEach) {
+  for (const Mix mix : {Mix::kBimodal, Mix::kHeavy}) {
+    const Sample same = Draw({.mix = mix, .limits = {7}, .arrivals = 10});
+    const Sample each = Draw({.mix = mix, .limits = {7, 8, 9}, .arrivals = 10});
+    for (std::size_t i = 0; i < same.functions.size(); ++i) {
+      const double median = same.functions[i].mean;  // as it always costs the same
+      EXPECT_DOUBLE_EQ(same.functions[i].patience, 7 * median);
+      EXPECT_DOUBLE_EQ(each.functions[i].patience, (7 + static_cast<double>(i)) * median);
+    }
+  }
 }
 
 TEST(MixOf, KnowsTheNames) {
@@ -94,7 +120,7 @@ TEST(Goodput, OfAnMM1IsThatOfItsSojournTime) {
 // M/D/1: the wait is at most t with (1 - x) sum over i <= t of (x(i - t))^i / i! e^-x(i - t).
 TEST(Goodput, OfAnMD1IsThatOfItsWait) {
   for (const double x : {0.3, 0.5, 0.7}) {
-    const Sample sample = Draw({.limit = 4, .x = x, .arrivals = 200'000});
+    const Sample sample = Draw({.limits = {4}, .x = x, .arrivals = 200'000});
     double in_time = 0;
     double factorial = 1;
     for (int i = 0; i <= 3; ++i) {
@@ -141,8 +167,9 @@ TEST(UpperBound, IsTheCapacityOnceEnoughComes) {
 // A server between an empty queue and a full one of B, at exactly its capacity: idle for a part of
 // about variance / 2B (the reflected Brownian motion of the same drift and variance).
 TEST(UpperBound, AtCapacityLosesWhatTheArrivalsForce) {
-  EXPECT_NEAR(UpperBound(Draw({.limit = 40, .arrivals = 200'000})), 1 - 1 / 80., 0.003);
-  EXPECT_NEAR(UpperBound(Draw({.slots = 4, .limit = 10, .arrivals = 200'000})), 1 - 1 / 80., 0.003);
+  EXPECT_NEAR(UpperBound(Draw({.limits = {40}, .arrivals = 200'000})), 1 - 1 / 80., 0.003);
+  EXPECT_NEAR(UpperBound(Draw({.slots = 4, .limits = {10}, .arrivals = 200'000})), 1 - 1 / 80.,
+              0.003);
 }
 
 TEST(UpperBound, OfTwoRootsByHand) {
@@ -161,10 +188,11 @@ TEST(UpperBound, OfTwoRootsByHand) {
 // ---- what holds for every sample
 
 TEST(UpperBound, IsNotExceededByAnyRule) {
+  const std::vector<double> limits = {2, 5, 10};
   for (std::uint64_t seed = 1; seed <= 60; ++seed) {
     const Load load{.slots = std::vector<std::uint32_t>{1, 2, 5, 16}[seed % 4],
-                    .mix = kMixes[seed / 4 % 4],
-                    .limit = std::vector<double>{2, 5, 10}[seed % 3],
+                    .mix = kMixes[seed / 4 % std::size(kMixes)],
+                    .limits = {limits[seed % 3], limits[(seed + 1) % 3], limits[seed / 3 % 3]},
                     .x = std::vector<double>{0.3, 0.7, 0.9, 1, 1.1, 2, 10}[seed % 7],
                     .arrivals = 1500,
                     .seed = seed};
@@ -184,6 +212,36 @@ TEST(BestOf, CostsThatAreKnownAreWorthSomething) {
   const Sample sample = Draw({.mix = Mix::kExponential});
   EXPECT_GT(BestOf(sample, true).goodput, BestOf(sample, false).goodput + 0.05);
   EXPECT_GT(BestOf(sample, true).goodput, 0.95 * UpperBound(sample)) << "the bound is a close one";
+}
+
+// Who has longer can do no less. Of limits that are the same, one says as much as a list.
+TEST(UpperBound, NeverFallsWithALongerLimitOfOneFunction) {
+  for (const Mix mix : {Mix::kBimodal, Mix::kHeavy}) {
+    const std::vector<double> all(CountFunctions(mix), 10);
+    for (const double x : {0.7, 1.0, 2.0}) {
+      const auto upper = [&](const std::vector<double>& limits) {
+        return UpperBound(Draw({.slots = 2, .mix = mix, .limits = limits, .x = x}));
+      };
+      const double before = upper(all);
+      EXPECT_EQ(before, upper({10}));
+      for (std::size_t i = 0; i < all.size(); ++i) {
+        std::vector<double> longer = all;
+        longer[i] = 22;
+        EXPECT_GE(upper(longer), before) << ToString(mix) << " " << x << " " << i;
+      }
+      EXPECT_LT(upper(std::vector<double>(all.size(), 1.5)), before) << "it is of consequence";
+    }
+  }
+}
+
+// The rules see them too: short roots that are as patient as the long ones take can wait for them.
+TEST(BestOf, IsThatOfEachFunctionsLimit) {
+  const auto best = [](const std::vector<double>& limits) {
+    return BestOf(Draw({.mix = Mix::kBimodal, .limits = limits, .x = 0.7}), false).goodput;
+  };
+  EXPECT_EQ(best({10}), best({10, 10}));
+  EXPECT_GT(best({22, 10}), best({10}) + 0.01);
+  EXPECT_GT(best({200, 10}), best({22, 10}) + 0.05);
 }
 
 TEST(BestOf, WhatIsLateIsNotWorthASlot) {

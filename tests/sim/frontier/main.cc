@@ -2,11 +2,14 @@
 // that is known, as a JSON object a line. It is what measurements are compared with
 // (tests/slow/overload.py); docs/benchmarks.md says what counts.
 //
-//   frontier [--slots K] [--mix MIX] [--limit L] [--x LIST] [--arrivals N] [--seed S]
+//   frontier [--slots K] [--mix MIX] [--limit LIST] [--x LIST] [--arrivals N] [--seed S]
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <optional>
+#include <sstream>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -20,17 +23,20 @@ namespace spillgate::frontier {
 namespace {
 
 constexpr const char* kUsage =
-    "usage: frontier [--slots K] [--mix constant|exponential|bimodal|lognormal] [--limit L]\n"
-    "                [--x LIST] [--arrivals N] [--seed S]\n"
-    "Of a node with K slots [1], for roots that have to be done L medians [10] after they come, "
-    "and\n"
-    "come at x times what it can do [0.5,0.7,0.9,1,1.2,2,10]; N of them [60000] for each x.\n";
+    "usage: frontier [--slots K] [--mix constant|exponential|bimodal|lognormal|heavy]\n"
+    "                [--limit LIST] [--x LIST] [--arrivals N] [--seed S]\n"
+    "Of a node with K slots [1], for roots that have to be done so many medians [10] after they\n"
+    "come, a number for all functions of the mix or one for each, and that come at x times what\n"
+    "it can do [0.5,0.7,0.9,1,1.2,2,10]; N of them [60000, of heavy ten times that] for each x.\n";
 constexpr double kMostSlots = 4096;
 constexpr double kMostArrivals = 10'000'000;
 constexpr double kMostSeed = 1e15;
+// The longest of a heavy mix are one in ten thousand, and have a third of the work.
+constexpr std::uint32_t kHeavyTimes = 10;
 
 struct Asked {
   Load load;
+  bool has_arrivals = false;
   std::vector<double> x{0.5, 0.7, 0.9, 1, 1.2, 2, 10};
 };
 
@@ -41,11 +47,11 @@ std::optional<double> Number(const std::string& text, double least, double most)
   return number;
 }
 
-std::optional<std::vector<double>> Numbers(const std::string& list) {
+std::optional<std::vector<double>> Numbers(const std::string& list, double least, double most) {
   std::vector<double> numbers;
   for (std::size_t at = 0; at <= list.size();) {
     const std::size_t end = std::min(list.find(',', at), list.size());
-    const auto number = Number(list.substr(at, end - at), 0.01, 1000);
+    const auto number = Number(list.substr(at, end - at), least, most);
     if (!number.has_value()) return std::nullopt;
     numbers.push_back(*number);
     at = end + 1;
@@ -61,21 +67,51 @@ bool Take(const std::string& option, const std::string& value, Asked& asked) {
     if (mix.has_value()) load.mix = *mix;
     return mix.has_value();
   }
-  if (option == "--x") {
-    auto numbers = Numbers(value);
-    if (numbers.has_value()) asked.x = std::move(*numbers);
+  const auto put_all = [&value](std::vector<double>& field, double least, double most) {
+    auto numbers = Numbers(value, least, most);
+    if (numbers.has_value()) field = std::move(*numbers);
     return numbers.has_value();
-  }
+  };
+  if (option == "--x") return put_all(asked.x, 0.01, 1000);
+  if (option == "--limit") return put_all(load.limits, 1, 1e6);
   const auto put = [&value](auto& field, double least, double most) {
     const std::optional<double> number = Number(value, least, most);
     if (number.has_value()) field = static_cast<std::remove_reference_t<decltype(field)>>(*number);
     return number.has_value();
   };
   if (option == "--slots") return put(load.slots, 1, kMostSlots);
-  if (option == "--limit") return put(load.limit, 1, 1e6);
-  if (option == "--arrivals") return put(load.arrivals, 1, kMostArrivals);
+  if (option == "--arrivals") {
+    asked.has_arrivals = true;
+    return put(load.arrivals, 1, kMostArrivals);
+  }
   if (option == "--seed") return put(load.seed, 0, kMostSeed);
   return false;
+}
+
+// What cannot be told before all options are known; whether it is well.
+bool Complete(Asked& asked) {
+  Load& load = asked.load;
+  const std::size_t functions = CountFunctions(load.mix);
+  if (load.limits.size() != 1 && load.limits.size() != functions) {
+    std::fprintf(stderr,
+                 "frontier: --limit has %zu numbers; it takes 1, or one for each function of %s: "
+                 "%zu\n",
+                 load.limits.size(), std::string(ToString(load.mix)).c_str(), functions);
+    return false;
+  }
+  if (load.mix == Mix::kHeavy && !asked.has_arrivals) load.arrivals *= kHeavyTimes;
+  return true;
+}
+
+// As it was given: a number, or a list.
+std::string LimitOf(const Load& load) {
+  const bool list = load.limits.size() > 1;
+  std::ostringstream text;
+  for (const double limit : load.limits) {
+    text << (text.tellp() > 0 ? "," : list ? "[" : "") << limit;
+  }
+  text << (list ? "]" : "");
+  return text.str();
 }
 
 void Print(const Load& load) {
@@ -84,11 +120,11 @@ void Print(const Load& load) {
   const Best clairvoyant = BestOf(sample, true);
   const Best& best = clairvoyant.goodput > blind.goodput ? clairvoyant : blind;
   std::printf(
-      "{\"x\":%g,\"slots\":%u,\"mix\":\"%s\",\"limit\":%g,\"upper\":%.4f,\"best\":%.4f,"
+      "{\"x\":%g,\"slots\":%u,\"mix\":\"%s\",\"limit\":%s,\"upper\":%.4f,\"best\":%.4f,"
       "\"rule\":\"%s\",\"blind\":%.4f,\"blind_rule\":\"%s\",\"arrivals\":%u,\"seed\":%llu}\n",
-      load.x, load.slots, std::string(ToString(load.mix)).c_str(), load.limit, UpperBound(sample),
-      best.goodput, best.rule.Name().c_str(), blind.goodput, blind.rule.Name().c_str(),
-      load.arrivals, static_cast<unsigned long long>(load.seed));
+      load.x, load.slots, std::string(ToString(load.mix)).c_str(), LimitOf(load).c_str(),
+      UpperBound(sample), best.goodput, best.rule.Name().c_str(), blind.goodput,
+      blind.rule.Name().c_str(), load.arrivals, static_cast<unsigned long long>(load.seed));
   std::fflush(stdout);
 }
 
@@ -105,6 +141,7 @@ int Main(const std::vector<std::string>& arguments) {
       return 2;
     }
   }
+  if (!Complete(asked)) return 2;
   for (const double x : asked.x) {
     asked.load.x = x;
     Print(asked.load);

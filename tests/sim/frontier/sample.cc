@@ -1,18 +1,47 @@
 #include "tests/sim/frontier/sample.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <iterator>
 #include <numbers>
 #include <random>
+#include <span>
 
 namespace spillgate::frontier {
 namespace {
 
 constexpr double kSigma = 0.5;
-constexpr double kShort = 0.5;
-constexpr double kLong = 50.5;
-constexpr double kLongShare = 0.01;
+
+// A function of a mix: all else is relative to the mean of the whole.
+struct Kind {
+  double mean = 1;
+  double median = 1;
+  double share = 1;  // of the roots
+};
+constexpr std::array kConstant{Kind{}};
+constexpr std::array kExponential{Kind{.median = std::numbers::ln2}};
+constexpr std::array kBimodal{Kind{.mean = 0.5, .median = 0.5, .share = 0.99},
+                              Kind{.mean = 50.5, .median = 50.5, .share = 0.01}};
+constexpr std::array kLognormal{Kind{.median = 0.88249690258459546}};  // e^(-sigma^2 / 2)
+// As client/bench/root_cost.cc has them, which counts in the shortest and not in the mean.
+constexpr double kShares = 1 + 0.01 + 0.0001;
+constexpr Kind Heavy(double times) {
+  const double cost = times * kShares / 3;
+  return {.mean = cost, .median = cost, .share = 1 / (times * kShares)};
+}
+constexpr std::array kHeavy{Heavy(1), Heavy(100), Heavy(10'000)};
+
+std::span<const Kind> KindsOf(Mix mix) {
+  switch (mix) {
+    case Mix::kConstant: return kConstant;
+    case Mix::kExponential: return kExponential;
+    case Mix::kBimodal: return kBimodal;
+    case Mix::kLognormal: return kLognormal;
+    case Mix::kHeavy: return kHeavy;
+  }
+  return {};
+}
 
 // By hand and not by the library's distributions, which differ from one library to the next.
 class Dice {
@@ -31,28 +60,29 @@ class Dice {
   std::mt19937_64 random_;
 };
 
-std::vector<Function> FunctionsOf(Mix mix, double limit) {
-  switch (mix) {
-    case Mix::kConstant: return {{.mean = 1, .patience = limit}};
-    case Mix::kExponential: return {{.mean = 1, .patience = limit * std::numbers::ln2}};
-    case Mix::kBimodal:
-      return {{.mean = kShort, .patience = limit * kShort},
-              {.mean = kLong, .patience = limit * kLong}};
-    case Mix::kLognormal: return {{.mean = 1, .patience = limit * std::exp(-kSigma * kSigma / 2)}};
+std::vector<Function> FunctionsOf(Mix mix, std::span<const double> limits) {
+  std::vector<Function> functions;
+  for (const Kind& kind : KindsOf(mix)) {
+    const double limit = limits[limits.size() == 1 ? 0 : functions.size()];
+    functions.push_back({.mean = kind.mean, .patience = limit * kind.median});
   }
-  return {};
+  return functions;
+}
+
+std::uint32_t DrawFunction(std::span<const Kind> kinds, Dice& dice) {
+  auto drawn = static_cast<std::uint32_t>(kinds.size() - 1);
+  if (drawn == 0) return 0;
+  double at = dice.Uniform();
+  while (drawn > 0 && at > kinds[drawn].share) at -= kinds[drawn--].share;
+  return drawn;
 }
 
 void DrawCost(Mix mix, Dice& dice, Root& root) {
-  switch (mix) {
-    case Mix::kConstant: root.cost = 1; break;
-    case Mix::kExponential: root.cost = dice.Exponential(); break;
-    case Mix::kBimodal:
-      root.function = dice.Uniform() <= kLongShare ? 1 : 0;
-      root.cost = root.function == 1 ? kLong : kShort;
-      break;
-    case Mix::kLognormal: root.cost = std::exp(kSigma * dice.Normal() - kSigma * kSigma / 2); break;
-  }
+  const std::span<const Kind> kinds = KindsOf(mix);
+  root.function = DrawFunction(kinds, dice);
+  root.cost = kinds[root.function].mean;
+  if (mix == Mix::kExponential) root.cost = dice.Exponential();
+  if (mix == Mix::kLognormal) root.cost = std::exp(kSigma * dice.Normal() - kSigma * kSigma / 2);
 }
 
 }  // namespace
@@ -67,11 +97,15 @@ std::optional<Mix> MixOf(std::string_view name) {
   return static_cast<Mix>(found - std::begin(kMixNames));
 }
 
+std::size_t CountFunctions(Mix mix) {
+  return KindsOf(mix).size();
+}
+
 Sample Draw(const Load& load) {
   Sample sample;
   sample.slots = load.slots;
   sample.x = load.x;
-  sample.functions = FunctionsOf(load.mix, load.limit);
+  sample.functions = FunctionsOf(load.mix, load.limits);
   sample.roots.resize(load.arrivals);
   Dice dice(load.seed);
   double time = 0;

@@ -2,6 +2,7 @@
 // to be done, drawn from a seed. Time is in mean costs of a root. Plain values; any thread.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -15,17 +16,22 @@ enum class Mix : std::uint8_t {
   kExponential,  // memoryless
   kBimodal,      // 99 of 100 cost a half, one costs 50.5; each mode is a function of its own
   kLognormal,    // of sigma 0.5
+  kHeavy,        // three functions, 1, 100 and 10'000 times the shortest, each a third of the work
 };
-inline constexpr std::string_view kMixNames[] = {"constant", "exponential", "bimodal", "lognormal"};
+inline constexpr std::string_view kMixNames[] = {"constant", "exponential", "bimodal", "lognormal",
+                                                 "heavy"};
 [[nodiscard]] std::string_view ToString(Mix mix);
 [[nodiscard]] std::optional<Mix> MixOf(std::string_view name);
+[[nodiscard]] std::size_t CountFunctions(Mix mix);
 
 // What is asked for.
 struct Load {
   std::uint32_t slots = 1;
   Mix mix = Mix::kConstant;
-  double limit = 10;  // a root's deadline after its arrival, in medians of its function
-  double x = 1;       // work that comes, to the work that the slots can do
+  // A root's deadline after its arrival, in medians of its function: the same for all functions, or
+  // one for each.
+  std::vector<double> limits{10};
+  double x = 1;  // work that comes, to the work that the slots can do
   std::uint32_t arrivals = 60'000;
   std::uint64_t seed = 1;
 };
