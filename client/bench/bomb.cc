@@ -32,13 +32,25 @@ class Bomb {
     const double left =
         (1 - kMice) * basis_.capacity * std::chrono::duration<double>(kMouse).count();
     expected_ = Nanos(static_cast<std::int64_t>(static_cast<double>(work.count()) / left));
+    const CpuMeter meter({target_.process});
     const Result<RootReport> alone = RunMice(std::max(expected_ / 10, options_.time));
     if (!alone.ok()) return alone.error();
     alone_p99_ = alone.value().times.Quantile(0.99);
+    Row without;
+    Check(alone.value(), meter.Read(), without);
+    std::vector<Row> rows;
     for (const std::string tenant : {"", "bomber"}) {
       Result<Row> row = Beside(tenant);
       if (!row.ok()) return row.error();
-      report(row.value());
+      rows.push_back(std::move(row).value());
+    }
+    const Result<double> after = mice_.Capacity();
+    if (!after.ok()) return after.error();
+    for (Row& row : rows) {
+      if (!without.problem.empty()) row.SetProblem(without.problem);
+      CheckDrift(basis_.capacity, after.value(), row);
+      row.verified = row.problem.empty();
+      report(row);
     }
     return {};
   }
@@ -83,7 +95,6 @@ class Bomb {
           Format("of {} children {} ended well", children, AsText(value.value().view())));
     }
     if (over) row.SetProblem("void: the bomb had ended before the small roots had");
-    row.verified = row.problem.empty();
     return row;
   }
 
@@ -91,7 +102,6 @@ class Bomb {
     Row row{.bench = "bomb"};
     row.n = mice.offered;
     row.errors = mice.errors;
-    if (mice.errors > 0) row.SetProblem(mice.problem);
     row.SetTimes(mice.times);
     row.ratio = *row.p99_us / Micros(alone_p99_);
     row.function = kChild;
@@ -105,14 +115,22 @@ class Bomb {
     figures.capacity_per_s = basis_.capacity;
     figures.lateness_p99_us = Micros(mice.late_by.Quantile(0.99));
     figures.controller = basis_.controller;
+    Check(mice, shares, row);
+    return row;
+  }
+
+  void Check(const RootReport& mice, const CpuShares& shares, Row& row) const {
     row.steal_pct = shares.steal;
     row.foreign_cpu_pct = shares.foreign;
+    if (mice.errors > 0) row.SetProblem(mice.problem);
+    const std::uint64_t silent = mice.Count(RootFate::kSilent);
+    if (silent > 0) row.SetProblem(Format("{} roots have no outcome", silent));
     if (!mice_.problem().empty()) row.SetProblem(mice_.problem());
-    if (mice.late_by.Quantile(0.99) > basis_.unloaded.Deadline() / 10) {
-      row.SetProblem(Format("void: the sender was {:.0f} us late", figures.lateness_p99_us));
+    const Nanos late = mice.late_by.Quantile(0.99);
+    if (late > basis_.unloaded.Deadline() / 10) {
+      row.SetProblem(Format("void: the sender was {:.0f} us late", Micros(late)));
     }
     if (row.steal_pct > kMostSteal) row.SetProblem("void: the host took CPU away");
-    return row;
   }
 
   // What it costs is learned apart from what the small ones do.

@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <system_error>
 
 #include "core/base/format.h"
 
@@ -45,6 +47,19 @@ std::uint64_t ParseProcessTime(std::string_view stat) {
   std::uint64_t system = 0;
   fields >> user >> system;
   return user + system;
+}
+
+Nanos ThreadTime(pid_t process, std::string_view name) {
+  Nanos time{0};
+  std::error_code gone;
+  const std::string tasks = Format("/proc/{}/task", process);
+  for (const auto& thread : std::filesystem::directory_iterator(tasks, gone)) {
+    if (FirstLine(thread.path() / "comm") != name) continue;
+    std::istringstream fields{FirstLine(thread.path() / "schedstat")};
+    std::int64_t ns = 0;  // on a CPU; then the time in which it waited for one
+    if (fields >> ns) time += Nanos(ns);
+  }
+  return time;
 }
 
 CpuShares SharesOf(const CpuTimes& from, const CpuTimes& to, std::uint64_t own) {

@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base/clock.h"
+
 namespace spillgate::bench {
 
 // In ticks, of all cores.
@@ -44,6 +46,9 @@ class CpuMeter {
 [[nodiscard]] CpuTimes ParseCpuTimes(std::string_view stat);
 // User and system time in /proc/PID/stat, whose second field may hold blanks and parentheses.
 [[nodiscard]] std::uint64_t ParseProcessTime(std::string_view stat);
+// CPU time of those threads of a process that bear this name; 0 if there are none, or no such
+// process.
+[[nodiscard]] Nanos ThreadTime(pid_t process, std::string_view name);
 [[nodiscard]] CpuShares SharesOf(const CpuTimes& from, const CpuTimes& to, std::uint64_t own);
 
 }  // namespace spillgate::bench

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <limits>
 
 namespace spillgate::bench {
 
@@ -25,6 +26,10 @@ void Latencies::Add(Nanos time, std::uint64_t count) {
   if (count > 0) max_ = std::max(max_, time);
 }
 
+void Latencies::AddEndless(std::uint64_t count) {
+  count_ += count;
+}
+
 void Latencies::Add(const Latencies& other) {
   for (std::size_t i = 0; i < kBuckets; ++i) buckets_[i] += other.buckets_[i];
   count_ += other.count_;
@@ -37,7 +42,9 @@ Nanos Latencies::Quantile(double share) const {
 }
 
 Nanos Latencies::Median() const {
-  return (AtRank((count_ + 1) / 2) + AtRank(count_ / 2 + 1)) / 2;
+  const Nanos lower = AtRank((count_ + 1) / 2);
+  const Nanos upper = AtRank(count_ / 2 + 1);
+  return upper == kEndless ? upper : (lower + upper) / 2;
 }
 
 // From 1.
@@ -48,10 +55,11 @@ Nanos Latencies::AtRank(std::uint64_t rank) const {
     seen += buckets_[i];
     if (seen >= rank) return std::min(max_, Nanos(static_cast<std::int64_t>(EndOf(i))));
   }
-  return max_;
+  return kEndless;
 }
 
 double Micros(Nanos time) {
+  if (time == Latencies::kEndless) return std::numeric_limits<double>::infinity();
   return std::chrono::duration<double, std::micro>(time).count();
 }
 

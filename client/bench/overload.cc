@@ -100,6 +100,7 @@ class Overload {
       row.overload->critical_ok_ratio =
           static_cast<double>(critical.Count(RootFate::kGood)) / offered;
       row.overload->critical_p99_us = Micros(critical.times.Quantile(0.99));
+      row.overload->critical_n = critical.offered;
     }
     return row;
   }

@@ -10,7 +10,6 @@
 namespace spillgate::bench {
 namespace {
 
-constexpr double kMostDrift = 0.05;    // of the capacity, from before to after
 constexpr double kMostLateness = 0.1;  // of the deadline, at the p99
 
 double Ratio(Nanos a, Nanos b) {
@@ -50,7 +49,9 @@ Row OverloadRows::Of(double x, const RootReport& report, const CpuShares& shares
   figures.received_per_s = static_cast<double>(report.received) / seconds;
   figures.goodput_ratio = Ratio(report.good_work, runs_.root_cost()) / seconds;
   figures.goodput_ratio_count = static_cast<double>(figures.good) / seconds;
-  figures.wasted_ratio = Wasted(report);
+  const Nanos spent = Spent(report);
+  figures.wasted_ratio = spent > Nanos(0) ? 1 - Ratio(report.good_work, spent) : 0;
+  CheckCpu(report, row);
   figures.refusal_p99_us = Micros(report.refusals.Quantile(0.99));
   figures.lateness_p99_us = Micros(report.late_by.Quantile(0.99));
   return row;
@@ -99,16 +100,24 @@ void OverloadRows::SetFunctions(const RootReport& report, OverloadFigures& figur
   figures.min_function_success = all > 0 ? least / all : 0;
 }
 
-// Where a client is not told of all tasks of a root, the node's count of runs says how many of them
-// ran for a root that was given up.
-double OverloadRows::Wasted(const RootReport& report) const {
-  Nanos spent = report.done_work + report.cut_short_work;
-  if (report.runs > 0) {
-    const std::uint64_t told = report.done * TasksOf(options_.root);
-    const std::uint64_t more = report.runs - std::min(report.runs, told);
-    spent = report.done_work + static_cast<std::int64_t>(more) * runs_.task_cost();
-  }
-  return spent > Nanos(0) ? 1 - Ratio(report.good_work, spent) : 0;
+// Where a client is not told of all tasks of a root, the node says what those took that it gave up.
+Nanos OverloadRows::Spent(const RootReport& report) {
+  return report.done_work + report.node_wasted.value_or(report.cut_short_work);
+}
+
+// Tasks that spin use as much CPU as they cost, so what the slots used is the work that was spent,
+// and a little beside it.
+void OverloadRows::CheckCpu(const RootReport& report, Row& row) const {
+  const bool spins = runs_.Function(0).find("sleep") == std::string::npos;
+  if (report.slots_cpu == Nanos(0) || !spins) return;
+  const double accounted = Ratio(Spent(report), report.slots_cpu);
+  row.overload->slots_cpu_ratio = accounted;
+  // In the closed loop all of a slot's time is taken, so there the rest of it is at its largest.
+  const double service = basis_.capacity * Seconds(runs_.root_cost()) / basis_.slots;
+  const bool too_little = accounted < (1 - kMostDrift) * std::min(1.0, service);
+  const bool too_much = Ratio(report.done_work, report.slots_cpu) > 1 + kMostDrift;
+  if (!too_little && !too_much) return;
+  row.SetProblem(Format("void: roots account for {:.2f} of the CPU time of the slots", accounted));
 }
 
 void OverloadRows::Compare(std::span<const double> demands, std::span<const RootReport> reports,
@@ -141,15 +150,13 @@ void OverloadRows::Conclude(Row& row, double asked, double after) const {
     figures.goodput_ratio_count /= capacity * std::min(asked, 1.0);
   }
   figures.unloaded_p99_us = Micros(basis_.unloaded.p99s[0]);
+  figures.unloaded_n = basis_.unloaded.counts[0];
   if (!figures.service_us.has_value()) figures.deadline_us = Micros(basis_.unloaded.Deadline());
   figures.controller = basis_.controller;
   figures.mix = std::string(ToString(options_.mix));
   if (figures.silent > 0) row.SetProblem(Format("{} roots have no outcome", figures.silent));
   if (!runs_.problem().empty()) row.SetProblem(runs_.problem());
-  if (std::abs(before - after) > kMostDrift * capacity) {
-    row.SetProblem(
-        Format("void: the capacity was {:.0f} a second before and {:.0f} after", before, after));
-  }
+  CheckDrift(before, after, row);
   if (figures.lateness_p99_us > kMostLateness * Micros(basis_.unloaded.Deadline())) {
     row.SetProblem(Format("void: the sender was {:.0f} us late", figures.lateness_p99_us));
   }

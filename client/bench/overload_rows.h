@@ -30,7 +30,9 @@ class OverloadRows {
  private:
   void SetFates(const RootReport& report, OverloadFigures& figures) const;
   void SetFunctions(const RootReport& report, OverloadFigures& figures) const;
-  [[nodiscard]] double Wasted(const RootReport& report) const;
+  [[nodiscard]] static Nanos Spent(const RootReport& report);
+  // Void if the CPU time of the slots says otherwise.
+  void CheckCpu(const RootReport& report, Row& row) const;
 
   const RootRuns& runs_;
   const RootRuns::Basis& basis_;

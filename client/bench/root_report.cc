@@ -15,7 +15,6 @@ void RootReport::Add(const RootReport& other) {
   good_work += other.good_work;
   done_work += other.done_work;
   cut_short_work += other.cut_short_work;
-  runs += other.runs;
   for (std::size_t i = 0; i < kRootFates; ++i) fates[i] += other.fates[i];
   for (std::size_t i = 0; i < kModes; ++i) {
     modes[i].offered += other.modes[i].offered;

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,7 +33,7 @@ struct RootReport {
   struct Mode {
     std::uint64_t offered = 0;
     std::array<std::uint64_t, kRootFates> fates{};
-    Latencies times;  // of those done
+    Latencies times;  // as below
     [[nodiscard]] std::uint64_t Count(RootFate fate) const {
       return fates[static_cast<std::size_t>(fate)];
     }
@@ -49,8 +50,9 @@ struct RootReport {
   Nanos good_work{0};
   Nanos done_work{0};                 // of roots and tasks that ended in success
   Nanos cut_short_work{0};            // of those that the node gave up while they ran, at most
-  std::uint64_t runs = 0;             // of tasks, as the node counts them; 0: not asked
-  Latencies times;                    // of those done, from when they should have been sent
+  std::optional<Nanos> node_wasted;   // slot time of roots that failed, as the node counts it
+  Nanos slots_cpu{0};                 // that a node of our own spent in its slots; 0: not known
+  Latencies times;                    // of those accepted, from when they should have been sent
   Latencies refusals;                 // from sent to the verdict
   Latencies late_by;                  // of the sender itself
   std::vector<RootOutcome> outcomes;  // in the order in which they were due, if asked for

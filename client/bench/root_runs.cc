@@ -1,7 +1,12 @@
 #include "client/bench/root_runs.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
+
+#include "client/bench/cpu_meter.h"
+#include "client/lib/options.h"
+#include "core/base/format.h"
 
 namespace spillgate::bench {
 namespace {
@@ -9,9 +14,7 @@ namespace {
 constexpr std::uint32_t kWindows[] = {2, 4, 8, 16, 32, 64};  // for each slot
 constexpr double kUnloaded = 0.05;                           // of the capacity
 constexpr double kLeastUnloaded = 20;                        // roots, without load
-// Of clients that cooperate, as the client library has them by default.
-constexpr std::uint32_t kRetries = 3;
-constexpr double kRetryBudget = 0.1;
+constexpr std::string_view kSlotThread = "sg-exec";          // as the node calls those
 
 std::string_view WorkOf(const Options& options) {
   return options.function.empty() ? "spin" : std::string_view(options.function);
@@ -22,6 +25,12 @@ double Ratio(Nanos a, Nanos b) {
 }
 
 }  // namespace
+
+void CheckDrift(double before, double after, Row& row) {
+  if (std::abs(before - after) <= kMostDrift * std::max(before, after)) return;
+  row.SetProblem(
+      Format("void: the capacity was {:.0f} a second before and {:.0f} after", before, after));
+}
 
 Nanos RootRuns::task_cost() const {
   return MeanCost({.time = options_.service, .mix = options_.mix});
@@ -78,11 +87,14 @@ Result<double> RootRuns::AskSlots() {
   return total.is_number() ? std::max(1.0, total.get<double>()) : 1.0;
 }
 
-Result<std::uint64_t> RootRuns::AskRuns() {
+Result<Nanos> RootRuns::AskWasted() {
   const Result<Json> status = Ask("status");
   if (!status.ok()) return status.error();
-  const Json runs = status.value().value("/tasks/runs"_json_pointer, Json());
-  return runs.is_number() ? runs.get<std::uint64_t>() : 0;
+  const Json classes =
+      status.value().value("/tasks/wasted_seconds_by_class"_json_pointer, Json::object());
+  double seconds = 0;
+  for (const Json& each : classes) seconds += each.is_number() ? each.get<double>() : 0;
+  return Nanos(static_cast<std::int64_t>(seconds * 1e9));
 }
 
 Result<RootRuns::Basis> RootRuns::FindBasis() {
@@ -109,8 +121,9 @@ RootLoad RootRuns::LoadOf(double rate) const {
   if (options_.manners == Manners::kCooperative) {
     load.cooperative = true;
     load.turnaround = options_.turnaround;
-    load.retries = kRetries;
-    load.retry_budget = kRetryBudget;
+    constexpr client::RetryOptions kAsByDefault;
+    load.retries = kAsByDefault.most;
+    load.retry_budget = kAsByDefault.budget;
   }
   return load;
 }
@@ -129,15 +142,20 @@ Result<std::vector<RootReport>> RootRuns::RunTogether(std::vector<RootLoad> load
   }
   // What became of the children of a root, its client is not told. On a node of our own nobody
   // else's tasks run.
-  const bool count = options_.root == RootShape::kNested && target_.beside != nullptr;
-  const Result<std::uint64_t> before = count ? AskRuns() : 0;
+  const bool own = target_.beside != nullptr;
+  const bool ask = own && options_.root == RootShape::kNested;
+  const Result<Nanos> before = ask ? AskWasted() : Nanos(0);
   if (!before.ok()) return before.error();
+  const Nanos cpu_before = own ? ThreadTime(target_.process, kSlotThread) : Nanos(0);
   Result<std::vector<RootReport>> reports =
       RootStream::RunTogether(std::span(streams_).first(loads.size()), loads, options_);
-  if (!reports.ok() || !count) return reports;
-  const Result<std::uint64_t> after = AskRuns();
+  if (!reports.ok() || !own) return reports;
+  RootReport& first = reports.value().front();
+  first.slots_cpu = ThreadTime(target_.process, kSlotThread) - cpu_before;
+  if (!ask) return reports;
+  const Result<Nanos> after = AskWasted();
   if (!after.ok()) return after.error();
-  reports.value().front().runs = after.value() - before.value();
+  first.node_wasted = after.value() - before.value();
   return reports;
 }
 
@@ -198,6 +216,7 @@ Result<RootRuns::Unloaded> RootRuns::WithoutLoad(double capacity) {
     }
     unloaded.medians[mode] = times.Median();
     unloaded.p99s[mode] = times.Quantile(0.99);
+    unloaded.counts[mode] = times.count();
   }
   return unloaded;
 }

@@ -13,9 +13,16 @@
 #include "client/bench/options.h"
 #include "client/bench/pinning.h"
 #include "client/bench/root_stream.h"
+#include "client/bench/row.h"
 #include "core/base/json.h"
 
 namespace spillgate::bench {
+
+// Two that differ by more are not the same: capacities from before to after, and work to CPU time.
+inline constexpr double kMostDrift = 0.05;
+
+// Void if the node could do more or less in the end than in the beginning, in roots a second.
+void CheckDrift(double before, double after, Row& row);
 
 class RootRuns {
  public:
@@ -30,6 +37,7 @@ class RootRuns {
   struct Unloaded {
     std::array<Nanos, kModes> medians{};
     std::array<Nanos, kModes> p99s{};
+    std::array<std::uint64_t, kModes> counts{};  // roots that those are of
     [[nodiscard]] std::array<Nanos, kModes> Deadlines() const {
       std::array<Nanos, kModes> deadlines{};
       for (std::size_t i = 0; i < kModes; ++i) deadlines[i] = 10 * medians[i];
@@ -71,7 +79,7 @@ class RootRuns {
   [[nodiscard]] Result<Json> Ask(std::string_view what);
   [[nodiscard]] Result<std::string> AskController();
   [[nodiscard]] Result<double> AskSlots();
-  [[nodiscard]] Result<std::uint64_t> AskRuns();
+  [[nodiscard]] Result<Nanos> AskWasted();
   [[nodiscard]] Result<double> CapacityOf(RootStream& stream);
   // At a twentieth of the capacity; the roots of further modes one at a time.
   [[nodiscard]] Result<Unloaded> WithoutLoad(double capacity);

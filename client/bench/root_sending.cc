@@ -8,7 +8,6 @@ namespace spillgate::bench {
 namespace {
 
 constexpr std::size_t kMostUnsent = 16 << 20;  // bytes that the node does not take off us
-constexpr double kMostSaved = 10;              // retries that a budget saves up
 constexpr Nanos kLeastPause = std::chrono::milliseconds(1);
 
 }  // namespace
@@ -100,7 +99,7 @@ std::uint32_t RootStream::Offer(Instant due) {
                     .cost_us = cost.us,
                     .mode = cost.mode,
                     .phase = static_cast<std::uint8_t>(phase_)});
-  may_send_again_ = std::min(may_send_again_ + load_.retry_budget, kMostSaved);
+  retry_budget_.Earn(1);
   return static_cast<std::uint32_t>(roots_.size() - 1);
 }
 
@@ -135,22 +134,25 @@ void RootStream::Send(std::uint32_t at, std::uint8_t tries, Instant due, Instant
 // Who does not listen: as if it had just thought of it.
 void RootStream::SendAgain(const Sending& sending, Instant now, Nanos retry_after) {
   if (sending.tries >= load_.retries || now >= until_) return;
-  if (load_.retry_budget > 0 && may_send_again_ < 1) return;
   const auto tries = static_cast<std::uint8_t>(sending.tries + 1);
+  Instant from = now;
   if (load_.cooperative) {
     // As the client library does it: as long as the node said, and up to half as long again.
     std::uniform_real_distribution<double> more(1.0, 1.5);
     const Nanos least =
         std::max({retry_after, kLeastPause * (1 << sending.tries), load_.turnaround});
-    const Instant from = now + std::chrono::duration_cast<Nanos>(least * more(random_));
+    from += std::chrono::duration_cast<Nanos>(least * more(random_));
     if (from >= DeadlineOf(roots_[sending.root])) return;
+  }
+  if (load_.retry_budget > 0 && !retry_budget_.Take()) return;
+  ++PartOf(roots_[sending.root]).again;
+  if (load_.cooperative) {
     later_.push_back({.root = Hold(sending.root, tries), .from = from});
     std::push_heap(later_.begin(), later_.end(),
                    [](const Later& a, const Later& b) { return a.from > b.from; });
+  } else {
+    Send(sending.root, tries, now, now);
   }
-  may_send_again_ -= load_.retry_budget > 0 ? 1 : 0;
-  ++PartOf(roots_[sending.root]).again;
-  if (!load_.cooperative) Send(sending.root, tries, now, now);
 }
 
 }  // namespace spillgate::bench

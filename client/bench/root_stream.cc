@@ -8,6 +8,8 @@
 #include <string>
 #include <utility>
 
+#include "client/lib/options.h"
+
 namespace spillgate::bench {
 namespace {
 
@@ -97,7 +99,7 @@ void RootStream::Begin(const RootLoad& load, Instant now) {
   later_.clear();
   roots_.reserve(static_cast<std::size_t>(expected * 1.2) + 1024);
   sendings_.reserve(roots_.capacity());
-  may_send_again_ = 0;
+  retry_budget_ = client::RetryBudget(load_.retry_budget, client::RetryOptions{}.burst);
   first_seq_ = next_seq_;
   began_ = heard_ = now;
   until_ = After(now, load_.time);
@@ -131,6 +133,11 @@ RootReport RootStream::Finish() {
     ++part.modes[root.mode].fates[fate];
     part.offered_work += work;
     if (root.fate == RootFate::kGood) part.good_work += work;
+    // It was accepted, and never came to an end that counts.
+    if (root.fate == RootFate::kExpired || root.fate == RootFate::kSilent) {
+      part.times.AddEndless();
+      part.modes[root.mode].times.AddEndless();
+    }
     if (!load_.phases.empty()) all.outcomes.push_back({root.due - began_, root.fate});
   }
   for (const RootReport& part : parts_) all.Add(part);

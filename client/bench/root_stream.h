@@ -21,6 +21,7 @@
 #include "client/bench/root_report.h"
 #include "client/bench/root_writer.h"
 #include "client/bench/wire_client.h"
+#include "client/lib/retry_budget.h"
 #include "core/model/reason.h"
 #include "schema/replies.h"
 
@@ -167,7 +168,7 @@ class RootStream {
   Instant heard_;  // when something last came of what was under way
   std::size_t phase_ = 0;
   Instant phase_ends_;
-  double may_send_again_ = 0;
+  client::RetryBudget retry_budget_{0, 0};
   std::vector<wire::Range> releases_;
   std::uint64_t to_release_ = 0;
 };

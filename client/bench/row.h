@@ -40,6 +40,8 @@ struct OverloadFigures {
   double goodput_ratio = 0;        // work of good roots to min(x, 1) of the capacity
   double goodput_ratio_count = 0;  // the same by their number
   double unloaded_p99_us = 0;
+  std::uint64_t unloaded_n = 0;           // roots that this is of
+  std::optional<double> slots_cpu_ratio;  // work spent to the CPU time of the node's slots
   double wasted_ratio = 0;  // work spent on roots that were not good, to all that was spent
   double refused_ratio = 0;
   double refusal_p99_us = 0;
@@ -50,9 +52,10 @@ struct OverloadFigures {
   std::optional<double> min_function_success;  // of the worst of them, to that of all
   std::optional<double> critical_ok_ratio;     // good ones of that class, to those offered
   std::optional<double> critical_p99_us;
-  std::optional<double> jain;             // over good work to entitlement, by tenant
-  std::optional<double> least_of_tenant;  // the least of those
-  std::optional<double> mice_p99_us;      // of the tenants that ask for little
+  std::optional<std::uint64_t> critical_n;  // of that class, offered
+  std::optional<double> jain;               // over good work to entitlement, by tenant
+  std::optional<double> least_of_tenant;    // the least of those
+  std::optional<double> mice_p99_us;        // of the tenants that ask for little
   std::uint64_t good = 0;
   std::uint64_t late = 0;
   std::uint64_t expired = 0;

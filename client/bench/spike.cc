@@ -24,8 +24,9 @@ constexpr int kLongTime = 5;               // of that, in times of a measurement
 constexpr std::size_t kNext = 100;         // roots that are looked at
 constexpr std::size_t kMostBad = 2;
 
+// What its client held back had no more of a chance than what was refused.
 bool IsBad(RootFate fate, bool refusals_are_bad) {
-  if (fate == RootFate::kRefused) return refusals_are_bad;
+  if (fate == RootFate::kRefused || fate == RootFate::kHeld) return refusals_are_bad;
   return fate != RootFate::kGood;
 }
 
@@ -64,6 +65,9 @@ class Spike {
     const CpuShares shares = meter.Read();
     row.steal_pct = shares.steal;
     row.foreign_cpu_pct = shares.foreign;
+    const Result<double> after = runs_.Capacity();
+    if (!after.ok()) return after.error();
+    CheckDrift(basis_.capacity, after.value(), row);
     Fill(row);
     return row;
   }

@@ -11,12 +11,17 @@
 namespace spillgate::cli {
 namespace {
 
-// Three decimals of a microsecond are a nanosecond; of a ratio, more than can be known.
+// Three decimals of a microsecond are a nanosecond; of a ratio, more than can be known. A time that
+// has no end is null.
 template <class Number>
 void Put(Json& json, const char* name, const std::optional<Number>& number) {
   if (!number.has_value()) return;
   if constexpr (std::is_floating_point_v<Number>) {
-    json[name] = std::round(*number * 1000) / 1000;
+    if (std::isinf(*number)) {
+      json[name] = nullptr;
+    } else {
+      json[name] = std::round(*number * 1000) / 1000;
+    }
   } else {
     json[name] = *number;
   }
@@ -31,7 +36,8 @@ void Put(Json& json, const char* name, const std::string& text) {
 }
 
 std::string TimeCell(const std::optional<double>& micros) {
-  return micros.has_value() ? FormatMicros(*micros) : "";
+  if (!micros.has_value()) return "";
+  return std::isinf(*micros) ? "never" : FormatMicros(*micros);
 }
 
 // How it was run, as far as that tells two rows apart.
@@ -98,6 +104,8 @@ void PutOverload(Json& json, const bench::OverloadFigures& figures) {
   Put(json, "goodput_ratio", figures.goodput_ratio);
   Put(json, "goodput_ratio_count", figures.goodput_ratio_count);
   Put(json, "unloaded_p99_us", figures.unloaded_p99_us);
+  json["unloaded_n"] = figures.unloaded_n;
+  Put(json, "slots_cpu_ratio", figures.slots_cpu_ratio);
   Put(json, "wasted_ratio", figures.wasted_ratio);
   Put(json, "refused_ratio", figures.refused_ratio);
   Put(json, "refusal_p99_us", figures.refusal_p99_us);
@@ -108,6 +116,7 @@ void PutOverload(Json& json, const bench::OverloadFigures& figures) {
   Put(json, "min_function_success", figures.min_function_success);
   Put(json, "critical_ok_ratio", figures.critical_ok_ratio);
   Put(json, "critical_p99_us", figures.critical_p99_us);
+  Put(json, "critical_n", figures.critical_n);
   Put(json, "jain", figures.jain);
   Put(json, "least_of_tenant", figures.least_of_tenant);
   Put(json, "mice_p99_us", figures.mice_p99_us);

@@ -17,7 +17,10 @@ Failure Invalid(std::string message) {
 }  // namespace
 
 Session::Session(const ClientOptions& options, std::uint64_t seed, Driver* driver)
-    : options_(options), driver_(driver), random_(seed), retry_tokens_(options.retry.burst) {}
+    : options_(options),
+      driver_(driver),
+      random_(seed),
+      retry_budget_(options.retry.budget, options.retry.burst) {}
 
 // ---- submitting
 
@@ -157,7 +160,6 @@ TaskState* Session::Submit(const Terms& terms, Args args, const SubmitOptions& o
   state->counted = true;
   ++outstanding_;
   ++stats_.submitted;
-  retry_tokens_ = std::min<double>(options_.retry.burst, retry_tokens_ + options_.retry.budget);
   return state;
 }
 

@@ -17,6 +17,7 @@
 #include "client/lib/client.h"
 #include "client/lib/outbox.h"
 #include "client/lib/request.h"
+#include "client/lib/retry_budget.h"
 #include "client/lib/throttle.h"
 #include "client/lib/unconfirmed.h"
 #include "core/base/hash_map.h"
@@ -220,7 +221,7 @@ class Session {
   std::mt19937_64 random_;
   std::array<Throttle, kClasses> throttles_;
   Failure shed_;  // as the node last refused one
-  double retry_tokens_ = 0;
+  RetryBudget retry_budget_;
   std::uint64_t outstanding_ = 0;
   std::size_t held_bytes_ = 0;
   std::uint64_t waiting_callbacks_ = 0;

@@ -77,10 +77,12 @@ bool Session::OnVerdict(const wire::Verdict& verdict, Instant now) {
   }
   Note(*parcel, verdict, now);
   std::vector<std::uint32_t> rejected;
+  std::uint64_t first_tries = 0;
   for (auto i = static_cast<std::uint32_t>(first); i < first + verdict.count; ++i) {
     TaskState* state = parcel->tasks[i];
     if (state == nullptr || state->accepted) continue;
     outbox_.Answer(*parcel);
+    first_tries += state->retries == 0 ? 1 : 0;
     if (verdict.status == wire::VerdictStatus::kRejected) {
       rejected.push_back(i);
       continue;
@@ -94,6 +96,7 @@ bool Session::OnVerdict(const wire::Verdict& verdict, Instant now) {
       OnAccepted(*state);
     }
   }
+  retry_budget_.Earn(first_tries);
   if (!rejected.empty()) OnRejected(*parcel, verdict, rejected, now);
   Settle(*parcel);
   return true;
@@ -174,8 +177,7 @@ bool Session::MayRetry(const Parcel& parcel, TaskState& state, const wire::Verdi
   if (options_.retry.most == 0 || due >= parcel.terms.deadline || state.dropped) return false;
   // A root's window is no overload: it opens as the root's own tasks end.
   const bool window = verdict.reason == Reason::kQuota && parcel.terms.root != 0;
-  if (!window && (state.retries >= options_.retry.most || retry_tokens_ < 1)) return false;
-  if (!window) retry_tokens_ -= 1;
+  if (!window && (state.retries >= options_.retry.most || !retry_budget_.Take())) return false;
   if (state.retries < 255) ++state.retries;
   return true;
 }

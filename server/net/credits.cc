@@ -23,7 +23,11 @@ bool IsNews(std::uint64_t left, std::uint64_t share) {
 }  // namespace
 
 void CreditWindow::NoteSent(TaskClass cls, std::uint32_t count, Instant now) {
-  sent_[Index(cls)] += count;
+  const std::size_t i = Index(cls);
+  sent_[i] += count;
+  // What it sent before it can have heard, or when its credit had expired, is not held against it.
+  const bool knows = now < valid_until_ && now - told_ > kMostTurnaround;
+  if (knows && sent_[i] > most_told_[i]) ignores_until_ = now + kTtl;
   if (!was_at_zero_) return;
   was_at_zero_ = false;
   const Nanos took = now - told_;
@@ -56,6 +60,9 @@ std::optional<wire::Credits> CreditWindow::Renew(const Shares& shares, std::uint
   if (!news) return std::nullopt;
   window_ = window;
   allowed_ = allowed;
+  for (std::size_t cls = 0; cls < kClasses; ++cls) {
+    most_told_[cls] = std::max(most_told_[cls], window[cls]);
+  }
   told_shares_ = told;
   sent_when_told_ = sent_;
   told_ = now;
@@ -78,6 +85,7 @@ void CreditRound::Begin(const Shares& places, Instant now) {
 void CreditRound::Add(const Party& party) {
   parties_.push_back(party);
   const CreditWindow& window = *party.window;
+  parties_.back().ignores = window.ignores(now_);
   const bool sender = window.sends() || window.waits();
   // Credit that lies for longer is not about to be used.
   const bool may_send = sender || now_ - window.told() < CreditWindow::kMostTurnaround;
@@ -87,21 +95,29 @@ void CreditRound::Add(const Party& party) {
     const std::uint64_t left = window.Left(static_cast<TaskClass>(cls));
     for (Pot* pot : {&all_[cls], &tenant[cls]}) {
       pot->senders += sender ? 1 : 0;
+      pot->listeners += sender && !parties_.back().ignores ? 1 : 0;
       pot->given += left;
     }
   }
 }
 
+// Of a tenant some of whose connections keep to their windows, the others have what those leave.
+std::uint64_t CreditRound::ShareOf(const Party& party, std::size_t cls, const Pot& fellows) const {
+  if (party.ignores && fellows.listeners > 0) return 0;
+  const auto those = [](const Pot& pot) {
+    return std::max<std::uint64_t>(1, pot.listeners > 0 ? pot.listeners : pot.senders);
+  };
+  return std::min(places_[cls] / those(all_[cls]), party.fits[cls] / those(fellows));
+}
+
 std::vector<CreditRound::Party>& CreditRound::Deal() {
   hungry_.clear();
   for (Party& party : parties_) {
-    const auto found = tenants_.find(party.tenant);
+    const Pots& fellows = tenants_[party.tenant];
     for (std::size_t cls = 0; cls < kClasses; ++cls) {
-      const std::uint64_t fellows = found == tenants_.end() ? 1 : found->second[cls].senders;
-      const std::uint64_t of_places = places_[cls] / std::max<std::uint64_t>(1, all_[cls].senders);
-      const std::uint64_t of_time = party.fits[cls] / std::max<std::uint64_t>(1, fellows);
-      party.shares[cls] = std::min(of_places, of_time);
+      party.shares[cls] = ShareOf(party, cls, fellows[cls]);
       if (party.shares[cls] > 0 || places_[cls] == 0 || party.fits[cls] == 0) continue;
+      if (party.ignores && fellows[cls].listeners > 0) continue;
       const auto one = static_cast<TaskClass>(cls);
       if (party.window->Left(one) > 0) {
         party.shares[cls] = 1;  // it keeps what it has
@@ -111,7 +127,19 @@ std::vector<CreditRound::Party>& CreditRound::Deal() {
     }
   }
   if (!hungry_.empty()) DealSingly();
+  for (const Party& party : parties_) {
+    for (std::size_t cls = 0; cls < kClasses && !party.ignores; ++cls) {
+      const bool waits =
+          party.shares[cls] == 0 && party.window->HoldsBack(static_cast<TaskClass>(cls));
+      if (waits) tenants_[party.tenant][cls].held_back = true;
+    }
+  }
   return parties_;
+}
+
+bool CreditRound::HeldBack(TenantId tenant, TaskClass cls) const {
+  const auto found = tenants_.find(tenant);
+  return found != tenants_.end() && found->second[Index(cls)].held_back;
 }
 
 // One of each tenant in turns, so that many connections bring no more than one; of each tenant that

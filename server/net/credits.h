@@ -4,8 +4,9 @@
 // the connections of a tenant. Where there is less than one for each, tenants get one in turns, and
 // of each those that have waited longest; what was given out and not used yet is not given twice. A
 // window is told when it has moved by a part worth telling, and again before it expires; of a class
-// of which nothing was sent yet, a few, as how many more fit depends on what they are. Loop's
-// thread.
+// of which nothing was sent yet, a few, as how many more fit depends on what they are. Connections
+// that go on past all that they were ever told are served last, of their tenant: what there is room
+// for goes to those that hold back for it. Loop's thread.
 //
 // What was learned from Breakwater (Cho et al., OSDI 2020): the window covers the way to the client
 // and back, or slots stand idle while credit travels; and more credit than there is room for, given
@@ -36,6 +37,9 @@ class CreditWindow {
   static constexpr Nanos kMostTurnaround = std::chrono::milliseconds(10);
 
   void NoteSent(TaskClass cls, std::uint32_t count, Instant now);
+  // It does not listen: of late it has sent more than it could believe that it may, whatever it
+  // had heard by then.
+  [[nodiscard]] bool ignores(Instant now) const { return now < ignores_until_; }
   // Whether more was sent than there was room for when it was told what it may.
   [[nodiscard]] bool Exceeded(TaskClass cls, Instant now) const {
     return now < valid_until_ && sent_[Index(cls)] > allowed_[Index(cls)];
@@ -52,6 +56,8 @@ class CreditWindow {
     const std::size_t i = Index(cls);
     return window_[i] > sent_[i] ? window_[i] - sent_[i] : 0;
   }
+  // It holds back more of this class, if it has any.
+  [[nodiscard]] bool HoldsBack(TaskClass cls) const { return HasSent(cls) && Left(cls) == 0; }
   // It may send less than half of what it was told.
   [[nodiscard]] bool WantsMore(TaskClass cls) const {
     return Left(cls) < told_shares_[Index(cls)] / 2 || Left(cls) == 0;
@@ -84,6 +90,8 @@ class CreditWindow {
   Shares window_{};
   Shares allowed_{};  // more than that of what it has not sent yet
   Shares told_shares_{};
+  Shares most_told_{};  // of all windows
+  Instant ignores_until_{};
   Instant valid_until_{};
   Instant told_{};
   bool was_at_zero_ = false;  // when it was told, and has not sent since
@@ -93,6 +101,8 @@ class CreditWindow {
 // What has been given out of the room that some share.
 struct Pot {
   std::uint64_t senders = 0;
+  std::uint64_t listeners = 0;  // of those, that keep to their windows
+  bool held_back = false;       // one of those waits for room
   std::uint64_t given = 0;
   std::uint32_t hungry = 0;  // connections that get nothing unless it is their turn
 };
@@ -107,6 +117,7 @@ class CreditRound {
     TenantId tenant = 0;
     Shares fits{};
     Shares shares{};
+    bool ignores = false;  // set by the round
   };
 
   // `places`: for the roots of all together.
@@ -114,6 +125,8 @@ class CreditRound {
   void Add(const Party& party);
   // What each may send more.
   [[nodiscard]] std::vector<Party>& Deal();
+  // Whether some of the tenant that keep to their windows still wait for room, after the deal.
+  [[nodiscard]] bool HeldBack(TenantId tenant, TaskClass cls) const;
 
  private:
   using Pots = std::array<Pot, kClasses>;
@@ -124,6 +137,8 @@ class CreditRound {
     Instant served{};         // when its tenant last had its turn
   };
 
+  [[nodiscard]] std::uint64_t ShareOf(const Party& party, std::size_t cls,
+                                      const Pot& fellows) const;
   void DealSingly();
   void SetOrder();
 

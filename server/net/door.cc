@@ -188,7 +188,12 @@ bool Door::ExceedsCredit(Visitor& visitor, const wire::SubmitPreamble& ask, std:
   const bool joins = (ask.flags & wire::kJoin) != 0;
   const bool exceeded = joins ? visitor.credits.Spent(ask.cls, now)
                               : ask.root == 0 && visitor.credits.Exceeded(ask.cls, now);
-  return exceeded && IsTight();
+  if (!exceeded) return false;
+  // What one connection sends beyond its window takes nothing from the others while there is
+  // plenty.
+  const bool crowds_out =
+      visitor.credits.ignores(now) && credit_round_.HeldBack(visitor.tenant, ask.cls);
+  return crowds_out || IsTight();
 }
 
 // To submission, in order, at the end of the read.
@@ -205,7 +210,6 @@ void Door::PassOn(Visitor& visitor, ByteView bytes, Instant now, Nanos transit, 
   received_bytes_[visitor.shard] += static_cast<std::int64_t>(bytes.size());
 }
 
-// What one connection sends beyond its window takes nothing from the others while there is plenty.
 bool Door::IsTight() const {
   return shared_.in_flight.count() * 2 > shared_.in_flight.count_limit() ||
          shared_.in_flight.bytes() * 2 > shared_.in_flight.bytes_limit();

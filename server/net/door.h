@@ -103,6 +103,7 @@ class Door {
   [[nodiscard]] std::uint8_t load_level() const { return asks_.load_level(); }
   // Somebody has used up so much of what it may send that it should be told again; said once.
   [[nodiscard]] bool TakeWantsCredit() { return std::exchange(wants_credit_, false); }
+  [[nodiscard]] CreditRound& credit_round() { return credit_round_; }
   void Tell(Visitor& visitor, const wire::Credits& credits);
   // Answers the visitor's Drain, if there is one and nothing is in flight any more or its time is
   // over; true if there is something to send.
@@ -151,6 +152,7 @@ class Door {
   std::vector<std::int64_t> received_bytes_;
   std::size_t drains_ = 0;  // not answered yet
   bool wants_credit_ = false;
+  CreditRound credit_round_;
 };
 
 template <class E>

@@ -135,7 +135,6 @@ class Listener final : public ReplySink, private ConnectionOwner {
   bool reading_ = false;  // now_ is that of the read under way
   Stretch turn_;
   Stretch read_;
-  CreditRound round_;
   Instant rounded_;             // when credits were last shared out
   bool credit_wanted_ = false;  // since then somebody has used up much of them
   RefusalShare refusals_;

@@ -24,16 +24,17 @@ void Listener::RenewCredits(Instant now) {
   }
   rounded_ = now;
   credit_wanted_ = false;
-  round_.Begin(door_.Places(), now);
+  CreditRound& round = door_.credit_round();
+  round.Begin(door_.Places(), now);
   for (auto& [id, visitor] : visitors_) {
     const CreditWindow& window = visitor.credits;
     const bool matters =
         window.sends() || window.at_zero() || now - window.told() < CreditWindow::kMostTurnaround;
     if (!visitor.welcome || visitor.connection->closing() || !matters) continue;
-    round_.Add(door_.PartyOf(visitor, now));
+    round.Add(door_.PartyOf(visitor, now));
   }
   bool one_waits = false;
-  for (const CreditRound::Party& party : round_.Deal()) {
+  for (const CreditRound::Party& party : round.Deal()) {
     const auto credits = party.window->Renew(party.shares, door_.load_level(), now);
     one_waits = one_waits || party.window->at_zero();
     if (!credits.has_value()) continue;

@@ -63,6 +63,10 @@ class Overload(Case):
         [row] = [json.loads(line) for line in out.splitlines()]
         self.assertEqual((row["errors"], row["silent"]), (0, 0), err)
         self.assertGreater(row["refused_ratio"], 0)
+        if row["verified"]:  # the machine left the sender the time that it needs
+            # All for one would be 1 to the number of tenants.
+            self.assertGreater(row["jain"], 1 / 3)
+            self.assertGreater(row["least_of_tenant"], 0)
         status = self.node.json("status")
         self.assertEqual(status["in_flight"]["count"], 0)
         self.assertEqual(status["in_flight"]["bytes"], 0)
@@ -107,6 +111,19 @@ class Roots(unittest.TestCase):
                 came = row["offered_per_s"] / (row["x"] * row["capacity_per_s"])
                 self.assertAlmostEqual(row["offered_work_ratio"], came, places=2)
 
+    def test_what_is_critical_goes_before_the_rest(self):
+        [row] = self.bench("--critical", "0.3", "--x", "5")
+        self.assertGreater(row["critical_n"], 0)
+        if row["verified"]:
+            self.assertGreater(row["critical_ok_ratio"], row["good"] / row["n"])
+
+    def test_slots_that_sleep(self):
+        sleeping = ("--function", "sleep", "--service", "10ms", "--set", "node.resources.cpu=64")
+        [row] = self.bench(*sleeping, "--x", "2", "--burst", "16")
+        self.assertEqual((row["slots"], row["burst"]), (64, 16))
+        self.assertGreater(row["good"], 0)
+        self.assertNotIn("slots_cpu_ratio", row)
+
     def test_clients_that_cooperate_come_again_when_they_are_told_to(self):
         words = ("--clients", "cooperative", "--turnaround", "100us", "--steps", "0:0.2,20:0.6")
         rows = self.bench(*words)
@@ -115,7 +132,7 @@ class Roots(unittest.TestCase):
         self.assertEqual(idle["n"], 0)
         self.assertEqual((busy["clients"], busy["turnaround_us"]), ("cooperative", 100))
         self.assertGreater(busy["refused"] + busy["held"], 0)
-        self.assertLess(busy["again"], 0.1 * busy["n"] + 1, "their budget of retries is a tenth")
+        self.assertLess(busy["again"], 0.1 * busy["n"] + 11, "a tenth, and a handful")
         sent = busy["received_per_s"] * 0.6
         first = busy["n"] - busy["held"]
         self.assertTrue(first - 1 < sent < first + busy["again"] + 1, busy)
@@ -124,9 +141,11 @@ class Roots(unittest.TestCase):
         words = ("--spikes", "1", "--service", "300us")
         [any_number] = self.run_bench("storm", *words)
         self.assertGreater(any_number["again"], 0)
+        self.assertNotIn("no outcome", any_number.get("problem", ""))
         [budget] = self.run_bench("storm", *words, "--retry-budget", "0.1")
         sent = budget["n"] + budget["again"]
-        self.assertLessEqual(budget["again"], 0.1 * sent + 1)
+        handful = 10
+        self.assertLessEqual(budget["again"], 0.1 * sent + handful)
 
     def test_all_children_of_a_bomb_end_beside_small_roots(self):
         rows = self.run_bench("bomb", "--children", "2000", "--service", "100us")

@@ -31,6 +31,22 @@ TEST(Latencies, TheMedianIsHalfwayBetweenTwo) {
   EXPECT_EQ(times.Median(), 40ns);
 }
 
+TEST(Latencies, WhatNeverCameTookLongerThanAllThatDid) {
+  Latencies times;
+  for (int i = 1; i <= 98; ++i) times.Add(Nanos(i));
+  Latencies never;
+  never.AddEndless(2);
+  EXPECT_EQ(never.Quantile(0.1), Latencies::kEndless);
+  EXPECT_EQ(never.Median(), Latencies::kEndless);
+  times.Add(never);
+  EXPECT_EQ(times.count(), 100U);
+  EXPECT_EQ(times.Quantile(0.5), 50ns);
+  EXPECT_GE(times.Quantile(0.98), 98ns);
+  EXPECT_LT(times.Quantile(0.98), 100ns);
+  EXPECT_EQ(times.Quantile(0.99), Latencies::kEndless);
+  EXPECT_TRUE(std::isinf(Micros(times.Quantile(0.99))));
+}
+
 TEST(Latencies, ShortTimesAreExact) {
   Latencies times;
   for (int i = 1; i <= 60; ++i) times.Add(Nanos(i));

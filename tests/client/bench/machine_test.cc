@@ -1,8 +1,12 @@
 // What is read from the system and from the node's statistics.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <pthread.h>
 #include <sched.h>
+#include <time.h>
 #include <unistd.h>
+
+#include <thread>
 
 #include "client/bench/bare_echo.h"
 #include "client/bench/cpu_meter.h"
@@ -37,6 +41,24 @@ TEST(CpuMeter, SharesAreOfAllCores) {
   EXPECT_DOUBLE_EQ(shares.foreign, 20);
   EXPECT_DOUBLE_EQ(SharesOf(from, to, 5000).foreign, 0);
   EXPECT_DOUBLE_EQ(SharesOf(from, from, 0).foreign, 0);
+}
+
+TEST(CpuMeter, CountsTheThreadsOfAName) {
+  const auto used = [] {
+    timespec time{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return std::chrono::seconds(time.tv_sec) + Nanos(time.tv_nsec);
+  };
+  Nanos spun{0};
+  Nanos counted{0};
+  std::thread([&] {
+    pthread_setname_np(pthread_self(), "spun-for-test");
+    while (spun < 20ms) spun = used();
+    counted = ThreadTime(getpid(), "spun-for-test");
+  }).join();
+  EXPECT_GE(counted, spun - 10ms) << "what it has had in this tick may be missing";
+  EXPECT_LT(counted, 10 * spun + 1s);
+  EXPECT_EQ(ThreadTime(getpid(), "none-of-that-name"), 0ns);
 }
 
 TEST(CpuMeter, ThisMachineHasCounters) {

@@ -1,8 +1,9 @@
-// Who is entitled to what, and how even that is.
+// Who is entitled to what, how even that is, and whether the node was the same all the time.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "client/bench/overload.h"
+#include "client/bench/root_runs.h"
 
 namespace spillgate::bench {
 namespace {
@@ -24,6 +25,18 @@ TEST(Shares, OneIsEvenAndOneOverNIsAllOfOne) {
   EXPECT_NEAR(JainIndex(even), 1, 1e-9);
   const double one[] = {0, 0, 0.9, 0};
   EXPECT_NEAR(JainIndex(one), 0.25, 1e-9);
+}
+
+TEST(Drift, ACapacityThatChangedMakesARunVoid) {
+  Row row;
+  CheckDrift(100, 96, row);
+  CheckDrift(96, 100, row);
+  EXPECT_EQ(row.problem, "");
+  CheckDrift(94, 100, row);
+  EXPECT_THAT(row.problem, ::testing::StartsWith("void: the capacity was 94 a second before"));
+  Row other;
+  CheckDrift(100, 94, other);
+  EXPECT_NE(other.problem, "");
 }
 
 }  // namespace

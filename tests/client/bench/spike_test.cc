@@ -11,7 +11,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// One root a millisecond: '.' is good, 'l' late, 'x' expired, 'r' refused, '?' silent.
+// One root a millisecond: '.' is good, 'l' late, 'x' expired, 'r' refused, 'h' held, '?' silent.
 std::vector<RootOutcome> Outcomes(const std::string& fates) {
   std::vector<RootOutcome> outcomes;
   for (const char fate : fates) {
@@ -21,6 +21,7 @@ std::vector<RootOutcome> Outcomes(const std::string& fates) {
     if (fate == 'l') outcome.fate = RootFate::kLate;
     if (fate == 'x') outcome.fate = RootFate::kExpired;
     if (fate == 'r') outcome.fate = RootFate::kRefused;
+    if (fate == 'h') outcome.fate = RootFate::kHeld;
   }
   return outcomes;
 }
@@ -40,6 +41,12 @@ TEST(Settled, AtTheFirstRootOfAHundredThatAreGood) {
 
 TEST(Settled, RefusalsAreBadOnlyWhereNothingShouldBeRefused) {
   const auto outcomes = Outcomes(std::string(100, 'r') + Good(100));
+  EXPECT_EQ(Settled(outcomes, milliseconds(0), milliseconds(200), false), milliseconds(0));
+  EXPECT_EQ(Settled(outcomes, milliseconds(0), milliseconds(200), true), milliseconds(98));
+}
+
+TEST(Settled, WhatItsClientHeldBackIsAsGoodAsRefused) {
+  const auto outcomes = Outcomes(std::string(100, 'h') + Good(100));
   EXPECT_EQ(Settled(outcomes, milliseconds(0), milliseconds(200), false), milliseconds(0));
   EXPECT_EQ(Settled(outcomes, milliseconds(0), milliseconds(200), true), milliseconds(98));
 }

@@ -143,6 +143,17 @@ TEST(BenchRows, ClientsOfALoadAreToldByTheirManners) {
   EXPECT_EQ(json["functions"][0]["p99_us"], 1.5);
 }
 
+TEST(BenchRows, ATimeThatHasNoEndIsNullAndNever) {
+  bench::Row row{.bench = "overload"};
+  row.p50_us = 2;
+  row.p99_us = bench::Micros(bench::Latencies::kEndless);
+  const Json json = ToJson(row);
+  EXPECT_EQ(json["p50_us"], 2);
+  ASSERT_TRUE(json.contains("p99_us"));
+  EXPECT_TRUE(json["p99_us"].is_null());
+  EXPECT_THAT(ToText({&row, 1}), testing::HasSubstr("never"));
+}
+
 TEST(BenchRows, ATableShoutsWhatIsNotVerified) {
   std::vector<bench::Row> rows(2);
   rows[0].bench = "good";

@@ -131,6 +131,20 @@ TEST_F(VerdictTest, RetriesAreATenthOfWhatIsSent) {
   EXPECT_GE(retried, 90U);
 }
 
+TEST_F(VerdictTest, ANewClientHasAHandfulOfRetriesAndATenthOfWhatIsRefused) {
+  Start({});
+  for (int i = 0; i < 300; ++i) (void)Submit();
+  for (int round = 0; round < 4; ++round) {
+    for (const Sent& frame : Later()) {
+      ASSERT_TRUE(Verdict(frame, VerdictStatus::kRejected, Reason::kBacklog));
+    }
+  }
+  const auto handful = static_cast<std::uint64_t>(RetryOptions().burst);
+  EXPECT_LE(handful, 10U);
+  EXPECT_GE(session->stats().retried, 30U);
+  EXPECT_LE(session->stats().retried, 30U + handful);
+}
+
 TEST_F(VerdictTest, ARetryThatWouldBeTooLateIsNotMade) {
   TaskState* state = Submit({}, {.deadline = 10ms});
   const Sent frame = CollectOne(FrameType::kSubmit);

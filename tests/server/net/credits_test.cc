@@ -124,6 +124,37 @@ TEST(Credits, KnowHowLongAClientTakesToAnswerThem) {
   EXPECT_EQ(window.turnaround(), 2 * kTakes);  // an eighth of the way
 }
 
+// Whatever a client has heard by then, it cannot believe that it may.
+TEST(Credits, WhoSendsPastAllThatItWasToldIgnoresThem) {
+  constexpr Nanos kHeard = 2 * CreditWindow::kMostTurnaround;
+  CreditWindow window;
+  window.NoteSent(kNormal, 100, kStart);
+  EXPECT_FALSE(window.ignores(kStart)) << "nobody told it anything";
+  ASSERT_TRUE(Tell(window, 10, kStart).has_value());
+  window.NoteSent(kNormal, 11, kStart + CreditWindow::kMostTurnaround);
+  EXPECT_FALSE(window.ignores(kStart + kHeard)) << "it was on its way";
+  window.NoteSent(kNormal, 1, kStart + kHeard);
+  EXPECT_TRUE(window.ignores(kStart + kHeard));
+  EXPECT_FALSE(window.ignores(kStart + kHeard + CreditWindow::kTtl)) << "for as long as it goes on";
+}
+
+TEST(Credits, WhoHasNotHeardThatItsWindowShrankDoesNotIgnoreThem) {
+  constexpr Nanos kLater = std::chrono::milliseconds(100);
+  CreditWindow window;
+  ASSERT_TRUE(Tell(window, 10, kStart).has_value());
+  window.NoteSent(kNormal, 1, kStart);
+  ASSERT_TRUE(Tell(window, 0, kStart).has_value());
+  window.NoteSent(kNormal, 9, kStart + kLater);
+  EXPECT_FALSE(window.ignores(kStart + kLater));
+}
+
+TEST(Credits, WhoseCreditHasExpiredMaySendToSee) {
+  CreditWindow window;
+  ASSERT_TRUE(Tell(window, 10, kStart).has_value());
+  window.NoteSent(kNormal, 64, kStart + CreditWindow::kTtl);
+  EXPECT_FALSE(window.ignores(kStart + CreditWindow::kTtl));
+}
+
 class CreditRoundTest : public testing::Test {
  protected:
   // Connections that have sent all that they were told they may, the first of them longest ago.
@@ -150,6 +181,9 @@ class CreditRoundTest : public testing::Test {
     }
     return shares;
   }
+
+  // It has heard by now, and goes on.
+  void Ignore(std::size_t i) { windows_[i].NoteSent(kNormal, 9, kStart + std::chrono::seconds(1)); }
 
   std::array<CreditWindow, 8> windows_;
   CreditRound round_;
@@ -219,6 +253,32 @@ TEST_F(CreditRoundTest, WhatWasGivenAndIsNotUsedYetIsNotGivenTwice) {
 TEST_F(CreditRoundTest, WhatLiesForLongIsNotWaitedFor) {
   static_cast<void>(Tell(windows_[0], 1, kStart + std::chrono::seconds(1)));
   EXPECT_EQ(Deal(1000, {1, 1, 1, 1}, {2, 2, 2, 2}), (Dealt{1, 1, 1, 0}));
+}
+
+TEST_F(CreditRoundTest, WhoIgnoresItsWindowHasWhatTheOthersOfItsTenantLeave) {
+  Ignore(0);
+  Ignore(1);
+  EXPECT_EQ(Deal(1000, {1, 1, 1}, {100, 100, 100}), (Dealt{0, 0, 100}));
+  EXPECT_EQ(Deal(1000, {1, 1, 2}, {100, 100, 100}), (Dealt{50, 50, 100}))
+      << "no other tenant's business";
+}
+
+TEST_F(CreditRoundTest, WhoIgnoresItsWindowHasNoTurnBeforeTheOthers) {
+  Ignore(0);
+  Ignore(1);
+  EXPECT_EQ(Deal(1000, {1, 1, 1, 1, 1}, {2, 2, 2, 2, 2}), (Dealt{0, 0, 1, 1, 0}));
+}
+
+TEST_F(CreditRoundTest, ItSaysWhetherSomeHoldBackForWantOfRoom) {
+  Ignore(0);
+  static_cast<void>(Deal(1000, {1, 1, 2}, {1, 1, 1}));
+  EXPECT_FALSE(round_.HeldBack(1, kNormal)) << "there is room for all that listen";
+  static_cast<void>(Deal(1000, {1, 1, 2}, {0, 0, 1}));
+  EXPECT_TRUE(round_.HeldBack(1, kNormal));
+  EXPECT_FALSE(round_.HeldBack(1, TaskClass::kHigh)) << "it sends none of those";
+  EXPECT_FALSE(round_.HeldBack(2, kNormal));
+  static_cast<void>(Deal(1000, {1}, {0}));
+  EXPECT_FALSE(round_.HeldBack(1, kNormal)) << "who does not listen holds nothing back";
 }
 
 }  // namespace
