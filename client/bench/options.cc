@@ -153,6 +153,9 @@ Status CheckClients(const Benchmark& benchmark, const Options& options) {
     return Wrong("--turnaround has to be 0 to 1s");
   }
   if (options.burst < 1 || options.burst > 10'000) return Wrong("--burst has to be 1 to 10000");
+  if (options.unloaded_roots < 20 || options.unloaded_roots > 1'000'000) {
+    return Wrong("--unloaded-roots has to be 20 to 1000000");
+  }
   return {};
 }
 

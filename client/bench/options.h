@@ -121,6 +121,7 @@ struct Options {
   Nanos turnaround{0};                           // overload: that cooperative ones take
   std::uint32_t burst = 1;                       // overload: roots that come at a time
   double critical = 0;                           // overload: of the capacity, in that class
+  std::uint32_t unloaded_roots = 20;             // overload: at least, that are timed without load
   std::uint32_t tenants = 4;                     // fair: that ask for little
   std::uint32_t retries = 3;                     // storm: of each root
   double retry_budget = 0;                       // storm: of what is sent, at most; 0: any

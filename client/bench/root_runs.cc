@@ -13,8 +13,10 @@ namespace {
 
 constexpr std::uint32_t kWindows[] = {2, 4, 8, 16, 32, 64};  // for each slot
 constexpr double kUnloaded = 0.05;                           // of the capacity
-constexpr double kLeastUnloaded = 20;                        // roots, without load
-constexpr std::string_view kSlotThread = "sg-exec";          // as the node calls those
+// Enough to find a capacity, of what a longer measurement takes for other reasons.
+constexpr Nanos kLongWindow = std::chrono::seconds(2);
+constexpr int kLongWindowRoots = 25;                 // of the longest
+constexpr std::string_view kSlotThread = "sg-exec";  // as the node calls those
 
 std::string_view WorkOf(const Options& options) {
   return options.function.empty() ? "spin" : std::string_view(options.function);
@@ -177,10 +179,13 @@ Result<double> RootRuns::Capacity() {
 
 // Each window has a seed of its own, so that before and after the same work is done.
 Result<double> RootRuns::CapacityOf(RootStream& stream) {
+  const Nanos longest =
+      TasksOf(options_.root) * LongestCost({.time = options_.service, .mix = options_.mix});
+  const Nanos time = std::min(options_.time / 4, std::max(kLongWindow, kLongWindowRoots * longest));
   double best = 0;
   for (const std::uint32_t window : kWindows) {
     RootLoad load{.window = window * static_cast<std::uint32_t>(slots_),
-                  .time = options_.time / 4,
+                  .time = time,
                   .seed = options_.seed + window};
     Prepare(load);
     const Result<RootReport> report = stream.Run(load, options_);
@@ -196,7 +201,7 @@ Result<double> RootRuns::CapacityOf(RootStream& stream) {
 
 Result<RootRuns::Unloaded> RootRuns::WithoutLoad(double capacity) {
   const double rate = capacity * kUnloaded;
-  const Nanos enough(static_cast<std::int64_t>(kLeastUnloaded / rate * 1e9));
+  const Nanos enough(static_cast<std::int64_t>(options_.unloaded_roots / rate * 1e9));
   const Result<RootReport> report =
       Run({.rate = rate, .time = std::max(2 * options_.time, enough), .paired = true});
   if (!report.ok()) return report.error();

@@ -269,6 +269,9 @@ void AddRoots(CLI::App& verb, BenchPlan& plan) {
   verb.add_option("--critical", options.critical,
                   "of overload: part of the capacity that is offered in class critical [0]")
       ->type_name("R");
+  verb.add_option("--unloaded-roots", options.unloaded_roots,
+                  "of overload and what is like it: that are timed without load, at least [20]")
+      ->type_name("N");
   verb.add_option("--tenants", options.tenants, "of fair: that ask for little [4]")->type_name("N");
   verb.add_option("--retries", options.retries, "of storm: of each root [3]")->type_name("N");
   verb.add_option("--retry-budget", options.retry_budget,

@@ -21,6 +21,7 @@ class Case:
     bench: str = "overload"
     more: tuple[str, ...] = ()  # of its options
     is_long: bool = False  # long enough beside its longest deadline to be judged
+    seconds: float = 0  # of each measurement, if it has to have so many roots
 
     @property
     def slots(self) -> int:
@@ -126,9 +127,23 @@ LONG = (
     Case("10ms", mix="bimodal", is_long=True),
 )
 LONG_X = (0.7, 2)
-# Who matters, whom others do not crowd out, and how soon it is over.
+# Enough roots for their p99: 10,000 without load and with it, a thousand where they take 10 ms.
+P99 = (
+    Case("100us", more=("--unloaded-roots", "10000"), seconds=5),
+    Case("1ms", more=("--unloaded-roots", "10000"), seconds=12),
+    Case("10ms", more=("--unloaded-roots", "1000"), seconds=12),
+    Case("10ms", place="sleep", more=("--unloaded-roots", "1000"), seconds=5),
+)
+# 10,000 roots in the class that matters, 100,000 where they take 100 us; in batches where they can
+# be in time, as of 16 on one slot at most 10 are.
+CRITICAL = (
+    Part(Case("100us", more=("--critical", "0.3"), seconds=50), "", (2,)),
+    Part(Case("1ms", more=("--critical", "0.3"), seconds=40), "", (2, 10)),
+    Part(Case("10ms", place="sleep", more=("--critical", "0.3", "--burst", "16"), seconds=7),
+         "", (2, 10)),
+)  # fmt: skip
+# Whom others do not crowd out, and how soon it is over.
 SPECIAL = (
-    Part(Case(more=("--critical", "0.3")), "", (2, 10)),
     Part(Case(bench="fair"), "", (15, 100)),
     Part(Case(bench="spike", more=("--spikes", "20")), "", (10,)),
 )
@@ -151,9 +166,12 @@ def groups(quick: bool) -> dict[str, list[Part]]:
         "cooperative": [Part(case, "", X) for case in cooperative],
         "pairs": [Part(case, "", FEW_X) for case in (*SLEEPING, *PAIRS, *TURNAROUND)],
         "special": list(SPECIAL),
+        "critical": list(CRITICAL),
+        "p99": [Part(case, "", FEW_X) for case in P99],
         "controllers-more": of_others((PAIRS[0], raw[3])),
         "controllers-cooperative": of_others(cooperative[:2]),
         "controllers-nested": of_others(cooperative[2:]),
+        "controllers-layouts": of_others((SLEEPING[0], Case("100us"))),
         "long": [Part(case, "", LONG_X) for case in LONG],
         "curves": [Part(case, "", SLOW_X) for case in CURVES],
     }
@@ -186,6 +204,8 @@ def seconds_of(case: Case, least: float) -> float:
     """Of one measurement. Of a spike, a long one lasts five times that."""
     if case.bench == "spike":
         return SPIKE_SECONDS
+    if case.seconds:
+        return case.seconds
     if case.is_long:
         return max(least, DEADLINES * longest_deadline_s(case))
     enough = ENOUGH[case.mix] * case.root_s
@@ -198,8 +218,10 @@ def estimate(case: Case, x: int, least: float) -> float:
     """Seconds that the benchmark takes for so many multiples: two times the capacity, what a root
     takes without load, for each function, and the measurements; each until the last has come."""
     each = seconds_of(case, least)
-    unloaded = max(2 * each, 20 * case.root_s / 0.05)
+    roots = float(case.more[1]) if "--unloaded-roots" in case.more else 20
+    unloaded = max(2 * each, roots * case.root_s / 0.05)
     last = 5 * LONGEST.get(case.mix, 1) * case.root_s * case.slots
     others = (MODES.get(case.mix, 1) - 1) * 2 * each
     measured = SPIKES_S if case.bench == "spike" else x * (each + last)
-    return 2 + 2 * (1.5 * each + last / 2) + unloaded + others + measured
+    window = min(each / 4, max(2, 25 * LONGEST.get(case.mix, 1) * case.root_s * case.slots))
+    return 2 + 2 * (6 * window + last / 2) + unloaded + others + measured

@@ -24,11 +24,20 @@ def figure(number: float | None, digits: int = 3) -> str:
     return "" if number is None else f"{number:.{digits}f}"
 
 
+def is_endless(row: dict, key: str) -> bool:
+    """More of what was accepted than that never ended."""
+    return key in row and row[key] is None
+
+
 def millis(row: dict, key: str) -> str:
+    if is_endless(row, key):
+        return "never"
     return figure(row[key] / 1000, 2) if row.get(key) else ""
 
 
 def over_unloaded(row: dict, key: str) -> str:
+    if is_endless(row, key):
+        return "never"
     unloaded = row.get("unloaded_p99_us")
     return figure(row[key] / unloaded, 1) if unloaded and row.get(key) else ""
 
@@ -71,9 +80,13 @@ def cells(row: dict) -> list[str]:
     ]
 
 
-SPECIAL = ("critical_ok_ratio", "critical_p99_us", "jain", "least_of_tenant", "mice_p99_us",
+SPECIAL = ("critical_ok_ratio", "critical_n", "critical_p99_us", "jain", "least_of_tenant", "mice_p99_us",
            "converge_ms", "converge_ms_worst", "converge_ms_baseline", "recover_ms",
            "recover_ms_worst", "recover_ms_baseline")  # fmt: skip
+
+
+def told(number: float | None) -> str:
+    return "never" if number is None else f"{number:g}"
 
 
 def is_special(row: dict) -> bool:
@@ -83,7 +96,7 @@ def is_special(row: dict) -> bool:
 def special(rows: list[dict]) -> str:
     """Classes, tenants and bursts: as the benchmark names them."""
     lines = [[row["case"], f"{row['x']:g}",
-              ", ".join(f"{key} {row[key]:g}" for key in SPECIAL if key in row), said(row)]
+              ", ".join(f"{key} {told(row[key])}" for key in SPECIAL if key in row), said(row)]
              for row in rows]  # fmt: skip
     return markdown(("case", "x", "figures", "problem"), lines) if lines else ""
 

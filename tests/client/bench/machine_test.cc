@@ -46,7 +46,7 @@ TEST(CpuMeter, SharesAreOfAllCores) {
 TEST(CpuMeter, CountsTheThreadsOfAName) {
   const auto used = [] {
     timespec time{};
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);  // tidy: clock: the CPU time of a thread
     return std::chrono::seconds(time.tv_sec) + Nanos(time.tv_nsec);
   };
   Nanos spun{0};

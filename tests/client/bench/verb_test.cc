@@ -71,6 +71,7 @@ TEST(BenchVerb, MistakesAreToldBeforeANodeIsStarted) {
   ExpectUsage({"rtt", "--clients", "raw2"}, "--clients is raw2");
   ExpectUsage({"submit-batch", "--clients", "cooperative"}, "submit-batch is not about load");
   ExpectUsage({"overload", "--steps", "1"}, "each is X:SECONDS");
+  ExpectUsage({"overload", "--unloaded-roots", "1"}, "--unloaded-roots has to be 20 to 1000000");
   ExpectUsage({"overload", "--steps", "0:1,2:x"}, "\"2:x\"");
   ExpectUsage({"overload", "--steps", "1:0"}, "each is X:SECONDS");
   ExpectUsage({"overload", "--steps", "1:1:soon"}, "\"1:1:soon\"");
