@@ -9,11 +9,14 @@ export SPILLGATE_BIN=${SPILLGATE_BIN:-$PWD/build/release/bin}
 out=build/figures
 mkdir -p "$out"
 
-# run NAME COMMAND…: its lines of JSON to build/figures/NAME.jsonl, unless they are there already. A
-# void run fails, says so, and is done again by the next call.
+# run NAME COMMAND…: its lines of JSON to build/figures/NAME.jsonl, unless they are there already, of
+# these programs and arguments. A void run fails, says so, and is done again by the next call.
 run() {
-  local name=$1 code=0
-  [[ ! -s $out/$name.jsonl ]] || return 0
+  local name=$1 code=0 of
+  of=$( (cat "$SPILLGATE_BIN"/spillgate{,d} && echo "${@:2}") | sha256sum)
+  [[ ! -s $out/$name.jsonl || $(cat "$out/$name.of" 2>/dev/null) != "$of" ]] || return 0
+  rm -f "$out/$name.jsonl"
+  echo "$of" >"$out/$name.of"
   echo "$name: ${*:2}"
   "$SPILLGATE_BIN/spillgate" bench "${@:2}" -o json >"$out/$name.part" || code=$?
   if ((code)); then failed+=("$name"); else mv "$out/$name.part" "$out/$name.jsonl"; fi
