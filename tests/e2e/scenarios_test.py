@@ -74,6 +74,15 @@ class Scenarios(unittest.TestCase):
         self.assertEqual(crowd.problems(told, load), [], told.node)
         self.assertGreater(told.crowd.count("refused"), told.crowd.count("accepted"))
 
+    def test_a_crowd_of_the_same_tenant(self):
+        load = Load(3000, 4.0, 1_000_000, connections=90, tenant="crowd")
+        manners = Manners(10, every_s=0.5, deadline_us=1_000_000, tenant="crowd")
+        with Scene(*crowd.settings(100)) as scene:
+            told = crowd.play(scene, load, manners)
+        self.assertEqual(crowd.problems(told, load), [], told.node)
+        asked, answered = (told.polite.counts[each] for each in ("asked", "answered"))
+        self.assertGreater(answered / asked, told.crowd.count("good") / told.crowd.count("offered"))
+
 
 if __name__ == "__main__":
     unittest.main()

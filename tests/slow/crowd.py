@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """A thousand connections at ten times what a node can do, most of which ignore whatever it says.
 
-crowd.py [--minutes N] [--connections N] [--x X]; one object at the end. It fails when memory grows
+crowd.py [--minutes N] [--connections N] [--x X] [--one-tenant]
+
+One object at the end. It fails when memory grows
 by a megabyte a minute after the second minute, when a client that keeps to the rules loses its
 connection, or when the command or the page of metrics takes longer than 50 ms, one of a hundred.
 """
@@ -158,13 +160,16 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=10.0, help="[10]")
     parser.add_argument("--connections", type=int, default=1000, help="in all [1000]")
     parser.add_argument("--x", type=float, default=10.0, help="times the capacity [10]")
+    parser.add_argument("--one-tenant", action="store_true",
+                        help="who keeps to the rules is of the same tenant as the others")
     asked = parser.parse_args()
     raise_file_limit(2 * asked.connections)
     plan, _ = without(0)
     load = Load(rate=asked.x * 1e6 / SPIN_US, seconds=asked.minutes * 60, tenant="crowd",
                 deadline_us=plan.deadline_us, argument_us=SPIN_US,
                 connections=asked.connections - POLITE)  # fmt: skip
-    manners = Manners(POLITE, deadline_us=plan.deadline_us, tenant="polite")
+    manners = Manners(POLITE, deadline_us=plan.deadline_us,
+                      tenant="crowd" if asked.one_tenant else "polite")  # fmt: skip
     with Scene(*settings(asked.connections)) as scene:
         told = play(scene, load, manners)
         found = judged(told, load)
