@@ -50,20 +50,10 @@ Reason Admission::LookAtFixedPart(const Asking& asking, Ruling& ruling, Instant 
     const Nanos remaining = std::chrono::microseconds(ask.remaining_us) - asking.transit;
     if (remaining <= Nanos(0)) return Reason::kExpired;
     ruling.deadline = After(now, remaining);
-  } else if (!asking.children()) {
-    const Nanos usual(
-        shared_.limits.default_deadline_ns[Index(ask.cls)].load(std::memory_order_relaxed));
-    if (usual > Nanos(0)) ruling.deadline = After(now, usual);
   }
   const Named named = FindNamed(shared_, ask.function, ask.shape);
   if ((ask.flags & wire::kMixed) == 0 && named.problem != Reason::kNone) return named.problem;
-  if (!asking.children() && by_work()) {
-    const Nanos remaining = ruling.deadline == kNever ? Nanos(0) : ruling.deadline - now;
-    const Nanos hint(ask.cost_hint_ns);
-    const Nanos p95 = named.shape == nullptr ? shared_.costs.P95(KeyOf(asking), hint)
-                                             : P95Of(KeyOf(asking), hint, *named.shape);
-    ruling.line = Line(ask.cls, remaining, p95);
-  }
+  if (asking.roots()) BeRoots(asking, named.shape, ruling, now);
   const bool too_durable = static_cast<std::uint8_t>(ask.level) >
                            shared_.limits.level_max.load(std::memory_order_relaxed);
   if (too_durable || (ask.level != Level::kNone && !shared_.journal->Accepting())) {
@@ -75,6 +65,27 @@ Reason Admission::LookAtFixedPart(const Asking& asking, Ruling& ruling, Instant 
     return Reason::kInFlight;
   }
   return Reason::kNone;
+}
+
+Instant Admission::UsualDeadline(TaskClass cls, Instant now) const {
+  const Nanos usual = UsualTime(cls);
+  return usual > Nanos(0) ? After(now, usual) : kNever;
+}
+
+// Tasks that join a root have its time and its line, so that this is for those that do not.
+void Admission::BeRoots(const Asking& asking, const Resources* shape, Ruling& ruling,
+                        Instant now) const {
+  const wire::SubmitPreamble& ask = asking.ask;
+  if (ask.remaining_us == 0) ruling.deadline = UsualDeadline(ask.cls, now);
+  if (!by_work()) return;
+  if (ruling.deadline == kNever) {
+    ruling.line = kLastLine;
+    return;
+  }
+  const Nanos hint(ask.cost_hint_ns);
+  const Nanos p95 = shape == nullptr ? shared_.costs.P95(KeyOf(asking), hint)
+                                     : P95Of(KeyOf(asking), hint, *shape);
+  ruling.line = LineOf(shared_.limits, ask.cls, ruling.deadline - now, p95);
 }
 
 // A disk that has stood still for so long stands still for as long again, as far as anybody knows.
@@ -271,10 +282,8 @@ std::int64_t Admission::Fits(const Asking& like, Nanos longer, Instant now) {
   const Named named = FindNamed(shared_, ask.function, ask.shape);
   if (!by_work() || named.problem != Reason::kNone) return kAny;
   const WorkAccount::Needs& needs = NeedsOf(*named.shape);
-  const Nanos remaining = ask.remaining_us != 0
-                              ? Nanos(std::chrono::microseconds(ask.remaining_us))
-                              : Nanos(shared_.limits.default_deadline_ns[Index(ask.cls)].load(
-                                    std::memory_order_relaxed));
+  const Nanos remaining = ask.remaining_us != 0 ? Nanos(std::chrono::microseconds(ask.remaining_us))
+                                                : UsualTime(ask.cls);
   if (needs.size() == 0 || remaining == Nanos(0)) return kAny;
   flow::Ask question{.cls = static_cast<std::uint8_t>(ask.cls),
                      .flow = like.tenant,

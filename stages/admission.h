@@ -60,6 +60,9 @@ class Admission {
   // found them. Children are never refused for load, and an open root was let in when it was
   // opened.
   void TakePlaces(const Asking& asking, std::uint32_t left, Ruling& ruling, Instant now);
+  // They are roots: the ruling has the time that they have where the frame names none, and their
+  // line. Those that were to join a root, which takes no more, turn out to be so when they come.
+  void BeRoots(const Asking& asking, const Resources* shape, Ruling& ruling, Instant now) const;
   // How many of `wanted` roots load lets in, of a frame that holds places for `has` already.
   [[nodiscard]] std::uint32_t LetIn(const Asking& asking, const Ruling& ruling,
                                     std::uint32_t wanted, std::uint32_t has, Instant now);
@@ -105,6 +108,11 @@ class Admission {
   }
 
  private:
+  // What a root of that class has that names no time; 0: any.
+  [[nodiscard]] Nanos UsualTime(TaskClass cls) const {
+    return Nanos(shared_.limits.default_deadline_ns[Index(cls)].load(std::memory_order_relaxed));
+  }
+  [[nodiscard]] Instant UsualDeadline(TaskClass cls, Instant now) const;
   [[nodiscard]] std::uint32_t PromiseRoom() const;
   [[nodiscard]] std::uint32_t TasksOf(const wire::OpenRoot& asked, TenantId tenant) const;
   [[nodiscard]] flow::Ask QuestionOf(const wire::OpenRoot& asked, TenantId tenant, Instant deadline,

@@ -17,6 +17,8 @@ void Admission::Judge(const wire::OpenRoot& asked, TenantId tenant, Nanos transi
       return;
     }
     ruling.deadline = After(now, remaining);
+  } else {
+    ruling.deadline = UsualDeadline(asked.cls, now);
   }
   flow::Ask question = QuestionOf(asked, tenant, ruling.deadline, now);
   if (by_work()) ruling.line = question.work.line;

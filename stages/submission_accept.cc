@@ -221,11 +221,17 @@ void Submission::JoinByArguments(Group& group, Instant now) {
     roots += task->root ? 0 : 1;
   }
   std::uint32_t let_in = 0;
+  Ruling as_roots = group;
+  if (roots > 0) admission_.BeRoots(group.asking(), group.shape, as_roots, now);
   if (roots > 0 && !group.exceeds_credit) {
-    let_in = admission_.LetIn(group.asking(), group, roots, group.admitted, now);
+    let_in = admission_.LetIn(group.asking(), as_roots, roots, group.admitted, now);
   }
+  group.line = as_roots.line;
+  // What the journal has of them is one deadline for all: of some roots among others, none.
+  if (roots == group.admitted) group.deadline = as_roots.deadline;
   for (std::uint32_t i = 0; i < group.admitted; ++i) {
     const RootPtr& root = group.tasks[i]->root;
+    if (!root) group.tasks[i]->deadline = as_roots.deadline;
     if (!root && let_in == 0) {
       admission_.Overload(group.ask.cls, group, !group.exceeds_credit);
       return GivePlacesBack(group, i, group.refusal);
@@ -274,7 +280,7 @@ RootPtr Submission::NewRoot(const Group& group, const Task& task, const Session&
   root->tenant = session.tenant;
   root->cls = group.ask.cls;
   root->order = shared_.table.NextRootOrder();
-  root->deadline = group.deadline;
+  root->deadline = task.deadline;
   root->line = group.line;
   root->function = task.function->id;
   admission_.Expect(*root, *task.shape);
