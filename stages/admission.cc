@@ -59,7 +59,7 @@ Reason Admission::LookAtFixedPart(const Asking& asking, Ruling& ruling, Instant 
   if (too_durable || (ask.level != Level::kNone && !shared_.journal->Accepting())) {
     return Reason::kJournal;
   }
-  if (DiskIsTooLate(asking, ruling, now)) return Reason::kJournal;
+  if (asking.roots() && DiskIsTooLate(ask.level, ruling, now)) return Reason::kJournal;
   if (asking.exceeds_credit && ask.root == 0) {
     ruling.retry_after = kLeastRetry;
     return Reason::kInFlight;
@@ -91,9 +91,9 @@ void Admission::BeRoots(const Asking& asking, const Resources* shape, Ruling& ru
 // A disk that has stood still for so long stands still for as long again, as far as anybody knows.
 // A durable root that has no more time than that would run, and be told of too late. One that is
 // let in and waits is how the next one learns that it goes on.
-bool Admission::DiskIsTooLate(const Asking& asking, Ruling& ruling, Instant now) const {
-  if (asking.ask.level == Level::kNone || !asking.roots()) return false;
-  const Instant since = on_disk_since_[asking.ask.level == Level::kSync];
+bool Admission::DiskIsTooLate(Level level, Ruling& ruling, Instant now) const {
+  if (level == Level::kNone) return false;
+  const Instant since = on_disk_since_[level == Level::kSync];
   if (since == kNever || ruling.deadline == kNever || now - since < ruling.deadline - now) {
     return false;
   }

@@ -119,7 +119,7 @@ class Admission {
                                      Instant now);
   [[nodiscard]] const WorkAccount::Needs& NeedsOf(const wire::OpenRoot& asked);
   [[nodiscard]] Reason LookAtFixedPart(const Asking& asking, Ruling& ruling, Instant now) const;
-  [[nodiscard]] bool DiskIsTooLate(const Asking& asking, Ruling& ruling, Instant now) const;
+  [[nodiscard]] bool DiskIsTooLate(Level level, Ruling& ruling, Instant now) const;
   [[nodiscard]] const WorkAccount::Needs& NeedsOf(const Resources& shape);
   [[nodiscard]] bool Opens(flow::Controller& controller, flow::Ask question, Instant now) const;
   [[nodiscard]] flow::Load LoadBeside(std::uint32_t has, std::uint32_t bytes_each) const;

@@ -20,6 +20,12 @@ void Admission::Judge(const wire::OpenRoot& asked, TenantId tenant, Nanos transi
   } else {
     ruling.deadline = UsualDeadline(asked.cls, now);
   }
+  if (DiskIsTooLate(asked.level, ruling, now)) {
+    ruling.refusal = Reason::kJournal;
+    waits_ = 0;
+    ruling.load_level = load_level();
+    return;
+  }
   flow::Ask question = QuestionOf(asked, tenant, ruling.deadline, now);
   if (by_work()) ruling.line = question.work.line;
   if (looks_at_work()) Weigh(question.work, question, NewcomerOf(question), NeedsOf(asked), now);

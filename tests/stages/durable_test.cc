@@ -90,6 +90,25 @@ TEST_F(DurableSubmissionTest, WhatADiskThatStandsStillWouldTellTooLateIsRefused)
   EXPECT_EQ(submit(Level::kAsync, 10, 10'000), "") << "nothing of that level waits";
 }
 
+// Its tasks would run for nothing, each.
+TEST_F(DurableSubmissionTest, SoIsARootThatIsOpened) {
+  const auto open = [this](Level level, std::uint64_t seq, std::uint64_t remaining_us) {
+    bench.answered.Clear();
+    Handle(Other(wire::OpenRoot{.seq = seq, .level = level, .remaining_us = remaining_us}));
+    return bench.answered.Verdicts();
+  };
+  EXPECT_EQ(open(Level::kAsync, 1, 20'000), "") << "it waits for the disk";
+  bench.clock.Advance(std::chrono::milliseconds(10));
+  EXPECT_EQ(open(Level::kAsync, 2, 10'000), "journal 1");
+  EXPECT_EQ(bench.answered.verdicts[0].retry_after_us, 10'000U) << "as long as it has stood";
+  EXPECT_EQ(open(Level::kAsync, 3, 11'000), "") << "it has more time than that";
+  EXPECT_EQ(open(Level::kAsync, 4, 0), "") << "it has any time";
+  EXPECT_EQ(open(Level::kNone, 5, 10'000), "accepted 1") << "it needs no disk";
+  EXPECT_EQ(Submit({.ask = {.level = Level::kAsync, .root = 1, .first_seq = 6}}), "")
+      << "what belongs to a root that was let in is no root";
+  EXPECT_EQ(open(Level::kAsync, 2, 10'000), "journal 1") << "that number was never accepted";
+}
+
 TEST_F(DurableSubmissionTest, WhatTheJournalHasNoRoomForIsRefusedAndLeavesNothing) {
   for (const std::uint64_t seq : {1, 2}) {  // with the first, the session is to be noted as well
     bench.journal.full = true;
