@@ -108,8 +108,9 @@ void Admission::TakePlaces(const Asking& asking, std::uint32_t left, Ruling& rul
   if (asking.roots()) wanted = LetIn(asking, ruling, wanted, 0, now);
   const bool shed = wanted < left;
   while (wanted > 0 && !places.Reserve(wanted, std::int64_t{wanted} * ruling.bytes_each)) {
-    const bool count_is_short = places.room() < wanted;
-    wanted = count_is_short ? static_cast<std::uint32_t>(places.room()) : wanted / 2;
+    const std::int64_t by_bytes = places.bytes_room() / ruling.bytes_each;
+    wanted =
+        static_cast<std::uint32_t>(std::min({std::int64_t{wanted} - 1, places.room(), by_bytes}));
   }
   ruling.admitted = wanted;
   ruling.load_level = load_level();
@@ -303,20 +304,28 @@ std::int64_t Admission::Fits(const Asking& like, Nanos longer, Instant now) {
 }
 
 void Admission::Overload(TaskClass cls, Ruling& ruling, bool shed) const {
+  const flow::Controller& controller = stage_.controller();
   flow::ControllerState state;
-  if (shed || !by_work()) stage_.controller().Snapshot(state);
+  if (shed || !by_work()) controller.Snapshot(state);
   ruling.retry_after = std::max(kLeastRetry, state.retry_after);
-  const flow::Credits& places = shared_.in_flight;
-  const std::int64_t room = stage_.controller().Room(
-      static_cast<std::uint8_t>(cls),
-      {.held = places.count(), .bytes = places.bytes(), .capacity = places.count_limit()});
-  if (places.bytes() + ruling.bytes_each > places.bytes_limit()) {
+  const flow::Load load = LoadBeside(0, 0);
+  if (BytesRoom(cls, {.capacity_bytes = load.capacity_bytes}, shed) < ruling.bytes_each) {
+    ruling.refusal = Reason::kTooLarge;  // also when nothing else is there
+  } else if (BytesRoom(cls, load, shed) < ruling.bytes_each) {
     ruling.refusal = Reason::kInFlightBytes;
   } else {
     // Of the two, a bound of its own is not limits.in_flight either.
-    const bool by_load = (by_work() && room > 0) || stage_.controller().Observes();
-    ruling.refusal = shed && by_load && places.room() > 0 ? Reason::kBacklog : Reason::kInFlight;
+    const std::int64_t room = controller.Room(static_cast<std::uint8_t>(cls), load);
+    const bool by_load = (by_work() && room > 0) || controller.Observes();
+    const bool has_place = shared_.in_flight.room() > 0;
+    ruling.refusal = shed && by_load && has_place ? Reason::kBacklog : Reason::kInFlight;
   }
+}
+
+// For what the controller would have, there is all that the node may hold.
+std::int64_t Admission::BytesRoom(TaskClass cls, const flow::Load& load, bool shed) const {
+  return shed ? stage_.controller().BytesRoom(static_cast<std::uint8_t>(cls), load)
+              : load.capacity_bytes - load.bytes;
 }
 
 wire::Verdict VerdictOn(const wire::SubmitPreamble& ask, std::uint32_t correlation,

@@ -122,6 +122,7 @@ class Admission {
   [[nodiscard]] bool DiskIsTooLate(Level level, Ruling& ruling, Instant now) const;
   [[nodiscard]] const WorkAccount::Needs& NeedsOf(const Resources& shape);
   [[nodiscard]] bool Opens(flow::Controller& controller, flow::Ask question, Instant now) const;
+  [[nodiscard]] std::int64_t BytesRoom(TaskClass cls, const flow::Load& load, bool shed) const;
   [[nodiscard]] flow::Load LoadBeside(std::uint32_t has, std::uint32_t bytes_each) const;
   [[nodiscard]] std::uint32_t Decide(flow::Ask& question, std::uint32_t has, Instant now);
   [[nodiscard]] KeptSlot::Length LengthOf(const flow::Ask& question) const;

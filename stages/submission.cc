@@ -29,7 +29,7 @@ Asking Submission::Group::asking() const {
   return {.ask = ask,
           .tenant = tenant,
           .transit = transit,
-          .bytes = frame.size(),
+          .bytes = bytes,
           .exceeds_credit = exceeds_credit,
           .from_task = (connection & kTaskConnection) != 0};
 }
@@ -102,6 +102,7 @@ void Submission::OnSubmit(Received&& received, const wire::FrameView& frame, Ins
   group.exceeds_credit = received.exceeds_credit;
   group.arrived = received.arrived;
   group.frame = std::move(received.frame);
+  group.bytes = group.frame.size();
   if ((preamble->flags & wire::kMixed) == 0) {
     const Named named = FindNamed(shared_, preamble->function, preamble->shape);
     group.function = named.function;
@@ -158,9 +159,40 @@ bool Submission::Verify(Group& group) {
   return false;
 }
 
+// A frame stays in memory for as long as one of its tasks does. What is refused of it has no places
+// there, so those that are let in of a frame that is mostly refused get one of their own.
+void Submission::KeepPart(Group& group) {
+  const std::uint32_t count = group.next + group.admitted;
+  const bool is_kept = !group.view.args.empty() || group.ask.level != Level::kNone;
+  const std::size_t charged = std::size_t{count} * group.bytes_each;
+  if (group.children() || !is_kept || group.frame.size() <= 2 * charged) return;
+  wire::SubmitWriter part;
+  part.Begin(group.ask);
+  for (const wire::TaskHead& head : group.view.heads.first(count)) {
+    part.BeginTask(head.function, head.shape, head.returns);
+    for (const ArgRef& arg : group.view.args.subspan(head.first_arg, head.arg_count)) {
+      if (arg.kind == ArgRef::kObject) {
+        part.AddObject(arg.object());
+      } else {
+        part.AddInline(group.payload.subspan(arg.offset, arg.size));
+      }
+    }
+  }
+  wire::OutBuffer out;
+  part.Finish(group.parts.header.correlation, 0, out);
+  group.frame = Buffer::CopyOf(out.view());
+  group.parts = wire::View(group.frame.view());
+  group.payload = group.parts.payload;
+  group.decoded = false;
+}
+
 // Verifies the frame and builds the admitted tasks.
 void Submission::Decode(Group& group) {
   if (!Verify(group)) return;
+  if (group.admitted > 0 && group.admitted < group.left()) {
+    KeepPart(group);
+    if (!Verify(group)) return;
+  }
   group.tasks.reserve(group.admitted);
   for (std::uint32_t i = 0; i < group.admitted; ++i) {
     Reason reason = Reason::kNone;

@@ -66,6 +66,7 @@ class Submission {
     ConnectionId connection = 0;
     TenantId tenant = 0;
     Nanos transit{0};
+    std::size_t bytes = 0;  // of the frame as it came
     bool exceeds_credit = false;
     wire::FrameView parts;
     Instant arrived;
@@ -134,6 +135,7 @@ class Submission {
   void SkipRepeats(Group& group, const Session& session) REQUIRES(shared_.table.mutex());
   [[nodiscard]] bool Verify(Group& group);
   void Decode(Group& group);
+  void KeepPart(Group& group);
 
   void GivePlacesBack(Group& group, std::uint32_t keep, Reason reason);
 

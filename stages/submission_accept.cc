@@ -233,8 +233,8 @@ void Submission::JoinByArguments(Group& group, Instant now) {
     const RootPtr& root = group.tasks[i]->root;
     if (!root) group.tasks[i]->deadline = as_roots.deadline;
     if (!root && let_in == 0) {
-      admission_.Overload(group.ask.cls, group, !group.exceeds_credit);
-      return GivePlacesBack(group, i, group.refusal);
+      GivePlacesBack(group, i, Reason::kNone);
+      return admission_.Overload(group.ask.cls, group, !group.exceeds_credit);
     }
     if (!root) --let_in;
     // Those before it in the group may all be of the same root.

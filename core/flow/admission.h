@@ -133,6 +133,10 @@ class Controller {
   [[nodiscard]] virtual std::int64_t Room(std::uint8_t, const Load& load) const {
     return load.capacity - load.queued - load.held;
   }
+  // And how many bytes these may bring. Any thread.
+  [[nodiscard]] virtual std::int64_t BytesRoom(std::uint8_t, const Load& load) const {
+    return load.capacity_bytes - load.bytes;
+  }
   // How many roots such as those that are asked for the work that waits leaves time for, if they
   // may wait for `longer` than what is let in; for one that UsesWork. Any thread.
   [[nodiscard]] virtual std::int64_t Fits(const Ask&, Nanos /*longer*/) const {

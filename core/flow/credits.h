@@ -57,6 +57,9 @@ class Credits {
   [[nodiscard]] std::int64_t room() const {
     return std::max<std::int64_t>(0, count_limit() - count());
   }
+  [[nodiscard]] std::int64_t bytes_room() const {
+    return std::max<std::int64_t>(0, bytes_limit() - bytes());
+  }
 
  private:
   std::atomic<std::int64_t> used_count_{0};

@@ -102,10 +102,14 @@ TEST_F(SubmissionTest, AFullNodeTakesTheFirstOfAGroupAndSaysWhenToTryAgain) {
 }
 
 TEST_F(SubmissionTest, BytesAreABoundOfTheirOwn) {
-  bench.in_flight.Resize(100, 2000);
-  EXPECT_EQ(Submit({.ask = {.cls = TaskClass::kCritical}, .inline_arg = std::string(3000, 'x')}),
-            "in_flight_bytes 1");
-  EXPECT_EQ(bench.in_flight.bytes(), 0);
+  bench.in_flight.Resize(100, 4000);
+  const auto submit = [this](std::uint64_t seq) {
+    return Submit({.ask = {.cls = TaskClass::kCritical, .first_seq = seq},
+                   .inline_arg = std::string(3000, 'x')});
+  };
+  EXPECT_EQ(submit(1), "accepted 1");
+  EXPECT_EQ(submit(2), "in_flight_bytes 1");
+  EXPECT_EQ(bench.in_flight.bytes(), Got(0).bytes);
 }
 
 TEST_F(SubmissionTest, ATenantHasItsShareAndASessionMayNotLeaveTooMuch) {

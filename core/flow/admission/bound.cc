@@ -20,6 +20,9 @@ class Bound final : public Controller {
   [[nodiscard]] std::int64_t Room(std::uint8_t cls, const Load& load) const override {
     return ClassRoom(cls, load);
   }
+  [[nodiscard]] std::int64_t BytesRoom(std::uint8_t cls, const Load& load) const override {
+    return ClassBytesRoom(cls, load);
+  }
 
   Verdict Look(const Meta& meta, const Load& load, Instant) override {
     const bool fits = load.queued + load.held < load.capacity &&

@@ -23,17 +23,25 @@ inline std::int64_t ClassRoom(std::uint8_t cls, const Load& load) {
   return most - load.queued - load.held;
 }
 
+// Bytes that it may still bring.
+inline std::int64_t ClassBytesRoom(std::uint8_t cls, const Load& load) {
+  return load.capacity_bytes * ClassTenths(cls) / 10 - load.bytes;
+}
+
 // The same where no more than `bound` places may be taken.
 inline Load Within(Load load, std::int64_t bound) {
   load.capacity = std::min(load.capacity, bound);
   return load;
 }
 
-// Of the group that is asked for: none when its bytes do not fit.
+// Of the group that is asked for: as many as there are places for, and bytes.
 inline std::int64_t PlacesFor(const Ask& ask, const Load& load) {
-  const std::int64_t bytes = load.capacity_bytes * ClassTenths(ask.cls) / 10 - load.bytes;
-  if (static_cast<std::int64_t>(ask.bytes) > bytes) return 0;
-  return std::clamp<std::int64_t>(ClassRoom(ask.cls, load), 0, ask.count);
+  const std::int64_t places = std::clamp<std::int64_t>(ClassRoom(ask.cls, load), 0, ask.count);
+  const std::int64_t bytes = ClassBytesRoom(ask.cls, load);
+  const auto asked = static_cast<std::int64_t>(ask.bytes);
+  if (asked <= bytes) return places;
+  const std::int64_t each = (asked + ask.count - 1) / std::max(1U, ask.count);
+  return each > 0 ? std::min(places, std::max<std::int64_t>(0, bytes) / each) : 0;
 }
 
 }  // namespace spillgate::flow

@@ -53,6 +53,9 @@ class Gradient final : public Controller {
   [[nodiscard]] std::int64_t Room(std::uint8_t cls, const Load& load) const override {
     return ClassRoom(cls, load);
   }
+  [[nodiscard]] std::int64_t BytesRoom(std::uint8_t cls, const Load& load) const override {
+    return ClassBytesRoom(cls, load);
+  }
 
   void Observe(const Served& served, Instant now) override {
     if (served.samples > 0) {

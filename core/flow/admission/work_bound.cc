@@ -77,6 +77,9 @@ class WorkBound final : public Controller {
   [[nodiscard]] std::int64_t Room(std::uint8_t cls, const Load& load) const override {
     return ClassRoom(cls, load);
   }
+  [[nodiscard]] std::int64_t BytesRoom(std::uint8_t cls, const Load& load) const override {
+    return ClassBytesRoom(cls, load);
+  }
 
   Verdict Look(const Meta& meta, const Load& load, Instant now) override {
     if (meta.cancelled || now > meta.deadline) return Verdict::kDrop;

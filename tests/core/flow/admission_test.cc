@@ -32,10 +32,24 @@ TEST(Bound, AdmitsUpToTheShareOfTheClass) {
   const Load tiny{.capacity = 1, .capacity_bytes = 1000};
   const Load full{.held = 1, .bytes = 1, .capacity = 1, .capacity_bytes = 1000};
   const BoundCase cases[] = {
-      {0, 64, 64, empty, 64},  {0, 200, 64, empty, 100}, {1, 200, 64, empty, 90},
-      {2, 200, 64, empty, 80}, {3, 200, 64, empty, 50},  {0, 64, 64, half, 50},
-      {2, 64, 64, half, 30},   {3, 64, 64, half, 0},     {0, 1, 501, half, 0},
-      {0, 1, 500, half, 1},    {3, 1, 1, tiny, 1},       {0, 1, 1, full, 0},
+      {0, 64, 64, empty, 64},
+      {0, 200, 64, empty, 100},
+      {1, 200, 64, empty, 90},
+      {2, 200, 64, empty, 80},
+      {3, 200, 64, empty, 50},
+      {0, 64, 64, half, 50},
+      {2, 64, 64, half, 30},
+      {3, 64, 64, half, 0},
+      {0, 1, 501, half, 0},
+      {0, 1, 500, half, 1},
+      {3, 1, 1, tiny, 1},
+      {0, 1, 1, full, 0},
+      // Of bytes that are short as many as fit: half, and what a class may have of them.
+      {0, 10, 1000, half, 5},
+      {0, 3, 1000, half, 1},
+      {2, 10, 1000, half, 3},
+      {3, 10, 1000, half, 0},
+      {3, 10, 1000, empty, 5},
   };
   const auto bound = MakeController("bound");
   for (const BoundCase& c : cases) {
@@ -47,12 +61,14 @@ TEST(Bound, AdmitsUpToTheShareOfTheClass) {
 
 // Clients are told what they would be let in with, whichever controller that is.
 TEST(Controllers, HaveRoomForWhatTheyWouldAdmit) {
-  const Load load{.held = 20, .capacity = 100, .capacity_bytes = 1000};
+  const Load load{.held = 20, .bytes = 100, .capacity = 100, .capacity_bytes = 1000};
   for (const std::string_view name : {"none", "bound", "deadline"}) {
     const auto controller = MakeController(name);
     for (std::uint8_t cls = 0; cls < kMaxClasses; ++cls) {
       const std::uint32_t bound = std::array{80U, 70U, 60U, 30U}[cls];
       EXPECT_EQ(controller->Room(cls, load), name == "bound" ? bound : 80U) << name;
+      const std::uint32_t bytes = std::array{900U, 800U, 700U, 400U}[cls];
+      EXPECT_EQ(controller->BytesRoom(cls, load), name == "bound" ? bytes : 900U) << name;
     }
   }
 }
