@@ -39,7 +39,7 @@ void Admission::Judge(const Asking& asking, std::uint32_t left, Ruling& ruling, 
 }
 
 // All but load.
-Reason Admission::LookAtFixedPart(const Asking& asking, Ruling& ruling, Instant now) const {
+Reason Admission::LookAtFixedPart(const Asking& asking, Ruling& ruling, Instant now) {
   const wire::SubmitPreamble& ask = asking.ask;
   if (asking.children() != asking.from_task) return Reason::kMalformed;
   if (!asking.children() && shared_.signals.draining.load(std::memory_order_relaxed)) {
@@ -62,6 +62,9 @@ Reason Admission::LookAtFixedPart(const Asking& asking, Ruling& ruling, Instant 
   if (asking.roots() && DiskIsTooLate(ask.level, ruling, now)) return Reason::kJournal;
   if (asking.exceeds_credit && ask.root == 0) {
     ruling.retry_after = kLeastRetry;
+    if (by_work()) {
+      ruling.retry_after = UntilPlaces(KeyOf(asking), Nanos(ask.cost_hint_ns), ask.count);
+    }
     return Reason::kInFlight;
   }
   return Reason::kNone;
@@ -114,7 +117,7 @@ void Admission::TakePlaces(const Asking& asking, std::uint32_t left, Ruling& rul
   }
   ruling.admitted = wanted;
   ruling.load_level = load_level();
-  if (wanted < left) Overload(asking.ask.cls, ruling, shed);
+  if (wanted < left) Overload(asking, left - wanted, ruling, shed);
 }
 
 std::uint8_t Admission::load_level() const {
@@ -124,19 +127,24 @@ std::uint8_t Admission::load_level() const {
   return std::max(waits_, static_cast<std::uint8_t>(taken));
 }
 
+flow::Ask Admission::QuestionOf(const Asking& asking, std::uint32_t count) {
+  const wire::SubmitPreamble& ask = asking.ask;
+  return {.cls = static_cast<std::uint8_t>(ask.cls),
+          .retry = ask.retry,
+          .flow = asking.tenant,
+          .function = ask.function,
+          .count = count,
+          .bytes = BytesEach(asking.bytes, ask.count) * count,
+          .remaining = {},
+          .cost_hint = Nanos(ask.cost_hint_ns),
+          .work = {}};
+}
+
 std::uint32_t Admission::LetIn(const Asking& asking, const Ruling& ruling, std::uint32_t wanted,
                                std::uint32_t has, Instant now) {
   waits_ = 0;
   const wire::SubmitPreamble& ask = asking.ask;
-  flow::Ask question{.cls = static_cast<std::uint8_t>(ask.cls),
-                     .retry = ask.retry,
-                     .flow = asking.tenant,
-                     .function = ask.function,
-                     .count = wanted,
-                     .bytes = ruling.bytes_each * wanted,
-                     .remaining = {},
-                     .cost_hint = Nanos(ask.cost_hint_ns),
-                     .work = {}};
+  flow::Ask question = QuestionOf(asking, wanted);
   if (ruling.deadline != kNever) question.remaining = std::max(Nanos(1), ruling.deadline - now);
   if (!looks_at_work()) return Decide(question, has, now);
   const Resources& shape = *FindNamed(shared_, ask.function, ask.shape).shape;
@@ -181,6 +189,16 @@ flow::Load Admission::LoadBeside(std::uint32_t has, std::uint32_t bytes_each) co
           .bytes = places.bytes() - std::int64_t{has} * bytes_each,
           .capacity = places.count_limit(),
           .capacity_bytes = places.bytes_limit()};
+}
+
+// By what waits; where nothing does, by what such a root takes, as if all that is there ran and
+// were like it.
+Nanos Admission::UntilPlaces(CostKey key, Nanos hint, std::uint32_t places) {
+  Nanos each = work_.EachThatWaits();
+  const std::int64_t slots = shared_.account.total().amount[kCpu] / kOneSlot;
+  const std::int64_t run = std::max({std::int64_t{1}, slots, shared_.in_flight.count()});
+  if (each == Nanos(0)) each = shared_.costs.Estimate(key, hint) / run;
+  return std::clamp(std::min(each, kMostRetry) * places, kLeastRetry, kMostRetry);
 }
 
 // How many of the roots in question the controller lets in for the load there is. The group holds
@@ -286,14 +304,8 @@ std::int64_t Admission::Fits(const Asking& like, Nanos longer, Instant now) {
   const Nanos remaining = ask.remaining_us != 0 ? Nanos(std::chrono::microseconds(ask.remaining_us))
                                                 : UsualTime(ask.cls);
   if (needs.size() == 0 || remaining == Nanos(0)) return kAny;
-  flow::Ask question{.cls = static_cast<std::uint8_t>(ask.cls),
-                     .flow = like.tenant,
-                     .function = ask.function,
-                     .count = 1,
-                     .bytes = BytesEach(like.bytes, ask.count),
-                     .remaining = remaining,
-                     .cost_hint = Nanos(ask.cost_hint_ns),
-                     .work = {}};
+  flow::Ask question = QuestionOf(like, 1);
+  question.remaining = remaining;
   question.work.p95 = P95Of(KeyOf(question), question.cost_hint, *named.shape);
   question.work.cost = LeastOf(KeyOf(question), question.cost_hint, *named.shape);
   question.work.line = Line(ask.cls, remaining, question.work.p95);
@@ -303,22 +315,28 @@ std::int64_t Admission::Fits(const Asking& like, Nanos longer, Instant now) {
   return stage_.controller().Fits(question, longer);
 }
 
-void Admission::Overload(TaskClass cls, Ruling& ruling, bool shed) const {
-  const flow::Controller& controller = stage_.controller();
-  flow::ControllerState state;
-  if (shed || !by_work()) controller.Snapshot(state);
-  ruling.retry_after = std::max(kLeastRetry, state.retry_after);
+void Admission::Overload(const flow::Ask& refused, Ruling& ruling, bool shed) {
+  flow::Controller& controller = stage_.controller();
   const flow::Load load = LoadBeside(0, 0);
+  const auto cls = static_cast<TaskClass>(refused.cls);
   if (BytesRoom(cls, {.capacity_bytes = load.capacity_bytes}, shed) < ruling.bytes_each) {
     ruling.refusal = Reason::kTooLarge;  // also when nothing else is there
   } else if (BytesRoom(cls, load, shed) < ruling.bytes_each) {
     ruling.refusal = Reason::kInFlightBytes;
   } else {
     // Of the two, a bound of its own is not limits.in_flight either.
-    const std::int64_t room = controller.Room(static_cast<std::uint8_t>(cls), load);
+    const std::int64_t room = controller.Room(refused.cls, load);
     const bool by_load = (by_work() && room > 0) || controller.Observes();
     const bool has_place = shared_.in_flight.room() > 0;
     ruling.refusal = shed && by_load && has_place ? Reason::kBacklog : Reason::kInFlight;
+  }
+  if (by_work() && ruling.refusal != Reason::kBacklog) {
+    ruling.retry_after = UntilPlaces(KeyOf(refused), refused.cost_hint, refused.count);
+    controller.NoteRetry(ruling.retry_after);
+  } else {
+    flow::ControllerState state;
+    controller.Snapshot(state);
+    ruling.retry_after = std::max(kLeastRetry, state.retry_after);
   }
 }
 

@@ -43,6 +43,7 @@ struct Asking {
 class Admission {
  public:
   static constexpr Nanos kLeastRetry = std::chrono::milliseconds(1);
+  static constexpr Nanos kMostRetry = std::chrono::seconds(30);
   static constexpr Nanos kMostDiskRetry = std::chrono::seconds(1);
 
   // `stage` is submission's inbox: its controller gives the verdicts.
@@ -88,9 +89,11 @@ class Admission {
   // What a root will bring that begins like others before it counts until it comes, if a controller
   // goes by work. The caller holds the task table's lock.
   void Expect(Root& root, const Resources& shape);
-  // Why, and for how long, a frame has fewer places than it wants. `shed`: the controller would
-  // have it so, just now.
-  void Overload(TaskClass cls, Ruling& ruling, bool shed) const;
+  // Why, and for how long, so many of a frame have no places. `shed`: the controller would have it
+  // so, just now.
+  void Overload(const Asking& asking, std::uint32_t refused, Ruling& ruling, bool shed) {
+    Overload(QuestionOf(asking, refused), ruling, shed);
+  }
 
   [[nodiscard]] bool by_work() const { return stage_.controller().UsesWork(); }
   // That one, or the one that is only asked.
@@ -117,12 +120,16 @@ class Admission {
   [[nodiscard]] std::uint32_t TasksOf(const wire::OpenRoot& asked, TenantId tenant) const;
   [[nodiscard]] flow::Ask QuestionOf(const wire::OpenRoot& asked, TenantId tenant, Instant deadline,
                                      Instant now);
+  [[nodiscard]] static flow::Ask QuestionOf(const Asking& asking, std::uint32_t count);
+  void Overload(const flow::Ask& refused, Ruling& ruling, bool shed);
+  // When so many will have come free, about.
+  [[nodiscard]] Nanos UntilPlaces(CostKey key, Nanos hint, std::uint32_t places);
   [[nodiscard]] const WorkAccount::Needs& NeedsOf(const wire::OpenRoot& asked);
-  [[nodiscard]] Reason LookAtFixedPart(const Asking& asking, Ruling& ruling, Instant now) const;
+  [[nodiscard]] Reason LookAtFixedPart(const Asking& asking, Ruling& ruling, Instant now);
   [[nodiscard]] bool DiskIsTooLate(Level level, Ruling& ruling, Instant now) const;
   [[nodiscard]] const WorkAccount::Needs& NeedsOf(const Resources& shape);
-  [[nodiscard]] bool Opens(flow::Controller& controller, flow::Ask question, Instant now) const;
   [[nodiscard]] std::int64_t BytesRoom(TaskClass cls, const flow::Load& load, bool shed) const;
+  [[nodiscard]] bool Opens(flow::Controller& controller, flow::Ask question, Instant now) const;
   [[nodiscard]] flow::Load LoadBeside(std::uint32_t has, std::uint32_t bytes_each) const;
   [[nodiscard]] std::uint32_t Decide(flow::Ask& question, std::uint32_t has, Instant now);
   [[nodiscard]] KeptSlot::Length LengthOf(const flow::Ask& question) const;

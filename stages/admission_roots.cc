@@ -36,7 +36,7 @@ void Admission::Judge(const wire::OpenRoot& asked, TenantId tenant, Nanos transi
     dry->refused[Index(asked.cls)].Add(1);
   }
   ruling.load_level = load_level();
-  if (!let_in) return Overload(asked.cls, ruling, true);
+  if (!let_in) return Overload(question, ruling, true);
   ruling.admitted = 1;
 }
 

@@ -234,7 +234,7 @@ void Submission::JoinByArguments(Group& group, Instant now) {
     if (!root) group.tasks[i]->deadline = as_roots.deadline;
     if (!root && let_in == 0) {
       GivePlacesBack(group, i, Reason::kNone);
-      return admission_.Overload(group.ask.cls, group, !group.exceeds_credit);
+      return admission_.Overload(group.asking(), group.left() - i, group, !group.exceeds_credit);
     }
     if (!root) --let_in;
     // Those before it in the group may all be of the same root.

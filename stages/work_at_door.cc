@@ -4,13 +4,17 @@
 
 namespace spillgate {
 
+// A pass that ended while some of them were on their way to the ready set did not see them.
+void WorkAtDoor::ForgetWhatWasCounted() {
+  const std::int64_t passes = account_.passes();
+  if (passes == passes_ || on_the_way_ != 0) return;
+  passes_ = passes;
+  since_.clear();
+}
+
 WorkAtDoor::Ahead WorkAtDoor::Look(const Newcomer& root, const WorkAccount::Needs& needs,
                                    Instant now) {
-  // A pass that ended while some of them were on their way to the ready set did not see them.
-  if (const std::int64_t passes = account_.passes(); passes != passes_ && on_the_way_ == 0) {
-    passes_ = passes;
-    since_.clear();
-  }
+  ForgetWhatWasCounted();
   Ahead ahead{.queues = {},
               .count = needs.size(),
               .tasks = account_.TasksBefore(root.cls),
@@ -147,6 +151,7 @@ flow::Queue WorkAtDoor::Behind(const Before& before, const Newcomer& root,
 void WorkAtDoor::Admitted(const Newcomer& root, FunctionId function,
                           const WorkAccount::Needs& needs, std::uint32_t count) {
   if (count == 0) return;
+  ForgetWhatWasCounted();  // nobody may look for long, while what can wait for ever is let in
   auto entry = std::find_if(since_.begin(), since_.end(), [&](const Entry& each) {
     return each.cls == root.cls && each.tenant == root.tenant && each.line == root.line &&
            each.function == function;
@@ -159,6 +164,23 @@ void WorkAtDoor::Admitted(const Newcomer& root, FunctionId function,
   for (std::size_t i = 0; i < needs.size(); ++i) {
     entry->work[needs[i].kind] += needs.NodeTime(i, root.slot_time) * count;
   }
+}
+
+Nanos WorkAtDoor::EachThatWaits() {
+  ForgetWhatWasCounted();
+  std::int64_t tasks = 0;
+  std::array<std::int64_t, kResourceKinds> work{};
+  for (std::size_t cls = 0; cls < kClasses; ++cls) {
+    const WorkAccount::Class& waits = account_.At(static_cast<TaskClass>(cls));
+    tasks += waits.tasks.get();
+    for (std::size_t kind = 0; kind < kResourceKinds; ++kind) work[kind] += waits.work[kind].get();
+  }
+  for (const Entry& entry : since_) {
+    tasks += entry.tasks;
+    for (std::size_t kind = 0; kind < kResourceKinds; ++kind) work[kind] += entry.work[kind];
+  }
+  const std::int64_t most = *std::max_element(work.begin(), work.end());
+  return tasks <= 0 ? Nanos(0) : Nanos(std::max<std::int64_t>(0, most) / tasks);
 }
 
 std::int64_t WorkAtDoor::Unstarted(FunctionId function) const {

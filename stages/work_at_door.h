@@ -38,6 +38,9 @@ class WorkAtDoor {
     std::int64_t promises = 0;  // roots that have not brought all of theirs
   };
   [[nodiscard]] Ahead Look(const Newcomer& root, const WorkAccount::Needs& needs, Instant now);
+  // What one of those that wait takes of the node on the mean; 0 if none does. So often, about, a
+  // place comes free.
+  [[nodiscard]] Nanos EachThatWaits();
   void Admitted(const Newcomer& root, FunctionId function, const WorkAccount::Needs& needs,
                 std::uint32_t count);
   // So many that were let in have not come to the stage yet (or, less than zero, have).
@@ -62,6 +65,7 @@ class WorkAtDoor {
     std::int64_t behind = 0;  // and in the lines behind that
     std::int64_t others = 0;  // of other tenants of its class
   };
+  void ForgetWhatWasCounted();
   // `all`: with what is held back.
   [[nodiscard]] Before Count(const Newcomer& root, std::size_t kind, bool all) const;
   [[nodiscard]] flow::Queue LookAt(const Newcomer& root, const WorkAccount::Needs& needs,

@@ -150,6 +150,9 @@ class Controller {
   // At each tick, if it Observes.
   virtual void Observe(const Served& /*served*/, Instant /*now*/) {}
   virtual void Snapshot(ControllerState& state) const = 0;
+  // Whom it had no places for was told to come again after so long, by who knows when there will be
+  // some; for one that UsesWork.
+  virtual void NoteRetry(Nanos /*retry_after*/) {}
 
   // How long what it lets in is to wait, for those that go by it. Any thread.
   void set_target_delay(Nanos target) {

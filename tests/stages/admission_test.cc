@@ -228,6 +228,47 @@ TEST_F(AdmissionTest, WhereThereAreNoPlacesThatIsSaid) {
   EXPECT_EQ(SubmitWithin(Nanos(0), 20, 10), "in_flight 10");
 }
 
+// Else those who obey would ask a thousand times a second, for as long as it takes.
+TEST_F(AdmissionTest, WhoFindsNoPlaceIsToldWhenThereWillBeOne) {
+  const FunctionId slow = bench.AddFunction("slow", 1000);
+  bench.costs.Learn(slow, std::chrono::seconds(1));
+  const auto submit = [&](std::uint64_t seq, std::uint32_t tasks, std::uint64_t root = 0) {
+    return Submit({.ask = {.function = slow, .root = root, .first_seq = seq}, .tasks = tasks});
+  };
+  const auto retry_after = [this] {
+    return std::chrono::microseconds(bench.answered.verdicts.back().retry_after_us);
+  };
+  EXPECT_EQ(OpenRoot(1), "accepted 1");
+  EXPECT_EQ(submit(2, 90), "accepted 80, in_flight 10");
+  EXPECT_EQ(retry_after(), std::chrono::seconds(5)) << "ten, of a second each on two slots";
+  EXPECT_EQ(submit(100, 1), "in_flight 1");
+  EXPECT_EQ(retry_after(), milliseconds(500));
+  EXPECT_EQ(submit(200, 100), "in_flight 100");
+  EXPECT_EQ(retry_after(), std::chrono::seconds(30)) << "at most";
+  EXPECT_EQ(SubmitWithin(std::chrono::hours(1), 300), "in_flight 1") << "a short one";
+  EXPECT_EQ(retry_after(), milliseconds(500)) << "that waits for the end of a long one";
+  EXPECT_EQ(Open(400, 5, Nanos(0)), "in_flight 1");
+  EXPECT_EQ(retry_after(), milliseconds(2500)) << "for all five";
+  EXPECT_EQ(submit(500, 22, 1), "accepted 20, in_flight 2") << "of a root that was let in";
+  EXPECT_EQ(retry_after(), std::chrono::seconds(1));
+  bench.account.EndPass();  // all of them run: none waits
+  EXPECT_EQ(submit(600, 1), "in_flight 1");
+  EXPECT_EQ(retry_after(), milliseconds(10)) << "one of a hundred that take a second";
+  flow::ControllerState state;
+  inbox.controller().Snapshot(state);
+  EXPECT_EQ(state.retry_after, milliseconds(10)) << "which is what the metrics say";
+}
+
+TEST_F(AdmissionTest, WhoExceedsItsCreditIsToldWhenOthersHaveEnded) {
+  bench.account.Of(TaskClass::kNormal).tasks.Add(100);
+  bench.account.Of(TaskClass::kNormal).work[kCpu].Add(Nanos(std::chrono::seconds(1)).count());
+  Received frame = From(Bench::kClient, Write({.tasks = 3}));
+  frame.exceeds_credit = true;
+  Handle(std::move(frame));
+  EXPECT_EQ(bench.answered.Verdicts(), "in_flight 3");
+  EXPECT_EQ(bench.answered.verdicts.back().retry_after_us, 30'000U);
+}
+
 // The door has decided on it, and taken places.
 TEST_F(AdmissionTest, WhatWasDecidedAtTheDoorIsNotJudgedAgain) {
   bench.signals.draining = true;  // since

@@ -303,5 +303,17 @@ TEST_F(WorkAtDoorTest, NothingIsLeftWhenAllHasLeft) {
   EXPECT_EQ(account_.Waiting(1), 0);
 }
 
+TEST_F(WorkAtDoorTest, WhatWasLetInIsForgottenOnceItIsCounted) {
+  const WorkAccount::Needs needs(function_.shape, kTotal);
+  EXPECT_EQ(door_.EachThatWaits(), Nanos(0));
+  for (int i = 0; i < 3; ++i) {
+    door_.Admitted({.slot_time = milliseconds(1)}, 1, needs, 2);
+    EXPECT_NEAR(static_cast<double>(door_.EachThatWaits().count()), 500'000, 1);
+    EXPECT_EQ(door_.Unstarted(1), 2) << "though nobody asked what is before it";
+    account_.EndPass();
+  }
+  EXPECT_EQ(door_.EachThatWaits(), Nanos(0));
+}
+
 }  // namespace
 }  // namespace spillgate

@@ -90,6 +90,9 @@ class WorkBound final : public Controller {
   void Snapshot(ControllerState& state) const override {
     state.retry_after = Nanos(retry_ns_.load(std::memory_order_relaxed));
   }
+  void NoteRetry(Nanos retry_after) override {
+    retry_ns_.store(retry_after.count(), std::memory_order_relaxed);
+  }
 
  private:
   // The rest may come again when what waits too long by now has been served.
