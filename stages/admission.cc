@@ -188,7 +188,8 @@ flow::Load Admission::LoadBeside(std::uint32_t has, std::uint32_t bytes_each) co
   return {.held = places.count() - has,
           .bytes = places.bytes() - std::int64_t{has} * bytes_each,
           .capacity = places.count_limit(),
-          .capacity_bytes = places.bytes_limit()};
+          .capacity_bytes = places.bytes_limit(),
+          .promised = shared_.account.opened().get() + opening_};
 }
 
 // By what waits; where nothing does, by what such a root takes, as if all that is there ran and

@@ -83,8 +83,8 @@ class Admission {
              Instant now);
   // The door has let it in, and what it will bring counts until it is here.
   void LetThrough(const wire::OpenRoot& asked, TenantId tenant, const Ruling& ruling, Instant now);
-  // One that is let in has its place in its tenant's line, and, where a controller goes by work,
-  // its promise counts. The caller holds the task table's lock.
+  // One that is let in has its place in its tenant's line, and, where a controller goes by work or
+  // counts what is promised, its promise counts. The caller holds the task table's lock.
   void Promise(const wire::OpenRoot& asked, const Ruling& ruling, Root& root);
   // What a root will bring that begins like others before it counts until it comes, if a controller
   // goes by work. The caller holds the task table's lock.
@@ -100,6 +100,17 @@ class Admission {
   [[nodiscard]] bool looks_at_work() const {
     const flow::DryRun* dry = stage_.dry_run();
     return by_work() || (dry != nullptr && dry->controller->UsesWork());
+  }
+  // Either of them counts what open roots are to bring.
+  [[nodiscard]] bool counts_promised() const {
+    const flow::DryRun* dry = stage_.dry_run();
+    return stage_.controller().CountsPromised() ||
+           (dry != nullptr && dry->controller->CountsPromised());
+  }
+  // A root that the door has let through has come to the stage.
+  void HasCome(const Ruling& opened) {
+    OnTheWay(-1);
+    opening_ -= opened.brings;
   }
   // The door has let in so many that have not come to the stage yet (or, less than zero, have).
   void OnTheWay(std::int64_t tasks) { work_.OnTheWay(tasks); }
@@ -129,7 +140,6 @@ class Admission {
   [[nodiscard]] bool DiskIsTooLate(Level level, Ruling& ruling, Instant now) const;
   [[nodiscard]] const WorkAccount::Needs& NeedsOf(const Resources& shape);
   [[nodiscard]] std::int64_t BytesRoom(TaskClass cls, const flow::Load& load, bool shed) const;
-  [[nodiscard]] bool Opens(flow::Controller& controller, flow::Ask question, Instant now) const;
   [[nodiscard]] flow::Load LoadBeside(std::uint32_t has, std::uint32_t bytes_each) const;
   [[nodiscard]] std::uint32_t Decide(flow::Ask& question, std::uint32_t has, Instant now);
   [[nodiscard]] KeptSlot::Length LengthOf(const flow::Ask& question) const;
@@ -150,6 +160,7 @@ class Admission {
   WorkAtDoor work_;
   WorkAtDoor::Ahead ahead_;              // what was weighed last
   std::uint8_t waits_ = 0;               // 255ths of the time that they may wait
+  std::int64_t opening_ = 0;             // to be brought by roots that have not come to the stage
   std::vector<Instant> tries_at_;        // by function
   const Resources* needs_of_ = nullptr;  // a shape that stays
   WorkAccount::Needs needs_;

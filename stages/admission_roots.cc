@@ -29,10 +29,12 @@ void Admission::Judge(const wire::OpenRoot& asked, TenantId tenant, Nanos transi
   flow::Ask question = QuestionOf(asked, tenant, ruling.deadline, now);
   if (by_work()) ruling.line = question.work.line;
   if (looks_at_work()) Weigh(question.work, question, NewcomerOf(question), NeedsOf(asked), now);
-  const bool let_in = Opens(stage_.controller(), question, now);
+  ruling.brings = question.count;
+  const flow::Load load = LoadBeside(0, 0);
+  const bool let_in = stage_.controller().Opens(question, load, now);
   if (looks_at_work() && flow::OutOfReach(question)) NoteTry(question, let_in, now);
   flow::DryRun* dry = stage_.dry_run();
-  if (dry != nullptr && !Opens(*dry->controller, question, now)) {
+  if (dry != nullptr && !dry->controller->Opens(question, load, now)) {
     dry->refused[Index(asked.cls)].Add(1);
   }
   ruling.load_level = load_level();
@@ -40,16 +42,10 @@ void Admission::Judge(const wire::OpenRoot& asked, TenantId tenant, Nanos transi
   ruling.admitted = 1;
 }
 
-// By work, if there is time for the first of its tasks. What goes by those that ran does not know
-// of a crowd before it comes.
-bool Admission::Opens(flow::Controller& controller, flow::Ask question, Instant now) const {
-  if (controller.UsesWork() || controller.Observes()) question.count = 1;
-  return controller.Admit(question, LoadBeside(0, 0), now) >= question.count;
-}
-
 void Admission::LetThrough(const wire::OpenRoot& asked, TenantId tenant, const Ruling& ruling,
                            Instant now) {
   OnTheWay(1);
+  opening_ += ruling.brings;
   if (!looks_at_work()) return;
   const flow::Ask question = QuestionOf(asked, tenant, ruling.deadline, now);
   work_.Admitted(NewcomerOf(question), 0, NeedsOf(asked), question.count);
@@ -58,9 +54,10 @@ void Admission::LetThrough(const wire::OpenRoot& asked, TenantId tenant, const R
 void Admission::Promise(const wire::OpenRoot& asked, const Ruling& ruling, Root& root) {
   root.line = ruling.line;
   root.said = asked.estimated_tasks;
-  if (!looks_at_work()) return;
+  if (!looks_at_work() && !counts_promised()) return;
   root.promise = std::make_unique<WorkPromise>(
-      shared_.account, WorkPromise::Of{.cls = root.cls, .tenant = root.tenant, .line = root.line},
+      shared_.account,
+      WorkPromise::Of{.cls = root.cls, .tenant = root.tenant, .line = root.line, .opened = true},
       NeedsOf(asked), shared_.costs.Takes(0, Nanos(asked.slot_time_ns)),
       std::min(TasksOf(asked, root.tenant), PromiseRoom()));
 }

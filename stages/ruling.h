@@ -11,6 +11,7 @@ namespace spillgate {
 
 struct Ruling {
   std::uint32_t admitted = 0;      // the first so many have places in the in-flight bound
+  std::uint32_t brings = 0;        // tasks that are expected of a root that is opened
   std::uint32_t bytes_each = 0;    // what each of them is charged there
   Reason refusal = Reason::kNone;  // of the others
   SlackLine line = 0;              // of their tenant, by how long they can wait

@@ -144,7 +144,7 @@ void Submission::OnOpenRoot(const Received& received, const wire::FrameView& fra
                           asked.error().what);
   }
   std::optional<std::uint32_t> position;
-  if (received.ruling.admitted > 0) admission_.OnTheWay(-1);
+  if (received.ruling.admitted > 0) admission_.HasCome(received.ruling);
   RootPtr opened;
   wire::Verdict verdict = JudgeRoot(received, *asked, now, position, opened);
   if (opened) promises_.Add(opened, PromisedUntil(*opened, now));

@@ -37,6 +37,7 @@ struct Load {
   std::int64_t bytes = 0;
   std::int64_t capacity = 0;
   std::int64_t capacity_bytes = 0;
+  std::int64_t promised = 0;  // what open roots are to bring, and have not brought yet
 };
 
 // What stands before a group of roots on one resource.
@@ -126,6 +127,16 @@ class Controller {
   // Whether it goes by what becomes of those that it lets in.
   [[nodiscard]] virtual bool Observes() const { return false; }
   virtual std::uint32_t Admit(const Ask& ask, const Load& load, Instant now) = 0;
+  // Whether a root may be opened that is to bring `ask.count` tasks piece by piece. What goes by
+  // work asks for the first of them, and what goes by those that ran does not know of a crowd
+  // before it comes.
+  virtual bool Opens(const Ask& ask, const Load& load, Instant now) {
+    Ask first = ask;
+    first.count = 1;
+    return Admit(first, load, now) > 0;
+  }
+  // Whether it looks at what open roots are to bring.
+  [[nodiscard]] virtual bool CountsPromised() const { return false; }
   // Whether of what it has let in the last is to be served first, as things stand.
   [[nodiscard]] virtual bool NewestFirst() const { return false; }
   // How many more roots of that class it would let in as things stand, at most; clients are told.

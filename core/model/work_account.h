@@ -191,6 +191,9 @@ class WorkAccount {
   [[nodiscard]] double Left(std::size_t kind) const;
   // Tasks that are promised, of all classes.
   [[nodiscard]] std::int64_t Promised() const;
+  // Of those, what open roots are to bring: their clients will send it.
+  [[nodiscard]] const Gauge& opened() const { return opened_; }
+  [[nodiscard]] Gauge& opened() { return opened_; }
   // Roots that have promised some, of this class and of more important ones.
   [[nodiscard]] std::int64_t PromisesBefore(TaskClass cls) const;
   // Tasks that wait, of this class and of more important ones; and of them, those held back.
@@ -218,6 +221,7 @@ class WorkAccount {
   std::unique_ptr<OfFunction[]> functions_;
   const Tenant nobody_{};
   Gauge passes_;
+  Gauge opened_;
   std::array<Gauge, kResourceKinds> busy_until_;  // ns of the clock
   struct ShutOut {
     Gauge from{KeptSlot::kNothing};

@@ -6,7 +6,11 @@ namespace spillgate {
 
 WorkPromise::WorkPromise(WorkAccount& account, const Of& of, const WorkAccount::Needs& needs,
                          Nanos slot_time, std::uint32_t tasks)
-    : cls_(account.Of(of.cls)), flow_(account.Of(of.cls, of.tenant)), line_(of.line), left_(tasks) {
+    : cls_(account.Of(of.cls)),
+      flow_(account.Of(of.cls, of.tenant)),
+      line_(of.line),
+      opened_(of.opened ? &account.opened() : nullptr),
+      left_(tasks) {
   for (std::size_t i = 0; i < needs.size(); ++i)
     each_[needs[i].kind] = needs.NodeTime(i, slot_time);
   Count(left_);
@@ -23,6 +27,7 @@ void WorkPromise::Keep(std::uint32_t tasks) {
 
 void WorkPromise::Count(std::int64_t tasks) {
   cls_.promised_tasks.Add(tasks);
+  if (opened_ != nullptr) opened_->Add(tasks);
   for (std::size_t kind = 0; kind < kResourceKinds; ++kind) {
     const std::int64_t change = tasks * each_[kind];
     cls_.promised[kind].Add(change);

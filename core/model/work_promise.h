@@ -21,6 +21,7 @@ class WorkPromise {
     TaskClass cls{};
     TenantId tenant = 0;
     SlackLine line = 0;
+    bool opened = false;  // its client will send them
   };
   // That so many tasks of `slot_time` each will come. All promises together are of no more tasks
   // than a node can have, or sums of their work overflow.
@@ -40,6 +41,7 @@ class WorkPromise {
   WorkAccount::Class& cls_;
   WorkAccount::Flow& flow_;
   const SlackLine line_;
+  Gauge* const opened_;                              // null: its tasks spawn them
   std::array<std::int64_t, kResourceKinds> each_{};  // node time
   std::uint32_t left_;
 };

@@ -55,6 +55,57 @@ TEST_F(OpenRootsTest, ARootIsOneToAControllerThatGoesByThoseThatRan) {
   }
 }
 
+TEST_F(OpenRootsTest, TokensArePaidForAllOfItsTasks) {
+  inbox.Use(flow::MakeController("seda_aimd"));
+  EXPECT_EQ(Open(1, 50, milliseconds(100)), "accepted 1");
+  EXPECT_EQ(Open(2, 50, milliseconds(100)), "backlog 1");
+  EXPECT_NEAR(bench.answered.verdicts.back().retry_after_us, 4100, 100)
+      << "40 are missing, of 10,000 a second";
+  EXPECT_EQ(SubmitWithin(milliseconds(100), 10), "backlog 1");
+  bench.clock.Advance(milliseconds(4));
+  EXPECT_EQ(SubmitWithin(milliseconds(100), 11), "backlog 1");
+  bench.clock.Advance(std::chrono::microseconds(200));
+  EXPECT_EQ(SubmitWithin(milliseconds(100), 12), "accepted 1");
+  EXPECT_EQ(Submit({.ask = {.root = 1, .first_seq = 20}, .tasks = 40}), "accepted 40")
+      << "they are paid for";
+}
+
+// A normal root may fill 80 of the hundred places.
+TEST_F(OpenRootsTest, ABoundCountsWhatTheyAreToBring) {
+  inbox.Use(flow::MakeController("bound"));
+  EXPECT_EQ(Open(1, 60, Nanos(0)), "accepted 1");
+  EXPECT_EQ(Open(2, 60, Nanos(0)), "in_flight 1") << "twenty are left";
+  EXPECT_EQ(Open(3, 5, Nanos(0)), "accepted 1");
+  EXPECT_EQ(Submit({.ask = {.first_seq = 10}, .tasks = 20}), "accepted 15, in_flight 5");
+  EXPECT_EQ(Submit({.ask = {.root = 1, .first_seq = 30}, .tasks = 60}), "accepted 60");
+  EXPECT_EQ(Open(4, 5, Nanos(0)), "in_flight 1") << "they have come, and take no more than before";
+  CloseRoot(3);
+  EXPECT_EQ(Open(5, 5, Nanos(0)), "accepted 1") << "it will bring none, and its like are to as few";
+  TickAfter(std::chrono::seconds(1));
+  EXPECT_EQ(bench.account.opened().get(), 0) << "what has not come for a second is not expected";
+}
+
+// Several of a read are on their way to the stage, where the promise is made.
+TEST_F(OpenRootsTest, ABoundCountsThoseThatTheDoorHasLetThrough) {
+  inbox.Use(flow::MakeController("bound"));
+  Admission& door = stage.admission();
+  std::vector<Received> frames;
+  for (std::uint64_t seq = 1; seq <= 3; ++seq) {
+    const wire::OpenRoot root{.seq = seq, .estimated_tasks = 30};
+    Ruling ruling;
+    door.Judge(root, bench.session().tenant, Nanos(0), ruling, bench.now());
+    EXPECT_EQ(ruling.admitted, seq < 3 ? 1U : 0U);
+    if (ruling.admitted == 0) continue;
+    door.LetThrough(root, bench.session().tenant, ruling, bench.now());
+    frames.push_back(Other(root));
+    frames.back().ruling = ruling;
+  }
+  for (Received& frame : frames) Handle(std::move(frame));
+  EXPECT_EQ(bench.account.opened().get(), 60);
+  EXPECT_EQ(Open(4, 30, Nanos(0)), "in_flight 1") << "once each";
+  EXPECT_EQ(Open(5, 20, Nanos(0)), "accepted 1");
+}
+
 TEST_F(OpenRootsTest, ADryRunByWorkSeesThem) {
   inbox.Use(flow::MakeController("none"));
   inbox.UseDryRun(flow::MakeController("work_bound"));

@@ -223,10 +223,12 @@ TEST_F(SubmissionTest, ARootIsChargedWhatItIsEstimatedToBringUpToItsWindow) {
     return bench.answered.Verdicts();
   };
   EXPECT_EQ(open(100, 1'000'000), "accepted 1") << "no more than its window at a time";
+  EXPECT_EQ(open(101, 3), "in_flight 1");
+  TickAfter(std::chrono::seconds(1));  // it is to bring no more
   Submit({.ask = {.cls = TaskClass::kCritical}, .tasks = 3});
-  EXPECT_EQ(open(101, 8), "in_flight 1");
-  EXPECT_EQ(open(102, 7), "accepted 1");
-  EXPECT_EQ(open(103, 0), "accepted 1");
+  EXPECT_EQ(open(102, 8), "in_flight 1");
+  EXPECT_EQ(open(103, 6), "accepted 1");
+  EXPECT_EQ(open(104, 0), "accepted 1");
 }
 
 TEST_F(SubmissionTest, AnOpenRootTakesTasksWithinItsWindowUntilItIsClosed) {

@@ -14,8 +14,14 @@ constexpr double kSmoothing = 0.2;
 class Bound final : public Controller {
  public:
   std::uint32_t Admit(const Ask& ask, const Load& load, Instant) override {
-    return static_cast<std::uint32_t>(PlacesFor(ask, load));
+    return static_cast<std::uint32_t>(PlacesFor(ask, WithPromised(load)));
   }
+
+  // All of its tasks or none: each that is opened counts until they are there.
+  bool Opens(const Ask& ask, const Load& load, Instant) override {
+    return PlacesFor(ask, WithPromised(load)) >= std::int64_t{ask.count};
+  }
+  [[nodiscard]] bool CountsPromised() const override { return true; }
 
   [[nodiscard]] std::int64_t Room(std::uint8_t cls, const Load& load) const override {
     return ClassRoom(cls, load);
@@ -42,6 +48,11 @@ class Bound final : public Controller {
   }
 
  private:
+  static Load WithPromised(Load load) {
+    load.held += load.promised;
+    return load;
+  }
+
   double smoothed_delay_ns_ = 0;
 };
 

@@ -9,8 +9,10 @@
 // until then was let in before it. The step grows with the rate, for two tasks a second are nothing
 // to one of a hundred thousand. The rate starts high and does not grow while nobody is refused:
 // from their 10 a second upwards it takes hours. The target is of what a task waits, so the mean
-// time of a run is taken off the response time. It knows no classes.
+// time of a run is taken off the response time. An open root is paid for whole, before others get a
+// token. It knows no classes.
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 
 #include "core/flow/admission/controllers.h"
@@ -49,8 +51,20 @@ class SedaAimd final : public Controller {
     const double most = std::min(std::floor(tokens_), static_cast<double>(ask.count));
     const auto admitted = static_cast<std::uint32_t>(std::max(0.0, most));
     tokens_ -= admitted;
-    if (admitted < ask.count) refused_ = true;
+    if (admitted < ask.count) NoteRefusal();
     return admitted;
+  }
+
+  // It is let in while there is a token, and nobody else before all of its tasks are paid for: else
+  // work that is wrapped in roots would be let in at a multiple of the rate.
+  bool Opens(const Ask& ask, const Load&, Instant now) override {
+    Refill(now);
+    if (tokens_ < 1) {
+      NoteRefusal();
+      return false;
+    }
+    tokens_ -= ask.count;
+    return true;
   }
 
   void Observe(const Served& served, Instant now) override {
@@ -73,11 +87,17 @@ class SedaAimd final : public Controller {
 
   void Snapshot(ControllerState& state) const override {
     state.limit = static_cast<std::int64_t>(rate_);
-    const Nanos a_token(static_cast<std::int64_t>(1e9 / rate_));
-    state.retry_after = std::max(kLeastRetry, a_token);
+    const double tokens = 1 + owed_.load(std::memory_order_relaxed);
+    state.retry_after =
+        std::max(kLeastRetry, Nanos(static_cast<std::int64_t>(1e9 * tokens / rate_)));
   }
 
  private:
+  void NoteRefusal() {
+    refused_ = true;
+    owed_.store(std::max(0.0, -tokens_), std::memory_order_relaxed);
+  }
+
   void Refill(Instant now) {
     const double depth = std::max(kLeastDepth, rate_ * kDepthSeconds);
     // Two threads may have read the clock, so the later call can have the earlier time.
@@ -101,8 +121,9 @@ class SedaAimd final : public Controller {
     refused_ = false;
   }
 
-  double rate_ = kFirstRate;  // tokens a second
-  double tokens_ = kLeastDepth;
+  double rate_ = kFirstRate;     // tokens a second
+  double tokens_ = kLeastDepth;  // less than none: of an open root, to be paid for
+  std::atomic<double> owed_{0};  // when it last refused
   Instant filled_;
   bool started_ = false;
   bool refused_ = false;  // since the last update

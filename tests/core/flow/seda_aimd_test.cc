@@ -109,6 +109,21 @@ TEST_F(SedaTicks, TokensComeInFractionsOfAMillisecond) {
   EXPECT_EQ(Ask(1000), 0U) << "another thread's clock may be behind";
 }
 
+TEST_F(SedaTicks, AnOpenRootIsPaidForBeforeOthersGetIn) {
+  const auto opens = [&](std::uint32_t tasks) {
+    return controller->Opens({.count = tasks}, {.capacity = 1000}, now);
+  };
+  EXPECT_TRUE(opens(1010));
+  EXPECT_FALSE(opens(1));
+  ControllerState state;
+  controller->Snapshot(state);
+  EXPECT_NEAR(static_cast<double>(state.retry_after.count()), 100.1e6, 1e3);
+  now += milliseconds(100);
+  EXPECT_EQ(Ask(1), 0U);
+  now += milliseconds(1);
+  EXPECT_EQ(Ask(1), 1U);
+}
+
 TEST_F(SedaTicks, AHighRateLetsAWholeFrameIn) {
   for (int i = 0; i < 300; ++i) {
     (void)Ask(1'000'000);
