@@ -105,6 +105,13 @@ void CheckJudges(const Loaded& loaded, Problems& problems) {
                           "\"deadline\" drops what is too late",
                           path, kControllerNames[kind]));
     }
+    if (settings.target_delay != (StagesConfig().*stage.field).target_delay) {
+      const std::string path = Format("stage.{}.target_delay", stage.name);
+      problems.Add(OriginOf(loaded.origins, path),
+                   Format("{}: it says how long what is let in may wait, and only stage.submission "
+                          "lets anything in; set it there",
+                          path));
+    }
     if (settings.dry_run != DryRunKind::kOff) {
       const std::string path = Format("stage.{}.dry_run", stage.name);
       problems.Add(OriginOf(loaded.origins, path),

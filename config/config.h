@@ -124,7 +124,7 @@ struct LimitsConfig {
   std::uint32_t in_flight = 65536;
   // What those keep in memory.
   Bytes in_flight_bytes = MiB(256);
-  // Accepted tasks that wait for arguments, slack or spawn credit.
+  // Accepted tasks that wait for arguments.
   std::uint32_t park = 32768;
   // What those keep in memory.
   Bytes park_bytes = MiB(64);
@@ -198,7 +198,7 @@ struct StageConfig {
   // no room for; "bound" only that; "deadline" drops what is too late to be of use. The last four
   // go by how those fare that were let in, and are there to be compared with.
   ControllerKind controller = ControllerKind::kDeadline;
-  // How long those four let tasks wait.
+  // How long some of those four let tasks wait; submission's.
   Nanos target_delay = std::chrono::milliseconds(5);
   // A controller that is asked as well and has no effect: what it would have refused is counted.
   // "" is off.

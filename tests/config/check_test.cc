@@ -32,6 +32,11 @@ TEST(Check, AControllerThatAStageCannotHaveIsReportedThere) {
       {"[stage.resolution]\ndry_run = \"bound\"",
        "f.toml:2:1: error: stage.resolution.dry_run: it counts what would be refused, and only "
        "stage.submission refuses"},
+      {"[stage.scheduling]\ntarget_delay = \"6ms\"",
+       "f.toml:2:1: error: stage.scheduling.target_delay: it says how long what is let in may wait, "
+       "and only stage.submission lets anything in; set it there"},
+      {"[stage.publication]\ntarget_delay = \"1us\"",
+       "f.toml:2:1: error: stage.publication.target_delay: it says how long"},
       {"[stage.publication]\ncontroller = \"bound\"",
        "f.toml:2:1: error: stage.publication.controller: what was accepted is always answered"},
   };
@@ -119,6 +124,9 @@ TEST(Check, NeighboursOfTheseAreFine) {
               stage.publication.capacity = 7)",
            "stage.scheduling.capacity = 1\nstage.spillover.capacity = 1",
            "stage.submission.shards = 4\npool.loop.threads = 9",
+           "stage.submission.target_delay = \"6ms\"",  // whatever the controller is
+           "stage.submission.controller = \"codel\"\nstage.submission.target_delay = \"6ms\"",
+           "stage.scheduling.target_delay = \"5ms\"",  // as --print-config has it
            "stage.publication.shards = 2\nstage.execution.shards = 3",
            "pool.exec.threads = 256",
            "listen.tcp = \"0.0.0.0:7440\"\nauth.token_file = \"/etc/spillgate/tokens\"",
