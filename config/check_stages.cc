@@ -50,6 +50,8 @@ struct Roomy {
 constexpr Roomy kRoomy[] = {
     {"resolution", &StagesConfig::resolution,
      "what waits for room in the park must not stand before what makes its arguments"},
+    {"scheduling", &StagesConfig::scheduling,
+     "what had no room in the ready set would wait before it, whatever its class"},
     {"execution", &StagesConfig::execution,
      "tasks that wait for their children must not take the room that these need"},
     {"publication", &StagesConfig::publication, "what was accepted is always answered"},

@@ -208,11 +208,11 @@ struct StageConfig {
 };
 
 struct StagesConfig {
-  // Resolution, execution and publication have room for all that was accepted: for what is in
-  // flight, and for the spawn reserve.
+  // All but submission and spillover have room for all that was accepted: for what is in flight,
+  // and for the spawn reserve.
   StageConfig submission{.controller = ControllerKind::kWorkBound};  // it alone refuses
   StageConfig resolution{.capacity = 66560, .bytes = MiB(257)};
-  StageConfig scheduling;
+  StageConfig scheduling{.capacity = 66560, .bytes = MiB(257)};
   StageConfig spillover;
   StageConfig execution{.capacity = 66560, .bytes = MiB(257)};
   // The accepted are answered.

@@ -32,8 +32,8 @@ std::vector<std::string> AsArguments(const std::string& config,
 // than are allowed already.
 std::uint32_t MostInFlight(const config::Config& settings) {
   const config::StagesConfig& stages = settings.stages;
-  const std::uint32_t room = std::min(
-      {stages.resolution.capacity, stages.execution.capacity, stages.publication.capacity});
+  const std::uint32_t room = std::min({stages.resolution.capacity, stages.scheduling.capacity,
+                                       stages.execution.capacity, stages.publication.capacity});
   const std::uint32_t rest = room - std::min(room, settings.limits.spawn_reserve);
   return std::max(settings.limits.in_flight, std::min(config::LimitsConfig{}.in_flight, rest));
 }

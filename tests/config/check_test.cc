@@ -33,7 +33,8 @@ TEST(Check, AControllerThatAStageCannotHaveIsReportedThere) {
        "f.toml:2:1: error: stage.resolution.dry_run: it counts what would be refused, and only "
        "stage.submission refuses"},
       {"[stage.scheduling]\ntarget_delay = \"6ms\"",
-       "f.toml:2:1: error: stage.scheduling.target_delay: it says how long what is let in may wait, "
+       "f.toml:2:1: error: stage.scheduling.target_delay: it says how long what is let in may "
+       "wait, "
        "and only stage.submission lets anything in; set it there"},
       {"[stage.publication]\ntarget_delay = \"1us\"",
        "f.toml:2:1: error: stage.publication.target_delay: it says how long"},
@@ -120,9 +121,10 @@ TEST(Check, NeighboursOfTheseAreFine) {
            R"(limits.in_flight = 5
               limits.spawn_reserve = 2
               stage.resolution.capacity = 7
+              stage.scheduling.capacity = 7
               stage.execution.capacity = 7
               stage.publication.capacity = 7)",
-           "stage.scheduling.capacity = 1\nstage.spillover.capacity = 1",
+           "stage.spillover.capacity = 1",
            "stage.submission.shards = 4\npool.loop.threads = 9",
            "stage.submission.target_delay = \"6ms\"",  // whatever the controller is
            "stage.submission.controller = \"codel\"\nstage.submission.target_delay = \"6ms\"",
@@ -152,10 +154,14 @@ TEST(Check, ASocketsPathHasTheSystemsBound) {
 
 TEST(Check, EveryStageWithoutRoomForWhatIsInFlightIsNamed) {
   const std::string errors = ErrorsOf("limits.in_flight = 70000");
-  for (const char* stage : {"resolution", "execution", "publication"}) {
+  for (const char* stage : {"resolution", "scheduling", "execution", "publication"}) {
     EXPECT_THAT(errors, HasSubstr(Format("stage.{}.capacity = 66560: less than", stage)));
   }
-  EXPECT_THAT(errors, testing::Not(HasSubstr("stage.scheduling")));
+  EXPECT_THAT(errors, testing::Not(HasSubstr("stage.spillover")));
+  EXPECT_THAT(ErrorsOf("[stage.scheduling]\ncapacity = 66559"),
+              StartsWith("f.toml:2:1: error: stage.scheduling.capacity = 66559: less than "
+                         "limits.in_flight + limits.spawn_reserve = 66560; what had no room in "
+                         "the ready set would wait before it"));
   EXPECT_THAT(ErrorsOf("stage.execution.bytes = \"256MiB\""),
               StartsWith("f.toml:1:17: error: stage.execution.bytes = \"256MiB\": less than "
                          "limits.in_flight_bytes + limits.spawn_reserve_bytes = \"257MiB\""));

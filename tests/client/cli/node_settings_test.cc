@@ -66,12 +66,15 @@ TEST_F(BoundsInFlight, StayWithinWhatTheStagesHaveRoomFor) {
       Read(Without("[limits]\nin_flight = 8\nspawn_reserve = 100\n"
                    "[stage.execution]\ncapacity = 2100\n[stage.publication]\ncapacity = 3100\n"));
   EXPECT_EQ(read.limits.in_flight, 2000u);
+  EXPECT_EQ(Read(Without("[limits]\nin_flight = 8\n[stage.scheduling]\ncapacity = 3024\n"))
+                .limits.in_flight,
+            2000u);
 }
 
 TEST_F(BoundsInFlight, AreNeverLessThanTheyWere) {
   const config::Config read =
       Read(Without("[limits]\nin_flight = 100000\n[stage.resolution]\ncapacity = 200000\n"
-                   "[stage.execution]\ncapacity = 200000\n"
+                   "[stage.scheduling]\ncapacity = 200000\n[stage.execution]\ncapacity = 200000\n"
                    "[stage.publication]\ncapacity = 200000\n"));
   EXPECT_EQ(read.limits.in_flight, 100'000u);
 }
