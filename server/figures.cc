@@ -11,9 +11,8 @@ admin::JournalFigures JournalOf(const journal::Log& log, const config::JournalCo
   return {.level_max = config.level_max,
           .accepting = state.accepting,
           .why_not = state.why_not,
-          .appended = stats.records,
           .written = stats.records,
-          .synced = stats.syncs,
+          .syncs = stats.syncs,
           .buffered_bytes = static_cast<std::int64_t>(log.buffered_bytes()),
           .buffer_limit = static_cast<std::int64_t>(config.buffer.count),
           .disk_bytes = static_cast<std::int64_t>(stats.log_bytes),
@@ -46,9 +45,9 @@ admin::NodeFigures CollectFigures(const FigureSources& sources) {
     figures.sessions = static_cast<std::int64_t>(shared.table.sessions().size());
     figures.records = static_cast<std::int64_t>(shared.table.records());
     figures.requests = static_cast<std::int64_t>(shared.table.requests());
-    figures.values.bytes = static_cast<std::int64_t>(shared.table.value_bytes());
+    figures.value_bytes = static_cast<std::int64_t>(shared.table.value_bytes());
   }
-  figures.values.bytes_limit = static_cast<std::int64_t>(sources.config.limits.value_heap.count);
+  figures.value_bytes_limit = static_cast<std::int64_t>(sources.config.limits.value_heap.count);
   figures.in_flight = admin::Use::Of(shared.in_flight);
   figures.spawn_reserve = admin::Use::Of(shared.spawn_reserve);
   const Gauges& gauges = shared.gauges;

@@ -118,9 +118,8 @@ Json ToJson(const JournalFigures& journal) {
   return {{"level_max", Name(journal.level_max)},
           {"accepting", journal.accepting},
           {"why_not", journal.why_not},
-          {"appended", journal.appended},
           {"written", journal.written},
-          {"synced", journal.synced},
+          {"syncs", journal.syncs},
           {"buffered_bytes", journal.buffered_bytes},
           {"buffer_limit", journal.buffer_limit},
           {"disk_bytes", journal.disk_bytes},
@@ -220,7 +219,7 @@ std::string StatusJson(const Snapshot& snapshot) {
   json["park"] = ToJson(node.park);
   json["park"]["oldest_us"] = Micros(snapshot.park_oldest_age);
   json["spawn_reserve"] = ToJson(node.spawn_reserve);
-  json["values"] = ToJson(node.values);
+  json["values"] = {{"bytes", node.value_bytes}, {"bytes_limit", node.value_bytes_limit}};
   json["tasks"] = ToJson(snapshot.tasks);
   json["threads"] = ToJson(node.threads);
   json["workers"] = ToJson(node.workers);

@@ -206,7 +206,9 @@ void Bounds(Families& f, const Snapshot& s) {
   f.Gauge("park_oldest_age_seconds", "Time since the task longest there was parked",
           Seconds(s.park_oldest_age));
   Bound(f, "spawn_reserve", "tasks on the spawn reserve", n.spawn_reserve);
-  Bound(f, "values", "values too large for a frame", n.values);
+  f.Gauge("values_bytes", "Bytes of results and puts that are kept", n.value_bytes);
+  f.Gauge("values_limit_bytes", "Most of them, beyond which no large value is taken",
+          n.value_bytes_limit);
   f.Gauge("connections", "Open connections", n.connections);
   f.Gauge("connections_limit", "Most open connections", n.connections_limit);
   f.Counter("connection_rests_total", "Times that one was not read, as it was refused too much",
@@ -246,9 +248,8 @@ void Hosts(Families& f, const Snapshot& s) {
 void JournalAndNode(Families& f, const Snapshot& s) {
   const JournalFigures& j = s.node.journal;
   f.Gauge("journal_accepting", "1 while the journal takes new work", double(j.accepting));
-  f.Counter("journal_appended_records_total", "Records handed to the journal", j.appended);
   f.Counter("journal_written_records_total", "Records written to the file", j.written);
-  f.Counter("journal_synced_records_total", "Records synced to the disk", j.synced);
+  f.Counter("journal_syncs_total", "Times that what was written was synced to the disk", j.syncs);
   f.Gauge("journal_buffered_bytes", "Bytes not yet written", j.buffered_bytes);
   f.Gauge("journal_disk_bytes", "Size of the journal's files", j.disk_bytes);
   f.Counter("journal_errors_total", "Failed writes and syncs", j.errors);

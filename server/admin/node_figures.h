@@ -45,10 +45,9 @@ struct HostFigures {
 struct JournalFigures {
   Level level_max = Level::kNone;  // none: there is no journal
   bool accepting = true;
-  std::string why_not;  // a sentence, when it takes no new work
-  std::uint64_t appended = 0;
-  std::uint64_t written = 0;
-  std::uint64_t synced = 0;  // positions, in records
+  std::string why_not;        // a sentence, when it takes no new work
+  std::uint64_t written = 0;  // records
+  std::uint64_t syncs = 0;
   std::int64_t buffered_bytes = 0;
   std::int64_t buffer_limit = 0;
   std::int64_t disk_bytes = 0;
@@ -89,7 +88,8 @@ struct NodeFigures {
   Use spawn_reserve;
   Use park;
   std::array<std::uint64_t, kClasses> deferred{};  // tasks of patient roots that wait
-  Use values;                                      // the heap of values too large for a frame
+  std::int64_t value_bytes = 0;                    // of results and puts that are kept
+  std::int64_t value_bytes_limit = 0;
   Instant park_oldest = kNever;
 
   HostFigures threads;

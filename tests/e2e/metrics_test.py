@@ -55,6 +55,19 @@ class Admin(unittest.TestCase):
         self.assertTrue(done, text[:2000])
         self.assertGreaterEqual(float(done[0].rsplit(" ", 1)[1]), 500)
 
+    def test_what_is_kept_and_written_is_told(self):
+        def told(name: str) -> float:
+            [line] = [line for line in self.get("/metrics").splitlines()
+                      if line.startswith(f"spillgate_{name} ")]  # fmt: skip
+            return float(line.rsplit(" ", 1)[1])
+
+        before = told("journal_written_records_total")
+        self.node.run("submit", "echo", "--arg", "x" * 1000, "--level", "sync", "--wait")
+        self.assertGreaterEqual(told("journal_written_records_total"), before + 2)
+        self.assertGreaterEqual(told("journal_syncs_total"), 1)
+        self.assertGreater(told("values_limit_bytes"), 1 << 20)
+        self.assertLess(told("values_bytes"), told("values_limit_bytes"))
+
     def test_stages_are_in_the_order_in_which_tasks_travel(self):
         stages = [stage["stage"] for stage in json.loads(self.get("/api/v1/stages"))["stages"]]
         self.assertEqual(

@@ -134,7 +134,7 @@ TOLD = (
     "spillgate_task_outcomes_late_total",
     "spillgate_worker_starts_total",
     "spillgate_worker_deaths_total",
-    "spillgate_journal_synced_records_total",
+    "spillgate_journal_syncs_total",
     "spillgate_journal_errors_total",
     "spillgate_config_generation_total",
 )

@@ -169,6 +169,9 @@ TEST(Metrics, ShowTheCountersOfTheNode) {
   node.inboxes[4]->stats().busy_ns.Add(2'500'000'000);
   node.figures.in_flight = {.count = 5, .count_limit = 10, .bytes = 50, .bytes_limit = 100};
   node.figures.workers.idle = 4;
+  node.figures.value_bytes = 77;
+  node.figures.value_bytes_limit = 512;
+  node.figures.journal = {.written = 40, .syncs = 3};
   node.figures.resources =
       ListResources({.amount = {2000, 500, 1 << 20}}, {.amount = {1500, 0, 4096}}, {});
   const Scrape scrape = ScrapeOf(node);
@@ -189,6 +192,10 @@ TEST(Metrics, ShowTheCountersOfTheNode) {
   EXPECT_EQ(scrape.At("spillgate_tasks_in_flight", {}), 5);
   EXPECT_EQ(scrape.At("spillgate_tasks_in_flight_limit_bytes", {}), 100);
   EXPECT_EQ(scrape.At("spillgate_workers", {{"state", "idle"}}), 4);
+  EXPECT_EQ(scrape.At("spillgate_values_bytes", {}), 77);
+  EXPECT_EQ(scrape.At("spillgate_values_limit_bytes", {}), 512);
+  EXPECT_EQ(scrape.At("spillgate_journal_written_records_total", {}), 40);
+  EXPECT_EQ(scrape.At("spillgate_journal_syncs_total", {}), 3);
   EXPECT_EQ(scrape.At("spillgate_ready", {}), 1);
   EXPECT_EQ(scrape.At("spillgate_build_info", {{"version", "0.1.0"}}), 1);
   EXPECT_DOUBLE_EQ(scrape.At("spillgate_resource_units", {{"resource", "cpu"}, {"state", "free"}}),
