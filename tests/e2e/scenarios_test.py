@@ -14,6 +14,7 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "slow"))
 import crowd  # noqa: E402  pylint: disable=wrong-import-position
 import scenarios  # noqa: E402  pylint: disable=wrong-import-position
+from cores import disturbed  # noqa: E402  pylint: disable=wrong-import-position
 from open_loop import Load  # noqa: E402  pylint: disable=wrong-import-position
 from polite import Manners  # noqa: E402  pylint: disable=wrong-import-position
 from scenes import Plan, Scene  # noqa: E402  pylint: disable=wrong-import-position
@@ -32,12 +33,19 @@ class Scenarios(unittest.TestCase):
         self.assertGreater(sum(each["refused"] for each in told["loads"].values()), 0, told)
         self.assertGreater(told["looks"], 0)
 
+    def check_some_are_good(self, told: dict, load: str, when: str) -> None:
+        """Of seconds in which others had the cores, that none was says nothing of the node."""
+        if why := disturbed(told):
+            print(f"not judged, as {why}: {load} {when}", file=sys.stderr)
+        else:
+            self.assertGreater(told["loads"][load][f"good_{when}_per_s"], 0, told)
+
     def test_a_client_that_does_not_read(self):
         longer = dataclasses.replace(SHORT, seconds=4.5)
         told = scenarios.slow_consumer(longer, size=16 << 10, egress="64KiB")
         self.check(told)
         self.assertGreater(told["loads"]["slow"]["unsent"], 0, "who does not read is not read")
-        self.assertGreater(told["loads"]["others"]["good_during_per_s"], 0, told)
+        self.check_some_are_good(told, "others", "during")
         self.assertEqual(told["loads"]["others"]["unsent"], 0, told)
 
     def test_workers_that_stand_still(self):
@@ -46,15 +54,15 @@ class Scenarios(unittest.TestCase):
         told = scenarios.stalled_workers(plan, "workers.kill_grace=50ms")
         self.check(told)
         self.assertGreater(told["node"]["worker_deaths_total"], 0, "they are replaced")
-        self.assertGreater(told["loads"]["in_node"]["good_during_per_s"], 0, told)
-        self.assertGreater(told["loads"]["in_workers"]["good_after_per_s"], 0, told)
+        self.check_some_are_good(told, "in_node", "during")
+        self.check_some_are_good(told, "in_workers", "after")
 
     def test_a_disk_that_stops(self):
         told = scenarios.stopped_journal(SHORT)
         self.check(told)
         self.assertGreater(told["buffered_kib"], 0, "the disk did stop")
-        self.assertGreater(told["loads"]["level_none"]["good_during_per_s"], 0, told)
-        self.assertGreater(told["loads"]["level_async"]["good_after_per_s"], 0, told)
+        self.check_some_are_good(told, "level_none", "during")
+        self.check_some_are_good(told, "level_async", "after")
         self.assertIsNone(told["ended_with_a_stopped_disk"])
         self.assertEqual((told["exit_code"], told["task_after"]), (0, "unfinished"))
 
@@ -63,7 +71,7 @@ class Scenarios(unittest.TestCase):
         self.check(told)
         taken = len(scenarios.CHANGES) - 2
         self.assertEqual(told["node"]["config_generation_total"], taken)
-        self.assertGreater(told["loads"]["all"]["good_after_per_s"], 0, told)
+        self.check_some_are_good(told, "all", "after")
 
     def test_a_crowd(self):
         crowd.raise_file_limit(1000)
