@@ -34,7 +34,7 @@ class Scenarios(unittest.TestCase):
         self.assertGreater(told["looks"], 0)
 
     def check_some_are_good(self, told: dict, load: str, when: str) -> None:
-        """Of seconds in which others had half of the cores, that none was says nothing of the node."""
+        """Where others had half of the cores meanwhile, that none was says nothing of the node."""
         self.assertGreater(told["loads"][load]["good"], 0, told)
         if told["foreign_cores"] > 1 or told["steal_pct"] > 5:
             print(f"not judged, as {disturbed(told)}: {load} {when}", file=sys.stderr)
