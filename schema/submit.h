@@ -40,9 +40,10 @@ struct SubmitPreamble {  // 48 bytes on the wire, in this order
   std::uint32_t function = 0;
   std::uint32_t shape = 0;         // 0: the function's own
   std::uint64_t remaining_us = 0;  // until the deadline; 0: none; at most kMostTime
-  std::uint64_t cost_hint_ns = 0;  // slot time of one task; 0: no idea; at most kMostTime
-  std::uint64_t root = 0;          // number of an open root of the session; 0: each task is its own
-  std::uint64_t first_seq = 0;     // the tasks have consecutive numbers; a session counts from 1
+  std::uint64_t cost_hint_ns =
+      0;                        // how long one task holds its slot; 0: no idea; at most kMostTime
+  std::uint64_t root = 0;       // number of an open root of the session; 0: each task is its own
+  std::uint64_t first_seq = 0;  // the tasks have consecutive numbers; a session counts from 1
 };
 inline constexpr std::size_t kPreambleSize = 48;
 

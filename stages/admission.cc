@@ -53,7 +53,7 @@ Reason Admission::LookAtFixedPart(const Asking& asking, Ruling& ruling, Instant 
   }
   const Named named = FindNamed(shared_, ask.function, ask.shape);
   if ((ask.flags & wire::kMixed) == 0 && named.problem != Reason::kNone) return named.problem;
-  if (asking.roots()) BeRoots(asking, named.shape, ruling, now);
+  if (asking.roots()) BeRoots(asking, named, ruling, now);
   const bool too_durable = static_cast<std::uint8_t>(ask.level) >
                            shared_.limits.level_max.load(std::memory_order_relaxed);
   if (too_durable || (ask.level != Level::kNone && !shared_.journal->Accepting())) {
@@ -63,7 +63,7 @@ Reason Admission::LookAtFixedPart(const Asking& asking, Ruling& ruling, Instant 
   if (asking.exceeds_credit && ask.root == 0) {
     ruling.retry_after = kLeastRetry;
     if (by_work()) {
-      ruling.retry_after = UntilPlaces(KeyOf(asking), Nanos(ask.cost_hint_ns), ask.count);
+      ruling.retry_after = UntilPlaces(KeyOf(asking), HintOf(ask, named), ask.count);
     }
     return Reason::kInFlight;
   }
@@ -76,7 +76,7 @@ Instant Admission::UsualDeadline(TaskClass cls, Instant now) const {
 }
 
 // Tasks that join a root have its time and its line, so that this is for those that do not.
-void Admission::BeRoots(const Asking& asking, const Resources* shape, Ruling& ruling,
+void Admission::BeRoots(const Asking& asking, const Named& named, Ruling& ruling,
                         Instant now) const {
   const wire::SubmitPreamble& ask = asking.ask;
   if (ask.remaining_us == 0) ruling.deadline = UsualDeadline(ask.cls, now);
@@ -85,9 +85,9 @@ void Admission::BeRoots(const Asking& asking, const Resources* shape, Ruling& ru
     ruling.line = kLastLine;
     return;
   }
-  const Nanos hint(ask.cost_hint_ns);
-  const Nanos p95 = shape == nullptr ? shared_.costs.P95(KeyOf(asking), hint)
-                                     : P95Of(KeyOf(asking), hint, *shape);
+  const Nanos hint = HintOf(ask, named);
+  const Nanos p95 = named.shape == nullptr ? shared_.costs.P95(KeyOf(asking), hint)
+                                           : P95Of(KeyOf(asking), hint, *named.shape);
   ruling.line = LineOf(shared_.limits, ask.cls, ruling.deadline - now, p95);
 }
 
@@ -127,7 +127,7 @@ std::uint8_t Admission::load_level() const {
   return std::max(waits_, static_cast<std::uint8_t>(taken));
 }
 
-flow::Ask Admission::QuestionOf(const Asking& asking, std::uint32_t count) {
+flow::Ask Admission::QuestionOf(const Asking& asking, std::uint32_t count) const {
   const wire::SubmitPreamble& ask = asking.ask;
   return {.cls = static_cast<std::uint8_t>(ask.cls),
           .retry = ask.retry,
@@ -136,7 +136,7 @@ flow::Ask Admission::QuestionOf(const Asking& asking, std::uint32_t count) {
           .count = count,
           .bytes = BytesEach(asking.bytes, ask.count) * count,
           .remaining = {},
-          .cost_hint = Nanos(ask.cost_hint_ns),
+          .cost_hint = HintOf(ask, FindNamed(shared_, ask.function, ask.shape)),
           .work = {}};
 }
 

@@ -17,6 +17,7 @@
 #include "schema/messages.h"
 #include "schema/replies.h"
 #include "schema/submit.h"
+#include "stages/build_task.h"
 #include "stages/ruling.h"
 #include "stages/shared.h"
 #include "stages/work_at_door.h"
@@ -63,7 +64,7 @@ class Admission {
   void TakePlaces(const Asking& asking, std::uint32_t left, Ruling& ruling, Instant now);
   // They are roots: the ruling has the time that they have where the frame names none, and their
   // line. Those that were to join a root, which takes no more, turn out to be so when they come.
-  void BeRoots(const Asking& asking, const Resources* shape, Ruling& ruling, Instant now) const;
+  void BeRoots(const Asking& asking, const Named& named, Ruling& ruling, Instant now) const;
   // How many of `wanted` roots load lets in, of a frame that holds places for `has` already.
   [[nodiscard]] std::uint32_t LetIn(const Asking& asking, const Ruling& ruling,
                                     std::uint32_t wanted, std::uint32_t has, Instant now);
@@ -131,7 +132,7 @@ class Admission {
   [[nodiscard]] std::uint32_t TasksOf(const wire::OpenRoot& asked, TenantId tenant) const;
   [[nodiscard]] flow::Ask QuestionOf(const wire::OpenRoot& asked, TenantId tenant, Instant deadline,
                                      Instant now);
-  [[nodiscard]] static flow::Ask QuestionOf(const Asking& asking, std::uint32_t count);
+  [[nodiscard]] flow::Ask QuestionOf(const Asking& asking, std::uint32_t count) const;
   void Overload(const flow::Ask& refused, Ruling& ruling, bool shed);
   // When so many will have come free, about.
   [[nodiscard]] Nanos UntilPlaces(CostKey key, Nanos hint, std::uint32_t places);

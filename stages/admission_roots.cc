@@ -5,6 +5,7 @@
 
 #include "core/model/work_promise.h"
 #include "stages/admission.h"
+#include "stages/build_task.h"
 
 namespace spillgate {
 
@@ -54,6 +55,7 @@ void Admission::LetThrough(const wire::OpenRoot& asked, TenantId tenant, const R
 void Admission::Promise(const wire::OpenRoot& asked, const Ruling& ruling, Root& root) {
   root.line = ruling.line;
   root.said = asked.estimated_tasks;
+  root.said_each = std::min(kMostHint, Nanos(static_cast<std::int64_t>(asked.slot_time_ns)));
   if (!looks_at_work() && !counts_promised()) return;
   root.promise = std::make_unique<WorkPromise>(
       shared_.account,

@@ -27,6 +27,13 @@ Named FindNamed(const Shared& shared, std::uint32_t function, std::uint32_t shap
   return named;
 }
 
+Nanos HintOf(const wire::SubmitPreamble& ask, const Named& named) {
+  if (ask.cost_hint_ns == 0 || named.shape == nullptr) return Nanos(0);
+  if (!TakesHints(*named.function)) return Nanos(0);
+  const Nanos held(static_cast<std::int64_t>(std::min(ask.cost_hint_ns, wire::kMostTime)));
+  return std::clamp(SlotTime(held, SlotUnits(*named.shape)), Nanos(1), kMostHint);
+}
+
 TaskId IdOf(const Shared& shared, const TaskGroup& group, std::uint32_t i) {
   if (!group.children()) return {group.session, group.ask.first_seq + i};
   const bool mixed = (group.ask.flags & wire::kMixed) != 0;
@@ -57,6 +64,9 @@ TaskPtr BuildTask(const Shared& shared, const TaskGroup& group, std::uint32_t i,
     task->frame = group.frame;
     task->args = group.view.args.subspan(head.first_arg, head.arg_count);
     task->payload = group.payload;
+  }
+  if (group.ask.cost_hint_ns != 0) {
+    task->estimate = HintOf(group.ask, {.function = task->function, .shape = task->shape});
   }
   task->bytes = group.bytes_each;
   task->deadline = group.deadline;

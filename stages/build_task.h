@@ -39,6 +39,18 @@ struct Named {
 };
 [[nodiscard]] Named FindNamed(const Shared& shared, std::uint32_t function, std::uint32_t shape);
 
+// A client's word for more is read as this.
+inline constexpr Nanos kMostHint = std::chrono::hours(1);
+
+// Door and ready set count a function by what its clients say of it until the first of its runs has
+// ended. What runs inline is never timed: they would name the price that they pay for good.
+[[nodiscard]] inline bool TakesHints(const Function& function) {
+  return function.host != Host::kInline;
+}
+
+// The slot time that one of the tasks takes, as their client says; 0 if it does not.
+[[nodiscard]] Nanos HintOf(const wire::SubmitPreamble& ask, const Named& named);
+
 // The id of task number `i` of the frame, which was decoded if it is one of children.
 [[nodiscard]] TaskId IdOf(const Shared& shared, const TaskGroup& group, std::uint32_t i);
 

@@ -1,10 +1,10 @@
 // EarlySpawns: what roots bring soon after they began, by the function that they began with, so
 // that the door can count it before it comes (CostModel::SpawnsOf, Admission::Expect). Only the
 // first second counts, or half of the time until its deadline if that is longer: what a root brings
-// later is judged by nobody who comes now, and a driver
-// that spawns all day would hold a day's work against those that want a millisecond. For the same
-// reason what was expected of a root and has not come by then is expected no more. Scheduling's, on
-// its thread.
+// later is judged by nobody who comes now, and a driver that has no deadline and spawns all day
+// would hold a day's work against those that want a millisecond. For the same reason what was
+// expected of a root and has not come by then, or when it ends, is expected no more. Scheduling's,
+// on its thread.
 #pragma once
 
 #include "core/base/clock.h"

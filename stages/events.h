@@ -97,7 +97,8 @@ struct SlotFreed {
   std::uint32_t bytes = 0;  // of the task, as in Task
   RootPtr root;
   Nanos estimated{0};
-  Nanos cost{0};           // slot time that it had; 0 if it never began
+  Nanos cost{0};           // slot time that its last run had; 0 if that never began
+  Nanos earlier{0};        // and that it was held for before that: by runs that died, and between
   Nanos span{0};           // from the beginning of the run to its end
   Instant since = kNever;  // execution has the lease; kNever: that says nothing
   // What this says of the function's cost.

@@ -81,6 +81,7 @@ void Execution::OnDurable(const Durable& durable, Instant now) {
   while (!unsynced_.empty() && unsynced_.front().lsn <= durable.synced) {
     Placed placed = std::move(unsynced_.front().placed);
     unsynced_.pop_front();
+    PayForWait(*placed.task, now);
     Run(std::move(placed.task), placed.nested_in, now);
   }
 }
@@ -97,6 +98,7 @@ void Execution::EndDoomedNoted(Instant now) {
       return false;
     }
     EndDoomed(*task);
+    PayForWait(*task, now);
     Free(task->id, Nanos(0), Lesson::kNone);
     Finish(std::move(task));
     return true;
@@ -142,14 +144,14 @@ void Execution::CountRun(Task& task, Instant now) {
 }
 
 void Execution::OnRan(RunReport&& report, Instant now) {
-  TaskPtr task = std::move(report.task);
   const bool ran = report.end != RunEnd::kTurnedAway && report.began;
-  const Nanos cost = ran ? SlotTimeOf(*task, report.wall) : Nanos(0);
-  if (task->leased()) task->spent += cost;
+  const Nanos cost = ran ? SlotTimeOf(*report.task, report.wall) : Nanos(0);
+  if (report.task->leased()) report.task->spent += cost;
   if (report.end == RunEnd::kHostDied) {
-    OnDeath(std::move(task), report.detail, now);
+    OnDeath(std::move(report), cost, now);
     return;
   }
+  TaskPtr task = std::move(report.task);
   if (report.end == RunEnd::kTurnedAway) {
     TurnAway(*task, report);
   }
@@ -182,7 +184,9 @@ void Execution::TakeBack(Task& task) {
   task.record->begun.store(false, std::memory_order_relaxed);
 }
 
-void Execution::OnDeath(TaskPtr task, const std::string& detail, Instant now) {
+void Execution::OnDeath(RunReport&& report, Nanos cost, Instant now) {
+  TaskPtr task = std::move(report.task);
+  const std::string& detail = report.detail;
   ++task->deaths;
   tally_.host_deaths.Add(1);
   const bool cancelled = task->record->cancelled.load(std::memory_order_relaxed);
@@ -196,17 +200,38 @@ void Execution::OnDeath(TaskPtr task, const std::string& detail, Instant now) {
                 "(workers.retry_budget): {}",
                 detail));
   }
-  if (!task->outcome.open()) {
-    Free(task->id, Nanos(0), Lesson::kNone);
-    Finish(std::move(task));
-    return;
-  }
-  // It keeps its lease while it rests; if it was blocked, it needs its slot again.
+  if (task->outcome.open()) return Rest(std::move(task), cost, now);
+  // A whole run would have taken longer. It is paid for like one, or those that crash would have
+  // all the slots for nothing.
+  Free(task->id, cost, Lesson::kAtLeast, report.wall + report.blocked);
+  Finish(std::move(task));
+}
+
+// It keeps its lease meanwhile; if it was blocked, it needs its slot again.
+void Execution::Rest(TaskPtr task, Nanos cost, Instant now) {
   Running& running = running_.find(task->id).value();
   SetBlocked(running, {RunNotice::Kind::kResumed, task->id, {}});
-  running.since = kNever;  // nobody is to take its rest for a handover
+  running.earlier += cost;
+  running.since = now;
   again_.push({After(now, PauseAfter(task->deaths)), ++deaths_, task->id});
   resting_.insert({task->id, std::move(task)});
+}
+
+TaskPtr Execution::EndRest(HashMap<TaskId, TaskPtr>::iterator resting, Instant now) {
+  TaskPtr task = std::move(resting.value());
+  resting_.erase(resting);
+  PayForWait(*task, now);
+  return task;
+}
+
+// It has held its lease since then, and nothing ran on it. Nobody is to take that for a handover.
+void Execution::PayForWait(Task& task, Instant now) {
+  const auto found = running_.find(task.id);
+  if (found == running_.end()) return;
+  Running& running = found.value();
+  const Nanos held = SlotTime(now - std::exchange(running.since, kNever), running.units);
+  running.earlier += held;
+  if (task.leased()) task.spent += held;
 }
 
 // It has had as many deaths as it may.
@@ -259,8 +284,7 @@ void Execution::SetBlocked(Running& running, const RunNotice& notice) {
 void Execution::OnCancel(TaskId id, Instant now) {
   const auto resting = resting_.find(id);
   if (resting != resting_.end()) {
-    TaskPtr task = std::move(resting.value());
-    resting_.erase(resting);
+    TaskPtr task = EndRest(resting, now);
     Cancel(*task);
     Free(id, Nanos(0), Lesson::kNone);
     Finish(std::move(task));
@@ -285,6 +309,7 @@ void Execution::Free(TaskId id, Nanos cost, Lesson lesson, Nanos span) {
                       .root = std::move(running.root),
                       .estimated = running.estimated,
                       .cost = cost,
+                      .earlier = running.earlier,
                       .span = span,
                       .since = running.since,
                       .lesson = lesson});
@@ -304,8 +329,7 @@ void Execution::Tick(Instant now) {
     const auto found = resting_.find(again_.top().task);
     again_.pop();
     if (found == resting_.end()) continue;
-    TaskPtr task = std::move(found.value());
-    resting_.erase(found);
+    TaskPtr task = EndRest(found, now);
     if (now > task->deadline) {
       Expire(*task, "while it waited to be run again");
       Free(task->id, Nanos(0), Lesson::kNone);
@@ -344,9 +368,7 @@ void Execution::Flush(Instant now) {
     Finish(std::move(each.placed.task));
   }
   while (!resting_.empty()) {
-    const auto first = resting_.begin();
-    TaskPtr task = std::move(first.value());
-    resting_.erase(first);
+    TaskPtr task = EndRest(resting_.begin(), now);
     Abandon(*task);
     Free(task->id, Nanos(0), Lesson::kNone);
     Finish(std::move(task));

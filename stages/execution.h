@@ -63,6 +63,7 @@ class Execution {
     Nanos estimated;
     std::int64_t units = 0;
     Instant since;
+    Nanos earlier{0};  // slot time that it was held for before the run that goes on
     bool leased = false;
     bool blocked = false;
   };
@@ -79,7 +80,7 @@ class Execution {
   void OnRan(RunReport&& report, Instant now);
   void TurnAway(Task& task, const RunReport& report);
   void TakeBack(Task& task);
-  void OnDeath(TaskPtr task, const std::string& detail, Instant now);
+  void OnDeath(RunReport&& report, Nanos cost, Instant now);
   void OnNotice(const RunNotice& notice);
   void SetBlocked(Running& running, const RunNotice& notice);
   void OnCancel(TaskId id, Instant now);
@@ -95,6 +96,9 @@ class Execution {
   void EndDoomedNoted(Instant now);
   void Free(TaskId id, Nanos cost, Lesson lesson, Nanos span = Nanos(0));
   [[nodiscard]] Nanos SlotTimeOf(const Task& task, Nanos wall) const;
+  void Rest(TaskPtr task, Nanos cost, Instant now);
+  [[nodiscard]] TaskPtr EndRest(HashMap<TaskId, TaskPtr>::iterator resting, Instant now);
+  void PayForWait(Task& task, Instant now);
   void Finish(TaskPtr task);
   void EmitAll(Instant now);
 

@@ -4,9 +4,17 @@
 #include <utility>
 
 namespace spillgate {
+namespace {
+
+// It has ended, was closed, or has brought all that was promised.
+bool BringsNothingMore(const Root& root) {
+  return root.promise == nullptr || root.promise->left() == 0;
+}
+
+}  // namespace
 
 void PromiseTimes::Add(const RootPtr& root, Instant until) {
-  if (times_.size() >= kMostRoots) LetGo(kNever, kAtOnce);
+  if (times_.size() >= kMostRoots) MakeRoom();
   Push(root, until);
 }
 
@@ -15,13 +23,33 @@ void PromiseTimes::Push(const RootPtr& root, Instant until) {
   std::push_heap(times_.begin(), times_.end(), &EndsLater);
 }
 
-void PromiseTimes::LetGo(Instant now, std::size_t most) {
-  if (times_.empty() || times_.front().until > now) return;
+// From anywhere in the heap. The last one comes in its place, and moves on from there: to the front
+// past what ends later, or from it.
+RootPtr PromiseTimes::TakeOut(std::size_t at) {
+  RootPtr root = std::move(times_[at].root);
+  Time last = std::move(times_.back());
+  times_.pop_back();
+  if (at == times_.size()) return root;
+  while (at > 0 && EndsLater(times_[(at - 1) / 2], last)) {
+    times_[at] = std::move(times_[(at - 1) / 2]);
+    at = (at - 1) / 2;
+  }
+  for (std::size_t next = 2 * at + 1; next < times_.size(); next = 2 * at + 1) {
+    if (next + 1 < times_.size() && EndsLater(times_[next], times_[next + 1])) ++next;
+    if (!EndsLater(last, times_[next])) break;
+    times_[at] = std::move(times_[next]);
+    at = next;
+  }
+  times_[at] = std::move(last);
+  return root;
+}
+
+void PromiseTimes::LetGo(Instant now) {
+  if (times_.empty()) return;
   MutexLock lock(shared_.table.mutex());
-  for (; most > 0 && !times_.empty() && times_.front().until <= now; --most) {
-    std::pop_heap(times_.begin(), times_.end(), &EndsLater);
-    const RootPtr root = std::move(times_.back().root);
-    times_.pop_back();
+  DropDone(kLooks, kLooks);
+  while (!times_.empty() && times_.front().until <= now) {
+    const RootPtr root = TakeOut(0);
     if (root->promise == nullptr) continue;
     if (root->promised_until > now) {
       Push(root, root->promised_until);
@@ -29,6 +57,27 @@ void PromiseTimes::LetGo(Instant now, std::size_t most) {
       root->promise.reset();
     }
   }
+}
+
+void PromiseTimes::MakeRoom() {
+  MutexLock lock(shared_.table.mutex());
+  for (std::size_t gone = DropDone(kLooksForRoom, kAtOnce); gone < kAtOnce; ++gone) {
+    TakeOut(0)->promise.reset();
+  }
+}
+
+// Of so many that are looked at in turn; how many have gone.
+std::size_t PromiseTimes::DropDone(std::size_t looks, std::size_t most) {
+  const std::size_t before = times_.size();
+  for (; looks > 0 && !times_.empty() && before - times_.size() < most; --looks) {
+    if (look_at_ >= times_.size()) look_at_ = 0;
+    if (BringsNothingMore(*times_[look_at_].root)) {
+      const RootPtr gone = TakeOut(look_at_);
+    } else {
+      ++look_at_;
+    }
+  }
+  return before - times_.size();
 }
 
 }  // namespace spillgate

@@ -187,7 +187,7 @@ void Scheduling::OnFreed(const SlotFreed& event, Instant now) {
   }
   if (exact || at_least) ready_.Ran(*event.function, exact, now);
   ready_.Ended(*event.function, event.held);
-  ready_.Correct(*event.root, event.estimated, event.cost);
+  ready_.Correct(*event.root, event.estimated, event.earlier + event.cost);
 }
 
 void Scheduling::OnLent(const SlotLent& event, Instant now) {

@@ -271,4 +271,38 @@ void Submission::NoteDisk() {
   }
 }
 
+void Submission::Tick(Instant now) {
+  promises_.LetGo(now);
+  if (self_.Observes()) {
+    const bool none_left = shared_.unfinished() == 0;
+    const flow::Served served = served_.Take();
+    self_.Observe(served, now);
+    observed_all_ = none_left && served.count == 0;
+  }
+  shared_.account.SetNewestFirst(self_.controller().NewestFirst());
+  if (!waiting_.empty()) RetryWaiting(now);
+  AcceptAll(now);
+}
+
+void Submission::Flush(Instant now) {
+  for (auto& [order, group] : std::exchange(waiting_, {})) {
+    groups_.push_back(std::move(group));
+    groups_.back().refusal = Reason::kDraining;
+  }
+  look_on_ = waiting_.end();
+  for (Group& group : groups_) Conclude(group, now);
+  groups_.clear();
+  for (Accepted& event : std::exchange(kept_, {})) {
+    Abandon(*event.task);
+    ended_.push_back({std::move(event.task)});
+  }
+  for (const auto& asking : asking_) {
+    if (const auto* received = std::get_if<Received>(&asking)) {
+      out_.done.Note(MetaOf(*received), now);
+    }
+  }
+  asking_.clear();
+  EmitAll(now);
+}
+
 }  // namespace spillgate

@@ -222,7 +222,8 @@ void Submission::JoinByArguments(Group& group, Instant now) {
   }
   std::uint32_t let_in = 0;
   Ruling as_roots = group;
-  if (roots > 0) admission_.BeRoots(group.asking(), group.shape, as_roots, now);
+  const Named named{.function = group.function, .shape = group.shape};
+  if (roots > 0) admission_.BeRoots(group.asking(), named, as_roots, now);
   if (roots > 0 && !group.exceeds_credit) {
     let_in = admission_.LetIn(group.asking(), as_roots, roots, group.admitted, now);
   }
@@ -311,6 +312,10 @@ void Submission::Enter(Group& group, std::uint32_t i, TaskPtr task, Session& ses
     record.spawned_in = group.view.child.attempt;
   } else {
     session.seen.Mark(task->id.seq);
+    // It was let in for that; no more is known of a task that says nothing itself.
+    if (root && task->estimate == Nanos(0) && TakesHints(*task->function)) {
+      task->estimate = root->said_each;
+    }
   }
   if (!task->args.empty()) PinArguments(shared_.table, *task);
   task->accepted = task->arrived = record.accepted = now;
@@ -358,40 +363,6 @@ void Submission::Conclude(Group& group, Instant now) {
   group.from_reserve = false;
   const std::uint64_t order = group.root_order;
   waiting_.emplace(order, std::move(group));
-}
-
-void Submission::Tick(Instant now) {
-  promises_.LetGo(now);
-  if (self_.Observes()) {
-    const bool none_left = shared_.unfinished() == 0;
-    const flow::Served served = served_.Take();
-    self_.Observe(served, now);
-    observed_all_ = none_left && served.count == 0;
-  }
-  shared_.account.SetNewestFirst(self_.controller().NewestFirst());
-  if (!waiting_.empty()) RetryWaiting(now);
-  AcceptAll(now);
-}
-
-void Submission::Flush(Instant now) {
-  for (auto& [order, group] : std::exchange(waiting_, {})) {
-    groups_.push_back(std::move(group));
-    groups_.back().refusal = Reason::kDraining;
-  }
-  look_on_ = waiting_.end();
-  for (Group& group : groups_) Conclude(group, now);
-  groups_.clear();
-  for (Accepted& event : std::exchange(kept_, {})) {
-    Abandon(*event.task);
-    ended_.push_back({std::move(event.task)});
-  }
-  for (const auto& asking : asking_) {
-    if (const auto* received = std::get_if<Received>(&asking)) {
-      out_.done.Note(MetaOf(*received), now);
-    }
-  }
-  asking_.clear();
-  EmitAll(now);
 }
 
 }  // namespace spillgate

@@ -71,7 +71,7 @@ struct Flow {
   std::uint32_t weight = 1;
   TaskClass cls = TaskClass::kNormal;
   std::size_t size = 0;
-  Nanos work{0};
+  Nanos work{0};  // as WorkAccount::Summed
 
   // Its tasks stand in lines by the slack of their roots. At each line it and all behind it stand
   // behind the line before, but have half of the slot time of both while both wait.

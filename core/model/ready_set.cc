@@ -97,8 +97,8 @@ void ReadySet::Push(TaskPtr owned, Instant now) {
   Bundle& bundle = BundleOf(root, group);
   bundle.tasks.Append(&task);
   task.ready.bundle = &bundle;
-  flow.work += task.ready.work;
-  queue.work += task.ready.work;
+  flow.work += WorkAccount::Summed(task.ready.work);
+  queue.work += WorkAccount::Summed(task.ready.work);
   ++flow.waiting[root.line];
   ++queue.size;
   ++size_;
@@ -119,7 +119,7 @@ void ReadySet::Account(const Flow& flow, const ready::Lane& lane, const Task& ta
   Gauge& waiting = account_.WaitingOf(task.function->id);
   waiting.Add(by);
   if (waiting.get() == 0) StateOf(*task.function).limit.NoneWaits();
-  account_.WorkOf(task.function->id).Add(by * task.ready.work.count());
+  account_.WorkOf(task.function->id).Add(by * WorkAccount::Summed(task.ready.work).count());
   if (lane.line > 0) cls.patient.Add(by);
   for (std::size_t i = 0; i < needs.size(); ++i) {
     const std::int64_t change = by * needs.NodeTime(i, task.ready.work);
@@ -218,8 +218,8 @@ void ReadySet::Detach(Task& task) {
   if (bundle.tasks.empty()) DropBundle(bundle);
   ready::RootQueue& line = flow.lines[lane.line];
   if (--root.ready.waiting == 0 && --line.roots == 0) line.unspread = 0;
-  flow.work -= task.ready.work;
-  queue.work -= task.ready.work;
+  flow.work -= WorkAccount::Summed(task.ready.work);
+  queue.work -= WorkAccount::Summed(task.ready.work);
   --flow.waiting[lane.line];
   Account(flow, lane, task, -1);
   if (--flow.size == 0) queue.weights -= flow.weight;

@@ -25,7 +25,7 @@ ReadySet::Standing ReadySet::Explain(const Task& task, const Resources& free, In
     standing.ahead += classes_[cls].size;
     standing.work_ahead += classes_[cls].work;
   }
-  const Nanos own = flow.work - task.ready.work;
+  const Nanos own = flow.work - WorkAccount::Summed(task.ready.work);
   const Nanos others = queue.work - flow.work;
   // As a fraction, for the product of a backlog and a sum of weights does not fit.
   const double own_span = static_cast<double>(flow.work.count()) / flow.weight;

@@ -52,14 +52,15 @@ struct Root {
   bool explicit_open = false;    // made by OpenRoot
   bool durable = false;          // the journal knows of it
   bool closed = false;           // takes no more from its session
+  bool ended = false;            // closed and all published; takes nothing more from anybody
+  // A task that its session added was not done in time: its work was for nothing.
+  bool failed = false;
   std::unique_ptr<WorkPromise> promise;  // of what it was let in for; none once it is closed
   Instant promised_until{};  // of an open root of which something has come: for so long it counts
   std::uint32_t said = 0;    // of an open root: tasks that its client expected
   std::uint32_t came = 0;    // and those that its client has added
-  bool ended = false;        // closed and all published; takes nothing more from anybody
-  bool failed =
-      false;       // a task that its session added was not done in time: its work was for nothing
-  Nanos spent{0};  // slot time of its tasks that have ended, while it has not failed
+  Nanos said_each{0};        // and the slot time of one, as its client said; 0: it did not
+  Nanos spent{0};            // slot time of its tasks that have ended, while it has not failed
   Root* next_of_session = nullptr;  // of those that OpenRoot made
   Root* prev_of_session = nullptr;
 

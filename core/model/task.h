@@ -58,8 +58,8 @@ struct Task {
   Instant accepted;
   Instant begun = kNever;  // its first run
   Instant deadline = kNever;
-  Nanos estimate{0};  // slot time it was charged when it was placed
-  Nanos spent{0};     // slot time that its runs had
+  Nanos estimate{0};  // slot time: a client's hint, then what it was charged when it was placed
+  Nanos spent{0};     // slot time that it held
   TaskClass cls = TaskClass::kNormal;
   Level level = Level::kNone;
   std::uint8_t returns = 1;

@@ -89,6 +89,8 @@ class WorkAccount {
 
   // Of one task, at most: as many as a node can have add up without an overflow.
   static constexpr Nanos kMostNodeTime = std::chrono::minutes(5);
+  // The same for sums of slot time: what a task that waits is there.
+  [[nodiscard]] static Nanos Summed(Nanos slot_time) { return std::min(slot_time, kMostNodeTime); }
 
   // What a task of some shape takes of each resource: node time for one slot time.
   class Needs {

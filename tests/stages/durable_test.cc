@@ -325,6 +325,25 @@ TEST_F(DurableExecutionTest, WhatWaitsForTheDiskExpiresOrIsCancelledWithoutIt) {
   EXPECT_EQ(runs.started[0]->id.seq, 3U);
 }
 
+TEST_F(DurableExecutionTest, WhatWaitsForTheDiskHoldsItsSlotAndPaysForIt) {
+  Placed due = Once(2);
+  due.task->deadline = bench.now() + std::chrono::milliseconds(30);
+  Handle(Once(1));
+  Handle(std::move(due));
+  bench.clock.Advance(std::chrono::milliseconds(20));
+  Handle(Durable{.written = 1, .synced = 1});
+  ASSERT_EQ(runs.started.size(), 1U);
+  runs.started[0]->outcome.fate = Fate::kDone;
+  const Nanos wall = std::chrono::milliseconds(2);
+  Handle(Ran{{std::move(runs.started[0]), RunEnd::kEnded, wall, ""}});
+  bench.clock.Advance(std::chrono::milliseconds(11));
+  stage.Tick(bench.now());
+  ASSERT_EQ(freed.events.size(), 2U);
+  EXPECT_EQ(freed.events[0].cost, wall);
+  EXPECT_EQ(freed.events[0].earlier, std::chrono::milliseconds(20));
+  EXPECT_EQ(freed.events[1].earlier, std::chrono::milliseconds(31)) << "it never ran";
+}
+
 TEST_F(DurableExecutionTest, WhatMayRunAgainBeginsAtOnce) {
   Placed placed = Once(1);
   placed.task->max_retries = 1;

@@ -1,6 +1,10 @@
 // What is expected of roots that begin like others, and for how long.
 #include "stages/early_spawns.h"
 
+#include <map>
+#include <random>
+#include <vector>
+
 #include "core/model/work_promise.h"
 #include "tests/stages/bench.h"
 
@@ -34,6 +38,11 @@ class EarlySpawnsTest : public ::testing::Test {
   void Learn() {
     const TaskPtr root = Begin(1'000'000);
     for (std::uint64_t i = 1; i < 12; ++i) Spawn(*root, 1'000'000 + i);
+  }
+  // One of which something is expected, as others like it have brought some.
+  TaskPtr BeginExpected(std::uint64_t seq, Instant deadline) {
+    for (int child = 0; child < 2; ++child) bench.costs.LearnSpawn(function, milliseconds(2));
+    return Begin(seq, true, deadline);
   }
   void Promise(Root& root) {
     static const Resources kOne{.amount = {kOneSlot}};
@@ -102,6 +111,79 @@ TEST_F(EarlySpawnsTest, WhoHasLongDoesNotKeepThoseBehindItFromBeingLetGoOf) {
   bench.clock.Advance(std::chrono::seconds(29));
   early.Tick(bench.now());
   EXPECT_TRUE(early.empty());
+}
+
+TEST_F(EarlySpawnsTest, ARootThatEndsBeforeItsTimeIsWaitedForNoMore) {
+  Learn();
+  const Instant far = bench.now() + std::chrono::hours(1);
+  TaskPtr other = Begin(1, true, far);
+  bench.Settle(Begin(2, true, far), Bench::Done("two"));
+  early.Tick(bench.now());
+  EXPECT_FALSE(early.empty()) << "the other one goes on";
+  EXPECT_EQ(Promised(), 3);
+  bench.Settle(std::move(other), Bench::Done("one"));
+  early.Tick(bench.now());
+  EXPECT_TRUE(early.empty()) << "the node may sleep";
+}
+
+TEST_F(EarlySpawnsTest, NorIsOneThatHasBroughtAllOfIt) {
+  Learn();
+  const TaskPtr root = Begin(1, true, bench.now() + std::chrono::hours(1));
+  root->root->promise->Keep(3);
+  early.Tick(bench.now());
+  EXPECT_TRUE(early.empty());
+}
+
+// So many at a time, and whatever the order in which they end: the others keep their times.
+TEST_F(EarlySpawnsTest, ThousandsThatHaveEndedLeaveInSomePasses) {
+  Learn();
+  std::mt19937_64 random(1);
+  std::map<Instant, TaskPtr> others;
+  std::vector<TaskPtr> ending;
+  for (std::uint64_t seq = 1; seq <= 2000; ++seq) {
+    const Nanos until = milliseconds(4000 + random() % 4'000'000);
+    TaskPtr task = BeginExpected(seq, bench.now() + until);
+    if (seq % 10 == 0) {
+      others[task->root->ready.soon_until] = std::move(task);
+    } else {
+      ending.push_back(std::move(task));
+    }
+  }
+  for (TaskPtr& task : ending) bench.Settle(std::move(task), Bench::Done("early"));
+  for (std::size_t pass = 0; pass < 2 * 2000 / PromiseTimes::kLooks; ++pass)
+    early.Tick(bench.now());
+  std::int64_t left = 3 * static_cast<std::int64_t>(others.size());
+  EXPECT_EQ(Promised(), left);
+  for (const auto& [until, task] : others) {
+    bench.clock.Advance(until - Nanos(1) - bench.now());
+    early.Tick(bench.now());
+    EXPECT_NE(task->root->promise, nullptr);
+    bench.clock.Advance(Nanos(1));
+    early.Tick(bench.now());
+    EXPECT_EQ(task->root->promise, nullptr);
+    EXPECT_EQ(Promised(), left -= 3);
+  }
+  EXPECT_TRUE(early.empty());
+}
+
+TEST_F(EarlySpawnsTest, WhenThereAreTooManyThoseThatHaveEndedGoFirst) {
+  Learn();
+  const TaskPtr urgent = Begin(1, true, bench.now() + std::chrono::seconds(4));
+  const Instant far = bench.now() + std::chrono::hours(1);
+  std::vector<TaskPtr> ending;
+  for (std::uint64_t seq = 2; seq <= PromiseTimes::kMostRoots; ++seq) {
+    ending.push_back(BeginExpected(seq, far));
+  }
+  for (TaskPtr& task : ending) bench.Settle(std::move(task), Bench::Done("early"));
+  std::uint64_t seq = PromiseTimes::kMostRoots;
+  for (std::size_t i = 0; i < PromiseTimes::kMostRoots; ++i) {
+    bench.Settle(BeginExpected(++seq, far), Bench::Done("early"));
+  }
+  EXPECT_NE(urgent->root->promise, nullptr);
+  EXPECT_EQ(Promised(), 3);
+  bench.clock.Advance(std::chrono::seconds(2));
+  early.Tick(bench.now());
+  EXPECT_EQ(Promised(), 0) << "it had its place";
 }
 
 TEST_F(EarlySpawnsTest, WhereNothingIsPromisedThereIsNothingToLetGoOf) {

@@ -24,6 +24,20 @@ TEST_F(OpenRootsTest, AnOpenRootIsChargedWhatItWillBring) {
   EXPECT_EQ(bench.account.At(TaskClass::kNormal).promised[0].get(), 0);
 }
 
+// It was let in for that.
+TEST_F(OpenRootsTest, ATaskThatSaysNothingTakesWhatIsSaidOfItsRoot) {
+  const FunctionId inlined = bench.AddFunction("inlined", 1000, 0, Host::kInline);
+  EXPECT_EQ(Open(1, 4, milliseconds(100)), "accepted 1");
+  EXPECT_EQ(Submit({.ask = {.root = 1, .first_seq = 3}}), "accepted 1");
+  EXPECT_EQ(Submit({.ask = {.cost_hint_ns = 3'000'000, .root = 1, .first_seq = 4}}), "accepted 1");
+  EXPECT_EQ(Submit({.ask = {.function = inlined, .root = 1, .first_seq = 5}}), "accepted 1");
+  EXPECT_EQ(Spawn(Got(0), 1), "accepted 1");
+  EXPECT_EQ(Got(0).estimate, milliseconds(1));
+  EXPECT_EQ(Got(1).estimate, milliseconds(3));
+  EXPECT_EQ(Got(2).estimate, Nanos(0)) << "nobody times it";
+  EXPECT_EQ(Got(3).estimate, Nanos(0)) << "that is another matter";
+}
+
 TEST_F(OpenRootsTest, SmallPiecesInRootsAreJudgedLikeTheWhole) {
   std::size_t let_in = 0;
   for (std::uint64_t seq = 1; seq <= 20; ++seq) {

@@ -106,6 +106,13 @@ TEST_P(RestartTest, WhatHadNotEndedRunsAgainAndWhatHadIsKept) {
   EXPECT_EQ(restarted.bench.session().unfetched, 2U);
 }
 
+TEST_P(RestartTest, WhatAClientSaidOfItsCostIsKnownAgain) {
+  Submit({.ask = {.level = Level::kAsync, .cost_hint_ns = 7'000'000, .first_seq = 1}});
+  Restarted restarted(Log());
+  ASSERT_EQ(restarted.recovered.tasks.size(), 1U);
+  EXPECT_EQ(restarted.recovered.tasks[0].task->estimate, std::chrono::milliseconds(7));
+}
+
 TEST_P(RestartTest, WhoJoinedTheRootOfAnArgumentIsInItAgain) {
   Accept(1, 1);
   Submit({.ask = {.level = Level::kAsync, .flags = wire::kJoin, .root = 1, .first_seq = 2},

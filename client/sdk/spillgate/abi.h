@@ -86,7 +86,7 @@ typedef struct sg_submission {
   const sg_arg* args;          // of all children, one after the other
   const uint32_t* arg_counts;  // `count` of them
   int64_t deadline_ns;    // from now; 0: this task's own, which a child cannot outlive in any case
-  uint64_t cost_hint_ns;  // slot time of one child; 0: no idea
+  uint64_t cost_hint_ns;  // how long one child holds its slot; 0: no idea
 } sg_submission;
 
 // The calls of a run. Those that wait give this task's slot back while they do, and end early, with

@@ -7,6 +7,7 @@
 
 #ifdef __cplusplus
 
+#include <algorithm>
 #include <chrono>
 #include <exception>
 #include <new>
@@ -76,7 +77,7 @@ class Batch {
   }
   [[nodiscard]] std::size_t size() const { return counts_.size(); }
   Duration deadline{0};   // from the submission; 0: this task's own
-  Duration cost_hint{0};  // slot time of one; 0: no idea
+  Duration cost_hint{0};  // how long one holds its slot; 0: no idea
   std::uint32_t stream = 0;
 
   [[nodiscard]] sg_submission raw() const {
@@ -88,7 +89,7 @@ class Batch {
             args_.data(),
             counts_.data(),
             deadline.count(),
-            static_cast<std::uint64_t>(cost_hint.count())};
+            static_cast<std::uint64_t>(std::max(Duration(0), cost_hint).count())};
   }
 
  private:
