@@ -331,7 +331,7 @@ void Admission::Overload(const flow::Ask& refused, Ruling& ruling, bool shed) {
     const bool has_place = shared_.in_flight.room() > 0;
     ruling.refusal = shed && by_load && has_place ? Reason::kBacklog : Reason::kInFlight;
   }
-  if (by_work() && ruling.refusal != Reason::kBacklog) {
+  if (by_work() && IsForRoom(ruling.refusal)) {
     ruling.retry_after = UntilPlaces(KeyOf(refused), refused.cost_hint, refused.count);
     controller.NoteRetry(ruling.retry_after);
   } else {
