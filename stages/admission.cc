@@ -127,7 +127,7 @@ std::uint8_t Admission::load_level() const {
   return std::max(waits_, static_cast<std::uint8_t>(taken));
 }
 
-flow::Ask Admission::QuestionOf(const Asking& asking, std::uint32_t count) const {
+flow::Ask Admission::QuestionOf(const Asking& asking, const Named& named, std::uint32_t count) {
   const wire::SubmitPreamble& ask = asking.ask;
   return {.cls = static_cast<std::uint8_t>(ask.cls),
           .retry = ask.retry,
@@ -136,7 +136,7 @@ flow::Ask Admission::QuestionOf(const Asking& asking, std::uint32_t count) const
           .count = count,
           .bytes = BytesEach(asking.bytes, ask.count) * count,
           .remaining = {},
-          .cost_hint = HintOf(ask, FindNamed(shared_, ask.function, ask.shape)),
+          .cost_hint = HintOf(ask, named),
           .work = {}};
 }
 
@@ -144,10 +144,11 @@ std::uint32_t Admission::LetIn(const Asking& asking, const Ruling& ruling, std::
                                std::uint32_t has, Instant now) {
   waits_ = 0;
   const wire::SubmitPreamble& ask = asking.ask;
-  flow::Ask question = QuestionOf(asking, wanted);
+  const Named named = FindNamed(shared_, ask.function, ask.shape);
+  flow::Ask question = QuestionOf(asking, named, wanted);
   if (ruling.deadline != kNever) question.remaining = std::max(Nanos(1), ruling.deadline - now);
   if (!looks_at_work()) return Decide(question, has, now);
-  const Resources& shape = *FindNamed(shared_, ask.function, ask.shape).shape;
+  const Resources& shape = *named.shape;
   const WorkAccount::Needs& needs = NeedsOf(shape);
   if (needs.size() == 0) return Decide(question, has, now);  // it waits for nothing
   std::uint32_t admitted = 0;
@@ -305,7 +306,7 @@ std::int64_t Admission::Fits(const Asking& like, Nanos longer, Instant now) {
   const Nanos remaining = ask.remaining_us != 0 ? Nanos(std::chrono::microseconds(ask.remaining_us))
                                                 : UsualTime(ask.cls);
   if (needs.size() == 0 || remaining == Nanos(0)) return kAny;
-  flow::Ask question = QuestionOf(like, 1);
+  flow::Ask question = QuestionOf(like, named, 1);
   question.remaining = remaining;
   question.work.p95 = P95Of(KeyOf(question), question.cost_hint, *named.shape);
   question.work.cost = LeastOf(KeyOf(question), question.cost_hint, *named.shape);
@@ -314,6 +315,11 @@ std::int64_t Admission::Fits(const Asking& like, Nanos longer, Instant now) {
   // Holding back does not help one that is out of reach, and would hold up the others of its class.
   if (flow::OutOfReach(question)) return kAny;
   return stage_.controller().Fits(question, longer);
+}
+
+void Admission::Overload(const Asking& asking, std::uint32_t refused, Ruling& ruling, bool shed) {
+  const Named named = FindNamed(shared_, asking.ask.function, asking.ask.shape);
+  Overload(QuestionOf(asking, named, refused), ruling, shed);
 }
 
 void Admission::Overload(const flow::Ask& refused, Ruling& ruling, bool shed) {

@@ -92,9 +92,7 @@ class Admission {
   void Expect(Root& root, const Resources& shape);
   // Why, and for how long, so many of a frame have no places. `shed`: the controller would have it
   // so, just now.
-  void Overload(const Asking& asking, std::uint32_t refused, Ruling& ruling, bool shed) {
-    Overload(QuestionOf(asking, refused), ruling, shed);
-  }
+  void Overload(const Asking& asking, std::uint32_t refused, Ruling& ruling, bool shed);
 
   [[nodiscard]] bool by_work() const { return stage_.controller().UsesWork(); }
   // That one, or the one that is only asked.
@@ -132,7 +130,8 @@ class Admission {
   [[nodiscard]] std::uint32_t TasksOf(const wire::OpenRoot& asked, TenantId tenant) const;
   [[nodiscard]] flow::Ask QuestionOf(const wire::OpenRoot& asked, TenantId tenant, Instant deadline,
                                      Instant now);
-  [[nodiscard]] flow::Ask QuestionOf(const Asking& asking, std::uint32_t count) const;
+  [[nodiscard]] static flow::Ask QuestionOf(const Asking& asking, const Named& named,
+                                            std::uint32_t count);
   void Overload(const flow::Ask& refused, Ruling& ruling, bool shed);
   // When so many will have come free, about.
   [[nodiscard]] Nanos UntilPlaces(CostKey key, Nanos hint, std::uint32_t places);

@@ -126,11 +126,7 @@ class Bomb {
     const std::uint64_t silent = mice.Count(RootFate::kSilent);
     if (silent > 0) row.SetProblem(Format("{} roots have no outcome", silent));
     if (!mice_.problem().empty()) row.SetProblem(mice_.problem());
-    const Nanos late = mice.late_by.Quantile(0.99);
-    if (late > basis_.unloaded.Deadline() / 10) {
-      row.SetProblem(Format("void: the sender was {:.0f} us late", Micros(late)));
-    }
-    if (row.steal_pct > kMostSteal) row.SetProblem("void: the host took CPU away");
+    CheckDisturbed(Micros(mice.late_by.Quantile(0.99)), basis_.unloaded.Deadline(), row);
   }
 
   // What it costs is learned apart from what the small ones do.

@@ -10,8 +10,6 @@
 namespace spillgate::bench {
 namespace {
 
-constexpr double kMostLateness = 0.1;  // of the deadline, at the p99
-
 double Ratio(Nanos a, Nanos b) {
   return static_cast<double>(a.count()) / static_cast<double>(b.count());
 }
@@ -51,6 +49,9 @@ Row OverloadRows::Of(double x, const RootReport& report, const CpuShares& shares
   figures.goodput_ratio_count = static_cast<double>(figures.good) / seconds;
   const Nanos spent = Spent(report);
   figures.wasted_ratio = spent > Nanos(0) ? 1 - Ratio(report.good_work, spent) : 0;
+  // What is the node's fault is told before what makes the run void.
+  if (figures.silent > 0) row.SetProblem(Format("{} roots have no outcome", figures.silent));
+  if (!runs_.problem().empty()) row.SetProblem(runs_.problem());
   CheckCpu(report, row);
   figures.refusal_p99_us = Micros(report.refusals.Quantile(0.99));
   figures.lateness_p99_us = Micros(report.late_by.Quantile(0.99));
@@ -154,13 +155,9 @@ void OverloadRows::Conclude(Row& row, double asked, double after) const {
   if (!figures.service_us.has_value()) figures.deadline_us = Micros(basis_.unloaded.Deadline());
   figures.controller = basis_.controller;
   figures.mix = std::string(ToString(options_.mix));
-  if (figures.silent > 0) row.SetProblem(Format("{} roots have no outcome", figures.silent));
   if (!runs_.problem().empty()) row.SetProblem(runs_.problem());
   CheckDrift(before, after, row);
-  if (figures.lateness_p99_us > kMostLateness * Micros(basis_.unloaded.Deadline())) {
-    row.SetProblem(Format("void: the sender was {:.0f} us late", figures.lateness_p99_us));
-  }
-  if (row.steal_pct > kMostSteal) row.SetProblem("void: the host took CPU away");
+  CheckDisturbed(figures.lateness_p99_us, basis_.unloaded.Deadline(), row);
   row.verified = row.problem.empty();
 }
 

@@ -149,7 +149,6 @@ void RootStream::TakeDone(Sending& sending, std::uint64_t seq, ByteView value, I
   if (!writer_.Matches(seq + 1 - writer_.numbers(), value)) {
     return Wrong(sending, Format("root {} returned what is not its own", seq));
   }
-  ++part.done;
   part.times.Add(now - sending.due);
   part.modes[root.mode].times.Add(now - sending.due);
   // However often it was sent: it was due once.

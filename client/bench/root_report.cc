@@ -7,7 +7,6 @@ namespace spillgate::bench {
 void RootReport::Add(const RootReport& other) {
   offered += other.offered;
   received += other.received;
-  done += other.done;
   errors += other.errors;
   again += other.again;
   if (problem.empty()) problem = other.problem;

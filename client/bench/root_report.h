@@ -42,7 +42,6 @@ struct RootReport {
   std::array<std::uint64_t, kRootFates> fates{};  // what became of each in the end
   std::uint64_t offered = 0;
   std::uint64_t received = 0;  // have a verdict; each time that they were sent
-  std::uint64_t done = 0;      // good or late, likewise
   std::uint64_t errors = 0;
   std::uint64_t again = 0;  // sent, of those above: a root counts once
   std::string problem;      // the first of the errors

@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::uint32_t kWindows[] = {2, 4, 8, 16, 32, 64};  // for each slot
 constexpr double kUnloaded = 0.05;                           // of the capacity
+constexpr double kMostLateness = 0.1;                        // of the deadline
 // Enough to find a capacity, of what a longer measurement takes for other reasons.
 constexpr Nanos kLongWindow = std::chrono::seconds(2);
 constexpr int kLongWindowRoots = 25;                 // of the longest
@@ -32,6 +33,13 @@ void CheckDrift(double before, double after, Row& row) {
   if (std::abs(before - after) <= kMostDrift * std::max(before, after)) return;
   row.SetProblem(
       Format("void: the capacity was {:.0f} a second before and {:.0f} after", before, after));
+}
+
+void CheckDisturbed(double late_us, Nanos deadline, Row& row) {
+  if (late_us > kMostLateness * Micros(deadline)) {
+    row.SetProblem(Format("void: the sender was {:.0f} us late", late_us));
+  }
+  if (row.steal_pct > kMostSteal) row.SetProblem("void: the host took CPU away");
 }
 
 Nanos RootRuns::task_cost() const {

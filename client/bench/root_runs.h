@@ -23,6 +23,8 @@ inline constexpr double kMostDrift = 0.05;
 
 // Void if the node could do more or less in the end than in the beginning, in roots a second.
 void CheckDrift(double before, double after, Row& row);
+// Void if the sender was late, at the p99, or the host took CPU away.
+void CheckDisturbed(double late_us, Nanos deadline, Row& row);
 
 class RootRuns {
  public:

@@ -67,8 +67,11 @@ class Spike {
     row.foreign_cpu_pct = shares.foreign;
     const Result<double> after = runs_.Capacity();
     if (!after.ok()) return after.error();
-    CheckDrift(basis_.capacity, after.value(), row);
     Fill(row);
+    if (!runs_.problem().empty()) row.SetProblem(runs_.problem());
+    CheckDrift(basis_.capacity, after.value(), row);
+    CheckDisturbed(row.spike->lateness_p99_us, basis_.unloaded.Deadline(), row);
+    row.verified = row.problem.empty();
     return row;
   }
 
@@ -163,12 +166,6 @@ class Spike {
     figures.controller = basis_.controller;
     figures.mix = std::string(ToString(options_.mix));
     figures.clients = std::string(ToString(options_.manners));
-    if (!runs_.problem().empty()) row.SetProblem(runs_.problem());
-    if (lateness_p99_ > basis_.unloaded.Deadline() / 10) {
-      row.SetProblem(Format("void: the sender was {:.0f} us late", figures.lateness_p99_us));
-    }
-    if (row.steal_pct > kMostSteal) row.SetProblem("void: the host took CPU away");
-    row.verified = row.problem.empty();
   }
 
   const bool storm_;

@@ -101,9 +101,7 @@ void CreditRound::Add(const Party& party) {
   }
 }
 
-// Of a tenant some of whose connections keep to their windows, the others have what those leave.
 std::uint64_t CreditRound::ShareOf(const Party& party, std::size_t cls, const Pot& fellows) const {
-  if (party.ignores && fellows.listeners > 0) return 0;
   const auto those = [](const Pot& pot) {
     return std::max<std::uint64_t>(1, pot.listeners > 0 ? pot.listeners : pot.senders);
   };
@@ -115,9 +113,11 @@ std::vector<CreditRound::Party>& CreditRound::Deal() {
   for (Party& party : parties_) {
     const Pots& fellows = tenants_[party.tenant];
     for (std::size_t cls = 0; cls < kClasses; ++cls) {
+      party.shares[cls] = 0;
+      // Where some of its tenant keep to their windows, it has what those leave.
+      if (party.ignores && fellows[cls].listeners > 0) continue;
       party.shares[cls] = ShareOf(party, cls, fellows[cls]);
       if (party.shares[cls] > 0 || places_[cls] == 0 || party.fits[cls] == 0) continue;
-      if (party.ignores && fellows[cls].listeners > 0) continue;
       const auto one = static_cast<TaskClass>(cls);
       if (party.window->Left(one) > 0) {
         party.shares[cls] = 1;  // it keeps what it has

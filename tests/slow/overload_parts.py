@@ -22,6 +22,7 @@ class Case:
     more: tuple[str, ...] = ()  # of its options
     is_long: bool = False  # long enough beside its longest deadline to be judged
     seconds: float = 0  # of each measurement, if it has to have so many roots
+    unloaded: int = 20  # roots that are timed without load, at least
 
     @property
     def slots(self) -> int:
@@ -36,6 +37,7 @@ class Case:
         said = [self.layout, self.mix, self.shape, self.clients, self.turnaround]
         said.append("" if self.bench == "overload" else self.bench)
         said.append("long" if self.is_long else "")
+        said.append(f"{self.unloaded}-unloaded" if self.unloaded > 20 else "")
         return "-".join(filter(None, [*said, *(each.strip("-") for each in self.more)]))
 
     @property
@@ -47,6 +49,7 @@ class Case:
     def arguments(self) -> list[str]:
         """Of `spillgate bench`."""
         found = [self.bench, *self.more, "--mix", self.mix, "--shape", self.shape]
+        found += ["--unloaded-roots", str(self.unloaded)] if self.unloaded > 20 else []
         found += ["--clients", self.clients, "--service", self.service]
         if self.turnaround:
             found += ["--turnaround", self.turnaround]
@@ -129,10 +132,10 @@ LONG = (
 LONG_X = (0.7, 2)
 # Enough roots for their p99: 10,000 without load and with it, a thousand where they take 10 ms.
 P99 = (
-    Case("100us", more=("--unloaded-roots", "10000"), seconds=5),
-    Case("1ms", more=("--unloaded-roots", "10000"), seconds=12),
-    Case("10ms", more=("--unloaded-roots", "1000"), seconds=12),
-    Case("10ms", place="sleep", more=("--unloaded-roots", "1000"), seconds=5),
+    Case("100us", unloaded=10000, seconds=5),
+    Case("1ms", unloaded=10000, seconds=12),
+    Case("10ms", unloaded=1000, seconds=12),
+    Case("10ms", place="sleep", unloaded=1000, seconds=5),
 )
 # 10,000 roots in the class that matters, 100,000 where they take 100 us; in batches where they can
 # be in time, as of 16 on one slot at most 10 are.
@@ -218,8 +221,7 @@ def estimate(case: Case, x: int, least: float) -> float:
     """Seconds that the benchmark takes for so many multiples: two times the capacity, what a root
     takes without load, for each function, and the measurements; each until the last has come."""
     each = seconds_of(case, least)
-    roots = float(case.more[1]) if "--unloaded-roots" in case.more else 20
-    unloaded = max(2 * each, roots * case.root_s / 0.05)
+    unloaded = max(2 * each, case.unloaded * case.root_s / 0.05)
     last = 5 * LONGEST.get(case.mix, 1) * case.root_s * case.slots
     others = (MODES.get(case.mix, 1) - 1) * 2 * each
     measured = SPIKES_S if case.bench == "spike" else x * (each + last)
