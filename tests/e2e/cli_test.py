@@ -92,7 +92,9 @@ class Verbs(Case):
         row = json.loads(done.stdout)
         self.assertEqual((row["errors"], row["burst"], row["n"] % 20), (0, 20, 0), row)
         self.assertGreater(row["n"], 0, row)
-        self.assertGreater(row["p50_us"], 2000, row)
+        never = float("inf")  # half of them: their deadline is about that of ten in a row
+        median = never if row["p50_us"] is None else row["p50_us"]
+        self.assertGreater(median, 2000, row)
 
     def test_spike_looks_at_both_ends_of_each(self) -> None:
         done = self.node.spillgate("bench", "spike", "--x", "4", "--spikes", "1",
