@@ -39,8 +39,12 @@ void Admission::Judge(const wire::OpenRoot& asked, TenantId tenant, Nanos transi
     dry->refused[Index(asked.cls)].Add(1);
   }
   ruling.load_level = load_level();
-  if (!let_in) return Overload(question, ruling, true);
-  ruling.admitted = 1;
+  if (let_in) {
+    ruling.admitted = 1;
+    return;
+  }
+  if (by_work()) question.count = 1;  // it was the one place that was wanting
+  Overload(question, ruling, true);
 }
 
 void Admission::LetThrough(const wire::OpenRoot& asked, TenantId tenant, const Ruling& ruling,

@@ -26,7 +26,9 @@ void EarlySpawns::Begins(Task& task, Instant now) {
     if (!brings || shared_.account.Promised() == 0) return;
     expecting_.Add(task.root, root.ready.soon_until);
   } else if (task.parent != TaskId{} && now <= root.ready.soon_until) {
-    shared_.costs.LearnSpawn(root.function, task.estimate);
+    // What its client said of a task is not for the roots of others.
+    const bool known = shared_.costs.CountRuns(task.cost_key()) > 0;
+    shared_.costs.LearnSpawn(root.function, known ? task.estimate : CostModel::kPrior);
   }
 }
 

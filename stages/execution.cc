@@ -203,7 +203,8 @@ void Execution::OnDeath(RunReport&& report, Nanos cost, Instant now) {
   if (task->outcome.open()) return Rest(std::move(task), cost, now);
   // A whole run would have taken longer. It is paid for like one, or those that crash would have
   // all the slots for nothing.
-  Free(task->id, cost, Lesson::kAtLeast, report.wall + report.blocked);
+  Free(task->id, cost, report.began ? Lesson::kAtLeast : Lesson::kNone,
+       report.wall + report.blocked);
   Finish(std::move(task));
 }
 

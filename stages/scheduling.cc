@@ -173,7 +173,8 @@ void Scheduling::OnFreed(const SlotFreed& event, Instant now) {
   const CostKey key(event.function->id, event.bytes);
   const bool exact = event.lesson == SlotFreed::Lesson::kExact;
   const bool at_least = event.lesson == SlotFreed::Lesson::kAtLeast;
-  if (exact || (at_least && event.cost > shared_.costs.Estimate(key, Nanos(1)))) {
+  // Of one that never ran, what its client says of it holds until there is more to go by.
+  if (exact || (at_least && event.cost > shared_.costs.Estimate(key, event.estimated))) {
     shared_.costs.Learn(key, event.cost);
     ready_.Learned(*event.function);
   }

@@ -94,7 +94,7 @@ class Bomb {
       row.SetProblem(
           Format("of {} children {} ended well", children, AsText(value.value().view())));
     }
-    if (over) row.SetProblem("void: the bomb had ended before the small roots had");
+    if (over) row.SetVoid("the bomb had ended before the small roots had");
     return row;
   }
 

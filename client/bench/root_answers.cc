@@ -74,6 +74,7 @@ void RootStream::TakeVerdict(const wire::Verdict& verdict, Instant now) {
     if (IsFirst(seq)) {
       ++PartOf(roots_[sending->root]).received;
       if (!writer_.opens()) gate_.NoteAnswered(load_.cls);
+      if (sending->tries == 0) retry_budget_.Earn(1);
       if (!accepted) TakeRefusal(*sending, verdict, now);
     } else if (!accepted && sending->open) {
       TakeRejection(*sending, verdict.reason, now);

@@ -31,15 +31,14 @@ double Ratio(Nanos a, Nanos b) {
 
 void CheckDrift(double before, double after, Row& row) {
   if (std::abs(before - after) <= kMostDrift * std::max(before, after)) return;
-  row.SetProblem(
-      Format("void: the capacity was {:.0f} a second before and {:.0f} after", before, after));
+  row.SetVoid(Format("the capacity was {:.0f} a second before and {:.0f} after", before, after));
 }
 
 void CheckDisturbed(double late_us, Nanos deadline, Row& row) {
   if (late_us > kMostLateness * Micros(deadline)) {
-    row.SetProblem(Format("void: the sender was {:.0f} us late", late_us));
+    row.SetVoid(Format("the sender was {:.0f} us late", late_us));
   }
-  if (row.steal_pct > kMostSteal) row.SetProblem("void: the host took CPU away");
+  if (row.steal_pct > kMostSteal) row.SetVoid("the host took CPU away");
 }
 
 Nanos RootRuns::task_cost() const {
@@ -170,13 +169,13 @@ Result<std::vector<RootReport>> RootRuns::RunTogether(std::vector<RootLoad> load
 }
 
 Result<double> RootRuns::Capacity() {
-  if (target_.beside == nullptr) return CapacityOf(streams_.front());
+  if (target_.beside == nullptr) return CapacityOf(streams_.front(), 0);
   double capacity = 0;
   const Status status = target_.beside([&](const Target& node) -> Status {
     pinning_.AddToNode(node.process);
     Result<RootStream> stream = OpenStream(node.address, "");
     if (!stream.ok()) return stream.error();
-    const Result<double> found = CapacityOf(stream.value());
+    const Result<double> found = CapacityOf(stream.value(), node.process);
     if (!found.ok()) return found.error();
     capacity = found.value();
     return {};
@@ -186,7 +185,7 @@ Result<double> RootRuns::Capacity() {
 }
 
 // Each window has a seed of its own, so that before and after the same work is done.
-Result<double> RootRuns::CapacityOf(RootStream& stream) {
+Result<double> RootRuns::CapacityOf(RootStream& stream, pid_t process) {
   const Nanos longest =
       TasksOf(options_.root) * LongestCost({.time = options_.service, .mix = options_.mix});
   const Nanos time = std::min(options_.time / 4, std::max(kLongWindow, kLongWindowRoots * longest));
@@ -196,12 +195,18 @@ Result<double> RootRuns::CapacityOf(RootStream& stream) {
                   .time = time,
                   .seed = options_.seed + window};
     Prepare(load);
+    const Nanos cpu_before = process > 0 ? ThreadTime(process, kSlotThread) : Nanos(0);
     const Result<RootReport> report = stream.Run(load, options_);
     if (!report.ok()) return report.error();
     // A wide window may be more than the controller lets in; then a narrower one is the best.
     if (report.value().errors > 0) Keep(report.value());
     const double seconds = std::chrono::duration<double>(report.value().span).count();
-    best = std::max(best, Ratio(report.value().good_work, root_cost()) / seconds);
+    const double per_s = Ratio(report.value().good_work, root_cost()) / seconds;
+    if (per_s <= best) continue;
+    best = per_s;
+    if (process <= 0) continue;
+    const Nanos cpu = ThreadTime(process, kSlotThread) - cpu_before;
+    work_per_cpu_ = cpu > Nanos(0) ? Ratio(report.value().done_work, cpu) : 0;
   }
   if (best > 0) return best;
   return Error{Code::kUnavailable, "no root came back: what would its capacity be?"};
@@ -224,7 +229,7 @@ Result<RootRuns::Unloaded> RootRuns::WithoutLoad(double capacity) {
       Keep(alone.value());
       times = alone.value().times;
     }
-    if (times.count() == 0) {
+    if (times.count() == 0 || times.Median() == Latencies::kEndless) {
       return Error{Code::kUnavailable, "no root came back without load: measure for longer"};
     }
     unloaded.medians[mode] = times.Median();
@@ -236,8 +241,13 @@ Result<RootRuns::Unloaded> RootRuns::WithoutLoad(double capacity) {
 
 void RootRuns::Keep(const RootReport& report) {
   if (!problem_.empty()) return;
-  if (report.errors > 0) problem_ = report.problem;
-  if (report.Count(RootFate::kRefused) > 0) problem_ = "refused without load";
+  if (report.errors > 0) {
+    problem_ = report.problem;
+  } else if (report.Count(RootFate::kRefused) > 0) {
+    problem_ = "refused without load";
+  } else if (report.Count(RootFate::kExpired) + report.Count(RootFate::kSilent) > 0) {
+    problem_ = "accepted without load, and never ended";
+  }
 }
 
 }  // namespace spillgate::bench

@@ -35,6 +35,8 @@ class RootRuns {
   // Most work done in a second of a closed loop, in mean roots, without a controller at the door
   // if there can be such a node.
   [[nodiscard]] Result<double> Capacity();
+  // Work done then to the CPU time of the slots; 0: not known.
+  [[nodiscard]] double work_per_cpu() const { return work_per_cpu_; }
   // By mode.
   struct Unloaded {
     std::array<Nanos, kModes> medians{};
@@ -82,7 +84,8 @@ class RootRuns {
   [[nodiscard]] Result<std::string> AskController();
   [[nodiscard]] Result<double> AskSlots();
   [[nodiscard]] Result<Nanos> AskWasted();
-  [[nodiscard]] Result<double> CapacityOf(RootStream& stream);
+  // `process`: of the node, if it is one of our own.
+  [[nodiscard]] Result<double> CapacityOf(RootStream& stream, pid_t process);
   // At a twentieth of the capacity; the roots of further modes one at a time.
   [[nodiscard]] Result<Unloaded> WithoutLoad(double capacity);
 
@@ -92,6 +95,7 @@ class RootRuns {
   WireClient asker_;
   std::vector<RootStream> streams_;
   double slots_ = 1;
+  double work_per_cpu_ = 0;
   std::uint64_t runs_ = 0;
   std::string problem_;
 };

@@ -99,7 +99,6 @@ std::uint32_t RootStream::Offer(Instant due) {
                     .cost_us = cost.us,
                     .mode = cost.mode,
                     .phase = static_cast<std::uint8_t>(phase_)});
-  retry_budget_.Earn(1);
   return static_cast<std::uint32_t>(roots_.size() - 1);
 }
 

@@ -118,6 +118,7 @@ struct Row {
   std::uint64_t errors = 0;           // refused, failed, wrong, twice
   bool verified = false;  // each id once, nonces came back, every stage of the node counted n
   std::string problem;    // why not, and the first of the errors
+  std::string disturbed;  // what makes it void, if anything, also where that is not the problem
 
   std::string function;
   std::string level;
@@ -152,6 +153,10 @@ struct Row {
   // The first problem is the one that is told.
   void SetProblem(const std::string& what) {
     if (problem.empty()) problem = what;
+  }
+  void SetVoid(const std::string& what) {
+    if (disturbed.empty()) disturbed = what;
+    SetProblem("void: " + what);
   }
 };
 

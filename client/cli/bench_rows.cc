@@ -192,6 +192,7 @@ Json ToJson(const bench::Row& row) {
   json["errors"] = row.errors;
   json["verified"] = row.verified;
   Put(json, "problem", row.problem);
+  Put(json, "void", row.disturbed);
   Put(json, "function", row.function);
   Put(json, "batch", row.batch);
   Put(json, "window", row.window);

@@ -22,12 +22,12 @@ bool IsNews(std::uint64_t left, std::uint64_t share) {
 
 }  // namespace
 
-void CreditWindow::NoteSent(TaskClass cls, std::uint32_t count, Instant now) {
+void CreditWindow::NoteSent(TaskClass cls, std::uint32_t count, Instant now, Nanos transit) {
   const std::size_t i = Index(cls);
   sent_[i] += count;
   // What it sent before it can have heard, or when its credit had expired, is not held against it.
-  const bool knows = now < valid_until_ && now - told_ > kMostTurnaround;
-  if (knows && sent_[i] > most_told_[i]) ignores_until_ = now + kTtl;
+  const bool knows = now < valid_until_ && now - transit - told_ > kMostTurnaround;
+  if (knows && sent_[i] > most_told_[i]) ignores_until_[i] = now + kTtl;
   if (!was_at_zero_) return;
   was_at_zero_ = false;
   const Nanos took = now - told_;
@@ -85,40 +85,41 @@ void CreditRound::Begin(const Shares& places, Instant now) {
 void CreditRound::Add(const Party& party) {
   parties_.push_back(party);
   const CreditWindow& window = *party.window;
-  parties_.back().ignores = window.ignores(now_);
   const bool sender = window.sends() || window.waits();
   // Credit that lies for longer is not about to be used.
   const bool may_send = sender || now_ - window.told() < CreditWindow::kMostTurnaround;
   if (!may_send) return;
   Pots& tenant = tenants_[party.tenant];
   for (std::size_t cls = 0; cls < kClasses; ++cls) {
-    const std::uint64_t left = window.Left(static_cast<TaskClass>(cls));
-    for (Pot* pot : {&all_[cls], &tenant[cls]}) {
-      pot->senders += sender ? 1 : 0;
-      pot->listeners += sender && !parties_.back().ignores ? 1 : 0;
-      pot->given += left;
-    }
+    const auto one = static_cast<TaskClass>(cls);
+    Pot& pot = tenant[cls];
+    pot.senders += sender ? 1 : 0;
+    pot.listeners += sender && !window.ignores(one, now_) ? 1 : 0;
+    pot.given += window.Left(one);
+    all_[cls].given += window.Left(one);
   }
 }
 
 std::uint64_t CreditRound::ShareOf(const Party& party, std::size_t cls, const Pot& fellows) const {
-  const auto those = [](const Pot& pot) {
-    return std::max<std::uint64_t>(1, pot.listeners > 0 ? pot.listeners : pot.senders);
-  };
-  return std::min(places_[cls] / those(all_[cls]), party.fits[cls] / those(fellows));
+  return std::min(places_[cls] / std::max<std::uint64_t>(1, all_[cls].sharers()),
+                  party.fits[cls] / std::max<std::uint64_t>(1, fellows.sharers()));
 }
 
 std::vector<CreditRound::Party>& CreditRound::Deal() {
   hungry_.clear();
+  // Of all, those share that share what their tenant has.
+  for (const auto& [id, tenant] : tenants_) {
+    for (std::size_t cls = 0; cls < kClasses; ++cls) all_[cls].senders += tenant[cls].sharers();
+  }
   for (Party& party : parties_) {
     const Pots& fellows = tenants_[party.tenant];
     for (std::size_t cls = 0; cls < kClasses; ++cls) {
       party.shares[cls] = 0;
+      const auto one = static_cast<TaskClass>(cls);
       // Where some of its tenant keep to their windows, it has what those leave.
-      if (party.ignores && fellows[cls].listeners > 0) continue;
+      if (party.window->ignores(one, now_) && fellows[cls].listeners > 0) continue;
       party.shares[cls] = ShareOf(party, cls, fellows[cls]);
       if (party.shares[cls] > 0 || places_[cls] == 0 || party.fits[cls] == 0) continue;
-      const auto one = static_cast<TaskClass>(cls);
       if (party.window->Left(one) > 0) {
         party.shares[cls] = 1;  // it keeps what it has
       } else {
@@ -128,10 +129,10 @@ std::vector<CreditRound::Party>& CreditRound::Deal() {
   }
   if (!hungry_.empty()) DealSingly();
   for (const Party& party : parties_) {
-    for (std::size_t cls = 0; cls < kClasses && !party.ignores; ++cls) {
-      const bool waits =
-          party.shares[cls] == 0 && party.window->HoldsBack(static_cast<TaskClass>(cls));
-      if (waits) tenants_[party.tenant][cls].held_back = true;
+    for (std::size_t cls = 0; cls < kClasses; ++cls) {
+      const auto one = static_cast<TaskClass>(cls);
+      const bool waits = party.shares[cls] == 0 && party.window->HoldsBack(one);
+      if (waits && !party.window->ignores(one, now_)) tenants_[party.tenant][cls].held_back = true;
     }
   }
   return parties_;

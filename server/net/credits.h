@@ -36,10 +36,13 @@ class CreditWindow {
   static constexpr Nanos kTtl = std::chrono::seconds(2);
   static constexpr Nanos kMostTurnaround = std::chrono::milliseconds(10);
 
-  void NoteSent(TaskClass cls, std::uint32_t count, Instant now);
-  // It does not listen: of late it has sent more than it could believe that it may, whatever it
-  // had heard by then.
-  [[nodiscard]] bool ignores(Instant now) const { return now < ignores_until_; }
+  // `transit`: how long before `now` it was sent.
+  void NoteSent(TaskClass cls, std::uint32_t count, Instant now, Nanos transit = Nanos(0));
+  // It does not listen: of late it has sent more of this class than it could believe that it may,
+  // whatever it had heard by then.
+  [[nodiscard]] bool ignores(TaskClass cls, Instant now) const {
+    return now < ignores_until_[Index(cls)];
+  }
   // Whether more was sent than there was room for when it was told what it may.
   [[nodiscard]] bool Exceeded(TaskClass cls, Instant now) const {
     return now < valid_until_ && sent_[Index(cls)] > allowed_[Index(cls)];
@@ -91,7 +94,7 @@ class CreditWindow {
   Shares allowed_{};  // more than that of what it has not sent yet
   Shares told_shares_{};
   Shares most_told_{};  // of all windows
-  Instant ignores_until_{};
+  std::array<Instant, kClasses> ignores_until_{};
   Instant valid_until_{};
   Instant told_{};
   bool was_at_zero_ = false;  // when it was told, and has not sent since
@@ -100,6 +103,9 @@ class CreditWindow {
 
 // What has been given out of the room that some share.
 struct Pot {
+  // If all of them ignore their windows they are dealt with like any others.
+  [[nodiscard]] std::uint64_t sharers() const { return listeners > 0 ? listeners : senders; }
+
   std::uint64_t senders = 0;
   std::uint64_t listeners = 0;  // of those, that keep to their windows
   bool held_back = false;       // one of those waits for room
@@ -117,7 +123,6 @@ class CreditRound {
     TenantId tenant = 0;
     Shares fits{};
     Shares shares{};
-    bool ignores = false;  // set by the round
   };
 
   // `places`: for the roots of all together.

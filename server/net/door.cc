@@ -93,7 +93,7 @@ void Door::OnSubmit(Visitor& visitor, const wire::FrameView& frame, ByteView byt
   const Nanos transit = visitor.transit.Of(frame.header.sent_us, now);
   const auto ask = wire::ReadPreamble(frame);
   if (!ask.has_value()) return PassOn(visitor, bytes, now, transit);
-  const bool exceeds_credit = ExceedsCredit(visitor, *ask, bytes.size(), now);
+  const bool exceeds_credit = ExceedsCredit(visitor, *ask, bytes.size(), transit, now);
   const Asking asking{.ask = *ask,
                       .tenant = visitor.tenant,
                       .transit = transit,
@@ -178,9 +178,9 @@ void Door::AnswerRefused(Visitor& visitor) {
 }
 
 bool Door::ExceedsCredit(Visitor& visitor, const wire::SubmitPreamble& ask, std::size_t bytes,
-                         Instant now) {
+                         Nanos transit, Instant now) {
   if (ask.root == 0) {
-    visitor.credits.NoteSent(ask.cls, ask.count, now);
+    visitor.credits.NoteSent(ask.cls, ask.count, now, transit);
     visitor.next_roots[Index(ask.cls)].NoteSent(ask, bytes);
     wants_credit_ = wants_credit_ || visitor.credits.WantsMore(ask.cls);
   }
@@ -192,7 +192,7 @@ bool Door::ExceedsCredit(Visitor& visitor, const wire::SubmitPreamble& ask, std:
   // What one connection sends beyond its window takes nothing from the others while there is
   // plenty.
   const bool crowds_out =
-      visitor.credits.ignores(now) && credit_round_.HeldBack(visitor.tenant, ask.cls);
+      visitor.credits.ignores(ask.cls, now) && credit_round_.HeldBack(visitor.tenant, ask.cls);
   return crowds_out || IsTight();
 }
 
@@ -221,7 +221,8 @@ flow::Load Door::InFlight() const {
   return {.held = places.count(),
           .bytes = places.bytes(),
           .capacity = places.count_limit(),
-          .capacity_bytes = places.bytes_limit()};
+          .capacity_bytes = places.bytes_limit(),
+          .promised = shared_.account.opened().get()};
 }
 
 Shares Door::Places() const {

@@ -124,7 +124,7 @@ class Door {
   void PassOn(Visitor& visitor, ByteView bytes, Instant now, Nanos transit,
               bool exceeds_credit = false, const Ruling* ruling = nullptr);
   [[nodiscard]] bool ExceedsCredit(Visitor& visitor, const wire::SubmitPreamble& ask,
-                                   std::size_t bytes, Instant now);
+                                   std::size_t bytes, Nanos transit, Instant now);
   [[nodiscard]] bool IsTight() const;
   void OnHello(Visitor& visitor, const wire::FrameView& frame, Instant now);
   [[nodiscard]] std::string_view WhyNot(const Visitor& visitor, const wire::Hello& hello,

@@ -83,8 +83,8 @@ KEPT = ("x", "step", "service_us", "n", "good", "late", "expired", "refused", "h
 
 def of_rows(rows: list[dict], figure: float, second: float | None = None) -> dict:
     wrong = [row["problem"] for row in rows if row.get("problem")]
-    void = [each for each in wrong if each.startswith("void")]
-    problems = [each for each in wrong if each not in void]
+    void = [f"void: {row['void']}" for row in rows if "void" in row]
+    problems = [each for each in wrong if not each.startswith("void")]
     foreign = max(row["foreign_cpu_pct"] for row in rows)
     if foreign > 15:
         void.append(f"others used {foreign:.0f} % of the cores")

@@ -92,14 +92,14 @@ def measured(path: pathlib.Path, build: str = "") -> dict[float, dict]:
 
 def is_disturbed(row: dict) -> bool:
     """A machine that is busy with other things may well make the node refuse without load."""
-    disturbed = ("void", "refused without load")
-    return not row["verified"] and row.get("problem", "").startswith(disturbed)
+    problem = row.get("problem", "")
+    return not row["verified"] and ("void" in row or problem == "refused without load")
 
 
 def as_it_is(row: dict) -> dict:
     """Of a controller that is compared: that it refuses without load is its own doing, and what it
     makes of load can still be compared. Beside other programs it counts for nothing anyway."""
-    if row.get("problem") != "refused without load":
+    if row.get("problem") != "refused without load" or "void" in row:
         return row
     return row | {"verified": True, "problem": "", "note": row["problem"]}
 

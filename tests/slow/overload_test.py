@@ -41,6 +41,8 @@ echo '{"upper":0.9,"best":0.8,"blind":0.75}'
 
 
 def row(x: float, goodput: float = 0.8, problem: str = "", **more) -> dict:
+    if problem.startswith("void: "):
+        more = {"void": problem.removeprefix("void: ")} | more
     return {
         "bench": "overload", "x": x, "goodput_ratio": goodput, "verified": not problem,
         "problem": problem, "mix": "constant", "controller": "work_bound", "n": 10_000,
@@ -101,6 +103,13 @@ class Sweep(Programs):
             after = [overload.measured_with(name) for name in ("bound", "")]
         self.assertNotEqual(before[0], after[0])
         self.assertEqual(before[1], after[1])
+
+    def test_a_controller_that_refuses_without_load_is_compared_unless_the_run_is_void(self):
+        refused = row(2, problem="refused without load")
+        self.assertTrue(overload.as_it_is(refused)["verified"])
+        void = overload.as_it_is(refused | {"void": "the host took CPU away"})
+        self.assertFalse(void["verified"])
+        self.assertTrue(overload.is_disturbed(void))
 
     def test_nothing_is_begun_when_the_time_is_over(self):
         overload.measure_all([PART], self.folder, effort(until=0))

@@ -37,6 +37,15 @@ TEST_F(DeadRunsTest, TheLastRunCountsForWhatItHadAndAWholeOneTakesAsLongAtLeast)
   EXPECT_EQ(finished.events[1].task->spent, milliseconds(4));
 }
 
+TEST_F(DeadRunsTest, OneThatNeverBeganSaysNothingOfItsCost) {
+  PlaceOnce(1, function);
+  Ran ran = End(1, RunEnd::kHostDied);
+  ran.report.began = false;
+  Handle(std::move(ran));
+  ASSERT_EQ(freed.events.size(), 1U);
+  EXPECT_EQ(freed.events[0].lesson, Lesson::kNone);
+}
+
 TEST_F(DeadRunsTest, SoDoThoseBeforeItAndTheRestsBetweenThem) {
   Place(1);
   Handle(End(1, RunEnd::kHostDied));

@@ -15,6 +15,7 @@ using std::chrono::milliseconds;
 
 class EarlySpawnsTest : public ::testing::Test {
  protected:
+  EarlySpawnsTest() { bench.costs.Learn(function, milliseconds(2)); }
   // A root's own task, which runs.
   TaskPtr Begin(std::uint64_t seq, bool promises = false, Instant deadline = kNever) {
     TaskPtr task = bench.Accept(seq, function);
@@ -67,6 +68,23 @@ TEST_F(EarlySpawnsTest, EachCountsOnceAndOnlyInTheFirstSecond) {
   const TaskPtr next = Begin(100);
   EXPECT_EQ(bench.costs.SpawnsOf(function).tasks, 1U) << "three, of two roots";
   EXPECT_EQ(bench.costs.SpawnsOf(function).each, milliseconds(2));
+}
+
+// Roots of other tenants begin with the same function.
+TEST_F(EarlySpawnsTest, WhatAClientSaysOfAChildThatNeverRanIsNotLearned) {
+  const FunctionId unknown = bench.AddFunction("unknown", 1000);
+  const TaskPtr root = Begin(1);
+  for (std::uint64_t seq = 2; seq < 12; ++seq) {
+    TaskPtr child = bench.Accept(seq, unknown);
+    child->root = root->root;
+    child->parent = root->id;
+    child->estimate = std::chrono::hours(1);
+    early.Begins(*child, bench.now());
+    children.push_back(std::move(child));
+  }
+  const TaskPtr next = Begin(100);
+  EXPECT_EQ(bench.costs.SpawnsOf(function).tasks, 5U) << "ten, of two roots";
+  EXPECT_EQ(bench.costs.SpawnsOf(function).each, CostModel::kPrior);
 }
 
 TEST_F(EarlySpawnsTest, ForOneThatHasLongUntilItsDeadlineSoonIsHalfOfThat) {

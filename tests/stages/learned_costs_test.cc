@@ -24,6 +24,22 @@ TEST_F(LearnedCostsTest, OfARunThatWasCutShortItIsLearnedThatWholeOnesTakeLonger
   EXPECT_EQ(end(4, milliseconds(8), Lesson::kAtLeast), milliseconds(6));
 }
 
+TEST_F(LearnedCostsTest, WhatAClientSaysOfItHoldsUntilARunHasShownMore) {
+  const auto end = [&](std::uint64_t seq, Nanos cost, SlotFreed::Lesson lesson) {
+    Resolve(seq, one);
+    SlotFreed freed = Freed(placed.events.size() - 1);
+    freed.estimated = milliseconds(100);
+    freed.cost = cost;
+    freed.lesson = lesson;
+    Handle(std::move(freed));
+    return bench.costs.CountRuns(one);
+  };
+  using Lesson = SlotFreed::Lesson;
+  EXPECT_EQ(end(1, milliseconds(1), Lesson::kAtLeast), 0U) << "it crashed, and says nothing";
+  EXPECT_EQ(end(2, milliseconds(120), Lesson::kAtLeast), 1U) << "it takes longer than was said";
+  EXPECT_EQ(bench.costs.Estimate(one), milliseconds(120));
+}
+
 TEST_F(LearnedCostsTest, WhatArgumentsOfASizeCostIsLearnedApart) {
   for (std::uint64_t seq = 1; seq <= 16; ++seq) {
     TaskPtr task = bench.Accept(seq, one);

@@ -24,7 +24,7 @@ class Bound final : public Controller {
   [[nodiscard]] bool CountsPromised() const override { return true; }
 
   [[nodiscard]] std::int64_t Room(std::uint8_t cls, const Load& load) const override {
-    return ClassRoom(cls, load);
+    return ClassRoom(cls, WithPromised(load));
   }
   [[nodiscard]] std::int64_t BytesRoom(std::uint8_t cls, const Load& load) const override {
     return ClassBytesRoom(cls, load);

@@ -9,8 +9,8 @@
 // until then was let in before it. The step grows with the rate, for two tasks a second are nothing
 // to one of a hundred thousand. The rate starts high and does not grow while nobody is refused:
 // from their 10 a second upwards it takes hours. The target is of what a task waits, so the mean
-// time of a run is taken off the response time. An open root is paid for whole, before others get a
-// token. It knows no classes.
+// time of a run is taken off the response time. An open root is paid for whole, or with
+// a second's tokens if that is less, before others get a token. It knows no classes.
 #include <algorithm>
 #include <atomic>
 #include <cmath>
@@ -35,6 +35,7 @@ constexpr double kMostRate = 1e8;
 // roots.
 constexpr double kLeastDepth = 10;
 constexpr double kDepthSeconds = 1e-3;
+constexpr double kMostOwedSeconds = 1;
 constexpr Nanos kLeastRetry = std::chrono::milliseconds(1);
 
 double Seconds(Nanos nanos) {
@@ -56,14 +57,15 @@ class SedaAimd final : public Controller {
   }
 
   // It is let in while there is a token, and nobody else before all of its tasks are paid for: else
-  // work that is wrapped in roots would be let in at a multiple of the rate.
+  // work that is wrapped in roots would be let in at a multiple of the rate. What it may bring and
+  // does not, or if it is refused for another reason, holds the others up for a second at most.
   bool Opens(const Ask& ask, const Load&, Instant now) override {
     Refill(now);
     if (tokens_ < 1) {
       NoteRefusal();
       return false;
     }
-    tokens_ -= ask.count;
+    tokens_ = std::max(tokens_ - ask.count, -kMostOwedSeconds * rate_);
     return true;
   }
 

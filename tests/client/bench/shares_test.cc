@@ -35,8 +35,11 @@ TEST(Drift, ACapacityThatChangedMakesARunVoid) {
   CheckDrift(94, 100, row);
   EXPECT_THAT(row.problem, ::testing::StartsWith("void: the capacity was 94 a second before"));
   Row other;
+  other.SetProblem("refused without load");
   CheckDrift(100, 94, other);
-  EXPECT_NE(other.problem, "");
+  EXPECT_EQ(other.problem, "refused without load");
+  EXPECT_THAT(other.disturbed, ::testing::StartsWith("the capacity was 100 a second before"))
+      << "it is void all the same";
 }
 
 }  // namespace

@@ -73,6 +73,17 @@ TEST(Controllers, HaveRoomForWhatTheyWouldAdmit) {
   }
 }
 
+TEST(Bound, WhatOpenRootsAreToBringIsNoRoom) {
+  const auto bound = MakeController("bound");
+  const Load load{.held = 20, .capacity = 100, .capacity_bytes = 1000, .promised = 60};
+  for (std::uint8_t cls = 0; cls < kMaxClasses; ++cls) {
+    const Ask ask{.cls = cls, .count = 100};
+    EXPECT_EQ(std::max<std::int64_t>(0, bound->Room(cls, load)),
+              bound->Admit(ask, load, Instant()));
+  }
+  EXPECT_EQ(bound->Room(0, load), 20);
+}
+
 TEST(Bound, KeepsWhatDoesNotFitAndTellsWhenToComeBack) {
   const auto bound = MakeController("bound");
   const Load full{.held = 10, .capacity = 10, .capacity_bytes = 1000};

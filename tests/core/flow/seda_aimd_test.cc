@@ -124,6 +124,18 @@ TEST_F(SedaTicks, AnOpenRootIsPaidForBeforeOthersGetIn) {
   EXPECT_EQ(Ask(1), 1U);
 }
 
+TEST_F(SedaTicks, NoOpenRootHoldsTheOthersUpForMoreThanASecond) {
+  for (int i = 0; i < 1000; ++i) Tick(100, seconds(10));
+  ASSERT_EQ(rate(), 10);
+  EXPECT_TRUE(controller->Opens({.count = 4096}, {.capacity = 10'000}, now));
+  EXPECT_EQ(Ask(1), 0U);
+  ControllerState state;
+  controller->Snapshot(state);
+  EXPECT_LE(state.retry_after, milliseconds(1100));
+  now += milliseconds(1100);
+  EXPECT_EQ(Ask(1), 1U);
+}
+
 TEST_F(SedaTicks, AHighRateLetsAWholeFrameIn) {
   for (int i = 0; i < 300; ++i) {
     (void)Ask(1'000'000);

@@ -129,13 +129,14 @@ TEST(Credits, WhoSendsPastAllThatItWasToldIgnoresThem) {
   constexpr Nanos kHeard = 2 * CreditWindow::kMostTurnaround;
   CreditWindow window;
   window.NoteSent(kNormal, 100, kStart);
-  EXPECT_FALSE(window.ignores(kStart)) << "nobody told it anything";
+  EXPECT_FALSE(window.ignores(kNormal, kStart)) << "nobody told it anything";
   ASSERT_TRUE(Tell(window, 10, kStart).has_value());
   window.NoteSent(kNormal, 11, kStart + CreditWindow::kMostTurnaround);
-  EXPECT_FALSE(window.ignores(kStart + kHeard)) << "it was on its way";
+  EXPECT_FALSE(window.ignores(kNormal, kStart + kHeard)) << "it was on its way";
   window.NoteSent(kNormal, 1, kStart + kHeard);
-  EXPECT_TRUE(window.ignores(kStart + kHeard));
-  EXPECT_FALSE(window.ignores(kStart + kHeard + CreditWindow::kTtl)) << "for as long as it goes on";
+  EXPECT_TRUE(window.ignores(kNormal, kStart + kHeard));
+  EXPECT_FALSE(window.ignores(kNormal, kStart + kHeard + CreditWindow::kTtl))
+      << "for as long as it goes on";
 }
 
 TEST(Credits, WhoHasNotHeardThatItsWindowShrankDoesNotIgnoreThem) {
@@ -145,14 +146,33 @@ TEST(Credits, WhoHasNotHeardThatItsWindowShrankDoesNotIgnoreThem) {
   window.NoteSent(kNormal, 1, kStart);
   ASSERT_TRUE(Tell(window, 0, kStart).has_value());
   window.NoteSent(kNormal, 9, kStart + kLater);
-  EXPECT_FALSE(window.ignores(kStart + kLater));
+  EXPECT_FALSE(window.ignores(kNormal, kStart + kLater));
+}
+
+TEST(Credits, OfOtherClassesItMayStillHeed) {
+  CreditWindow window;
+  ASSERT_TRUE(Tell(window, 10, kStart).has_value());
+  const Instant later = kStart + std::chrono::seconds(1);
+  window.NoteSent(kNormal, 11, later);
+  EXPECT_TRUE(window.ignores(kNormal, later));
+  EXPECT_FALSE(window.ignores(TaskClass::kCritical, later));
+}
+
+TEST(Credits, WhatWasLongOnItsWayIsNotHeldAgainstIt) {
+  CreditWindow window;
+  ASSERT_TRUE(Tell(window, 10, kStart).has_value());
+  const Nanos late = std::chrono::milliseconds(40);
+  window.NoteSent(kNormal, 11, kStart + late, late);
+  EXPECT_FALSE(window.ignores(kNormal, kStart + late)) << "it had been sent before";
+  window.NoteSent(kNormal, 1, kStart + late, late / 2);
+  EXPECT_TRUE(window.ignores(kNormal, kStart + late));
 }
 
 TEST(Credits, WhoseCreditHasExpiredMaySendToSee) {
   CreditWindow window;
   ASSERT_TRUE(Tell(window, 10, kStart).has_value());
   window.NoteSent(kNormal, 64, kStart + CreditWindow::kTtl);
-  EXPECT_FALSE(window.ignores(kStart + CreditWindow::kTtl));
+  EXPECT_FALSE(window.ignores(kNormal, kStart + CreditWindow::kTtl));
 }
 
 class CreditRoundTest : public testing::Test {
@@ -261,6 +281,14 @@ TEST_F(CreditRoundTest, WhoIgnoresItsWindowHasWhatTheOthersOfItsTenantLeave) {
   EXPECT_EQ(Deal(1000, {1, 1, 1}, {100, 100, 100}), (Dealt{0, 0, 100}));
   EXPECT_EQ(Deal(1000, {1, 1, 2}, {100, 100, 100}), (Dealt{50, 50, 100}))
       << "no other tenant's business";
+}
+
+// Or it would pay for a tenant that none of its connections listen.
+TEST_F(CreditRoundTest, ATenantThatIgnoresItsWindowsHasNoMorePlacesThanBefore) {
+  for (const std::size_t i : {1, 2, 3}) Ignore(i);
+  const std::vector<std::uint64_t> any(4, kAnyNumber);
+  EXPECT_EQ(Deal(1000, {1, 2, 2, 2}, any), Dealt(4, 250));
+  EXPECT_EQ(Deal(1000, {1, 1, 2, 2}, any), (Dealt{333, 0, 333, 333}));
 }
 
 TEST_F(CreditRoundTest, WhoIgnoresItsWindowHasNoTurnBeforeTheOthers) {
