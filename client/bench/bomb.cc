@@ -105,7 +105,7 @@ class Bomb {
     row.SetTimes(mice.times);
     row.ratio = *row.p99_us / Micros(alone_p99_);
     row.function = kChild;
-    row.placement = std::string(ToString(options_.placement.value_or(Placement::kFree)));
+    row.placement = std::string(ToString(mice_.placement()));
     BombFigures& figures = row.bomb.emplace();
     figures.children = options_.children;
     figures.service_us = Micros(options_.service);
@@ -144,14 +144,11 @@ class Bomb {
 
 Status MeasureBomb(const Options& options, const Target& target,
                    const std::function<void(Row&)>& report) {
-  Result<Pinning> pinning =
-      Pinning::Make(options.placement.value_or(Placement::kFree), target.process);
-  if (!pinning.ok()) return pinning.error();
   Options mice = options;
   mice.service = kMouse;
   mice.mix = CostMix::kConstant;
   mice.root = RootShape::kSingle;
-  Result<RootRuns> runs = RootRuns::Open(target, mice, pinning.value());
+  Result<RootRuns> runs = RootRuns::Open(target, mice);
   if (!runs.ok()) return runs.error();
   return Bomb(std::move(runs).value(), options, target).Run(report);
 }

@@ -55,8 +55,9 @@ enum class Placement : std::uint8_t {
   kFree,    // where the system puts them
   kSame,    // client and node on one core
   kAcross,  // client on one core, node on another
+  kSlots,   // the node's slots on all cores but the last, on that the rest of the node and client
 };
-inline constexpr std::string_view kPlacementNames[] = {"free", "same", "across"};
+inline constexpr std::string_view kPlacementNames[] = {"free", "same", "across", "slots"};
 [[nodiscard]] std::string_view ToString(Placement placement);
 
 enum class Shape : std::uint8_t {

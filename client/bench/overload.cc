@@ -196,10 +196,7 @@ std::vector<double> Entitlements(std::span<const double> demands) {
 
 Status MeasureOverload(Method method, const Options& options, const Target& target,
                        const std::function<void(Row&)>& report) {
-  Result<Pinning> pinning =
-      Pinning::Make(options.placement.value_or(Placement::kFree), target.process);
-  if (!pinning.ok()) return pinning.error();
-  Result<RootRuns> runs = RootRuns::Open(target, options, pinning.value());
+  Result<RootRuns> runs = RootRuns::Open(target, options);
   if (!runs.ok()) return runs.error();
   return Overload(method, std::move(runs).value(), options, target).Run(report);
 }

@@ -10,8 +10,6 @@
 namespace spillgate::bench {
 namespace {
 
-constexpr Nanos kMostPoll = std::chrono::microseconds(50);
-
 double Ratio(Nanos a, Nanos b) {
   return static_cast<double>(a.count()) / static_cast<double>(b.count());
 }
@@ -34,7 +32,7 @@ Row OverloadRows::Of(double x, const RootReport& report, const CpuShares& shares
   row.problem = report.problem;
   row.steal_pct = shares.steal;
   row.foreign_cpu_pct = shares.foreign;
-  row.placement = std::string(ToString(options_.placement.value_or(Placement::kFree)));
+  row.placement = std::string(ToString(runs_.placement()));
   row.shape = std::string(ToString(options_.root));
   row.size = TasksOf(options_.root);
   // A p99 over two functions says nothing.
@@ -54,7 +52,7 @@ Row OverloadRows::Of(double x, const RootReport& report, const CpuShares& shares
   // What is the node's fault is told before what makes the run void.
   if (figures.silent > 0) row.SetProblem(Format("{} roots have no outcome", figures.silent));
   if (!runs_.problem().empty()) row.SetProblem(runs_.problem());
-  CheckCpu(report, row);
+  JudgeCpu(report, row);
   figures.refusal_p99_us = Micros(report.refusals.Quantile(0.99));
   figures.lateness_p99_us = Micros(report.late_by.Quantile(0.99));
   return row;
@@ -110,19 +108,14 @@ Nanos OverloadRows::Spent(const RootReport& report) {
 
 // Tasks that spin use as much CPU as they cost, so what the slots used is the work that was spent,
 // and a little beside it.
-void OverloadRows::CheckCpu(const RootReport& report, Row& row) const {
-  const bool spins = runs_.Function(0).find("sleep") == std::string::npos;
-  if (report.slots_cpu == Nanos(0) || !spins) return;
+void OverloadRows::JudgeCpu(const RootReport& report, Row& row) const {
+  if (report.slots_cpu == Nanos(0) || !runs_.spins()) return;
   const double accounted = Ratio(Spent(report), report.slots_cpu);
   row.overload->slots_cpu_ratio = accounted;
-  // In the closed loop the slots did the same, and all of it was good. Below the capacity they look
-  // around for a while after each task.
-  const double closed = runs_.work_per_cpu();
-  const double polls = row.overload->x < 1 ? Ratio(kMostPoll, runs_.task_cost()) : 0;
-  const bool too_little = closed > 0 && accounted < (1 - kMostDrift) / (1 / closed + polls);
-  const bool too_much = Ratio(report.done_work, report.slots_cpu) > 1 + kMostDrift;
-  if (!too_little && !too_much) return;
-  row.SetVoid(Format("roots account for {:.2f} of the CPU time of the slots", accounted));
+  // In the closed loop the slots did the same, and all of it was good; and without load, where they
+  // look around and go to sleep after each task.
+  const double least = std::min(runs_.work_per_cpu(), basis_.unloaded.work_per_cpu);
+  CheckCpu(Ratio(report.done_work, report.slots_cpu), accounted, least, row);
 }
 
 void OverloadRows::Compare(std::span<const double> demands, std::span<const RootReport> reports,

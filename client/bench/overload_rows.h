@@ -32,7 +32,7 @@ class OverloadRows {
   void SetFunctions(const RootReport& report, OverloadFigures& figures) const;
   [[nodiscard]] static Nanos Spent(const RootReport& report);
   // Void if the CPU time of the slots says otherwise.
-  void CheckCpu(const RootReport& report, Row& row) const;
+  void JudgeCpu(const RootReport& report, Row& row) const;
 
   const RootRuns& runs_;
   const RootRuns::Basis& basis_;

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <string>
 #include <utility>
 
@@ -34,8 +35,13 @@ int CoreAt(const cpu_set_t& set, int n) {
   return -1;
 }
 
+bool IsSlot(const std::filesystem::path& thread) {
+  std::string name;
+  return std::getline(std::ifstream(thread / "comm"), name) && name == kSlotThread;
+}
+
 // Threads that end meanwhile are no failure; those that begin come from one that is there already.
-Status MoveProcess(pid_t process, const cpu_set_t& to) {
+Status MoveProcess(pid_t process, const cpu_set_t& to, const cpu_set_t& slots) {
   std::error_code error;
   const std::filesystem::directory_iterator tasks(Format("/proc/{}/task", process), error);
   if (error) return Error{Code::kUnavailable, Format("process {}: {}", process, error.message())};
@@ -43,7 +49,8 @@ Status MoveProcess(pid_t process, const cpu_set_t& to) {
     const std::string name = task.path().filename();
     pid_t thread = 0;
     std::from_chars(name.data(), name.data() + name.size(), thread);
-    if (sched_setaffinity(thread, sizeof(to), &to) != 0 && errno != ESRCH) {
+    const cpu_set_t& cores = IsSlot(task.path()) ? slots : to;
+    if (sched_setaffinity(thread, sizeof(cores), &cores) != 0 && errno != ESRCH) {
       return Error{Code::kDenied, Format("cannot pin process {}: {}; leave --pin away", process,
                                          std::strerror(errno))};
     }
@@ -53,8 +60,9 @@ Status MoveProcess(pid_t process, const cpu_set_t& to) {
 
 }  // namespace
 
-bool CanPlace(Placement placement) {
+bool CanPlace(Placement placement, double slots) {
   const cpu_set_t allowed = Allowed();
+  if (placement == Placement::kSlots) return CPU_COUNT(&allowed) >= slots + 1;
   return placement != Placement::kAcross || CPU_COUNT(&allowed) >= 2;
 }
 
@@ -67,15 +75,22 @@ Result<Pinning> Pinning::Make(Placement placement, pid_t node) {
                  "--pin needs to know the node's process: let the benchmark start its own node, or "
                  "use the Unix socket"};
   }
-  const int client_core = CoreAt(allowed, 0);
-  const int node_core = placement == Placement::kSame ? client_core : CoreAt(allowed, 1);
-  if (node_core < 0) {
-    return Error{Code::kInvalid, "--pin across takes two cores, and this process has one"};
+  const int cores = CPU_COUNT(&allowed);
+  if (placement != Placement::kSame && cores < 2) {
+    return Error{Code::kInvalid,
+                 Format("--pin {} takes two cores, and this process has one", ToString(placement))};
+  }
+  const int client_core = CoreAt(allowed, placement == Placement::kSlots ? cores - 1 : 0);
+  const int node_core = placement == Placement::kAcross ? CoreAt(allowed, 1) : client_core;
+  pinning.node_cores_ = pinning.slot_cores_ = Only(node_core);
+  if (placement == Placement::kSlots) {
+    pinning.slot_cores_ = allowed;
+    CPU_CLR(client_core, &pinning.slot_cores_);
   }
   sched_getaffinity(node, sizeof(pinning.node_before_), &pinning.node_before_);
-  pinning.node_core_ = node_core;
   pinning.node_ = node;
-  if (const Status status = MoveProcess(node, Only(node_core)); !status.ok()) return status.error();
+  const Status status = MoveProcess(node, pinning.node_cores_, pinning.slot_cores_);
+  if (!status.ok()) return status.error();
   const cpu_set_t own = Only(client_core);
   sched_setaffinity(0, sizeof(own), &own);
   return pinning;
@@ -83,18 +98,19 @@ Result<Pinning> Pinning::Make(Placement placement, pid_t node) {
 
 void Pinning::AddToNode(pid_t process) const {
   if (node_ == 0) return;
-  static_cast<void>(MoveProcess(process, Only(node_core_)).ok());
+  static_cast<void>(MoveProcess(process, node_cores_, slot_cores_).ok());
 }
 
 Pinning::Pinning(Pinning&& other) noexcept
     : before_(other.before_),
       node_before_(other.node_before_),
-      node_(std::exchange(other.node_, 0)),
-      node_core_(other.node_core_) {}
+      node_cores_(other.node_cores_),
+      slot_cores_(other.slot_cores_),
+      node_(std::exchange(other.node_, 0)) {}
 
 Pinning::~Pinning() {
   if (node_ == 0) return;
-  static_cast<void>(MoveProcess(node_, node_before_).ok());
+  static_cast<void>(MoveProcess(node_, node_before_, node_before_).ok());
   sched_setaffinity(0, sizeof(before_), &before_);
 }
 

@@ -1,12 +1,13 @@
 // Pinning: client and node on the cores that a placement says, for as long as it lives. The calling
 // thread, and those that it starts meanwhile, are the client; every thread of the node's process is
-// the node. Afterwards all may run where they could before. One thread.
+// the node, and those of its executor are its slots. Afterwards all may run where they could
+// before. One thread.
 #pragma once
 
 #include <sched.h>
 #include <sys/types.h>
 
-#include <vector>
+#include <string_view>
 
 #include "client/bench/options.h"
 #include "core/base/result.h"
@@ -21,19 +22,25 @@ class Pinning {
   Pinning& operator=(Pinning&&) = delete;
   ~Pinning();
 
-  // Moves one more process, with all its threads, to where the node is.
+  // Moves one more process, with all its threads, to where the node is; or the node itself once
+  // more, with those that it has started meanwhile.
   void AddToNode(pid_t process) const;
 
  private:
-  explicit Pinning(const cpu_set_t& before) : before_(before), node_before_(before) {}
+  explicit Pinning(const cpu_set_t& before)
+      : before_(before), node_before_(before), node_cores_(before), slot_cores_(before) {}
 
   cpu_set_t before_;       // of this thread
   cpu_set_t node_before_;  // of the node's first thread
-  pid_t node_ = 0;         // 0: nothing was pinned
-  int node_core_ = -1;
+  cpu_set_t node_cores_;
+  cpu_set_t slot_cores_;
+  pid_t node_ = 0;  // 0: nothing was pinned
 };
 
+// The threads of the node that run tasks, as it calls them.
+inline constexpr std::string_view kSlotThread = "sg-exec";
+
 // Whether this process may use as many cores as the placement wants.
-[[nodiscard]] bool CanPlace(Placement placement);
+[[nodiscard]] bool CanPlace(Placement placement, double slots = 1);
 
 }  // namespace spillgate::bench

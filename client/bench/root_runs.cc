@@ -16,8 +16,9 @@ constexpr double kUnloaded = 0.05;                           // of the capacity
 constexpr double kMostLateness = 0.1;                        // of the deadline
 // Enough to find a capacity, of what a longer measurement takes for other reasons.
 constexpr Nanos kLongWindow = std::chrono::seconds(2);
-constexpr int kLongWindowRoots = 25;                 // of the longest
-constexpr std::string_view kSlotThread = "sg-exec";  // as the node calls those
+constexpr int kLongWindowRoots = 25;  // of the longest
+// For the node to start its threads, which can be pinned then.
+constexpr Nanos kWarmUp = std::chrono::milliseconds(50);
 
 std::string_view WorkOf(const Options& options) {
   return options.function.empty() ? "spin" : std::string_view(options.function);
@@ -34,6 +35,11 @@ void CheckDrift(double before, double after, Row& row) {
   row.SetVoid(Format("the capacity was {:.0f} a second before and {:.0f} after", before, after));
 }
 
+void CheckCpu(double done, double accounted, double least, Row& row) {
+  if (done <= 1 + kMostDrift && accounted >= (1 - kMostDrift) * least) return;
+  row.SetVoid(Format("roots account for {:.2f} of the CPU time of the slots", accounted));
+}
+
 void CheckDisturbed(double late_us, Nanos deadline, Row& row) {
   if (late_us > kMostLateness * Micros(deadline)) {
     row.SetVoid(Format("the sender was {:.0f} us late", late_us));
@@ -45,17 +51,33 @@ Nanos RootRuns::task_cost() const {
   return MeanCost({.time = options_.service, .mix = options_.mix});
 }
 
+bool RootRuns::spins() const {
+  return WorkOf(options_).find("sleep") == std::string_view::npos;
+}
+
 std::string RootRuns::Function(std::size_t mode) const {
   return RootFunction(options_.root, WorkOf(options_), mode);
 }
 
-Result<RootRuns> RootRuns::Open(const Target& target, const Options& options,
-                                const Pinning& pinning) {
+Result<RootRuns> RootRuns::Open(const Target& target, const Options& options) {
   Result<WireClient> asker = WireClient::Connect({.address = target.address, .poll = options.poll});
   if (!asker.ok()) return asker.error();
-  RootRuns runs(target, options, pinning, std::move(asker).value());
+  RootRuns runs(target, options, std::move(asker).value());
+  if (Status status = runs.Pin(); !status.ok()) return status.error();
   if (Status status = runs.Join(""); !status.ok()) return status.error();
   return runs;
+}
+
+Status RootRuns::Pin() {
+  const Result<double> slots = AskSlots();
+  if (!slots.ok()) return slots.error();
+  slots_ = slots.value();
+  const bool apart = target_.beside != nullptr && spins() && CanPlace(Placement::kSlots, slots_);
+  placement_ = options_.placement.value_or(apart ? Placement::kSlots : Placement::kFree);
+  Result<Pinning> pinning = Pinning::Make(placement_, target_.process);
+  if (!pinning.ok()) return pinning.error();
+  pinning_.emplace(std::move(pinning).value());
+  return {};
 }
 
 Result<RootStream> RootRuns::OpenStream(const std::string& address,
@@ -109,9 +131,6 @@ Result<Nanos> RootRuns::AskWasted() {
 Result<RootRuns::Basis> RootRuns::FindBasis() {
   Result<std::string> controller = AskController();
   if (!controller.ok()) return controller.error();
-  const Result<double> slots = AskSlots();
-  if (!slots.ok()) return slots.error();
-  slots_ = slots.value();
   const Result<double> capacity = Capacity();
   if (!capacity.ok()) return capacity.error();
   const Result<Unloaded> unloaded = WithoutLoad(capacity.value());
@@ -152,6 +171,7 @@ Result<std::vector<RootReport>> RootRuns::RunTogether(std::vector<RootLoad> load
   // What became of the children of a root, its client is not told. On a node of our own nobody
   // else's tasks run.
   const bool own = target_.beside != nullptr;
+  pinning_->AddToNode(target_.process);
   const bool ask = own && options_.root == RootShape::kNested;
   const Result<Nanos> before = ask ? AskWasted() : Nanos(0);
   if (!before.ok()) return before.error();
@@ -172,7 +192,6 @@ Result<double> RootRuns::Capacity() {
   if (target_.beside == nullptr) return CapacityOf(streams_.front(), 0);
   double capacity = 0;
   const Status status = target_.beside([&](const Target& node) -> Status {
-    pinning_.AddToNode(node.process);
     Result<RootStream> stream = OpenStream(node.address, "");
     if (!stream.ok()) return stream.error();
     const Result<double> found = CapacityOf(stream.value(), node.process);
@@ -190,11 +209,16 @@ Result<double> RootRuns::CapacityOf(RootStream& stream, pid_t process) {
       TasksOf(options_.root) * LongestCost({.time = options_.service, .mix = options_.mix});
   const Nanos time = std::min(options_.time / 4, std::max(kLongWindow, kLongWindowRoots * longest));
   double best = 0;
+  RootLoad warm_up{.window = static_cast<std::uint32_t>(slots_), .time = kWarmUp};
+  Prepare(warm_up);
+  if (const Result<RootReport> warm = stream.Run(warm_up, options_); !warm.ok())
+    return warm.error();
   for (const std::uint32_t window : kWindows) {
     RootLoad load{.window = window * static_cast<std::uint32_t>(slots_),
                   .time = time,
                   .seed = options_.seed + window};
     Prepare(load);
+    if (process > 0) pinning_->AddToNode(process);
     const Nanos cpu_before = process > 0 ? ThreadTime(process, kSlotThread) : Nanos(0);
     const Result<RootReport> report = stream.Run(load, options_);
     if (!report.ok()) return report.error();
@@ -213,6 +237,9 @@ Result<double> RootRuns::CapacityOf(RootStream& stream, pid_t process) {
 }
 
 Result<RootRuns::Unloaded> RootRuns::WithoutLoad(double capacity) {
+  const Result<RootReport> warm =
+      Run({.window = static_cast<std::uint32_t>(slots_), .time = kWarmUp});
+  if (!warm.ok()) return warm.error();
   const double rate = capacity * kUnloaded;
   const Nanos enough(static_cast<std::int64_t>(options_.unloaded_roots / rate * 1e9));
   const Result<RootReport> report =
@@ -220,6 +247,8 @@ Result<RootRuns::Unloaded> RootRuns::WithoutLoad(double capacity) {
   if (!report.ok()) return report.error();
   Keep(report.value());
   Unloaded unloaded;
+  const Nanos cpu = report.value().slots_cpu;
+  if (cpu > Nanos(0)) unloaded.work_per_cpu = Ratio(report.value().done_work, cpu);
   for (std::size_t mode = 0; mode < ModesOf(options_.mix); ++mode) {
     Latencies times = report.value().modes[mode].times;
     if (mode > 0) {

@@ -23,14 +23,18 @@ inline constexpr double kMostDrift = 0.05;
 
 // Void if the node could do more or less in the end than in the beginning, in roots a second.
 void CheckDrift(double before, double after, Row& row);
+// Void if the CPU time of the slots is not what the roots took: `done` of it that ended well,
+// `accounted` of it all that was spent, where nothing is wasted at least `least`.
+void CheckCpu(double done, double accounted, double least, Row& row);
 // Void if the sender was late, at the p99, or the host took CPU away.
 void CheckDisturbed(double late_us, Nanos deadline, Row& row);
 
 class RootRuns {
  public:
   // On the function and the shape that the options name. What is given has to outlive it.
-  [[nodiscard]] static Result<RootRuns> Open(const Target& target, const Options& options,
-                                             const Pinning& pinning);
+  // Where the options do not say where to, client and node are pinned if each slot can have a core
+  // of its own to spin on, beside that of all else.
+  [[nodiscard]] static Result<RootRuns> Open(const Target& target, const Options& options);
 
   // Most work done in a second of a closed loop, in mean roots, without a controller at the door
   // if there can be such a node.
@@ -42,6 +46,7 @@ class RootRuns {
     std::array<Nanos, kModes> medians{};
     std::array<Nanos, kModes> p99s{};
     std::array<std::uint64_t, kModes> counts{};  // roots that those are of
+    double work_per_cpu = 0;                     // as below
     [[nodiscard]] std::array<Nanos, kModes> Deadlines() const {
       std::array<Nanos, kModes> deadlines{};
       for (std::size_t i = 0; i < kModes; ++i) deadlines[i] = 10 * medians[i];
@@ -67,6 +72,8 @@ class RootRuns {
   [[nodiscard]] Result<Basis> FindBasis();
   [[nodiscard]] const std::string& problem() const { return problem_; }
 
+  [[nodiscard]] Placement placement() const { return placement_; }
+  [[nodiscard]] bool spins() const;       // what tasks do with their time, other than to sleep
   [[nodiscard]] Nanos task_cost() const;  // the mean
   [[nodiscard]] Nanos root_cost() const { return TasksOf(options_.root) * task_cost(); }
   [[nodiscard]] std::string Function(std::size_t mode) const;
@@ -74,8 +81,9 @@ class RootRuns {
   [[nodiscard]] RootLoad LoadOf(double rate) const;
 
  private:
-  RootRuns(const Target& target, const Options& options, const Pinning& pinning, WireClient asker)
-      : target_(target), options_(options), pinning_(pinning), asker_(std::move(asker)) {}
+  RootRuns(const Target& target, const Options& options, WireClient asker)
+      : target_(target), options_(options), asker_(std::move(asker)) {}
+  [[nodiscard]] Status Pin();
   [[nodiscard]] Result<RootStream> OpenStream(const std::string& address,
                                               const std::string& tenant) const;
   void Prepare(RootLoad& load) const;
@@ -91,7 +99,8 @@ class RootRuns {
 
   const Target& target_;
   const Options& options_;
-  const Pinning& pinning_;
+  Placement placement_ = Placement::kFree;
+  std::optional<Pinning> pinning_;
   WireClient asker_;
   std::vector<RootStream> streams_;
   double slots_ = 1;

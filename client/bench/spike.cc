@@ -145,7 +145,7 @@ class Spike {
 
   void Fill(Row& row) {
     row.function = runs_.Function(0);
-    row.placement = std::string(ToString(options_.placement.value_or(Placement::kFree)));
+    row.placement = std::string(ToString(runs_.placement()));
     row.shape = std::string(ToString(options_.root));
     row.size = TasksOf(options_.root);
     SpikeFigures& figures = row.spike.emplace();
@@ -207,10 +207,7 @@ Nanos Settled(std::span<const RootOutcome> outcomes, Nanos since, Nanos until,
 }
 
 Result<Row> MeasureSpike(Method method, const Options& options, const Target& target) {
-  Result<Pinning> pinning =
-      Pinning::Make(options.placement.value_or(Placement::kFree), target.process);
-  if (!pinning.ok()) return pinning.error();
-  Result<RootRuns> runs = RootRuns::Open(target, options, pinning.value());
+  Result<RootRuns> runs = RootRuns::Open(target, options);
   if (!runs.ok()) return runs.error();
   return Spike(method, std::move(runs).value(), options, target).Run();
 }

@@ -67,6 +67,7 @@ std::string HowOf(const bench::Row& row) {
   }
   if (row.placement == "same") how += ", on one core";
   if (row.placement == "across") how += ", across two cores";
+  if (row.placement == "slots") how += ", slots on cores of their own";
   if (row.late_max_us.has_value())
     how += Format(", sent up to {} late", FormatMicros(*row.late_max_us));
   return how;

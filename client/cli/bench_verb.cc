@@ -302,7 +302,10 @@ void AddLoad(CLI::App& verb, BenchPlan& plan) {
   plan.level_option = AddLevel(verb, plan.level);
   verb.add_option(
           "--pin", plan.placement,
-          "free; same: client and node on one core; across: on two [rtt: same, then across]")
+          "free; same: client and node on one core; across: on two; slots: those of the node on "
+          "cores of their own [rtt: same, then across; overload and the like on a node of their "
+          "own: "
+          "slots]")
       ->type_name("HOW")
       ->check(CLI::IsMember(ListOf(bench::kPlacementNames)));
   verb.add_option("--rate", options.rate, "of open: tasks a second")->type_name("R");

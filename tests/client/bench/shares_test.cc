@@ -42,5 +42,18 @@ TEST(Drift, ACapacityThatChangedMakesARunVoid) {
       << "it is void all the same";
 }
 
+TEST(Cpu, WhatRootsDoNotAccountForMakesARunVoid) {
+  Row row;
+  CheckCpu(0.93, 0.93, 0.96, row);
+  CheckCpu(0.5, 1.2, 0.96, row);  // roots that were cut short count in full
+  EXPECT_EQ(row.disturbed, "");
+  Row wasted;
+  CheckCpu(0.6, 0.7, 0.96, wasted);
+  EXPECT_EQ(wasted.problem, "void: roots account for 0.70 of the CPU time of the slots");
+  Row impossible;
+  CheckCpu(1.2, 1.2, 0.96, impossible);
+  EXPECT_NE(impossible.disturbed, "");
+}
+
 }  // namespace
 }  // namespace spillgate::bench
