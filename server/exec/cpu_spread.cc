@@ -22,12 +22,16 @@ int CpuSpread::Choose(const Place& place, const std::function<bool(int)>& taken)
 
 void CpuSpread::WakeOn(int cpu, const Place& place, const std::function<void()>& wake) const {
   const pthread_t thread = place.thread.load(std::memory_order_relaxed);
+  // Whoever has pinned it since it began knows better.
+  cpu_set_t may;
+  const bool known = pthread_getaffinity_np(thread, sizeof(may), &may) == 0;
+  if (!known || !CPU_ISSET(cpu, &may)) return wake();
   cpu_set_t one;
   CPU_ZERO(&one);
   CPU_SET(cpu, &one);
   const bool moved = pthread_setaffinity_np(thread, sizeof(one), &one) == 0;
   wake();
-  if (moved) pthread_setaffinity_np(thread, sizeof(all_), &all_);
+  if (moved) pthread_setaffinity_np(thread, sizeof(may), &may);
 }
 
 }  // namespace spillgate

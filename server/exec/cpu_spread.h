@@ -43,7 +43,7 @@ class CpuSpread {
   // whether another thread is at work on a CPU.
   [[nodiscard]] int Choose(const Place& place, const std::function<bool(int)>& taken) const;
   // Calls `wake` so that the sleeping thread of that place, which Choose has looked at, wakes on
-  // that CPU.
+  // that CPU, if it still may run there.
   void WakeOn(int cpu, const Place& place, const std::function<void()>& wake) const;
 
  private:

@@ -86,5 +86,33 @@ TEST_F(CpuSpreadTest, ASleepingThreadWakesThereAndIsNotPinned) {
   }
 }
 
+// By whoever runs the node, after it has begun.
+TEST_F(CpuSpreadTest, AThreadThatWasPinnedStaysSo) {
+  cpu_set_t only;
+  CPU_ZERO(&only);
+  CPU_SET(cpus[0], &only);
+  for (const int cpu : {cpus[1], cpus[0]}) {
+    std::binary_semaphore go(0);
+    std::binary_semaphore ran(0);
+    CpuSpread::Place place;
+    std::thread thread([&] {
+      place.Begin();
+      ran.release();
+      go.acquire();
+    });
+    ran.acquire();
+    ASSERT_EQ(pthread_setaffinity_np(thread.native_handle(), sizeof(only), &only), 0);
+    int woken = 0;
+    spread.WakeOn(cpu, place, [&] { ++woken; });
+    EXPECT_EQ(woken, 1);
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    EXPECT_EQ(pthread_getaffinity_np(thread.native_handle(), sizeof(set), &set), 0);
+    EXPECT_TRUE(CPU_EQUAL(&set, &only));
+    go.release();
+    thread.join();
+  }
+}
+
 }  // namespace
 }  // namespace spillgate
