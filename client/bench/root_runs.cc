@@ -17,8 +17,11 @@ constexpr double kMostLateness = 0.1;                        // of the deadline
 // Enough to find a capacity, of what a longer measurement takes for other reasons.
 constexpr Nanos kLongWindow = std::chrono::seconds(2);
 constexpr int kLongWindowRoots = 25;  // of the longest
-// For the node to start its threads, which can be pinned then.
-constexpr Nanos kWarmUp = std::chrono::milliseconds(50);
+// For the node to start its threads, which can be pinned then; and again while its journal still
+// writes the segments of a new folder, which takes a sixth of a core for more than a second.
+constexpr Nanos kWarmUp = std::chrono::milliseconds(100);
+constexpr int kMostWarmUps = 50;
+constexpr std::string_view kJournalThread = "sg-journal";
 
 std::string_view WorkOf(const Options& options) {
   return options.function.empty() ? "spin" : std::string_view(options.function);
@@ -203,16 +206,25 @@ Result<double> RootRuns::Capacity() {
   return capacity;
 }
 
+Status RootRuns::WarmUp(RootStream& stream, pid_t process) const {
+  RootLoad load{.window = static_cast<std::uint32_t>(slots_), .time = kWarmUp};
+  Prepare(load);
+  for (int i = 0; i < kMostWarmUps; ++i) {
+    const Nanos before = process > 0 ? ThreadTime(process, kJournalThread) : Nanos(0);
+    const Result<RootReport> warm = stream.Run(load, options_);
+    if (!warm.ok()) return warm.error();
+    if (process <= 0 || ThreadTime(process, kJournalThread) - before < kWarmUp / 50) break;
+  }
+  return {};
+}
+
 // Each window has a seed of its own, so that before and after the same work is done.
 Result<double> RootRuns::CapacityOf(RootStream& stream, pid_t process) {
   const Nanos longest =
       TasksOf(options_.root) * LongestCost({.time = options_.service, .mix = options_.mix});
   const Nanos time = std::min(options_.time / 4, std::max(kLongWindow, kLongWindowRoots * longest));
   double best = 0;
-  RootLoad warm_up{.window = static_cast<std::uint32_t>(slots_), .time = kWarmUp};
-  Prepare(warm_up);
-  if (const Result<RootReport> warm = stream.Run(warm_up, options_); !warm.ok())
-    return warm.error();
+  if (const Status status = WarmUp(stream, process); !status.ok()) return status.error();
   for (const std::uint32_t window : kWindows) {
     RootLoad load{.window = window * static_cast<std::uint32_t>(slots_),
                   .time = time,

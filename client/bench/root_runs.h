@@ -93,6 +93,7 @@ class RootRuns {
   [[nodiscard]] Result<double> AskSlots();
   [[nodiscard]] Result<Nanos> AskWasted();
   // `process`: of the node, if it is one of our own.
+  [[nodiscard]] Status WarmUp(RootStream& stream, pid_t process) const;
   [[nodiscard]] Result<double> CapacityOf(RootStream& stream, pid_t process);
   // At a twentieth of the capacity; the roots of further modes one at a time.
   [[nodiscard]] Result<Unloaded> WithoutLoad(double capacity);
