@@ -249,9 +249,7 @@ Result<double> RootRuns::CapacityOf(RootStream& stream, pid_t process) {
 }
 
 Result<RootRuns::Unloaded> RootRuns::WithoutLoad(double capacity) {
-  const Result<RootReport> warm =
-      Run({.window = static_cast<std::uint32_t>(slots_), .time = kWarmUp});
-  if (!warm.ok()) return warm.error();
+  if (const Status status = WarmUp(streams_.front(), 0); !status.ok()) return status.error();
   const double rate = capacity * kUnloaded;
   const Nanos enough(static_cast<std::int64_t>(options_.unloaded_roots / rate * 1e9));
   const Result<RootReport> report =
