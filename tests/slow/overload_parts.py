@@ -136,6 +136,8 @@ P99 = (
     Case("1ms", unloaded=10000, seconds=12),
     Case("10ms", unloaded=1000, seconds=12),
     Case("10ms", place="sleep", unloaded=1000, seconds=5),
+    Case("100us", clients="cooperative", unloaded=10000, seconds=5),
+    Case("1ms", clients="cooperative", unloaded=10000, seconds=12),
 )
 # 10,000 roots in the class that matters, 100,000 where they take 100 us; in batches where they can
 # be in time, as of 16 on one slot at most 10 are.
