@@ -6,6 +6,7 @@
 
 #include "core/model/kept_slot.h"
 #include "stages/build_task.h"
+#include "stages/quotas.h"
 
 namespace spillgate {
 namespace {
@@ -107,9 +108,13 @@ bool Admission::DiskIsTooLate(Level level, Ruling& ruling, Instant now) const {
 void Admission::TakePlaces(const Asking& asking, std::uint32_t left, Ruling& ruling, Instant now) {
   flow::Credits& places = shared_.in_flight;
   ruling.bytes_each = BytesEach(asking.bytes, asking.ask.count);
-  std::uint32_t wanted = left;
-  if (asking.roots()) wanted = LetIn(asking, ruling, wanted, 0, now);
-  const bool shed = wanted < left;
+  // Load is asked about what its tenant may have, and no more.
+  const std::uint32_t most =
+      asking.roots() ? std::min(left, RoomOfTenant(shared_, asking.tenant, asking.ask.cls)) : left;
+  std::uint32_t wanted = most;
+  waits_ = 0;
+  if (asking.roots() && most > 0) wanted = LetIn(asking, ruling, most, 0, now);
+  const bool shed = wanted < most;
   while (wanted > 0 && !places.Reserve(wanted, std::int64_t{wanted} * ruling.bytes_each)) {
     const std::int64_t by_bytes = places.bytes_room() / ruling.bytes_each;
     wanted =
@@ -117,14 +122,22 @@ void Admission::TakePlaces(const Asking& asking, std::uint32_t left, Ruling& rul
   }
   ruling.admitted = wanted;
   ruling.load_level = load_level();
-  if (wanted < left) Overload(asking, left - wanted, ruling, shed);
+  if (wanted == left) return;
+  // Where both are full it is the node that is.
+  const bool is_full =
+      stage_.controller().Room(static_cast<std::uint8_t>(asking.ask.cls), LoadBeside(0, 0)) <= 0;
+  if (wanted < most || is_full) {
+    Overload(asking, left - wanted, ruling, shed);
+  } else {
+    ruling.refusal = Reason::kQuota;
+    ruling.retry_after = UntilPlaces(asking, left - wanted);
+  }
 }
 
-std::uint8_t Admission::load_level() const {
+std::uint8_t Admission::PlacesTaken() const {
   const flow::Credits& places = shared_.in_flight;
   const std::int64_t most = std::max<std::int64_t>(1, places.count_limit());
-  const auto taken = std::clamp<std::int64_t>(places.count() * 255 / most, 0, 255);
-  return std::max(waits_, static_cast<std::uint8_t>(taken));
+  return static_cast<std::uint8_t>(std::clamp<std::int64_t>(places.count() * 255 / most, 0, 255));
 }
 
 flow::Ask Admission::QuestionOf(const Asking& asking, const Named& named, std::uint32_t count) {
@@ -201,6 +214,11 @@ Nanos Admission::UntilPlaces(CostKey key, Nanos hint, std::uint32_t places) {
   const std::int64_t run = std::max({std::int64_t{1}, slots, shared_.in_flight.count()});
   if (each == Nanos(0)) each = shared_.costs.Estimate(key, hint) / run;
   return std::clamp(std::min(each, kMostRetry) * places, kLeastRetry, kMostRetry);
+}
+
+Nanos Admission::UntilPlaces(const Asking& asking, std::uint32_t places) {
+  const Named named = FindNamed(shared_, asking.ask.function, asking.ask.shape);
+  return UntilPlaces(KeyOf(asking), HintOf(asking.ask, named), places);
 }
 
 // How many of the roots in question the controller lets in for the load there is. The group holds
@@ -299,6 +317,7 @@ void Admission::NoteTurnedAway(const flow::Ask& question, const Resources& shape
 
 std::int64_t Admission::Fits(const Asking& like, Nanos longer, Instant now) {
   static constexpr std::int64_t kAny = std::numeric_limits<std::int64_t>::max();
+  waits_ = 0;
   const wire::SubmitPreamble& ask = like.ask;
   const Named named = FindNamed(shared_, ask.function, ask.shape);
   if (!by_work() || named.problem != Reason::kNone) return kAny;

@@ -4,6 +4,7 @@
 // each shard of submission, on the thread of that shard.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -73,7 +74,9 @@ class Admission {
   [[nodiscard]] std::int64_t Fits(const Asking& like, Nanos longer, Instant now);
   // How full the node is, 0 to 255: of the places in flight, and, for such as were judged last, how
   // long they would wait, as a part of the time that they may.
-  [[nodiscard]] std::uint8_t load_level() const;
+  [[nodiscard]] std::uint8_t load_level() const { return std::max(waits_, PlacesTaken()); }
+  // Of the places in flight alone.
+  [[nodiscard]] std::uint8_t PlacesTaken() const;
   // Of its tenant, that of such a root; the first of all where the controller does not go by work.
   [[nodiscard]] SlackLine Line(TaskClass cls, Nanos remaining, Nanos p95) const {
     return by_work() ? LineOf(shared_.limits, cls, remaining, p95) : SlackLine{0};
@@ -90,6 +93,8 @@ class Admission {
   // What a root will bring that begins like others before it counts until it comes, if a controller
   // goes by work. The caller holds the task table's lock.
   void Expect(Root& root, const Resources& shape);
+  // When there will be places for so many of a frame, about.
+  [[nodiscard]] Nanos UntilPlaces(const Asking& asking, std::uint32_t places);
   // Why, and for how long, so many of a frame have no places. `shed`: the controller would have it
   // so, just now.
   void Overload(const Asking& asking, std::uint32_t refused, Ruling& ruling, bool shed);

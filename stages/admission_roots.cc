@@ -6,6 +6,7 @@
 #include "core/model/work_promise.h"
 #include "stages/admission.h"
 #include "stages/build_task.h"
+#include "stages/quotas.h"
 
 namespace spillgate {
 
@@ -31,6 +32,12 @@ void Admission::Judge(const wire::OpenRoot& asked, TenantId tenant, Nanos transi
   if (by_work()) ruling.line = question.work.line;
   if (looks_at_work()) Weigh(question.work, question, NewcomerOf(question), NeedsOf(asked), now);
   ruling.brings = question.count;
+  if (RoomOfTenant(shared_, tenant, asked.cls) == 0) {
+    ruling.refusal = Reason::kQuota;
+    ruling.retry_after = UntilPlaces(0, question.cost_hint, 1);
+    ruling.load_level = load_level();
+    return;
+  }
   const flow::Load load = LoadBeside(0, 0);
   const bool let_in = stage_.controller().Opens(question, load, now);
   if (looks_at_work() && flow::OutOfReach(question)) NoteTry(question, let_in, now);
@@ -88,7 +95,7 @@ flow::Ask Admission::QuestionOf(const wire::OpenRoot& asked, TenantId tenant, In
   question.cost_hint = shared_.costs.Estimate(0, question.cost_hint);  // clamped, or the usual
   // As fast as all of its tasks could run, were it alone.
   const std::int64_t slots = std::max<std::int64_t>(1, NeedsOf(asked).slots());
-  const Nanos whole = std::min(kMostSlotTime, question.count * (question.cost_hint / slots));
+  const Nanos whole = SlotTimeOf(question.count, question.cost_hint / slots);
   question.work.p95 = question.work.cost = std::max(question.cost_hint, whole);
   question.work.line = LineOf(shared_.limits, asked.cls, question.remaining, question.work.p95);
   return question;

@@ -3,6 +3,7 @@
 // graph.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -34,6 +35,11 @@ struct Received {
   Instant arrived;
   bool exceeds_credit = false;  // more than its connection was told it may send, and room is short
   Ruling ruling;                // of the door, if something is admitted; else it has not decided
+
+  // Since it was sent, as far as is known: in the kernel's queue and in ours.
+  [[nodiscard]] Nanos UnderWay(Instant now) const {
+    return transit + std::max(Nanos(0), now - arrived);
+  }
 };
 
 // Decoded, new, within every bound; recorded in the task table; its place in the in-flight bound is

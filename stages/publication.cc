@@ -6,6 +6,7 @@
 #include "core/base/format.h"
 #include "stages/arguments.h"
 #include "stages/ending.h"
+#include "stages/open_root_end.h"
 
 namespace spillgate {
 namespace {
@@ -284,6 +285,9 @@ void Publication::EndSessions() {
       // Without room for it, its time to live ends it again after a restart.
       [[maybe_unused]] const auto position =
           journal_.Add(Level::kAsync, record::SessionEnded{.session = id});
+    }
+    for (Root* root = session->roots; root != nullptr; root = root->next_of_session) {
+      LearnUnclosed(shared_, *root);
     }
     shared_.table.EndSession(*session);
     return true;

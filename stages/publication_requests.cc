@@ -3,6 +3,7 @@
 
 #include "core/base/format.h"
 #include "schema/messages.h"
+#include "stages/open_root_end.h"
 #include "stages/publication.h"
 
 namespace spillgate {
@@ -302,6 +303,7 @@ void Publication::CancelRoot(Root& root) {
     [[maybe_unused]] const auto position =
         journal_.Add(Level::kAsync, record::RootClosed{.id = root.id});
   }
+  LearnUnclosed(shared_, root);
   shared_.table.CloseRoot(root);
 }
 

@@ -98,7 +98,7 @@ void Submission::OnSubmit(Received&& received, const wire::FrameView& frame, Ins
   group.session = received.session;
   group.tenant = received.tenant;
   group.connection = received.connection;
-  group.transit = received.transit;
+  group.transit = received.UnderWay(now);
   group.exceeds_credit = received.exceeds_credit;
   group.arrived = received.arrived;
   group.frame = std::move(received.frame);

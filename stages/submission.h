@@ -112,6 +112,9 @@ class Submission {
   void OnPut(const Received& received, const wire::FrameView& frame, Instant now);
   void OnOpenRoot(const Received& received, const wire::FrameView& frame, Instant now);
   void OnCloseRoot(const Received& received, const wire::FrameView& frame);
+  void Close(Root& root) REQUIRES(shared_.table.mutex());
+  void CloseLateRoots(Instant now) REQUIRES(shared_.table.mutex());
+  [[nodiscard]] bool HasTooManyRoots(TenantId tenant) REQUIRES(shared_.table.mutex());
   void WriteDownClosed();
   [[nodiscard]] wire::Verdict JudgePut(const Received& received, const wire::FrameView& frame,
                                        const wire::Put& put, Instant now,
@@ -120,7 +123,6 @@ class Submission {
                                         Instant now, std::optional<std::uint32_t>& position,
                                         RootPtr& opened);
   [[nodiscard]] Reason MayAdd(const Session* session, Level level) REQUIRES(shared_.table.mutex());
-  [[nodiscard]] bool LeavesTooMuch(const Session& session) REQUIRES(shared_.table.mutex());
   [[nodiscard]] bool KeepsTooManyChildren(const Session& session) REQUIRES(shared_.table.mutex());
   void Answer(ConnectionId to, const wire::Verdict& verdict, std::optional<std::uint32_t> position,
               Instant now);

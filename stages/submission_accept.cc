@@ -3,6 +3,7 @@
 
 #include "stages/arguments.h"
 #include "stages/ending.h"
+#include "stages/quotas.h"
 #include "stages/submission.h"
 
 namespace spillgate {
@@ -88,19 +89,11 @@ void Submission::Accept(Group& group, Instant now) {
   if (session == nullptr || (session->ended && !group.children())) {
     return GivePlacesBack(group, 0, Reason::kSessionEnded);
   }
-  if (!group.children() && LeavesTooMuch(*session)) {
+  if (!group.children() && LeavesTooMuch(shared_, *session)) {
     return GivePlacesBack(group, 0, Reason::kUnfetched);
   }
   Record* parent = nullptr;
   RootPtr root;
-  if (!group.children()) {
-    const std::uint64_t most =
-        shared_.tenants.At(session->tenant).in_flight.load(std::memory_order_relaxed);
-    const std::uint64_t has = shared_.table.unfinished(session->tenant);
-    const auto room = static_cast<std::uint32_t>(
-        std::min<std::uint64_t>(most - std::min(most, has), group.admitted));
-    if (room < group.admitted && group.bytes_each > 0) GivePlacesBack(group, room, Reason::kQuota);
-  }
   const Reason reason = FindRoot(group, parent, root);
   if (reason != Reason::kNone) return GivePlacesBack(group, 0, reason);
   if (!root && group.ask.root != 0) JoinByArguments(group, now);

@@ -2,10 +2,14 @@
 #include <algorithm>
 
 #include "schema/messages.h"
+#include "stages/open_root_end.h"
+#include "stages/quotas.h"
 #include "stages/submission.h"
 
 namespace spillgate {
 namespace {
+
+constexpr Nanos kRootsRetry = std::chrono::milliseconds(100);
 
 wire::Verdict Refused(wire::Verdict verdict, Reason reason,
                       Nanos retry_after = Admission::kLeastRetry) {
@@ -31,23 +35,7 @@ Reason Submission::MayAdd(const Session* session, Level level) {
   if (too_durable || (level != Level::kNone && !shared_.journal->Accepting())) {
     return Reason::kJournal;
   }
-  return LeavesTooMuch(*session) ? Reason::kUnfetched : Reason::kNone;
-}
-
-// Results that nobody fetches have a bound for each session and one for the node. Past the node's,
-// those sessions are refused first that leave at least as much as sessions do on average, then all.
-bool Submission::LeavesTooMuch(const Session& session) {
-  const Limits& limits = shared_.limits;
-  if (session.unfetched >= limits.unfetched_per_session.load(std::memory_order_relaxed) ||
-      session.unfetched_bytes >=
-          limits.unfetched_bytes_per_session.load(std::memory_order_relaxed)) {
-    return true;
-  }
-  const std::uint64_t all = shared_.table.KeptBytes();
-  const std::uint64_t most = limits.unfetched_bytes.load(std::memory_order_relaxed);
-  if (all < most) return false;
-  return TaskTable::KeptBytes(session) * shared_.table.sessions().size() >= all ||
-         all >= most + most / 4;
+  return LeavesTooMuch(shared_, *session) ? Reason::kUnfetched : Reason::kNone;
 }
 
 // Ended children are kept until their parent lets go of them, or ends: it may run again and ask for
@@ -169,12 +157,11 @@ wire::Verdict Submission::JudgeRoot(const Received& received, const wire::OpenRo
   if (const Reason reason = MayAdd(session, asked.level); reason != Reason::kNone) {
     return Refused(verdict, reason);
   }
-  if (shared_.table.open_roots() >= shared_.limits.open_roots.load(std::memory_order_relaxed)) {
-    return Refused(verdict, Reason::kQuota);
-  }
+  CloseLateRoots(now);
+  if (HasTooManyRoots(session->tenant)) return Refused(verdict, Reason::kQuota, kRootsRetry);
   Ruling ruling = received.ruling;
   if (ruling.admitted == 0) {
-    admission_.Judge(asked, session->tenant, received.transit, ruling, now);
+    admission_.Judge(asked, session->tenant, received.UnderWay(now), ruling, now);
   }
   if (ruling.admitted == 0) return RefusalOf(asked, 0, ruling);
   if (asked.level != Level::kNone) {
@@ -213,9 +200,27 @@ void Submission::OnCloseRoot(const Received& received, const wire::FrameView& fr
   MutexLock lock(shared_.table.mutex());
   const RootPtr root = shared_.table.FindRoot({received.session, asked->seq});
   if (!root || root->closed) return;
-  if (root->durable) closed_.push_back(root->id);
   shared_.account.Of(root->cls, root->tenant).open_roots.Learn(root->said, root->came);
-  shared_.table.CloseRoot(*root);
+  Close(*root);
+}
+
+void Submission::Close(Root& root) {
+  if (root.durable) closed_.push_back(root.id);
+  shared_.table.CloseRoot(root);
+}
+
+// What is added to them would be dropped, and for ever they would take the room of others.
+void Submission::CloseLateRoots(Instant now) {
+  while (Root* root = shared_.table.NextLateRoot(now)) {
+    LearnUnclosed(shared_, *root);
+    Close(*root);
+  }
+}
+
+// A tenant may have half of what the node bears.
+bool Submission::HasTooManyRoots(TenantId tenant) {
+  const std::uint64_t most = shared_.limits.open_roots.load(std::memory_order_relaxed);
+  return shared_.table.open_roots() >= most || shared_.table.open_roots(tenant) >= (most + 1) / 2;
 }
 
 // What the journal has no room for waits: else the root would be open again after a restart. No

@@ -2,6 +2,7 @@
 // spawn; a root past one is refused, a spawn waits.
 #include <algorithm>
 
+#include "stages/quotas.h"
 #include "stages/submission.h"
 
 namespace spillgate {
@@ -13,6 +14,15 @@ constexpr Nanos kMostOwnRetry = std::chrono::seconds(1);
 
 void Submission::HoldToQuotas(Group& group, Session& session, Instant now) {
   const Tenant& tenant = shared_.tenants.At(session.tenant);
+  // The door looks at that bound too, but some of what it lets in may not have been here yet.
+  if (!group.children() && group.bytes_each > 0) {
+    const flow::Load load = LoadOf(shared_.table, session.tenant, tenant);
+    const std::uint32_t room = group.ask.root == 0 ? RoomIn(load, group.ask.cls) : RoomIn(load);
+    if (room < group.admitted) {
+      GivePlacesBack(group, room, Reason::kQuota);
+      group.retry_after = admission_.UntilPlaces(group.asking(), group.left() - room);
+    }
+  }
   const std::uint32_t most = tenant.quotas.client_in_flight.load(std::memory_order_relaxed);
   if (most != 0 && !group.from_reserve) {
     const std::uint64_t room = most - std::min<std::uint64_t>(most, session.unfinished);

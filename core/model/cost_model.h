@@ -36,6 +36,11 @@ inline constexpr std::int64_t kOneSlot = 1000;  // units of slots are thousandth
 // The one formula for cost. Never negative, and at most kMostSlotTime, so that sums of it do not
 // overflow.
 inline constexpr Nanos kMostSlotTime = std::chrono::hours(24);
+
+// Of so many tasks, likewise.
+[[nodiscard]] inline Nanos SlotTimeOf(std::uint32_t tasks, Nanos each) {
+  return each > kMostSlotTime / std::max(1U, tasks) ? kMostSlotTime : tasks * each;
+}
 [[nodiscard]] Nanos SlotTime(Nanos wall, std::int64_t units);
 // How long a lease of so many units has to be held for that.
 [[nodiscard]] Nanos WallTime(Nanos slot_time, std::int64_t units);
@@ -95,7 +100,7 @@ class CostModel {
   struct Spawns {
     std::uint32_t tasks = 0;
     Nanos each{0};
-    [[nodiscard]] Nanos work() const { return std::min(kMostSlotTime, tasks * each); }
+    [[nodiscard]] Nanos work() const { return SlotTimeOf(tasks, each); }
   };
   [[nodiscard]] Spawns SpawnsOf(FunctionId function) const {
     const Cost* cost = Find(function);

@@ -62,20 +62,6 @@ class ReadySet {
     bool learned_limits = true;
   };
 
-  // Where a waiting task stands, for people. Bounds, not forecasts.
-  struct Standing {
-    TaskClass cls = TaskClass::kNormal;
-    std::size_t ahead = 0;  // tasks that may run before it, at most
-    Nanos work_ahead{0};    // slot time that the fair queue would give out before it, at most
-    Nanos lag{0};  // virtual time that its tenant is behind the last one served; negative is ahead
-    Nanos root_lag{0};  // the same of its root, among the tenant's
-    Nanos estimate{0};
-    bool fits = false;       // its resources are free
-    bool at_limit = false;   // all slots of its function are taken
-    Nanos passed_for{0};     // since it stood first and did not fit
-    bool room_kept = false;  // nothing that it needs is given to others behind it
-  };
-
   // Has no bound of its own: whoever pushes has reserved the place. `costs` and `account` outlive
   // the set; nobody else writes what waits into the account.
   ReadySet(const CostModel& costs, WorkAccount& account, const Options& options);
@@ -155,7 +141,6 @@ class ReadySet {
   [[nodiscard]] Instant OldestArrival() const {
     return oldest_ == nullptr ? kNever : oldest_->ready.since;
   }
-  [[nodiscard]] Standing Explain(const Task& task, const Resources& free, Instant now) const;
 
  private:
   static constexpr std::size_t kDueQueues = 8;

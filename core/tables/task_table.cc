@@ -71,11 +71,14 @@ void TaskTable::AddRoot(const RootPtr& root) {
   SG_CHECK(session != nullptr);
   Roots::PushFront(session->roots, root.get());
   roots_.insert({root->id, root});
+  of_tenants_[root->tenant].open_roots.Add(1);
+  root_deadlines_.Add(roots_, *root);
 }
 
 // The root may be gone afterwards, unless somebody holds it.
 void TaskTable::DropRoot(Root& root) {
   root.ended = true;
+  of_tenants_[root.tenant].open_roots.Add(-1);
   Roots::Remove(FindSession(root.session)->roots, &root);
   const TaskId id = root.id;
   roots_.erase(id);
@@ -100,8 +103,7 @@ Record& TaskTable::Accept(TaskId id, Session& session, const RootPtr& root, Reco
   record->root = root;
   List(session, *record, parent != nullptr);
   ++session.unfinished;
-  if (session.tenant >= unfinished_.size()) unfinished_.resize(session.tenant + 1);
-  ++unfinished_[session.tenant];
+  of_tenants_[session.tenant].unfinished.Add(1);
   ++root->unfinished;
   if (parent != nullptr) {
     record->parent = parent;
@@ -202,7 +204,7 @@ void TaskTable::Settle(Record& record, Outcome&& outcome, Instant now) {
   value_bytes_ += HeapBytes(record.outcome);
   if (record.session != nullptr) {
     --record.session->unfinished;
-    --unfinished_[record.session->tenant];
+    of_tenants_[record.session->tenant].unfinished.Add(-1);
     const bool kept = record.parent != nullptr && record.via == nullptr;
     if (kept) CountKept(record, 1);
     if (!kept && !record.released) CountUnfetched(*record.session, 1, HeapBytes(record.outcome));

@@ -10,6 +10,7 @@
 // session's bound on unfetched results; requests by each connection's bound.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -17,12 +18,15 @@
 #include <tuple>
 #include <vector>
 
+#include "core/base/gauge.h"
 #include "core/base/hash_map.h"
 #include "core/base/mutex.h"
 #include "core/base/slab.h"
 #include "core/tables/record.h"
 #include "core/tables/record_index.h"
+#include "core/tables/root_deadlines.h"
 #include "core/tables/session.h"
+#include "core/tables/tenants.h"
 #include "core/tables/token_bucket.h"
 #include "core/tables/waiters.h"
 
@@ -53,6 +57,13 @@ class TaskTable {
   void CloseRoot(Root& root) REQUIRES(mutex_);
   [[nodiscard]] std::uint64_t NextRootOrder() REQUIRES(mutex_) { return next_root_order_++; }
   [[nodiscard]] std::size_t open_roots() REQUIRES(mutex_) { return roots_.size(); }
+  [[nodiscard]] std::size_t open_roots(TenantId tenant) REQUIRES(mutex_) {
+    return static_cast<std::size_t>(of_tenants_[tenant].open_roots.get());
+  }
+  // One of which the deadline has passed and that is not closed; null if there is none.
+  [[nodiscard]] Root* NextLateRoot(Instant now) REQUIRES(mutex_) {
+    return root_deadlines_.Next(roots_, now);
+  }
   [[nodiscard]] const HashMap<TaskId, RootPtr>& roots() REQUIRES(mutex_) { return roots_; }
 
   // Records.
@@ -107,8 +118,9 @@ class TaskTable {
   }
   // Bytes on the heap of all values that records hold.
   [[nodiscard]] std::uint64_t value_bytes() REQUIRES(mutex_) { return value_bytes_; }
-  [[nodiscard]] std::uint64_t unfinished(TenantId tenant) REQUIRES(mutex_) {
-    return tenant < unfinished_.size() ? unfinished_[tenant] : 0;
+  // Without the lock, as it was a moment ago.
+  [[nodiscard]] std::uint64_t unfinished(TenantId tenant) const {
+    return static_cast<std::uint64_t>(of_tenants_[tenant].unfinished.get());
   }
   // Of tasks that all its sessions bring.
   [[nodiscard]] TokenBucket& RateOf(TenantId tenant) REQUIRES(mutex_) {
@@ -117,6 +129,10 @@ class TaskTable {
   }
 
  private:
+  struct OfTenant {
+    Gauge unfinished;
+    Gauge open_roots;
+  };
   struct Due {
     Instant deadline;
     ConnectionId connection;
@@ -154,6 +170,7 @@ class TaskTable {
   Slab<Asker> asker_slab_;
   HashMap<SessionId, std::unique_ptr<Session>> sessions_ GUARDED_BY(mutex_);
   HashMap<TaskId, RootPtr> roots_ GUARDED_BY(mutex_);
+  RootDeadlines root_deadlines_ GUARDED_BY(mutex_);
   RecordIndex records_ GUARDED_BY(mutex_);
   HashMap<ConnectionId, Asker*> askers_ GUARDED_BY(mutex_);
   std::vector<Due> due_
@@ -165,8 +182,8 @@ class TaskTable {
   std::uint64_t value_bytes_ GUARDED_BY(mutex_) = 0;
   std::uint64_t unfetched_ GUARDED_BY(mutex_) = 0;
   std::uint64_t unfetched_bytes_ GUARDED_BY(mutex_) = 0;
-  std::vector<std::uint64_t> unfinished_ GUARDED_BY(mutex_);  // by tenant
-  std::vector<TokenBucket> rates_ GUARDED_BY(mutex_);         // likewise
+  std::array<OfTenant, Tenants::kMost + 1> of_tenants_;  // written under the lock
+  std::vector<TokenBucket> rates_ GUARDED_BY(mutex_);    // by tenant
 };
 
 }  // namespace spillgate

@@ -10,6 +10,8 @@ constexpr Nanos kRenewAfter = CreditWindow::kTtl / 2;
 // A client that lets credit lie for so long had nothing to send.
 constexpr Nanos kNothingToSend = std::chrono::milliseconds(100);
 constexpr std::int64_t kSmoothing = 8;
+// That a sender's clock is believed.
+constexpr Nanos kMostTransit = std::chrono::milliseconds(100);
 // Told of a class of which a connection has sent nothing yet: how much more fits depends on what it
 // will send, which these show.
 constexpr std::uint64_t kAtFirst = 64;
@@ -26,7 +28,9 @@ void CreditWindow::NoteSent(TaskClass cls, std::uint32_t count, Instant now, Nan
   const std::size_t i = Index(cls);
   sent_[i] += count;
   // What it sent before it can have heard, or when its credit had expired, is not held against it.
-  const bool knows = now < valid_until_ && now - transit - told_ > kMostTurnaround;
+  // How long that is ago its sender says itself.
+  const Nanos since = now - std::min(transit, kMostTransit) - told_;
+  const bool knows = now < valid_until_ && since > kMostTurnaround;
   if (knows && sent_[i] > most_told_[i]) ignores_until_[i] = now + kTtl;
   if (!was_at_zero_) return;
   was_at_zero_ = false;
@@ -101,8 +105,8 @@ void CreditRound::Add(const Party& party) {
 }
 
 std::uint64_t CreditRound::ShareOf(const Party& party, std::size_t cls, const Pot& fellows) const {
-  return std::min(places_[cls] / std::max<std::uint64_t>(1, all_[cls].sharers()),
-                  party.fits[cls] / std::max<std::uint64_t>(1, fellows.sharers()));
+  return std::min({places_[cls] / std::max<std::uint64_t>(1, all_[cls].sharers()),
+                   party.fits[cls] / std::max<std::uint64_t>(1, fellows.sharers()), party.own});
 }
 
 std::vector<CreditRound::Party>& CreditRound::Deal() {
@@ -119,7 +123,8 @@ std::vector<CreditRound::Party>& CreditRound::Deal() {
       // Where some of its tenant keep to their windows, it has what those leave.
       if (party.window->ignores(one, now_) && fellows[cls].listeners > 0) continue;
       party.shares[cls] = ShareOf(party, cls, fellows[cls]);
-      if (party.shares[cls] > 0 || places_[cls] == 0 || party.fits[cls] == 0) continue;
+      const bool none = places_[cls] == 0 || party.fits[cls] == 0 || party.own == 0;
+      if (party.shares[cls] > 0 || none) continue;
       if (party.window->Left(one) > 0) {
         party.shares[cls] = 1;  // it keeps what it has
       } else {

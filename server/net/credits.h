@@ -122,6 +122,8 @@ class CreditRound {
     ConnectionId id = 0;
     TenantId tenant = 0;
     Shares fits{};
+    std::uint64_t own = kAnyNumber;  // that its client may bring, whatever others do
+    std::uint8_t load_level = 0;     // for such as it sends, 0 to 255
     Shares shares{};
   };
 

@@ -177,25 +177,6 @@ void Door::AnswerRefused(Visitor& visitor) {
   visitor.verdicts.clear();
 }
 
-bool Door::ExceedsCredit(Visitor& visitor, const wire::SubmitPreamble& ask, std::size_t bytes,
-                         Nanos transit, Instant now) {
-  if (ask.root == 0) {
-    visitor.credits.NoteSent(ask.cls, ask.count, now, transit);
-    visitor.next_roots[Index(ask.cls)].NoteSent(ask, bytes);
-    wants_credit_ = wants_credit_ || visitor.credits.WantsMore(ask.cls);
-  }
-  // Tasks that join a root need no credit, unless they turn out to be roots.
-  const bool joins = (ask.flags & wire::kJoin) != 0;
-  const bool exceeded = joins ? visitor.credits.Spent(ask.cls, now)
-                              : ask.root == 0 && visitor.credits.Exceeded(ask.cls, now);
-  if (!exceeded) return false;
-  // What one connection sends beyond its window takes nothing from the others while there is
-  // plenty.
-  const bool crowds_out =
-      visitor.credits.ignores(ask.cls, now) && credit_round_.HeldBack(visitor.tenant, ask.cls);
-  return crowds_out || IsTight();
-}
-
 // To submission, in order, at the end of the read.
 void Door::PassOn(Visitor& visitor, ByteView bytes, Instant now, Nanos transit, bool exceeds_credit,
                   const Ruling* ruling) {
@@ -208,51 +189,6 @@ void Door::PassOn(Visitor& visitor, ByteView bytes, Instant now, Nanos transit, 
                                                  .exceeds_credit = exceeds_credit,
                                                  .ruling = ruling == nullptr ? Ruling() : *ruling});
   received_bytes_[visitor.shard] += static_cast<std::int64_t>(bytes.size());
-}
-
-bool Door::IsTight() const {
-  return shared_.in_flight.count() * 2 > shared_.in_flight.count_limit() ||
-         shared_.in_flight.bytes() * 2 > shared_.in_flight.bytes_limit();
-}
-
-// As submission shows it to its controller.
-flow::Load Door::InFlight() const {
-  const flow::Credits& places = shared_.in_flight;
-  return {.held = places.count(),
-          .bytes = places.bytes(),
-          .capacity = places.count_limit(),
-          .capacity_bytes = places.bytes_limit(),
-          .promised = shared_.account.opened().get()};
-}
-
-Shares Door::Places() const {
-  const flow::Load load = InFlight();
-  Shares places{};
-  for (std::size_t cls = 0; cls < kClasses; ++cls) {
-    const std::int64_t room =
-        submission_.front()->controller().Room(static_cast<std::uint8_t>(cls), load);
-    places[cls] = static_cast<std::uint64_t>(std::max<std::int64_t>(0, room));
-  }
-  return places;
-}
-
-CreditRound::Party Door::PartyOf(Visitor& visitor, Instant now) {
-  CreditRound::Party party{
-      .window = &visitor.credits, .id = visitor.connection->id(), .tenant = visitor.tenant};
-  for (std::size_t cls = 0; cls < kClasses; ++cls) {
-    const std::optional<wire::SubmitPreamble> next = visitor.next_roots[cls].Guess();
-    party.fits[cls] = kAnyNumber;
-    if (!next.has_value()) continue;
-    const Asking like{
-        .ask = *next, .tenant = visitor.tenant, .bytes = visitor.next_roots[cls].bytes()};
-    const std::int64_t room = asks_.Fits(like, visitor.credits.turnaround(), now);
-    party.fits[cls] = static_cast<std::uint64_t>(std::max<std::int64_t>(0, room));
-  }
-  return party;
-}
-
-void Door::Tell(Visitor& visitor, const wire::Credits& credits) {
-  wire::Encode(credits, 0, visitor.connection->out());
 }
 
 bool Door::HandOn(Instant) {

@@ -77,6 +77,12 @@ struct Visitor {
   Instant behind_since = kNever;  // it does not read its replies
 };
 
+// One that is to be told what it may send.
+struct Sender {
+  Visitor* visitor = nullptr;
+  std::uint64_t room = 0;
+};
+
 class Door {
  public:
   // `admission` is that of each shard of submission, or empty: then the door decides nothing.
@@ -98,9 +104,11 @@ class Door {
   [[nodiscard]] bool HasRoom() const;
   // How many new roots the controller has room for, whoever sends them.
   [[nodiscard]] Shares Places() const;
-  // What the work that waits leaves time for, of roots such as it sends.
-  [[nodiscard]] CreditRound::Party PartyOf(Visitor& visitor, Instant now);
-  [[nodiscard]] std::uint8_t load_level() const { return asks_.load_level(); }
+  // How many tasks each may still bring, by what its client alone is held to; one pass under the
+  // table's lock.
+  void SetRoom(std::vector<Sender>& senders, Instant now);
+  // What its tenant's bound and the work that waits leave of such as it sends.
+  [[nodiscard]] CreditRound::Party PartyOf(const Sender& sender, Instant now);
   // Somebody has used up so much of what it may send that it should be told again; said once.
   [[nodiscard]] bool TakeWantsCredit() { return std::exchange(wants_credit_, false); }
   [[nodiscard]] CreditRound& credit_round() { return credit_round_; }

@@ -93,6 +93,7 @@ class Listener final : public ReplySink, private ConnectionOwner {
   void DeliverPosted() EXCLUDES(mutex_);
   void EndTurn(Instant now);
   void CheckVisitors(Instant now);
+  void ListSenders(Instant now);
   void RenewCredits(Instant now);
   void AnswerDrains(Instant now);
   [[nodiscard]] std::size_t Unsent() const;
@@ -135,8 +136,9 @@ class Listener final : public ReplySink, private ConnectionOwner {
   bool reading_ = false;  // now_ is that of the read under way
   Stretch turn_;
   Stretch read_;
-  Instant rounded_;             // when credits were last shared out
-  bool credit_wanted_ = false;  // since then somebody has used up much of them
+  std::vector<Sender> senders_;  // of the round under way
+  Instant rounded_;              // when credits were last shared out
+  bool credit_wanted_ = false;   // since then somebody has used up much of them
   RefusalShare refusals_;
   std::vector<ConnectionId> resting_;
   std::atomic<std::uint64_t> rests_{0};

@@ -14,6 +14,19 @@ constexpr Nanos kLookAgain = std::chrono::milliseconds(5);
 
 }  // namespace
 
+// Those to whom it matters what they may send.
+void Listener::ListSenders(Instant now) {
+  senders_.clear();
+  for (auto& [id, visitor] : visitors_) {
+    const CreditWindow& window = visitor.credits;
+    const bool matters =
+        window.sends() || window.at_zero() || now - window.told() < CreditWindow::kMostTurnaround;
+    if (!visitor.welcome || visitor.connection->closing() || !matters) continue;
+    senders_.push_back({.visitor = &visitor});
+  }
+  if (!senders_.empty()) door_.SetRoom(senders_, now);
+}
+
 void Listener::RenewCredits(Instant now) {
   credit_wanted_ = door_.TakeWantsCredit() || credit_wanted_;
   const Nanos dear = kPeriodEach * static_cast<std::int64_t>(visitors_.size());
@@ -26,16 +39,11 @@ void Listener::RenewCredits(Instant now) {
   credit_wanted_ = false;
   CreditRound& round = door_.credit_round();
   round.Begin(door_.Places(), now);
-  for (auto& [id, visitor] : visitors_) {
-    const CreditWindow& window = visitor.credits;
-    const bool matters =
-        window.sends() || window.at_zero() || now - window.told() < CreditWindow::kMostTurnaround;
-    if (!visitor.welcome || visitor.connection->closing() || !matters) continue;
-    round.Add(door_.PartyOf(visitor, now));
-  }
+  ListSenders(now);
+  for (const Sender& sender : senders_) round.Add(door_.PartyOf(sender, now));
   bool one_waits = false;
   for (const CreditRound::Party& party : round.Deal()) {
-    const auto credits = party.window->Renew(party.shares, door_.load_level(), now);
+    const auto credits = party.window->Renew(party.shares, party.load_level, now);
     one_waits = one_waits || party.window->at_zero();
     if (!credits.has_value()) continue;
     door_.Tell(visitors_.at(party.id), *credits);

@@ -16,7 +16,15 @@ DEFAULT = contrasts.Setup()
 BASELINE = contrasts.Setup.with_controller("bound")
 SECOND_US = 1_000_000  # a deadline that any machine meets
 # Why a root is refused that there is no room or no time for: nothing is wrong with it.
-FOR_LOAD = {"in_flight", "in_flight_bytes", "stage_full", "expired", "backlog", "rate"}
+FOR_LOAD = {
+    "in_flight",
+    "in_flight_bytes",
+    "quota",
+    "stage_full",
+    "expired",
+    "backlog",
+    "rate",
+}
 
 
 def part(load: dict, fate: str) -> float:

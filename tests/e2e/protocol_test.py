@@ -132,10 +132,10 @@ class Windows(Case):
         """Also one that has said nothing since it was told."""
         node = self.start("limits.in_flight=8")
         busy = self.talk(node)
-        self.run_for_a_minute(busy, 4)  # as many as a tenant may; and the last class has half
+        self.run_for_a_minute(busy, 3)  # of four that a tenant may have; the last class has half
         idle = self.talk(node)
         self.assertEqual(windows(idle.expect(wire.CREDITS)[2])[3], 0)
-        self.cancel(busy, 4)
+        self.cancel(busy, 3)
         self.assertGreater(windows(idle.expect(wire.CREDITS)[2])[3], 0)
 
     def test_one_that_has_used_its_own_up_hears_at_once(self):
@@ -158,9 +158,18 @@ class Windows(Case):
         self.assertLess(time.monotonic() - began, 12)
 
     def test_are_those_of_the_controller(self):
-        for controller, share in (("bound", [60, 54, 48, 30]), ("none", 4 * [60])):
-            node = self.start("limits.in_flight=60", f"stage.submission.controller={controller}")
-            self.assertEqual(windows(self.talk(node).expect(wire.CREDITS)[2]), share, controller)
+        """Of which a tenant that is not in the config may have half, and classes their parts; one
+        that is may have more than there is."""
+        mine = "tenant.mine.in_flight=120"
+        for controller, settings, share in (
+            ("bound", (), [30, 27, 24, 15]),
+            ("bound", (mine,), [60, 54, 48, 30]),
+            ("none", (mine,), 4 * [60]),
+        ):
+            node = self.start("limits.in_flight=60", f"stage.submission.controller={controller}",
+                              "auth.tenants_by_name=true", *settings)  # fmt: skip
+            talker = self.talk(node, name="mine")
+            self.assertEqual(windows(talker.expect(wire.CREDITS)[2]), share, controller)
 
     def test_are_few_until_the_node_has_seen_what_it_sends(self):
         talker = self.talk(self.start())

@@ -43,13 +43,13 @@ void ModelClient::Act(Instant now) {
   if (choice < 42) return Submit(at, now);
   if (choice < 48) return Put(at, now);
   if (choice < 52) return OpenRoot(at, now);
-  if (choice < 54) return CloseRoot(client);
+  if (choice < 54) return CloseRoot(client, now);
   if (choice < 66) return Ask(client, wire::FrameType::kGet, now);
   if (choice < 71) return Ask(client, wire::FrameType::kWait, now);
   if (choice < 77) return Ask(client, wire::FrameType::kCancel, now);
   if (choice < 80) return Ask(client, wire::FrameType::kStatus, now);
   if (choice < 90) {
-    if (!client.numbers.empty()) Release(client, random_() % client.numbers.size());
+    if (!client.numbers.empty()) Release(client, random_() % client.numbers.size(), now);
     return;
   }
   if (choice < 93) return SendBroken(client, now);
@@ -123,7 +123,7 @@ void ModelClient::TellPublication(E event, std::uint64_t route) {
   shards[Mix(route) % shards.size()]->CommitBack({&told, 1});
 }
 
-void ModelClient::Send(const Client& client, Buffer frame) {
+void ModelClient::Send(const Client& client, Buffer frame, Instant now) {
   const auto& shards = node_.submission();
   flow::Inbox<Submission::In>& inbox = *shards[Mix(client.id) % shards.size()];
   const auto bytes = static_cast<std::int64_t>(frame.size());
@@ -132,7 +132,7 @@ void ModelClient::Send(const Client& client, Buffer frame) {
                                   .tenant = client.tenant,
                                   .frame = std::move(frame),
                                   .transit = std::chrono::microseconds(random_() % 20),
-                                  .arrived = {}};
+                                  .arrived = now};
   if (!inbox.Reserve(1, bytes)) inbox.credits().Force(1, bytes);
   inbox.Commit({&event, 1});
 }
@@ -149,7 +149,7 @@ void ModelClient::Dispatch(std::size_t at, Unsettled unsettled, const wire::OutB
   const bool arrives = !Chance(options_.breaks / 2);
   if (arrives) {
     ledger_.OnSent(unsettled.sending);
-    Send(client, unsettled.frame);
+    Send(client, unsettled.frame, now);
   }
   for (const TaskId id : unsettled.sending.ids) anybodys_.push_back(id);
   unsettled_.emplace(unsettled.sending.correlation, std::move(unsettled));
@@ -184,7 +184,7 @@ void ModelClient::SendAgain(std::uint32_t correlation, Instant now) {
     wire::WriteHeader(header, frame.data());
   }
   ledger_.OnSent(again.sending);
-  Send(client, frame);
+  Send(client, frame, now);
   unsettled_.emplace(again.sending.correlation, std::move(again));
 }
 
@@ -226,7 +226,7 @@ void ModelClient::WindDown(Instant now) {
     if (client.ended) continue;
     if (client.connection == 0) Connect(client);
     if (mail_.IsFull(client.connection)) Relieve(client);
-    while (!client.roots.empty()) CloseRoot(client);
+    while (!client.roots.empty()) CloseRoot(client, now);
   }
   Nudge(now);
 }
@@ -238,7 +238,7 @@ void ModelClient::Nudge(Instant now) {
   }
   for (const std::uint32_t correlation : late) SendAgain(correlation, now);
   for (Client& client : clients_) {
-    while (!client.ended && !client.roots.empty()) CloseRoot(client);
+    while (!client.ended && !client.roots.empty()) CloseRoot(client, now);
   }
 }
 
@@ -252,10 +252,10 @@ void ModelClient::AskForAll(Instant now) {
   }
 }
 
-void ModelClient::ReleaseHalf(Instant) {
+void ModelClient::ReleaseHalf(Instant now) {
   for (Client& client : clients_) {
     if (client.ended) continue;
-    for (std::size_t i = client.numbers.size() / 2; i > 0; --i) Release(client, 0);
+    for (std::size_t i = client.numbers.size() / 2; i > 0; --i) Release(client, 0, now);
   }
 }
 

@@ -75,12 +75,12 @@ class ModelClient {
   void AddTask(const Client& client, wire::SubmitWriter& writer, Sending& sending, Name name);
   void Put(std::size_t at, Instant now);
   void OpenRoot(std::size_t at, Instant now);
-  void CloseRoot(Client& client);
+  void CloseRoot(Client& client, Instant now);
   void Ask(Client& client, wire::FrameType type, Instant now);
   void SendAsk(Client& client, wire::FrameType type, std::vector<ObjectId> ids, Nanos timeout,
                Instant now);
   void SendBroken(Client& client, Instant now);
-  void Release(Client& client, std::size_t which);
+  void Release(Client& client, std::size_t which, Instant now);
   void Open(Client& client);
   void GiveUp(const Client& client);
   [[nodiscard]] bool IsOver(const Client& client);
@@ -93,7 +93,7 @@ class ModelClient {
   void OnFrame(const wire::FrameView& frame);
   void OnVerdict(const wire::Verdict& verdict);
   void Dispatch(std::size_t at, Unsettled unsettled, const wire::OutBuffer& frame, Instant now);
-  void Send(const Client& client, Buffer frame);
+  void Send(const Client& client, Buffer frame, Instant now);
   template <class E>
   void TellPublication(E event, std::uint64_t route);
   [[nodiscard]] TaskId SomeTask(const Client& client);

@@ -114,22 +114,22 @@ void ModelClient::OpenRoot(std::size_t at, Instant now) {
   Dispatch(at, std::move(unsettled), frame, now);
 }
 
-void ModelClient::CloseRoot(Client& client) {
+void ModelClient::CloseRoot(Client& client, Instant now) {
   if (client.roots.empty()) return;
   wire::OutBuffer frame;
   wire::Encode(wire::CloseRoot{.seq = client.roots.back()}, next_correlation_++, frame);
   client.roots.pop_back();
-  Send(client, Buffer::CopyOf(frame.view()));
+  Send(client, Buffer::CopyOf(frame.view()), now);
 }
 
-void ModelClient::Release(Client& client, std::size_t which) {
+void ModelClient::Release(Client& client, std::size_t which, Instant now) {
   const std::uint64_t number = client.numbers[which];
   client.numbers.erase(client.numbers.begin() + static_cast<std::ptrdiff_t>(which));
   const wire::Range range{.first = {client.id, number}, .count = 1};
   wire::OutBuffer frame;
   wire::Encode(wire::Release{.ranges = {&range, 1}}, next_correlation_++, frame);
   ledger_.OnReleased(range.first);
-  Send(client, Buffer::CopyOf(frame.view()));
+  Send(client, Buffer::CopyOf(frame.view()), now);
 }
 
 void ModelClient::Ask(Client& client, wire::FrameType type, Instant now) {
@@ -179,7 +179,7 @@ void ModelClient::SendAsk(Client& client, wire::FrameType type, std::vector<Obje
     default: wire::Encode(wire::Status{.ids = tasks}, asking.correlation, frame); break;
   }
   ledger_.OnAsked(std::move(asking), now);
-  Send(client, Buffer::CopyOf(frame.view()));
+  Send(client, Buffer::CopyOf(frame.view()), now);
 }
 
 // A frame whose header is right and whose body is not.
@@ -218,7 +218,7 @@ void ModelClient::SendBroken(Client& client, Instant now) {
                     .broken = fixed_part ? Sending::Broken::kFixedPart : Sending::Broken::kBody});
     ++client.next_seq;
   }
-  Send(client, frame);
+  Send(client, frame, now);
 }
 
 }  // namespace spillgate::sim

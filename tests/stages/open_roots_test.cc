@@ -99,6 +99,14 @@ TEST_F(OpenRootsTest, ABoundCountsWhatTheyAreToBring) {
   EXPECT_EQ(bench.account.opened().get(), 0) << "what has not come for a second is not expected";
 }
 
+// Or it would be refused for ever.
+TEST_F(OpenRootsTest, ARootThatIsToBringMoreThanThereArePlacesIsLetIntoAnEmptyNode) {
+  inbox.Use(flow::MakeController("bound"));
+  EXPECT_EQ(Open(1, 5000, Nanos(0)), "accepted 1");
+  EXPECT_EQ(Open(2, 1, Nanos(0)), "in_flight 1");
+  EXPECT_EQ(Open(3, 5000, Nanos(0)), "in_flight 1");
+}
+
 // Several of a read are on their way to the stage, where the promise is made.
 TEST_F(OpenRootsTest, ABoundCountsThoseThatTheDoorHasLetThrough) {
   inbox.Use(flow::MakeController("bound"));
@@ -213,6 +221,34 @@ TEST_F(OpenRootsTest, ARootThatBringsMoreThanItSaidOwesNothing) {
   EXPECT_EQ(Promised(), 0);
   CloseRoot(1);
   EXPECT_EQ(Promised(), 0);
+}
+
+// Its client never does: it would take the room of others for as long as its session lives.
+TEST_F(OpenRootsTest, ARootIsClosedWhenItsTimeIsOver) {
+  bench.limits.open_roots = 3;
+  EXPECT_EQ(Open(1, 1, milliseconds(50)), "accepted 1");
+  EXPECT_EQ(Open(2, 1, milliseconds(90)), "accepted 1");
+  EXPECT_EQ(Open(3, 1, milliseconds(90)), "quota 1") << "a tenant has half of them, rounded up";
+  EXPECT_GE(bench.answered.verdicts.back().retry_after_us, 10'000U);
+  bench.clock.Advance(milliseconds(50));
+  EXPECT_EQ(Open(4, 1, milliseconds(90)), "accepted 1");
+  EXPECT_EQ(Submit({.ask = {.root = 1, .first_seq = 30}}), "unknown_root 1");
+  EXPECT_EQ(Submit({.ask = {.root = 2, .first_seq = 31}}), "accepted 1");
+  const TenantId tenant = bench.session().tenant;
+  MutexLock lock(bench.table.mutex());
+  EXPECT_EQ(bench.table.open_roots(), 2U);
+  EXPECT_EQ(bench.table.open_roots(tenant), 2U);
+}
+
+TEST_F(OpenRootsTest, WhatIsNeverClosedTeachesThatItBringsNoFewer) {
+  EXPECT_EQ(Open(1, 1, milliseconds(50)), "accepted 1");
+  EXPECT_EQ(Submit({.ask = {.root = 1, .first_seq = 10}, .tasks = 20}), "accepted 20");
+  EXPECT_EQ(Open(50, 10, milliseconds(50)), "accepted 1");
+  bench.clock.Advance(milliseconds(50));
+  EXPECT_EQ(Open(51, 1, Nanos(0)), "accepted 1");
+  const OpenRootSizes& sizes =
+      bench.account.At(TaskClass::kNormal, bench.session().tenant).open_roots;
+  EXPECT_EQ(sizes.Expect(1), 20U) << "of the one that brought none nothing is learned";
 }
 
 // Its own task is little of it.

@@ -114,12 +114,12 @@ TEST_F(SubmissionTest, BytesAreABoundOfTheirOwn) {
 
 TEST_F(SubmissionTest, ATenantHasItsShareAndASessionMayNotLeaveTooMuch) {
   bench.tenants.Set("tenant", 1, 2);
-  EXPECT_EQ(Submit({.tasks = 3}), "accepted 2, quota 1");
+  EXPECT_EQ(Submit({.ask = {.cls = TaskClass::kCritical}, .tasks = 3}), "accepted 2, quota 1");
   EXPECT_GT(bench.answered.verdicts[1].retry_after_us, 0U);
   EXPECT_EQ(bench.in_flight.count(), 2);
   bench.limits.unfetched_per_session = 1;
   End(0);
-  EXPECT_EQ(Submit({.ask = {.first_seq = 10}}), "unfetched 1");
+  EXPECT_EQ(Submit({.ask = {.cls = TaskClass::kCritical, .first_seq = 10}}), "unfetched 1");
   EXPECT_EQ(Put(11, "x"), "unfetched 1");
 }
 

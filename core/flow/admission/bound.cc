@@ -17,9 +17,11 @@ class Bound final : public Controller {
     return static_cast<std::uint32_t>(PlacesFor(ask, WithPromised(load)));
   }
 
-  // All of its tasks or none: each that is opened counts until they are there.
+  // All of its tasks or none, or as many as its class ever has places for: each that is opened
+  // counts until they are there.
   bool Opens(const Ask& ask, const Load& load, Instant) override {
-    return PlacesFor(ask, WithPromised(load)) >= std::int64_t{ask.count};
+    const std::int64_t most = ClassRoom(ask.cls, Load{.capacity = load.capacity});
+    return PlacesFor(ask, WithPromised(load)) >= std::min<std::int64_t>(ask.count, most);
   }
   [[nodiscard]] bool CountsPromised() const override { return true; }
 

@@ -15,6 +15,8 @@ class DrainRate {
  public:
   // True if the rate is a new one.
   bool Note(const Served& served, Instant now) {
+    if (now - noted_ > kPause) measuring_ = false;  // others decided meanwhile
+    noted_ = now;
     const bool backlog = served.waiting > 0;
     const bool throughout = backlog && had_backlog_;
     had_backlog_ = backlog;
@@ -45,6 +47,7 @@ class DrainRate {
   // on the mean.
   static constexpr std::uint64_t kEnough = 8;
   static constexpr Nanos kLong = std::chrono::milliseconds(10);
+  static constexpr Nanos kPause = std::chrono::seconds(1);
 
   void Begin(Instant now) {
     measuring_ = true;
@@ -52,6 +55,7 @@ class DrainRate {
     ended_ = 0;
   }
 
+  Instant noted_;
   Instant begun_;
   std::uint64_t ended_ = 0;
   bool measuring_ = false;

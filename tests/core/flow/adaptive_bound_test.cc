@@ -111,6 +111,15 @@ TEST_F(AdaptiveBoundTicks, AStallLeavesTheBoundAsItWas) {
   }
 }
 
+// A reload had put another controller in its place.
+TEST_F(AdaptiveBoundTicks, TheTimeInWhichNobodyAskedItIsNoneOfItsOwn) {
+  for (int i = 0; i < 6; ++i) Tick(10, 20, milliseconds(4));
+  ASSERT_EQ(limit(), 50);
+  now += std::chrono::seconds(2);
+  for (int i = 0; i < 3; ++i) Tick(10, 20, milliseconds(4));
+  EXPECT_EQ(limit(), 50);
+}
+
 TEST_F(AdaptiveBoundTicks, WhatEndsWhileNothingWaitsIsNoRate) {
   for (int i = 0; i < 5; ++i) Tick(10, 20, milliseconds(4));
   for (int i = 0; i < 100; ++i) Tick(1, 0, Nanos(0));

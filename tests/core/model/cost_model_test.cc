@@ -57,6 +57,8 @@ TEST(CostModel, WhatARootBringsIsWhatItsLikeHaveBrought) {
   for (int i = 0; i < 500; ++i) costs.LearnRoot(1);
   EXPECT_EQ(costs.SpawnsOf(1).tasks, 0U) << "they spawn no more";
   EXPECT_EQ(costs.SpawnsOf(1).work(), Nanos(0));
+  EXPECT_EQ(SlotTimeOf(3, std::chrono::hours(8)), kMostSlotTime);
+  EXPECT_EQ(SlotTimeOf(1 << 24, std::chrono::hours(1)), kMostSlotTime) << "a sum is never too much";
 }
 
 TEST(CostModel, TheFirstRunsAreAveragedAndLaterOnesReplaceThem) {

@@ -168,6 +168,15 @@ TEST(Credits, WhatWasLongOnItsWayIsNotHeldAgainstIt) {
   EXPECT_TRUE(window.ignores(kNormal, kStart + late));
 }
 
+// It would else never ignore anything.
+TEST(Credits, NotAnyTimeOnTheWayIsBelieved) {
+  CreditWindow window;
+  ASSERT_TRUE(Tell(window, 10, kStart).has_value());
+  const Instant later = kStart + std::chrono::milliseconds(200);
+  window.NoteSent(kNormal, 11, later, std::chrono::minutes(1));
+  EXPECT_TRUE(window.ignores(kNormal, later));
+}
+
 TEST(Credits, WhoseCreditHasExpiredMaySendToSee) {
   CreditWindow window;
   ASSERT_TRUE(Tell(window, 10, kStart).has_value());
@@ -220,11 +229,22 @@ TEST_F(CreditRoundTest, TimeIsSharedByTheConnectionsOfATenant) {
   EXPECT_EQ(Deal(1000, {1, 1, 2}, {100, 100, 30}), (Dealt{50, 50, 30}));
 }
 
+TEST_F(CreditRoundTest, WhatHoldsOneClientTakesNothingFromTheOthers) {
+  round_.Begin(Of(1000), kStart + std::chrono::seconds(2));
+  round_.Add({.window = &windows_[0], .id = 0, .tenant = 1, .fits = Of(100), .own = 7});
+  round_.Add({.window = &windows_[1], .id = 1, .tenant = 1, .fits = Of(100)});
+  round_.Add({.window = &windows_[2], .id = 2, .tenant = 1, .fits = Of(100), .own = 0});
+  const std::vector<CreditRound::Party>& dealt = round_.Deal();
+  EXPECT_EQ(dealt[0].shares[Index(kNormal)], 7U) << "no matter who else there is";
+  EXPECT_EQ(dealt[1].shares[Index(kNormal)], 33U);
+  EXPECT_EQ(dealt[2].shares[Index(kNormal)], 0U) << "its turn would be wasted";
+}
+
 TEST_F(CreditRoundTest, OneThatSendsNothingTakesNothingFromTheOthers) {
   CreditWindow idle;
   round_.Begin(Of(1000), kStart);
-  round_.Add({.window = &idle, .id = 100, .tenant = 1, .fits = Of(kAnyNumber), .shares = {}});
-  round_.Add({.window = &windows_[0], .id = 0, .tenant = 1, .fits = Of(100), .shares = {}});
+  round_.Add({.window = &idle, .id = 100, .tenant = 1, .fits = Of(kAnyNumber)});
+  round_.Add({.window = &windows_[0], .id = 0, .tenant = 1, .fits = Of(100)});
   EXPECT_EQ(round_.Deal()[1].shares[Index(kNormal)], 100U);
 }
 

@@ -1,0 +1,103 @@
+// What connections are told that they may send, by what holds their tenant and their client.
+#include <gtest/gtest.h>
+
+#include "core/model/work_promise.h"
+#include "schema/submit.h"
+#include "stages/quotas.h"
+#include "tests/server/net/door_bench.h"
+
+namespace spillgate::net {
+namespace {
+
+class DoorCreditsTest : public DoorTest {
+ protected:
+  DoorCreditsTest() {
+    submission.Use(flow::MakeController("work_bound"));
+    welcome_ = Hello(visitor, {});
+    pipeline.StepOnly();
+  }
+  CreditRound::Party Party(Visitor& of) {
+    std::vector<Sender> senders{{.visitor = &of}};
+    door.SetRoom(senders, bench.now());
+    return door.PartyOf(senders.front(), bench.now());
+  }
+  void Send(Visitor& from, std::uint64_t remaining_us) {
+    wire::SubmitWriter writer;
+    writer.Begin({.function = function, .remaining_us = remaining_us, .first_seq = next_seq_++});
+    writer.BeginTask();
+    wire::OutBuffer out;
+    writer.Finish(9, 0, out);
+    door.OnFrame(from, wire::View(out.view()), out.view(), bench.now());
+  }
+  // Unfinished tasks of the visitor's tenant, and client.
+  void Bring(std::uint32_t tasks) {
+    MutexLock lock(bench.table.mutex());
+    Session* session = bench.table.FindSession(welcome_.session);
+    for (std::uint32_t i = 0; i < tasks; ++i) {
+      bench.table.Accept({session->id, 1000 + next_seq_++}, *session, bench.table.MakeRoot(),
+                         nullptr);
+    }
+  }
+  Session& session() {
+    MutexLock lock(bench.table.mutex());
+    return *bench.table.FindSession(welcome_.session);
+  }
+  void Set(std::uint32_t in_flight, const Quotas& quotas = {}) {
+    bench.tenants.Set(bench.tenants.At(visitor.tenant).name, 1, in_flight, quotas);
+  }
+
+  Visitor visitor = Visit();
+  const FunctionId function = bench.AddFunction("f", 1000);
+
+ private:
+  wire::Welcome welcome_;
+  std::uint64_t next_seq_ = 1;
+};
+
+TEST_F(DoorCreditsTest, AreNoMoreThanItsTenantMayHave) {
+  Set(100);
+  Bring(45);
+  const CreditRound::Party party = Party(visitor);
+  EXPECT_EQ(party.fits[Index(TaskClass::kCritical)], 55U);
+  EXPECT_EQ(party.fits[Index(TaskClass::kNormal)], 35U) << "of which a class has its part";
+  EXPECT_EQ(party.fits[Index(TaskClass::kSheddable)], 5U);
+  EXPECT_GT(party.own, 1'000'000U) << "its client has no quota";
+}
+
+TEST_F(DoorCreditsTest, AreNoMoreThanItsClientMayBring) {
+  Set(100, {.client_in_flight = 50});
+  Bring(45);
+  EXPECT_EQ(Party(visitor).own, 5U);
+  Set(100, {.rate = 3});
+  EXPECT_EQ(Party(visitor).own, 3U);
+}
+
+// What it is refused then says why there is no more.
+TEST_F(DoorCreditsTest, AreOneAtATimeWhereResultsAreLeft) {
+  bench.limits.unfetched_per_session = 10;
+  session().unfetched = 10;
+  EXPECT_EQ(Party(visitor).own, 1U);
+  session().unfetched = 9;
+  EXPECT_GT(Party(visitor).own, 1U);
+}
+
+TEST_F(DoorCreditsTest, TheLoadTheyTellOfIsThatOfTheirOwnRoots) {
+  bench.costs.Learn(function, std::chrono::milliseconds(1));
+  Visitor patient = Visit();
+  (void)Hello(patient, {});
+  Visitor silent = Visit();
+  (void)Hello(silent, {});
+  const WorkPromise waits(bench.account, {.cls = TaskClass::kNormal, .tenant = visitor.tenant},
+                          WorkAccount::Needs({.amount = {kOneSlot}}, bench.account.total()),
+                          std::chrono::milliseconds(1), 100);
+  bench.account.EndPass();
+  Send(visitor, 20'000);
+  Send(patient, 10'000'000);
+  const std::uint8_t hurried = Party(visitor).load_level;
+  EXPECT_GT(hurried, 100U) << "as much waits as may";
+  EXPECT_LT(Party(patient).load_level, hurried);
+  EXPECT_EQ(Party(silent).load_level, admission.PlacesTaken());
+}
+
+}  // namespace
+}  // namespace spillgate::net
