@@ -112,12 +112,15 @@ Result<Root> Client::OpenRoot(const RootOptions& options) {
   const bool done = !waits || driver_->Await(waiter, until);
   Session::Unwatch(*state);
   if (state->Look() == Phase::kFailed) return *state->failure;
+  if (!done) {
+    (void)driver_->session().CancelHere(*state);  // it is not tried again, and closed if it opens
+    return Failure{.kind = FailureKind::kTimeout,
+                   .message = "the node did not open the root in time"};
+  }
   root.driver_ = driver_;
   root.session_ = state->session_id.load(std::memory_order_relaxed);
   root.number_ = SeqOf(*state);
-  if (done) return root;
-  return Failure{.kind = FailureKind::kTimeout,
-                 .message = "the node did not open the root in time"};
+  return root;
 }
 
 // ---- results

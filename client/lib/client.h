@@ -120,6 +120,10 @@ class Client {
   Result<wire::Cancelled> Cancel(std::span<const TaskId> tasks);
   Status Release(std::span<const TaskId> tasks);
 
+  // Returns when the node has opened it, or has refused, or after request_timeout, so no task is
+  // ever sent for a root that is not open. It is refused like a task that is a root: kShed at once
+  // while the node refuses most of its class; and what the node refuses for now is asked again, as
+  // RetryOptions say and before its deadline. It takes no credit.
   [[nodiscard]] Result<Root> OpenRoot(const RootOptions& options = {});
 
   [[nodiscard]] Result<std::vector<wire::TaskStatus>> StatusOf(std::span<const TaskId> tasks);

@@ -16,11 +16,11 @@ namespace spillgate::client {
 
 class Root;
 
-// What this client does with a submission that the node refuses for now. A retry has a new id, and
-// waits for as long as the node said and up to half as long again. The budget: retries are at most
-// this share of all submissions, and a handful (retry_budget.h).
+// What this client does with a submission, or a root to be opened, that the node refuses for now. A
+// retry has a new id, and waits for as long as the node said and up to half as long again. The
+// budget: retries are at most this share of all submissions, and a handful (retry_budget.h).
 struct RetryOptions {
-  std::uint32_t most = 3;    // of one task; 0: hand every refusal to the caller
+  std::uint32_t most = 3;    // of one task or root; 0: hand every refusal to the caller
   double budget = 0.1;       // retries for each task that was answered the first time
   std::uint32_t burst = 10;  // retries that a new client has, and one may save up
   // Once the node takes less than one in so many of a class, over some seconds, more is not sent

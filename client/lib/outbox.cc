@@ -221,7 +221,7 @@ void Outbox::AddPut(TaskState& state, Level level, std::uint16_t flags, ByteView
 void Outbox::AddRoot(TaskState& state, const wire::OpenRoot& ask, Instant deadline) {
   Parcel& parcel = NewParcel(Parcel::Kind::kOpenRoot, {.cls = ask.cls, .deadline = deadline});
   parcel.root = ask;
-  parcel.root.seq = parcel.first_seq = next_seq_++;
+  parcel.first_seq = next_seq_++;
   GiveNumber(state, parcel.first_seq);
   Place(parcel, state);
   Enqueue(parcel);
@@ -263,11 +263,16 @@ void Outbox::Encode(Parcel& parcel, wire::SubmitWriter& writer) {
 void Outbox::Reissue(Parcel& from, std::span<const std::uint32_t> positions, const Terms& terms,
                      Instant due) {
   if (from.place == Parcel::Place::kOpen) Close(from);
-  Parcel& to = NewParcel(Parcel::Kind::kSubmit, terms);
+  Parcel& to = NewParcel(from.kind, terms);
   to.first_seq = next_seq_;
   to.came = from.came;
   for (const std::uint32_t position : positions) GiveNumber(*from.tasks[position], next_seq_++);
-  CopyTasks(from, positions, to);
+  if (from.kind == Parcel::Kind::kOpenRoot) {
+    to.root = from.root;
+    Place(to, *from.tasks[0]);
+  } else {
+    CopyTasks(from, positions, to);
+  }
   for (const std::uint32_t position : positions) from.tasks[position] = nullptr;
   to.charged = to.bytes.size();
   charged_ += to.charged;

@@ -130,6 +130,7 @@ class Outbox {
   [[nodiscard]] std::uint64_t Room(const Parcel& parcel, Instant now) const;
   [[nodiscard]] bool MaySend(const Parcel& parcel) const;
   void Refresh(Parcel& parcel);
+  void Renumber(Parcel& parcel, std::span<TaskState* const> tasks);
   Parcel* Split(Parcel& parcel, std::uint32_t first);
   void Write(Parcel& parcel, Instant now, wire::OutBuffer& out);
   void PushLater(Parcel& parcel, Instant due);

@@ -100,7 +100,7 @@ bool Outbox::SendNext(std::uint8_t lane, Instant now, wire::OutBuffer& out) {
   if (room == 0) return false;
   if (parcel->place == Parcel::Place::kOpen) Close(*parcel);
   if (room < parcel->count) parcel = Split(*parcel, static_cast<std::uint32_t>(room));
-  if (parcel->kind == Parcel::Kind::kSubmit) Refresh(*parcel);
+  if (parcel->kind != Parcel::Kind::kPut) Refresh(*parcel);
   if (!MaySend(*parcel)) return false;  // by its new numbers
   lanes_[lane].Take(*parcel, now);
   CountUnsent(*parcel, -static_cast<std::int64_t>(parcel->open));
@@ -149,6 +149,7 @@ void Outbox::Refresh(Parcel& parcel) {
   const bool too_old = overtaken || greatest_sent_ > parcel.first_seq + kNumberWindow;
   const bool renamed = parcel.renames != renames_ && !parcel.arguments.empty();
   if (!too_old && !renamed) return;
+  if (parcel.kind == Parcel::Kind::kOpenRoot) return Renumber(parcel, parcel.tasks);
   Parcel copy;  // what it was: the tasks stay in the parcel that they know
   std::swap(copy.bytes, parcel.bytes);
   std::swap(copy.tasks, parcel.tasks);
@@ -161,16 +162,18 @@ void Outbox::Refresh(Parcel& parcel) {
     const bool joins = (parcel.terms.flags & wire::kJoin) != 0;
     if (joins && argument.seq == parcel.terms.root) parcel.terms.root = argument.state->root;
   }
-  if (too_old) {
-    parcel.first_seq = next_seq_;
-    for (TaskState* state : copy.tasks) {
-      const std::uint64_t seq = next_seq_++;
-      if (state != nullptr) GiveNumber(*state, seq);
-    }
-  }
+  if (too_old) Renumber(parcel, copy.tasks);
   CopyTasks(copy, all, parcel);
   parcel.open = open;
   for (const Argument& argument : copy.arguments) --argument.state->pins;
+}
+
+void Outbox::Renumber(Parcel& parcel, std::span<TaskState* const> tasks) {
+  parcel.first_seq = next_seq_;
+  for (TaskState* state : tasks) {
+    const std::uint64_t seq = next_seq_++;
+    if (state != nullptr) GiveNumber(*state, seq);
+  }
 }
 
 // Cuts it behind its first tasks, and gives the parcel of those. Both are where it was in the lane.
@@ -204,6 +207,7 @@ void Outbox::Write(Parcel& parcel, Instant now, wire::OutBuffer& out) {
   if (parcel.lane < kFreeLane) credit_.sent[parcel.lane] += parcel.count;
   const std::uint64_t remaining_us = RemainingMicros(parcel.terms.deadline, now);
   if (parcel.kind == Parcel::Kind::kOpenRoot) {
+    parcel.root.seq = parcel.first_seq;
     parcel.root.remaining_us = remaining_us;
     return wire::Encode(parcel.root, parcel.correlation, out, Micros(now));
   }

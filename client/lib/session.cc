@@ -213,6 +213,7 @@ TaskState* Session::OpenRoot(const RootOptions& options, Instant now) {
   TaskState* state = pool_.Make(this);
   state->is_task = false;
   state->detached = true;  // there is no result to release
+  if (ThrottlesNext(options.cls, now)) return FailNew(state, Throttled());
   const wire::OpenRoot ask{.cls = options.cls,
                            .level = options.level,
                            .estimated_tasks = options.estimated_tasks,

@@ -74,8 +74,7 @@ void Session::WriteCloses() {
   const std::vector<Parcel*> parcels = outbox_.Everything();
   std::erase_if(closing_, [&](std::uint64_t root) {
     const bool needed = std::any_of(parcels.begin(), parcels.end(), [&](const Parcel* parcel) {
-      const bool opens = parcel->kind == Parcel::Kind::kOpenRoot && parcel->first_seq == root;
-      return parcel->open > 0 && (opens || parcel->terms.root == root);
+      return parcel->open > 0 && parcel->terms.root == root;
     });
     if (!needed) {
       const std::uint32_t correlation = outbox_.NextCorrelation();

@@ -103,6 +103,9 @@ bool Session::OnVerdict(const wire::Verdict& verdict, Instant now) {
 }
 
 void Session::OnAccepted(TaskState& state) {
+  const bool opened = state.parcel != nullptr && state.parcel->kind == Parcel::Kind::kOpenRoot;
+  // Nobody waits for it any more, so nobody would ever close it.
+  if (opened && state.cancel_wanted) closing_.push_back(SeqOf(state));
   if (!state.is_task && state.pending()) Succeed(state, Phase::kAtNode);
   if (state.waiter != nullptr && state.wants_verdict) {
     Tell(*std::exchange(state.waiter, nullptr));
@@ -173,7 +176,7 @@ void Session::OnRejected(Parcel& parcel, const wire::Verdict& verdict,
 
 bool Session::MayRetry(const Parcel& parcel, TaskState& state, const wire::Verdict& verdict,
                        Instant due) {
-  if (parcel.kind != Parcel::Kind::kSubmit || !Passes(verdict.reason)) return false;
+  if (parcel.kind == Parcel::Kind::kPut || !Passes(verdict.reason)) return false;
   if (options_.retry.most == 0 || due >= parcel.terms.deadline || state.dropped) return false;
   // A root's window is no overload: it opens as the root's own tasks end.
   const bool window = verdict.reason == Reason::kQuota && parcel.terms.root != 0;
@@ -182,9 +185,10 @@ bool Session::MayRetry(const Parcel& parcel, TaskState& state, const wire::Verdi
   return true;
 }
 
-// A root that is refused for a reason that passes tells of overload; for another, of nothing.
+// A root that is refused for a reason that passes tells of overload; for another, of nothing. One
+// that is opened counts as one, whatever it is to bring: the node judges it whole.
 void Session::Note(const Parcel& parcel, const wire::Verdict& verdict, Instant now) {
-  if (parcel.kind != Parcel::Kind::kSubmit || parcel.terms.root != 0) return;
+  if (parcel.kind == Parcel::Kind::kPut || parcel.terms.root != 0) return;
   Throttle& throttle = throttles_[Index(parcel.terms.cls)];
   if (verdict.status == wire::VerdictStatus::kAccepted) {
     throttle.OnAccepted(verdict.count, verdict.load_level, now);

@@ -212,6 +212,70 @@ TEST_F(ClientTest, ASilentNodeTimesOut) {
   EXPECT_EQ(client.Get(ObjectId{{kSession, 1}, 0}, 0ms).error().kind, FailureKind::kTimeout);
 }
 
+// Its tasks go under the number that it was opened with, and none before.
+TEST_F(ClientTest, ARootThatIsRefusedForNowIsOpenedALittleLater) {
+  int asked = 0;
+  std::uint64_t opened = 0;
+  std::uint64_t joined = 0;
+  FakeNode node([&](const Sent& frame, wire::OutBuffer& out) {
+    if (frame.type() == FrameType::kSubmit) joined = frame.ask().root;
+    if (frame.type() != FrameType::kOpenRoot) return false;
+    opened = wire::DecodeOpenRoot(frame.view())->seq;
+    if (++asked > 2) return false;
+    const wire::Verdict refusal{.first_seq = opened,
+                                .count = 1,
+                                .correlation = frame.correlation(),
+                                .retry_after_us = 2000,
+                                .reason = Reason::kBacklog,
+                                .status = wire::VerdictStatus::kRejected};
+    wire::WriteVerdicts({&refusal, 1}, 0, out);
+    return true;
+  });
+  node.Start();
+  Client client = Connect(node);
+  const Result<Root> root = client.OpenRoot();
+  ASSERT_TRUE(root.ok()) << root.error().message;
+  const Future inside = client.Submit(Echo(client), {"in"}, {.root = &root.value()});
+  EXPECT_EQ(Text(inside.Get(10s)), "in");
+  EXPECT_EQ(client.stats().retried, 2U);
+  node.Stop();
+  EXPECT_EQ(asked, 3);
+  EXPECT_EQ(root.value().number(), opened);
+  EXPECT_EQ(joined, opened);
+}
+
+TEST_F(ClientTest, ARootThatOpensAfterItsCallIsOverIsClosed) {
+  std::optional<Sent> open;
+  std::uint64_t closed = 0;
+  FakeNode node([&](const Sent& frame, wire::OutBuffer& out) {
+    if (frame.type() == FrameType::kOpenRoot) {
+      open = frame;
+      return true;
+    }
+    if (frame.type() == FrameType::kCloseRoot) closed = wire::DecodeCloseRoot(frame.view())->seq;
+    if (frame.type() == FrameType::kPing && closed == 0) {
+      const wire::Verdict late{.first_seq = wire::DecodeOpenRoot(open->view())->seq,
+                               .count = 1,
+                               .correlation = open->correlation()};
+      wire::WriteVerdicts({&late, 1}, 0, out);
+    }
+    return false;
+  });
+  node.Start();
+  ClientOptions options = OptionsOf(node);
+  options.request_timeout = 30ms;
+  Client client = Connect(options);
+  EXPECT_EQ(client.OpenRoot().error().kind, FailureKind::kTimeout);
+  // The verdict comes before the first answer, and the close is said before the second question.
+  while (!client.Ping().ok()) {
+  }
+  client.Flush();
+  while (!client.Ping().ok()) {
+  }
+  node.Stop();
+  EXPECT_EQ(closed, wire::DecodeOpenRoot(open->view())->seq);
+}
+
 TEST_F(ClientTest, TheClientsOwnBoundWaitsOrFails) {
   FakeNode node([](const Sent& frame, wire::OutBuffer&) {
     return frame.type() == FrameType::kSubmit;  // no verdict
