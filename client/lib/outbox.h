@@ -101,6 +101,7 @@ class Outbox {
 
   struct Credit {
     std::uint64_t told = 0;  // times, on this connection; without any nothing is known
+    bool awaited = false;    // the node has told some before, so it will again
     Instant expires{};
     std::array<std::uint64_t, kClasses> window{};
     std::array<std::uint64_t, kClasses> sent{};        // on this connection

@@ -130,9 +130,11 @@ bool Outbox::MaySend(const Parcel& parcel) const {
 
 // How many of its tasks the node has given credit for.
 std::uint64_t Outbox::Room(const Parcel& parcel, Instant now) const {
-  if (parcel.lane >= kFreeLane || credit_.told == 0) return parcel.count;
-  // Credit that has expired says nothing: a few go, and what the node says to them tells.
-  if (now >= credit_.expires) {
+  if (parcel.lane >= kFreeLane || !credit_.awaited) return parcel.count;
+  // Credit that has expired says nothing, nor does that of a connection that was lost: a few go,
+  // and what the node says to them tells. What had waited for the old one would otherwise come
+  // all at once. A node that tells no more still gives verdicts, and a few go after each.
+  if (credit_.told == 0 || now >= credit_.expires) {
     return credit_.unanswered[parcel.lane] == 0 ? std::min(parcel.count, kToSee) : 0;
   }
   const std::uint64_t window = credit_.window[parcel.lane];
@@ -227,6 +229,7 @@ void Outbox::Write(Parcel& parcel, Instant now, wire::OutBuffer& out) {
 
 void Outbox::OnCredits(const wire::Credits& credits, Instant now) {
   ++credit_.told;
+  credit_.awaited = true;
   credit_.expires = After(now, std::chrono::milliseconds(credits.ttl_ms));
   credit_.window = credits.window;
   fresh_ = true;

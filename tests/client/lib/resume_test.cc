@@ -161,6 +161,67 @@ TEST_F(ResumeTest, CreditsAreCountedFromTheNewConnectionOn) {
   EXPECT_EQ(CollectOne(FrameType::kSubmit).ask().count, 1);
 }
 
+// It would otherwise come all at once, at a node that may have just started.
+TEST_F(ResumeTest, WhatWaitedForCreditDoesNotGoBeforeTheNodeTellsAgain) {
+  ASSERT_TRUE(Deliver(wire::Credits{.window = {9, 9, 2, 9}, .ttl_ms = 100'000}, 0));
+  for (int i = 0; i < 500; ++i) (void)Submit();
+  const Sent lost = CollectOne(FrameType::kSubmit);
+  EXPECT_EQ(lost.ask().count, 2U);
+  Reconnect(true);
+  const Sent again = CollectOne(FrameType::kSubmit);
+  EXPECT_EQ(again.ask().attempt, 1) << "what has no verdict goes again, and nothing besides";
+  EXPECT_EQ(again.ask().count, 2U);
+  ASSERT_TRUE(Accept(again));
+  EXPECT_EQ(CollectOne(FrameType::kSubmit).ask().count, 64U);
+  EXPECT_TRUE(Collect().empty());
+  ASSERT_TRUE(Deliver(wire::Credits{.window = {9, 9, 100, 9}, .ttl_ms = 100'000}, 0));
+  EXPECT_EQ(CollectOne(FrameType::kSubmit).ask().count, 34U) << "of 100 with those that went";
+}
+
+TEST_F(ResumeTest, ANodeThatTellsNoMoreCreditIsAskedAsItAnswers) {
+  ASSERT_TRUE(Deliver(wire::Credits{.window = {}, .ttl_ms = 100'000}, 0));
+  for (int i = 0; i < 150; ++i) (void)Submit();
+  EXPECT_TRUE(Collect().empty());
+  Reconnect(true);
+  for (const int expected : {64, 64, 22}) {
+    const Sent frame = CollectOne(FrameType::kSubmit);
+    EXPECT_EQ(frame.ask().count, expected);
+    EXPECT_TRUE(Collect().empty());
+    ASSERT_TRUE(Accept(frame));
+  }
+  EXPECT_EQ(session->unsent(), 0U);
+}
+
+TEST_F(ResumeTest, ANodeThatNeverToldAnyCreditIsNotWaitedFor) {
+  for (int i = 0; i < 500; ++i) (void)Submit();
+  EXPECT_EQ(CollectOne(FrameType::kSubmit).ask().count, 500U);
+  for (int i = 0; i < 500; ++i) (void)Submit();
+  Reconnect(true);
+  EXPECT_EQ(Collect(FrameType::kSubmit).size(), 2U);
+  EXPECT_EQ(session->unsent(), 0U);
+}
+
+// The connections of a client that is new to a node, with the node's word still to come.
+TEST_F(ResumeTest, ANewSessionOfANodeThatTellsCreditIsNotFlooded) {
+  ASSERT_TRUE(Deliver(wire::Credits{.window = {9, 9, 9, 9}, .ttl_ms = 100'000}, 0));
+  Reconnect(false, 1, kSession + 1);
+  for (int i = 0; i < 500; ++i) (void)Submit();
+  EXPECT_EQ(CollectOne(FrameType::kSubmit).ask().count, 64U);
+  EXPECT_TRUE(Collect().empty());
+}
+
+TEST_F(ResumeTest, WhatNeedsNoCreditIsNotHeldBack) {
+  ASSERT_TRUE(Deliver(wire::Credits{.window = {}, .ttl_ms = 100'000}, 0));
+  TaskState* opened = session->OpenRoot({}, now);
+  const Sent open = CollectOne(FrameType::kOpenRoot);
+  ASSERT_TRUE(Verdict({.first_seq = Seq(opened), .count = 1, .correlation = open.correlation()}));
+  Reconnect(true);
+  Terms terms = session->TermsOf(sum, {}, now);
+  terms.root = Seq(opened);
+  for (int i = 0; i < 200; ++i) (void)session->Submit(terms, {}, {}, now);
+  EXPECT_EQ(CollectOne(FrameType::kSubmit).ask().count, 200U);
+}
+
 TEST_F(ResumeTest, ANewSessionLeavesOldOutcomesUnknown) {
   TaskState* accepted = Submit();
   TaskState* ended = Submit();
