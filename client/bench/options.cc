@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "client/bench/root_cost.h"
 #include "core/base/format.h"
@@ -123,8 +124,8 @@ Status CheckServices(const Options& options) {
 Status CheckSteps(const Benchmark& benchmark, const Options& options) {
   constexpr std::size_t kMostSteps = 32;
   if (options.steps.empty()) return {};
-  if (benchmark.method != Method::kOverload || options.critical != 0) {
-    return Wrong("--steps is for overload, without --critical");
+  if (benchmark.method != Method::kOverload || !options.classes.empty()) {
+    return Wrong("--steps is for overload, without --classes or --critical");
   }
   if (options.steps.size() > kMostSteps) {
     return Wrong(
@@ -159,6 +160,30 @@ Status CheckClients(const Benchmark& benchmark, const Options& options) {
   return {};
 }
 
+// Each is named once, and is not the one that has what the others leave.
+Status CheckClasses(const Benchmark& benchmark, const Options& options) {
+  constexpr double kMostPart = 10;
+  if (options.classes.empty()) return {};
+  if (benchmark.method != Method::kOverload) {
+    return Wrong(Format("--classes and --critical are for overload, not for {}", benchmark.name));
+  }
+  std::array<bool, kClasses> named{};
+  for (const ClassPart& each : options.classes) {
+    const std::string_view name = kClassNames[Index(each.cls)];
+    if (each.cls == TaskClass::kNormal) {
+      return Wrong("--classes has normal, which is offered what the others leave of --x");
+    }
+    if (std::exchange(named[Index(each.cls)], true)) {
+      return Wrong(Format("class {} is named twice, by --classes or --critical", name));
+    }
+    if (!(each.part > 0 && each.part <= kMostPart)) {
+      return Wrong(Format("the part of class {} is {}; it has to be more than 0, and {} at most",
+                          name, each.part, kMostPart));
+    }
+  }
+  return {};
+}
+
 Status CheckOverload(const Benchmark& benchmark, const Options& options) {
   if (options.x.empty()) return Wrong(Format("{} wants --x, such as 0.5,1,2,10", benchmark.name));
   for (const double x : options.x) {
@@ -179,11 +204,7 @@ Status CheckOverload(const Benchmark& benchmark, const Options& options) {
   }
   if (Status status = CheckSteps(benchmark, options); !status.ok()) return status;
   if (Status status = CheckClients(benchmark, options); !status.ok()) return status;
-  if (options.critical != 0 && benchmark.method != Method::kOverload) {
-    return Wrong("--critical is for overload");
-  }
-  if (!(options.critical >= 0 && options.critical <= 1))
-    return Wrong("--critical has to be 0 to 1");
+  if (Status status = CheckClasses(benchmark, options); !status.ok()) return status;
   if (options.retries > 10) return Wrong("--retries has to be 0 to 10");
   if (!(options.retry_budget >= 0 && options.retry_budget <= 1)) {
     return Wrong("--retry-budget has to be 0 to 1");
@@ -266,6 +287,9 @@ Status Check(const Benchmark& benchmark, const Options& options) {
     return Wrong(
         Format("{} is not about load: --clients is a number there, and there are no --steps",
                benchmark.name));
+  }
+  if (!options.classes.empty()) {
+    return Wrong(Format("{} is not about load: no --classes or --critical there", benchmark.name));
   }
   if (benchmark.method != Method::kGraph) return {};
   if (!options.function.empty() || options.payload != 0) {

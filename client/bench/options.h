@@ -12,6 +12,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/result.h"
+#include "core/model/class.h"
 #include "core/model/level.h"
 
 namespace spillgate::bench {
@@ -102,6 +103,12 @@ struct Step {
   Nanos service{0};  // of its roots, which are of a function of their own; 0: as all others
 };
 
+// A class beside `normal`, and how much of the node's capacity is offered in it.
+struct ClassPart {
+  TaskClass cls = TaskClass::kNormal;
+  double part = 0;
+};
+
 struct Options {
   Nanos time = std::chrono::seconds(2);  // of each measurement
   // Unset: as the benchmark is meant.
@@ -121,13 +128,14 @@ struct Options {
   Manners manners = Manners::kRaw;               // overload: of its clients
   Nanos turnaround{0};                           // overload: that cooperative ones take
   std::uint32_t burst = 1;                       // overload: roots that come at a time
-  double critical = 0;                           // overload: of the capacity, in that class
-  std::uint32_t unloaded_roots = 20;             // overload: at least, that are timed without load
-  std::uint32_t tenants = 4;                     // fair: that ask for little
-  std::uint32_t retries = 3;                     // storm: of each root
-  double retry_budget = 0;                       // storm: of what is sent, at most; 0: any
-  std::uint32_t spikes = 20;                     // spike: short ones
-  std::uint32_t children = 1'000'000;            // bomb: of the root that grows
+  // overload: each on a connection of its own; what is left of `x`, or next to nothing, is normal.
+  std::vector<ClassPart> classes;
+  std::uint32_t unloaded_roots = 20;   // overload: at least, that are timed without load
+  std::uint32_t tenants = 4;           // fair: that ask for little
+  std::uint32_t retries = 3;           // storm: of each root
+  double retry_budget = 0;             // storm: of what is sent, at most; 0: any
+  std::uint32_t spikes = 20;           // spike: short ones
+  std::uint32_t children = 1'000'000;  // bomb: of the root that grows
   Shape shape = Shape::kTree;
   std::uint32_t size = 255;                        // tasks of a graph
   Nanos poll = std::chrono::microseconds(20);      // clients look again for so long, then block

@@ -60,8 +60,10 @@ class Overload {
       for (std::uint32_t i = 0; i < options_.tenants; ++i) {
         if (Status status = runs_.Join(Format("mouse-{}", i)); !status.ok()) return status;
       }
-    } else if (options_.critical > 0) {
-      return runs_.Join("");
+      return {};
+    }
+    for (std::size_t i = 0; i < options_.classes.size(); ++i) {
+      if (Status status = runs_.Join(""); !status.ok()) return status;
     }
     return {};
   }
@@ -73,8 +75,9 @@ class Overload {
       demands.front() = x;
       return demands;
     }
-    if (options_.critical == 0) return {x};
-    return {std::max(x - options_.critical, 0.001), options_.critical};
+    std::vector<double> demands;
+    for (const ClassPart& each : PartsOf(options_, x)) demands.push_back(each.part);
+    return demands;
   }
 
   Result<Row> MeasureAt(double x) {
@@ -85,7 +88,9 @@ class Overload {
       loads.push_back(runs_.LoadOf(basis_.capacity * demand));
       loads.back().deadlines = basis_.unloaded.Deadlines();
     }
-    if (options_.critical > 0) loads.back().cls = TaskClass::kCritical;
+    std::vector<ClassPart> parts;
+    if (method_ != Method::kFair) parts = PartsOf(options_, x);
+    for (std::size_t i = 0; i < parts.size(); ++i) loads[i].cls = parts[i].cls;
     const Result<std::vector<RootReport>> measured = runs_.RunTogether(std::move(loads));
     if (!measured.ok()) return measured.error();
     RootReport all = measured.value().front();
@@ -94,13 +99,8 @@ class Overload {
     if (method_ == Method::kFair) {
       row.bench = "fair";
       rows_.Compare(demands, measured.value(), *row.overload);
-    } else if (options_.critical > 0) {
-      const RootReport& critical = measured.value().back();
-      const auto offered = static_cast<double>(std::max<std::uint64_t>(1, critical.offered));
-      row.overload->critical_ok_ratio =
-          static_cast<double>(critical.Count(RootFate::kGood)) / offered;
-      row.overload->critical_p99_us = Micros(critical.times.Quantile(0.99));
-      row.overload->critical_n = critical.offered;
+    } else {
+      OverloadRows::SetClasses(parts, measured.value(), *row.overload);
     }
     return row;
   }
@@ -169,6 +169,17 @@ class Overload {
 };
 
 }  // namespace
+
+std::vector<ClassPart> PartsOf(const Options& options, double x) {
+  constexpr double kLeast = 0.001;
+  std::vector<ClassPart> parts{{.cls = TaskClass::kNormal, .part = x}};
+  for (const ClassPart& each : options.classes) {
+    parts.front().part -= each.part;
+    parts.push_back(each);
+  }
+  if (!options.classes.empty()) parts.front().part = std::max(parts.front().part, kLeast);
+  return parts;
+}
 
 double JainIndex(std::span<const double> shares) {
   double sum = 0;

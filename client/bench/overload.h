@@ -16,6 +16,10 @@ namespace spillgate::bench {
 [[nodiscard]] Status MeasureOverload(Method method, const Options& options, const Target& target,
                                      const std::function<void(Row&)>& report);
 
+// What is offered in each class at `x` times the capacity: `normal` first, with what the classes of
+// the options leave of it; where they leave nothing, a thousandth of the capacity.
+[[nodiscard]] std::vector<ClassPart> PartsOf(const Options& options, double x);
+
 // How even the shares are: 1 when all are the same, 1/n when one has it all (Jain, Chiu, Hawe
 // 1984).
 [[nodiscard]] double JainIndex(std::span<const double> shares);

@@ -134,6 +134,35 @@ void OverloadRows::Compare(std::span<const double> demands, std::span<const Root
   figures.mice_p99_us = Micros(mice.Quantile(0.99));
 }
 
+void OverloadRows::SetClasses(std::span<const ClassPart> parts, std::span<const RootReport> reports,
+                              OverloadFigures& figures) {
+  if (parts.size() < 2) return;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const RootReport& report = reports[i];
+    ClassFigures& each = figures.classes.emplace_back();
+    each.cls = parts[i].cls;
+    each.offered = report.offered;
+    each.good = report.Count(RootFate::kGood);
+    each.late = report.Count(RootFate::kLate);
+    each.expired = report.Count(RootFate::kExpired);
+    each.silent = report.Count(RootFate::kSilent);
+    each.refused = report.Count(RootFate::kRefused);
+    each.held = report.Count(RootFate::kHeld);
+    if (report.offered > 0) each.ok_ratio = Share(each.good, report.offered);
+    if (const Latencies& times = report.modes[0].times; times.count() > 0) {
+      each.p50_us = Micros(times.Quantile(0.50));
+      each.p99_us = Micros(times.Quantile(0.99));
+      each.p999_us = Micros(times.Quantile(0.999));
+    }
+    if (each.cls != TaskClass::kCritical) continue;
+    figures.critical_ok_ratio = Share(each.good, report.offered);
+    figures.critical_p99_us = Micros(report.times.Quantile(0.99));
+    figures.critical_n = report.offered;
+  }
+  std::sort(figures.classes.begin(), figures.classes.end(),
+            [](const ClassFigures& a, const ClassFigures& b) { return a.cls < b.cls; });
+}
+
 void OverloadRows::Conclude(Row& row, double asked, double after) const {
   const double before = basis_.capacity;
   OverloadFigures& figures = *row.overload;

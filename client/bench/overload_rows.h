@@ -23,6 +23,9 @@ class OverloadRows {
   // The tenants, by what they got of what they are entitled to.
   void Compare(std::span<const double> demands, std::span<const RootReport> reports,
                OverloadFigures& figures) const;
+  // The classes, if there are several: a report for each of them.
+  static void SetClasses(std::span<const ClassPart> parts, std::span<const RootReport> reports,
+                         OverloadFigures& figures);
   // Relative to the larger of the two capacities. `asked`: times that, of all together. Void if the
   // two differ, or the sender was late.
   void Conclude(Row& row, double asked, double after) const;

@@ -8,6 +8,7 @@
 
 #include "client/bench/latencies.h"
 #include "client/bench/spike_series.h"
+#include "core/model/class.h"
 
 namespace spillgate::bench {
 
@@ -24,6 +25,23 @@ struct FunctionFigures {
   double p999_us = 0;
   double unloaded_p99_us = 0;
   double deadline_us = 0;
+};
+
+// Of one of the classes in which roots came, where there were several.
+struct ClassFigures {
+  TaskClass cls = TaskClass::kNormal;
+  std::uint64_t offered = 0;
+  std::uint64_t good = 0;
+  std::uint64_t late = 0;
+  std::uint64_t expired = 0;
+  std::uint64_t silent = 0;
+  std::uint64_t refused = 0;
+  std::uint64_t held = 0;
+  std::optional<double> ok_ratio;  // good ones to those offered, if any were
+  // Of those of the first function that were accepted, if any were.
+  std::optional<double> p50_us;
+  std::optional<double> p99_us;
+  std::optional<double> p999_us;
 };
 
 // Of one multiple of a node's capacity.
@@ -50,6 +68,7 @@ struct OverloadFigures {
   std::vector<FunctionFigures> functions;
   std::optional<double> long_p99_us;           // of the second of them
   std::optional<double> min_function_success;  // of the worst of them, to that of all
+  std::vector<ClassFigures> classes;           // the most important first
   std::optional<double> critical_ok_ratio;     // good ones of that class, to those offered
   std::optional<double> critical_p99_us;
   std::optional<std::uint64_t> critical_n;  // of that class, offered

@@ -53,6 +53,10 @@ std::string HowOf(const bench::Row& row) {
     how += Format(", {} times the capacity, {}: goodput {:.3f}, wasted {:.3f}, {} refused",
                   figures.x, figures.controller, figures.goodput_ratio, figures.wasted_ratio,
                   FormatShare(figures.refused_ratio));
+    for (const bench::ClassFigures& each : figures.classes) {
+      if (!each.ok_ratio.has_value()) continue;
+      how += Format(", {:.3f} of {} good", *each.ok_ratio, kClassNames[Index(each.cls)]);
+    }
   }
   if (row.spike.has_value()) {
     const bench::SpikeFigures& figures = *row.spike;
@@ -71,6 +75,26 @@ std::string HowOf(const bench::Row& row) {
   if (row.late_max_us.has_value())
     how += Format(", sent up to {} late", FormatMicros(*row.late_max_us));
   return how;
+}
+
+Json ClassesOf(const bench::OverloadFigures& figures) {
+  Json classes = Json::array();
+  for (const bench::ClassFigures& each : figures.classes) {
+    Json& json = classes.emplace_back(Json::object());
+    json["class"] = kClassNames[Index(each.cls)];
+    json["offered"] = each.offered;
+    json["good"] = each.good;
+    json["late"] = each.late;
+    json["expired"] = each.expired;
+    json["silent"] = each.silent;
+    json["refused"] = each.refused;
+    json["held"] = each.held;
+    Put(json, "ok_ratio", each.ok_ratio);
+    Put(json, "p50_us", each.p50_us);
+    Put(json, "p99_us", each.p99_us);
+    Put(json, "p999_us", each.p999_us);
+  }
+  return classes;
 }
 
 Json FunctionsOf(const bench::OverloadFigures& figures) {
@@ -115,6 +139,7 @@ void PutOverload(Json& json, const bench::OverloadFigures& figures) {
   if (!figures.functions.empty()) json["functions"] = FunctionsOf(figures);
   Put(json, "long_p99_us", figures.long_p99_us);
   Put(json, "min_function_success", figures.min_function_success);
+  if (!figures.classes.empty()) json["classes"] = ClassesOf(figures);
   Put(json, "critical_ok_ratio", figures.critical_ok_ratio);
   Put(json, "critical_p99_us", figures.critical_p99_us);
   Put(json, "critical_n", figures.critical_n);

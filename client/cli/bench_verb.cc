@@ -33,6 +33,8 @@ struct BenchPlan {
   std::string mix;
   std::string clients;
   std::vector<std::string> steps;
+  std::vector<std::string> classes;
+  double critical = 0;
   Level level = Level::kNone;
   NodeSettings node;
   CLI::Option* level_option = nullptr;
@@ -54,9 +56,9 @@ std::vector<std::string> ListOf(const std::string_view (&names)[kSize]) {
   return {std::begin(names), std::end(names)};
 }
 
-template <class Enum, std::size_t kSize>
-std::optional<Enum> PlaceIn(const std::string_view (&names)[kSize], const std::string& text) {
-  for (std::size_t i = 0; i < kSize; ++i) {
+template <class Enum>
+std::optional<Enum> PlaceIn(std::span<const std::string_view> names, std::string_view text) {
+  for (std::size_t i = 0; i < names.size(); ++i) {
     if (names[i] == text) return static_cast<Enum>(i);
   }
   return std::nullopt;
@@ -128,6 +130,29 @@ Status SettleSteps(BenchPlan& plan) {
   return {};
 }
 
+// "CLASS:PART"s, and --critical, which is short for one of them.
+Status SettleClasses(BenchPlan& plan) {
+  for (const std::string_view text : plan.classes) {
+    const std::size_t colon = text.find(':');
+    const auto cls = PlaceIn<TaskClass>(kClassNames, text.substr(0, colon));
+    if (!cls.has_value()) {
+      return Wrong(Format("--classes has \"{}\"; there are critical, high and sheddable", text));
+    }
+    bench::ClassPart each{.cls = *cls};
+    const char* end = text.data() + text.size();
+    const char* begin = colon == std::string_view::npos ? end : text.data() + colon + 1;
+    const auto parsed = std::from_chars(begin, end, each.part);
+    if (parsed.ec != std::errc() || parsed.ptr != end) {
+      return Wrong(
+          Format("--classes has \"{}\"; each is CLASS:PART, such as critical:0.3,high:0.2", text));
+    }
+    plan.options.classes.push_back(each);
+  }
+  if (plan.critical == 0) return {};
+  plan.options.classes.push_back({.cls = TaskClass::kCritical, .part = plan.critical});
+  return {};
+}
+
 // Everything that the parser has left as text.
 Status Settle(BenchPlan& plan, std::span<const bench::Benchmark> chosen,
               const Invocation& invocation) {
@@ -138,6 +163,7 @@ Status Settle(BenchPlan& plan, std::span<const bench::Benchmark> chosen,
   plan.options.answer_within = invocation.globals.timeout;
   if (Status status = SettleClients(plan); !status.ok()) return status;
   if (Status status = SettleSteps(plan); !status.ok()) return status;
+  if (Status status = SettleClasses(plan); !status.ok()) return status;
   return SettleShape(plan, chosen);
 }
 
@@ -266,8 +292,13 @@ void AddRoots(CLI::App& verb, BenchPlan& plan) {
           "2:1:10ms the roots of that second cost 10 ms each and are of another function")
       ->type_name("X:SECONDS[:SERVICE],...")
       ->delimiter(',');
-  verb.add_option("--critical", options.critical,
-                  "of overload: part of the capacity that is offered in class critical [0]")
+  verb.add_option(
+          "--classes", plan.classes,
+          "of overload: parts of the capacity that are offered in other classes than normal, which "
+          "has what they leave of --x (0.001 at least), such as critical:0.3,high:0.2,sheddable:1")
+      ->type_name("CLASS:PART,...")
+      ->delimiter(',');
+  verb.add_option("--critical", plan.critical, "of overload: the same as --classes critical:R [0]")
       ->type_name("R");
   verb.add_option("--unloaded-roots", options.unloaded_roots,
                   "of overload and what is like it: that are timed without load, at least [20]")

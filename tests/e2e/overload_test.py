@@ -72,6 +72,18 @@ class Overload(Case):
         self.assertEqual(status["in_flight"]["bytes"], 0)
 
 
+    def test_roots_come_in_the_class_that_they_are_offered_in(self):
+        parts = ("--classes", "critical:0.2,high:0.2,sheddable:0.5")
+        out, err = self.flood("overload", *parts).communicate(timeout=120)
+        [row] = [json.loads(line) for line in out.splitlines()]
+        self.assertEqual((row["errors"], row["silent"]), (0, 0), err)
+        accepted = self.node.json("status")["tasks"]["accepted_by_class"]
+        for each in row["classes"]:
+            if each["class"] != "normal":  # as all are that were timed before
+                sent = each["offered"] - each["refused"]
+                self.assertEqual(accepted[each["class"]], sent, each)
+
+
 class Roots(unittest.TestCase):
     """The load generator on a node of its own: whatever the machine does meanwhile, it knows what
     became of every root, and no task of an accepted root is refused."""
@@ -116,6 +128,20 @@ class Roots(unittest.TestCase):
         self.assertGreater(row["critical_n"], 0)
         if row["verified"]:
             self.assertGreater(row["critical_ok_ratio"], row["good"] / row["n"])
+
+    def test_what_classes_are_offered_adds_up(self):
+        parts = "critical:0.2,high:0.2,sheddable:0.5"
+        [row] = self.bench("--classes", parts, "--x", "2")
+        names = [each["class"] for each in row["classes"]]
+        self.assertEqual(names, ["critical", "high", "normal", "sheddable"])
+        for each in row["classes"]:
+            self.assertGreater(each["offered"], 0, each)
+            self.assertEqual(sum(each[fate] for fate in FATES), each["offered"], each)
+            self.assertAlmostEqual(each["ok_ratio"], each["good"] / each["offered"], places=3)
+        for fate in FATES:
+            self.assertEqual(sum(each[fate] for each in row["classes"]), row[fate], fate)
+        self.assertEqual(sum(each["offered"] for each in row["classes"]), row["n"])
+        self.assertEqual(row["critical_n"], row["classes"][0]["offered"])
 
     def test_slots_that_sleep(self):
         sleeping = ("--function", "sleep", "--service", "10ms", "--set", "node.resources.cpu=64")

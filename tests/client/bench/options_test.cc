@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "client/bench/graph.h"
 
 namespace spillgate::bench {
@@ -123,10 +125,32 @@ TEST(Check, StepsAreOneRunOfOverload) {
   EXPECT_THAT(Complaint("overload", {.steps = {{1, Nanos(1)}}}), HasSubstr("0.02 to 3600"));
   EXPECT_THAT(Complaint("overload", {.steps = std::vector<Step>(33, {1, seconds(1)})}),
               HasSubstr("has 33"));
-  EXPECT_THAT(Complaint("overload", {.steps = {{1, seconds(1)}}, .critical = 0.3}),
-              HasSubstr("without --critical"));
+  EXPECT_THAT(Complaint("overload", {.steps = {{1, seconds(1)}},
+                                     .classes = {{.cls = TaskClass::kHigh, .part = 0.3}}}),
+              HasSubstr("without --classes or --critical"));
   EXPECT_THAT(Complaint("spike", {.steps = {{1, seconds(1)}}}), HasSubstr("is for overload"));
   EXPECT_THAT(Complaint("rtt", {.steps = {{1, seconds(1)}}}), HasSubstr("no --steps"));
+}
+
+TEST(Check, EachClassBesideNormalIsOfferedAPartOnce) {
+  const ClassPart critical{.cls = TaskClass::kCritical, .part = 0.3};
+  const ClassPart sheddable{.cls = TaskClass::kSheddable, .part = 10};
+  EXPECT_EQ(Complaint("overload", {.x = {0.5}, .classes = {sheddable, critical}}), "")
+      << "also where they leave nothing";
+  EXPECT_THAT(Complaint("overload", {.classes = {critical, sheddable, critical}}),
+              HasSubstr("class critical is named twice"));
+  EXPECT_THAT(Complaint("overload", {.classes = {{.cls = TaskClass::kNormal, .part = 1}}}),
+              HasSubstr("what the others leave of --x"));
+  for (const double part : {0.0, -0.1, 10.1, std::numeric_limits<double>::quiet_NaN()}) {
+    EXPECT_THAT(Complaint("overload", {.classes = {{.cls = TaskClass::kHigh, .part = part}}}),
+                HasSubstr("the part of class high is"))
+        << part;
+  }
+  for (const char* name : {"spike", "storm", "fair", "bomb"}) {
+    EXPECT_THAT(Complaint(name, {.classes = {critical}}), HasSubstr("are for overload, not for"))
+        << name;
+  }
+  EXPECT_THAT(Complaint("rtt", {.classes = {critical}}), HasSubstr("no --classes"));
 }
 
 TEST(Check, StepsHaveTwoServicesOfTheirOwnAtMost) {

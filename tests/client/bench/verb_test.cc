@@ -76,6 +76,15 @@ TEST(BenchVerb, MistakesAreToldBeforeANodeIsStarted) {
   ExpectUsage({"overload", "--steps", "1:0"}, "each is X:SECONDS");
   ExpectUsage({"overload", "--steps", "1:1:soon"}, "\"1:1:soon\"");
   ExpectUsage({"overload", "--steps", "1:1:2s"}, "a service in --steps");
+  ExpectUsage({"overload", "--classes", "urgent:1"}, "there are critical, high and sheddable");
+  ExpectUsage({"overload", "--classes", "high:0.2,critical"}, "\"critical\"; each is CLASS:PART");
+  ExpectUsage({"overload", "--classes", "high:much"}, "\"high:much\"");
+  ExpectUsage({"overload", "--classes", "high:0.2s"}, "\"high:0.2s\"");
+  ExpectUsage({"overload", "--classes", "high:0"}, "the part of class high is 0");
+  ExpectUsage({"overload", "--classes", "critical:0.2", "--critical", "0.3"},
+              "critical is named twice");
+  ExpectUsage({"overload", "--critical", "-1"}, "the part of class critical is -1");
+  ExpectUsage({"fair", "--critical", "0.3"}, "are for overload, not for fair");
   // The second of two is looked at before the first is run.
   ExpectUsage({"submit-batch", "rtt", "--clients", "2"}, "rtt is one client's");
 }
@@ -142,6 +151,37 @@ TEST(BenchRows, ClientsOfALoadAreToldByTheirManners) {
   EXPECT_EQ(json["functions"][0]["expired"], 0);
   EXPECT_EQ(json["functions"][0]["refused"], 2);
   EXPECT_EQ(json["functions"][0]["p99_us"], 1.5);
+}
+
+TEST(BenchRows, ClassesAreToldWhereThereAreSeveral) {
+  bench::Row row{.bench = "overload"};
+  bench::OverloadFigures& figures = row.overload.emplace();
+  EXPECT_FALSE(ToJson(row).contains("classes"));
+  EXPECT_FALSE(ToJson(row).contains("critical_n"));
+  figures.classes = {{.cls = TaskClass::kHigh,
+                      .offered = 8,
+                      .good = 2,
+                      .late = 1,
+                      .expired = 1,
+                      .silent = 1,
+                      .refused = 2,
+                      .held = 1,
+                      .ok_ratio = 0.25,
+                      .p50_us = 1,
+                      .p99_us = bench::Micros(bench::Latencies::kEndless),
+                      .p999_us = bench::Micros(bench::Latencies::kEndless)},
+                     {.cls = TaskClass::kNormal}};
+  const Json classes = ToJson(row)["classes"];
+  const Json high = {{"class", "high"},  {"offered", 8}, {"good", 2},         {"late", 1},
+                     {"expired", 1},     {"silent", 1},  {"refused", 2},      {"held", 1},
+                     {"ok_ratio", 0.25}, {"p50_us", 1},  {"p99_us", nullptr}, {"p999_us", nullptr}};
+  ASSERT_EQ(classes.size(), 2U);
+  EXPECT_EQ(classes[0], high);
+  EXPECT_EQ(classes[1]["class"], "normal");
+  EXPECT_FALSE(classes[1].contains("ok_ratio")) << "of none, no part was good";
+  const std::string text = ToText({&row, 1});
+  EXPECT_THAT(text, HasSubstr(", 0.250 of high good"));
+  EXPECT_THAT(text, Not(HasSubstr("of normal good")));
 }
 
 TEST(BenchRows, ATimeThatHasNoEndIsNullAndNever) {
