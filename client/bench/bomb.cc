@@ -106,6 +106,7 @@ class Bomb {
     row.ratio = *row.p99_us / Micros(alone_p99_);
     row.function = kChild;
     row.placement = std::string(ToString(mice_.placement()));
+    row.deadline_ratio = mice_.deadline_ratio();
     BombFigures& figures = row.bomb.emplace();
     figures.children = options_.children;
     figures.service_us = Micros(options_.service);
@@ -113,6 +114,7 @@ class Bomb {
     figures.success = static_cast<double>(mice.Count(RootFate::kGood)) /
                       static_cast<double>(std::max<std::uint64_t>(1, mice.offered));
     figures.capacity_per_s = basis_.capacity;
+    figures.deadline_us = Micros(basis_.unloaded.Deadline());
     figures.lateness_p99_us = Micros(mice.late_by.Quantile(0.99));
     figures.controller = basis_.controller;
     Check(mice, shares, row);

@@ -184,6 +184,14 @@ Status CheckClasses(const Benchmark& benchmark, const Options& options) {
   return {};
 }
 
+Status CheckDeadline(const Options& options) {
+  constexpr double kLeast = 1;
+  constexpr double kMost = 1000;
+  if (options.deadline_ratio >= kLeast && options.deadline_ratio <= kMost) return {};
+  return Wrong(Format("--deadline is {}; it has to be {} to {} medians without load",
+                      options.deadline_ratio, kLeast, kMost));
+}
+
 Status CheckOverload(const Benchmark& benchmark, const Options& options) {
   if (options.x.empty()) return Wrong(Format("{} wants --x, such as 0.5,1,2,10", benchmark.name));
   for (const double x : options.x) {
@@ -205,6 +213,7 @@ Status CheckOverload(const Benchmark& benchmark, const Options& options) {
   if (Status status = CheckSteps(benchmark, options); !status.ok()) return status;
   if (Status status = CheckClients(benchmark, options); !status.ok()) return status;
   if (Status status = CheckClasses(benchmark, options); !status.ok()) return status;
+  if (Status status = CheckDeadline(options); !status.ok()) return status;
   if (options.retries > 10) return Wrong("--retries has to be 0 to 10");
   if (!(options.retry_budget >= 0 && options.retry_budget <= 1)) {
     return Wrong("--retry-budget has to be 0 to 1");
@@ -288,8 +297,9 @@ Status Check(const Benchmark& benchmark, const Options& options) {
         Format("{} is not about load: --clients is a number there, and there are no --steps",
                benchmark.name));
   }
-  if (!options.classes.empty()) {
-    return Wrong(Format("{} is not about load: no --classes or --critical there", benchmark.name));
+  if (!options.classes.empty() || options.deadline_ratio != kDeadlineRatio) {
+    return Wrong(Format("{} is not about load: no --classes, --critical or --deadline there",
+                        benchmark.name));
   }
   if (benchmark.method != Method::kGraph) return {};
   if (!options.function.empty() || options.payload != 0) {

@@ -109,6 +109,10 @@ struct ClassPart {
   double part = 0;
 };
 
+// A root's deadline, in medians of what its function takes without load, unless the user says
+// otherwise.
+inline constexpr double kDeadlineRatio = 10;
+
 struct Options {
   Nanos time = std::chrono::seconds(2);  // of each measurement
   // Unset: as the benchmark is meant.
@@ -130,12 +134,13 @@ struct Options {
   std::uint32_t burst = 1;                       // overload: roots that come at a time
   // overload: each on a connection of its own; what is left of `x`, or next to nothing, is normal.
   std::vector<ClassPart> classes;
-  std::uint32_t unloaded_roots = 20;   // overload: at least, that are timed without load
-  std::uint32_t tenants = 4;           // fair: that ask for little
-  std::uint32_t retries = 3;           // storm: of each root
-  double retry_budget = 0;             // storm: of what is sent, at most; 0: any
-  std::uint32_t spikes = 20;           // spike: short ones
-  std::uint32_t children = 1'000'000;  // bomb: of the root that grows
+  double deadline_ratio = kDeadlineRatio;  // of a load
+  std::uint32_t unloaded_roots = 20;       // overload: at least, that are timed without load
+  std::uint32_t tenants = 4;               // fair: that ask for little
+  std::uint32_t retries = 3;               // storm: of each root
+  double retry_budget = 0;                 // storm: of what is sent, at most; 0: any
+  std::uint32_t spikes = 20;               // spike: short ones
+  std::uint32_t children = 1'000'000;      // bomb: of the root that grows
   Shape shape = Shape::kTree;
   std::uint32_t size = 255;                        // tasks of a graph
   Nanos poll = std::chrono::microseconds(20);      // clients look again for so long, then block

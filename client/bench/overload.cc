@@ -144,7 +144,7 @@ class Overload {
   }
 
   [[nodiscard]] Nanos DeadlineOf(const Step& step) const {
-    return basis_.unloaded.Deadline() + 10 * (step.service - options_.service);
+    return basis_.unloaded.Deadline(step.service - options_.service);
   }
 
   // What rows tell of the first function, of its own.

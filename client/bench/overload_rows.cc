@@ -35,6 +35,7 @@ Row OverloadRows::Of(double x, const RootReport& report, const CpuShares& shares
   row.placement = std::string(ToString(runs_.placement()));
   row.shape = std::string(ToString(options_.root));
   row.size = TasksOf(options_.root);
+  row.deadline_ratio = runs_.deadline_ratio();
   // A p99 over two functions says nothing.
   if (report.modes[0].times.count() > 0) row.SetTimes(report.modes[0].times);
   OverloadFigures& figures = row.overload.emplace();

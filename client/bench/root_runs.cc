@@ -27,6 +27,10 @@ std::string_view WorkOf(const Options& options) {
   return options.function.empty() ? "spin" : std::string_view(options.function);
 }
 
+Nanos Times(double ratio, Nanos time) {
+  return Nanos(std::llround(ratio * static_cast<double>(time.count())));
+}
+
 double Ratio(Nanos a, Nanos b) {
   return static_cast<double>(a.count()) / static_cast<double>(b.count());
 }
@@ -48,6 +52,21 @@ void CheckDisturbed(double late_us, Nanos deadline, Row& row) {
     row.SetVoid(Format("the sender was {:.0f} us late", late_us));
   }
   if (row.steal_pct > kMostSteal) row.SetVoid("the host took CPU away");
+}
+
+std::array<Nanos, kModes> RootRuns::Unloaded::Deadlines() const {
+  std::array<Nanos, kModes> deadlines{};
+  for (std::size_t i = 0; i < kModes; ++i) deadlines[i] = Times(deadline_ratio, medians[i]);
+  return deadlines;
+}
+
+Nanos RootRuns::Unloaded::Deadline(Nanos longer) const {
+  return Times(deadline_ratio, medians[0] + longer);
+}
+
+std::optional<double> RootRuns::deadline_ratio() const {
+  if (options_.deadline_ratio == kDeadlineRatio) return std::nullopt;
+  return options_.deadline_ratio;
 }
 
 Nanos RootRuns::task_cost() const {
@@ -257,6 +276,7 @@ Result<RootRuns::Unloaded> RootRuns::WithoutLoad(double capacity) {
   if (!report.ok()) return report.error();
   Keep(report.value());
   Unloaded unloaded;
+  unloaded.deadline_ratio = options_.deadline_ratio;
   const Nanos cpu = report.value().slots_cpu;
   if (cpu > Nanos(0)) unloaded.work_per_cpu = Ratio(report.value().done_work, cpu);
   for (std::size_t mode = 0; mode < ModesOf(options_.mix); ++mode) {

@@ -48,12 +48,10 @@ class RootRuns {
     std::array<Nanos, kModes> p99s{};
     std::array<std::uint64_t, kModes> counts{};  // roots that those are of
     double work_per_cpu = 0;                     // as below
-    [[nodiscard]] std::array<Nanos, kModes> Deadlines() const {
-      std::array<Nanos, kModes> deadlines{};
-      for (std::size_t i = 0; i < kModes; ++i) deadlines[i] = 10 * medians[i];
-      return deadlines;
-    }
-    [[nodiscard]] Nanos Deadline() const { return 10 * medians[0]; }
+    double deadline_ratio = kDeadlineRatio;
+    [[nodiscard]] std::array<Nanos, kModes> Deadlines() const;
+    // Of the first mode; or of roots that take so much longer than those.
+    [[nodiscard]] Nanos Deadline(Nanos longer = Nanos(0)) const;
   };
 
   // One more run; each has a seed of its own.
@@ -74,6 +72,8 @@ class RootRuns {
   [[nodiscard]] const std::string& problem() const { return problem_; }
 
   [[nodiscard]] Placement placement() const { return placement_; }
+  // Of the options, where it is not what rows that do not tell it have.
+  [[nodiscard]] std::optional<double> deadline_ratio() const;
   [[nodiscard]] bool spins() const;       // what tasks do with their time, other than to sleep
   [[nodiscard]] Nanos task_cost() const;  // the mean
   [[nodiscard]] Nanos root_cost() const { return TasksOf(options_.root) * task_cost(); }

@@ -121,6 +121,7 @@ struct BombFigures {
   double success = 0;         // part of them that came in time
   double share = 0;           // what it had, of what they left
   double capacity_per_s = 0;  // small ones
+  double deadline_us = 0;     // theirs
   double lateness_p99_us = 0;
   std::string controller;
 };
@@ -156,6 +157,7 @@ struct Row {
   std::optional<double> late_p99_us;
   std::optional<double> late_max_us;
 
+  std::optional<double> deadline_ratio;  // of roots of a load, in medians without load; or 10
   std::optional<OverloadFigures> overload;
   std::optional<SpikeFigures> spike;
   std::optional<BombFigures> bomb;

@@ -57,8 +57,8 @@ class Spike {
     Result<RootRuns::Basis> basis = runs_.FindBasis();
     if (!basis.ok()) return basis.error();
     basis_ = std::move(basis).value();
-    // A hundred of them have to be looked at.
-    rest_ = std::max<Nanos>(std::chrono::seconds(1), Hundreds(3));
+    // A hundred of them have to be looked at, and what a spike has left is done by its deadline.
+    rest_ = std::max({Nanos(std::chrono::seconds(1)), Hundreds(3), 3 * basis_.unloaded.Deadline()});
     const CpuMeter meter({target_.process});
     Row row{.bench = storm_ ? "storm" : "spike"};
     if (Status status = Measure(row); !status.ok()) return status.error();
@@ -148,6 +148,7 @@ class Spike {
     row.placement = std::string(ToString(runs_.placement()));
     row.shape = std::string(ToString(options_.root));
     row.size = TasksOf(options_.root);
+    row.deadline_ratio = runs_.deadline_ratio();
     SpikeFigures& figures = row.spike.emplace();
     figures.x = x_;
     figures.spikes = spikes_.size();

@@ -69,6 +69,9 @@ std::string HowOf(const bench::Row& row) {
     how += Format(", beside {} children of a root of the {} tenant, which has {} of its share",
                   row.bomb->children, row.bomb->tenant, FormatShare(row.bomb->share));
   }
+  if (row.deadline_ratio.has_value()) {
+    how += Format(", deadlines of {} medians", *row.deadline_ratio);
+  }
   if (row.placement == "same") how += ", on one core";
   if (row.placement == "across") how += ", across two cores";
   if (row.placement == "slots") how += ", slots on cores of their own";
@@ -199,6 +202,7 @@ void PutBomb(Json& json, const bench::BombFigures& figures) {
   Put(json, "success", figures.success);
   Put(json, "share", figures.share);
   Put(json, "capacity_per_s", figures.capacity_per_s);
+  Put(json, "deadline_us", figures.deadline_us);
   Put(json, "lateness_p99_us", figures.lateness_p99_us);
   json["controller"] = figures.controller;
 }
@@ -230,6 +234,7 @@ Json ToJson(const bench::Row& row) {
   Put(json, "placement", row.placement);
   Put(json, "profile", row.profile);
   Put(json, "blocks", row.blocks);
+  Put(json, "deadline_ratio", row.deadline_ratio);
   if (row.overload.has_value()) PutOverload(json, *row.overload);
   if (row.spike.has_value()) PutSpike(json, *row.spike);
   if (row.bomb.has_value()) PutBomb(json, *row.bomb);

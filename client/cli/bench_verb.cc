@@ -300,6 +300,11 @@ void AddRoots(CLI::App& verb, BenchPlan& plan) {
       ->delimiter(',');
   verb.add_option("--critical", plan.critical, "of overload: the same as --classes critical:R [0]")
       ->type_name("R");
+  verb.add_option(
+          "--deadline", options.deadline_ratio,
+          "of overload and what is like it: of a root, in medians of what its function takes "
+          "without load, 1 to 1000 [10]")
+      ->type_name("N");
   verb.add_option("--unloaded-roots", options.unloaded_roots,
                   "of overload and what is like it: that are timed without load, at least [20]")
       ->type_name("N");

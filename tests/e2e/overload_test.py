@@ -126,12 +126,13 @@ class Roots(unittest.TestCase):
     def test_what_is_critical_goes_before_the_rest(self):
         [row] = self.bench("--critical", "0.3", "--x", "5")
         self.assertGreater(row["critical_n"], 0)
+        self.assertNotIn("deadline_ratio", row)
         if row["verified"]:
             self.assertGreater(row["critical_ok_ratio"], row["good"] / row["n"])
 
     def test_what_classes_are_offered_adds_up(self):
         parts = "critical:0.2,high:0.2,sheddable:0.5"
-        [row] = self.bench("--classes", parts, "--x", "2")
+        [row] = self.bench("--classes", parts, "--x", "2", "--deadline", "20")
         names = [each["class"] for each in row["classes"]]
         self.assertEqual(names, ["critical", "high", "normal", "sheddable"])
         for each in row["classes"]:
@@ -142,6 +143,8 @@ class Roots(unittest.TestCase):
             self.assertEqual(sum(each[fate] for each in row["classes"]), row[fate], fate)
         self.assertEqual(sum(each["offered"] for each in row["classes"]), row["n"])
         self.assertEqual(row["critical_n"], row["classes"][0]["offered"])
+        self.assertEqual(row["deadline_ratio"], 20)
+        self.assertGreaterEqual(row["deadline_us"], 20 * 1000, "twenty times what a root takes")
 
     def test_slots_that_sleep(self):
         sleeping = ("--function", "sleep", "--service", "10ms", "--set", "node.resources.cpu=64")

@@ -1,4 +1,4 @@
-// What is offered in which class, and what the classes got.
+// What is offered in which class, what the classes got, and by when a root has to be back.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -10,6 +10,7 @@
 namespace spillgate::bench {
 namespace {
 
+using std::chrono::microseconds;
 using std::chrono::milliseconds;
 using testing::DoubleNear;
 using testing::ElementsAre;
@@ -98,6 +99,15 @@ TEST(Classes, OneAloneIsNotTold) {
   OverloadRows::SetClasses(parts, reports, figures);
   EXPECT_TRUE(figures.classes.empty());
   EXPECT_FALSE(figures.critical_n.has_value());
+}
+
+TEST(Deadlines, AreThatManyMediansOfEachFunction) {
+  RootRuns::Unloaded unloaded{.medians = {microseconds(100), milliseconds(10)}};
+  EXPECT_EQ(unloaded.Deadline(), milliseconds(1));
+  unloaded.deadline_ratio = 2.5;
+  EXPECT_THAT(unloaded.Deadlines(), ElementsAre(microseconds(250), milliseconds(25), Nanos(0)));
+  EXPECT_EQ(unloaded.Deadline(), microseconds(250));
+  EXPECT_EQ(unloaded.Deadline(microseconds(300)), milliseconds(1)) << "of roots of 400 us";
 }
 
 }  // namespace

@@ -153,6 +153,18 @@ TEST(Check, EachClassBesideNormalIsOfferedAPartOnce) {
   EXPECT_THAT(Complaint("rtt", {.classes = {critical}}), HasSubstr("no --classes"));
 }
 
+TEST(Check, ADeadlineIsOneToAThousandMediansOfALoad) {
+  for (const char* name : {"overload", "spike", "storm", "fair", "bomb"}) {
+    EXPECT_EQ(Complaint(name, {.deadline_ratio = 1}), "") << name;
+    EXPECT_EQ(Complaint(name, {.deadline_ratio = 1000}), "") << name;
+    EXPECT_THAT(Complaint(name, {.deadline_ratio = 0.9}), HasSubstr("--deadline is 0.9")) << name;
+    EXPECT_THAT(Complaint(name, {.deadline_ratio = 1001}), HasSubstr("1 to 1000 medians")) << name;
+  }
+  EXPECT_THAT(Complaint("overload", {.deadline_ratio = std::numeric_limits<double>::quiet_NaN()}),
+              HasSubstr("--deadline is"));
+  EXPECT_THAT(Complaint("rtt", {.deadline_ratio = 20}), HasSubstr("or --deadline there"));
+}
+
 TEST(Check, StepsHaveTwoServicesOfTheirOwnAtMost) {
   using std::chrono::milliseconds;
   using std::chrono::seconds;

@@ -85,6 +85,7 @@ TEST(BenchVerb, MistakesAreToldBeforeANodeIsStarted) {
               "critical is named twice");
   ExpectUsage({"overload", "--critical", "-1"}, "the part of class critical is -1");
   ExpectUsage({"fair", "--critical", "0.3"}, "are for overload, not for fair");
+  ExpectUsage({"overload", "--deadline", "0.5"}, "--deadline is 0.5");
   // The second of two is looked at before the first is run.
   ExpectUsage({"submit-batch", "rtt", "--clients", "2"}, "rtt is one client's");
 }
@@ -182,6 +183,14 @@ TEST(BenchRows, ClassesAreToldWhereThereAreSeveral) {
   const std::string text = ToText({&row, 1});
   EXPECT_THAT(text, HasSubstr(", 0.250 of high good"));
   EXPECT_THAT(text, Not(HasSubstr("of normal good")));
+}
+
+TEST(BenchRows, ADeadlineIsToldIfItIsNotAsUsual) {
+  bench::Row row{.bench = "fair"};
+  EXPECT_FALSE(ToJson(row).contains("deadline_ratio"));
+  row.deadline_ratio = 2.5;
+  EXPECT_EQ(ToJson(row)["deadline_ratio"], 2.5);
+  EXPECT_THAT(ToText({&row, 1}), HasSubstr("deadlines of 2.5 medians"));
 }
 
 TEST(BenchRows, ATimeThatHasNoEndIsNullAndNever) {
