@@ -44,9 +44,8 @@ constexpr std::string_view kAll[] = {"submit-batch", "submit-single", "journal-a
 constexpr double kMostX = 100;
 constexpr Nanos kLeastTime = std::chrono::milliseconds(20);
 constexpr Nanos kMostTime = std::chrono::hours(1);
-constexpr std::uint32_t kMostBatch = 1300;  // as one frame has room for, each with an argument
-constexpr std::uint32_t kMostTasks =
-    32'000;  // under way: half of a node's room, which one tenant has
+constexpr std::uint32_t kMostBatch = 1300;    // as one frame has room for, each with an argument
+constexpr std::uint32_t kMostTasks = 26'000;  // under way: a class's part of what one tenant has
 constexpr std::uint32_t kMostClients = 64;
 constexpr std::uint32_t kMostPayload = 100 << 10;  // that travels inside a frame
 constexpr std::uint64_t kMostFrame = 12 << 20;

@@ -48,7 +48,8 @@ def workers_of(pid: int) -> list[int]:
 
 
 class Mcts(unittest.TestCase):
-    def check(self, code: int, out: str, err: str, node: Node) -> None:
+    def check(self, code: int, out: str, err: str, node: Node, *also: str) -> None:
+        """`also`: what counts as an answer besides those that came within their move."""
         self.assertEqual(code, 0, f"{err}\n{node.log()[-4000:]}")
         report = json.loads(out)
         self.assertEqual(report["won"] + report["lost"] + report["drawn"], report["games"])
@@ -57,7 +58,8 @@ class Mcts(unittest.TestCase):
             self.assertEqual(report[player]["late_moves"], 0, report)
         # How many come within a move is the machine's, and the build's: with sanitizers one in two.
         tasks = report["over_tasks"]
-        self.assertGreater(tasks["answers"], tasks["moves"] / 4, report)
+        answers = sum(tasks[each] for each in ("answers", *also))
+        self.assertGreater(answers, tasks["moves"] / 4, report)
 
     def play(self, *settings: str) -> None:
         with Node(*LIBRARY, *settings) as node:
@@ -91,7 +93,8 @@ class Mcts(unittest.TestCase):
                         pass
             out, err = game.communicate(timeout=60)
             self.assertGreaterEqual(killed, 3)
-            self.check(game.returncode, out, err, node)
+            # A worker that dies as soon as it has begun gives few in time where it begins slowly.
+            self.check(game.returncode, out, err, node, "late_answers")
 
     def test_says_what_is_missing(self):
         with Node() as node:

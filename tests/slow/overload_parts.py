@@ -151,6 +151,7 @@ CRITICAL = (
 SPECIAL = (
     Part(Case(bench="fair"), "", (15, 100)),
     Part(Case(bench="spike", more=("--spikes", "20")), "", (10,)),
+    Part(Case(more=("--classes", "critical:0.2,high:0.2,sheddable:0.4")), "", (1, 2, 10)),
 )
 
 

@@ -121,6 +121,20 @@ def functions(rows: list[dict]) -> str:
     return markdown(columns, lines) if lines else ""
 
 
+def classes(rows: list[dict]) -> str:
+    """Of the runs in which roots came in several."""
+    columns = ("case", "x", "class", "offered", "success", "p50, ms", "p99, ms", "p99.9, ms")
+    lines = []
+    for row in rows:
+        for each in row.get("classes", ()):
+            lines.append([
+                row["case"], f"{row['x']:g}", each["class"], str(each["offered"]),
+                figure(each.get("ok_ratio")),
+                *(millis(each, key) for key in ("p50_us", "p99_us", "p999_us")),
+            ])  # fmt: skip
+    return markdown(columns, lines) if lines else ""
+
+
 def at(row: dict) -> str:
     return f"{row['case']} at {row['x']:g}"
 
@@ -216,6 +230,8 @@ def report_of(rows: list[dict], missing: list[str], problems: list[str]) -> str:
         told += ["", "## By function", "", found]
     if found := special([row for row in rows if is_special(row)]):
         told += ["", "## Classes, tenants, bursts", "", found]
+    if found := classes([row for row in rows if row["default"]]):
+        told += ["", "## By class", "", found]
     if found := controllers(rows):
         told += ["", "## Controllers", "", "E; in brackets what is void, or not judged.", "", found]
     void = [f"- {row['part']} at {row['x']:g}: {said(row)}" for row in rows if rank(row) < 2]

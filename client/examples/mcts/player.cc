@@ -49,7 +49,7 @@ Move OverTasks::Think(const Board& board) {
   Tree tree(board, options_.tree);
   Move move;
   client::Result<client::Root> root =
-      client_.OpenRoot({.cls = TaskClass::kHigh, .deadline = options_.move_time});
+      client_.OpenRoot({.cls = TaskClass::kHigh, .deadline = until - start});
   if (!root.ok()) last_problem_ = root.error().message;
   for (Instant now = clock_.Now(); root.ok() && now < until; now = clock_.Now()) {
     if (until - now > kTooLate) Fill(tree, root.value(), until - now);

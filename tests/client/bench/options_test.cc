@@ -63,8 +63,8 @@ TEST(Check, EveryBenchmarkIsFineAsItIsMeant) {
 TEST(Check, BoundsWhatIsUnderWay) {
   EXPECT_THAT(Complaint("submit-batch", {.batch = 0}), HasSubstr("--batch is 0"));
   EXPECT_THAT(Complaint("submit-batch", {.batch = 1301}), HasSubstr("1 to 1300"));
-  EXPECT_EQ(Complaint("submit-batch", {.batch = 1300, .window = 24}), "");
-  EXPECT_THAT(Complaint("submit-batch", {.batch = 1300, .window = 25}), HasSubstr("32500 tasks"));
+  EXPECT_EQ(Complaint("submit-batch", {.batch = 1300, .window = 20}), "");
+  EXPECT_THAT(Complaint("submit-batch", {.batch = 1300, .window = 21}), HasSubstr("27300 tasks"));
   EXPECT_THAT(Complaint("submit-batch", {.window = 0}), HasSubstr("--window 0"));
   EXPECT_THAT(Complaint("submit-batch", {.window = 4'000'000'000, .clients = 64}),
               HasSubstr("under way"));
