@@ -108,7 +108,6 @@ bool Admission::DiskIsTooLate(Level level, Ruling& ruling, Instant now) const {
 void Admission::TakePlaces(const Asking& asking, std::uint32_t left, Ruling& ruling, Instant now) {
   flow::Credits& places = shared_.in_flight;
   ruling.bytes_each = BytesEach(asking.bytes, asking.ask.count);
-  // Load is asked about what its tenant may have, and no more.
   const std::uint32_t most =
       asking.roots() ? std::min(left, RoomOfTenant(shared_, asking.tenant, asking.ask.cls)) : left;
   std::uint32_t wanted = most;
@@ -130,7 +129,7 @@ void Admission::TakePlaces(const Asking& asking, std::uint32_t left, Ruling& rul
     Overload(asking, left - wanted, ruling, shed);
   } else {
     ruling.refusal = Reason::kQuota;
-    ruling.retry_after = UntilPlaces(asking, left - wanted);
+    ruling.retry_after = UntilItsOwnEnd(asking, left - wanted);
   }
 }
 
@@ -216,9 +215,10 @@ Nanos Admission::UntilPlaces(CostKey key, Nanos hint, std::uint32_t places) {
   return std::clamp(std::min(each, kMostRetry) * places, kLeastRetry, kMostRetry);
 }
 
-Nanos Admission::UntilPlaces(const Asking& asking, std::uint32_t places) {
+Nanos Admission::UntilItsOwnEnd(const Asking& asking, std::uint32_t tasks) const {
   const Named named = FindNamed(shared_, asking.ask.function, asking.ask.shape);
-  return UntilPlaces(KeyOf(asking), HintOf(asking.ask, named), places);
+  const Nanos each = shared_.costs.Estimate(KeyOf(asking), HintOf(asking.ask, named));
+  return UntilItsOwnEnd(asking.tenant, each, tasks);
 }
 
 // How many of the roots in question the controller lets in for the load there is. The group holds

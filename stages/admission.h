@@ -93,8 +93,9 @@ class Admission {
   // What a root will bring that begins like others before it counts until it comes, if a controller
   // goes by work. The caller holds the task table's lock.
   void Expect(Root& root, const Resources& shape);
-  // When there will be places for so many of a frame, about.
-  [[nodiscard]] Nanos UntilPlaces(const Asking& asking, std::uint32_t places);
+  // When so many of its tenant's unfinished tasks will have ended, about, if they are like these.
+  [[nodiscard]] Nanos UntilItsOwnEnd(const Asking& asking, std::uint32_t tasks) const;
+  [[nodiscard]] Nanos UntilItsOwnEnd(TenantId tenant, Nanos each, std::uint32_t tasks) const;
   // Why, and for how long, so many of a frame have no places. `shed`: the controller would have it
   // so, just now.
   void Overload(const Asking& asking, std::uint32_t refused, Ruling& ruling, bool shed);

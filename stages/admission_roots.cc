@@ -34,7 +34,7 @@ void Admission::Judge(const wire::OpenRoot& asked, TenantId tenant, Nanos transi
   ruling.brings = question.count;
   if (RoomOfTenant(shared_, tenant, asked.cls) == 0) {
     ruling.refusal = Reason::kQuota;
-    ruling.retry_after = UntilPlaces(0, question.cost_hint, 1);
+    ruling.retry_after = UntilItsOwnEnd(tenant, question.cost_hint, 1);
     ruling.load_level = load_level();
     return;
   }
@@ -52,6 +52,13 @@ void Admission::Judge(const wire::OpenRoot& asked, TenantId tenant, Nanos transi
   }
   if (by_work()) question.count = 1;  // it was the one place that was wanting
   Overload(question, ruling, true);
+}
+
+Nanos Admission::UntilItsOwnEnd(TenantId tenant, Nanos each, std::uint32_t tasks) const {
+  const std::int64_t slots = shared_.account.total().amount[kCpu] / kOneSlot;
+  const std::int64_t most = shared_.tenants.At(tenant).in_flight.load(std::memory_order_relaxed);
+  const std::int64_t run = std::max<std::int64_t>(1, std::min(most, slots));
+  return std::clamp(SlotTimeOf(tasks, each / run), kLeastRetry, kMostRetry);
 }
 
 void Admission::LetThrough(const wire::OpenRoot& asked, TenantId tenant, const Ruling& ruling,

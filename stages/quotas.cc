@@ -1,20 +1,22 @@
 #include "stages/quotas.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace spillgate {
 
-std::uint32_t RoomOfClient(Shared& shared, Session& session, Instant now) {
+std::uint32_t RoomOfClient(const Shared& shared, const Session& session) {
   const auto& quotas = shared.tenants.At(session.tenant).quotas;
-  std::uint32_t room = std::min(
-      session.rate.Room(quotas.client_rate.load(std::memory_order_relaxed), now),
-      shared.table.RateOf(session.tenant).Room(quotas.rate.load(std::memory_order_relaxed), now));
   const std::uint32_t most = quotas.client_in_flight.load(std::memory_order_relaxed);
-  if (most != 0) {
-    const std::uint64_t left = most - std::min<std::uint64_t>(most, session.unfinished);
-    room = std::min(room, static_cast<std::uint32_t>(left));
-  }
-  return room;
+  if (most == 0) return std::numeric_limits<std::uint32_t>::max();
+  return static_cast<std::uint32_t>(most - std::min<std::uint64_t>(most, session.unfinished));
+}
+
+RateRoom RoomByRate(Shared& shared, Session& session, Instant now) {
+  const auto& quotas = shared.tenants.At(session.tenant).quotas;
+  TokenBucket& of_tenant = shared.table.RateOf(session.tenant);
+  return {.client = session.rate.Room(quotas.client_rate.load(std::memory_order_relaxed), now),
+          .tenant = of_tenant.Room(quotas.rate.load(std::memory_order_relaxed), now)};
 }
 
 bool LeavesTooMuch(const Shared& shared, const Session& session) {

@@ -34,8 +34,15 @@ namespace spillgate {
   return RoomIn(LoadOf(shared.table, tenant, shared.tenants.At(tenant)), cls);
 }
 
-// Tasks, by the quotas of one client and by how fast those of its tenant may come.
-[[nodiscard]] std::uint32_t RoomOfClient(Shared& shared, Session& session, Instant now)
+// Tasks, by what one client may have unfinished.
+[[nodiscard]] std::uint32_t RoomOfClient(const Shared& shared, const Session& session)
+    REQUIRES(shared.table.mutex());
+// By how fast tasks of one client may come, and those of its tenant.
+struct RateRoom {
+  std::uint32_t client = 0;
+  std::uint32_t tenant = 0;
+};
+[[nodiscard]] RateRoom RoomByRate(Shared& shared, Session& session, Instant now)
     REQUIRES(shared.table.mutex());
 
 // Results that nobody fetches have a bound for each session and one for the node. Past the node's,

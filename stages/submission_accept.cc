@@ -217,9 +217,12 @@ void Submission::JoinByArguments(Group& group, Instant now) {
   Ruling as_roots = group;
   const Named named{.function = group.function, .shape = group.shape};
   if (roots > 0) admission_.BeRoots(group.asking(), named, as_roots, now);
-  if (roots > 0 && !group.exceeds_credit) {
-    let_in = admission_.LetIn(group.asking(), as_roots, roots, group.admitted, now);
+  const std::uint32_t of_tenant = RoomOfTenant(shared_, group.tenant, group.ask.cls);
+  const std::uint32_t most = std::min(roots, of_tenant);
+  if (most > 0 && !group.exceeds_credit) {
+    let_in = admission_.LetIn(group.asking(), as_roots, most, group.admitted, now);
   }
+  const bool by_quota = most < roots && let_in == most;
   group.line = as_roots.line;
   // What the journal has of them is one deadline for all: of some roots among others, none.
   if (roots == group.admitted) group.deadline = as_roots.deadline;
@@ -227,7 +230,9 @@ void Submission::JoinByArguments(Group& group, Instant now) {
     const RootPtr& root = group.tasks[i]->root;
     if (!root) group.tasks[i]->deadline = as_roots.deadline;
     if (!root && let_in == 0) {
-      GivePlacesBack(group, i, Reason::kNone);
+      GivePlacesBack(group, i, Reason::kQuota);
+      group.retry_after = admission_.UntilItsOwnEnd(group.asking(), group.left() - i);
+      if (by_quota) return;
       return admission_.Overload(group.asking(), group.left() - i, group, !group.exceeds_credit);
     }
     if (!root) --let_in;

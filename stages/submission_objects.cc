@@ -10,6 +10,7 @@ namespace spillgate {
 namespace {
 
 constexpr Nanos kRootsRetry = std::chrono::milliseconds(100);
+constexpr int kLateAtOnce = 16;
 
 wire::Verdict Refused(wire::Verdict verdict, Reason reason,
                       Nanos retry_after = Admission::kLeastRetry) {
@@ -200,7 +201,10 @@ void Submission::OnCloseRoot(const Received& received, const wire::FrameView& fr
   MutexLock lock(shared_.table.mutex());
   const RootPtr root = shared_.table.FindRoot({received.session, asked->seq});
   if (!root || root->closed) return;
-  shared_.account.Of(root->cls, root->tenant).open_roots.Learn(root->said, root->came);
+  // One that brought none may have come too late for its client.
+  if (root->came > 0) {
+    shared_.account.Of(root->cls, root->tenant).open_roots.Learn(root->said, root->came);
+  }
   Close(*root);
 }
 
@@ -209,9 +213,12 @@ void Submission::Close(Root& root) {
   shared_.table.CloseRoot(root);
 }
 
-// What is added to them would be dropped, and for ever they would take the room of others.
+// What is added to them would be dropped, and for ever they would take the room of others. Some at
+// a time: more than are opened, and never so many that others wait for the lock.
 void Submission::CloseLateRoots(Instant now) {
-  while (Root* root = shared_.table.NextLateRoot(now)) {
+  for (int left = kLateAtOnce; left > 0; --left) {
+    Root* root = shared_.table.NextLateRoot(now);
+    if (root == nullptr) return;
     LearnUnclosed(shared_, *root);
     Close(*root);
   }

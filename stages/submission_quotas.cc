@@ -20,7 +20,7 @@ void Submission::HoldToQuotas(Group& group, Session& session, Instant now) {
     const std::uint32_t room = group.ask.root == 0 ? RoomIn(load, group.ask.cls) : RoomIn(load);
     if (room < group.admitted) {
       GivePlacesBack(group, room, Reason::kQuota);
-      group.retry_after = admission_.UntilPlaces(group.asking(), group.left() - room);
+      group.retry_after = admission_.UntilItsOwnEnd(group.asking(), group.left() - room);
     }
   }
   const std::uint32_t most = tenant.quotas.client_in_flight.load(std::memory_order_relaxed);

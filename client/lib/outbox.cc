@@ -218,9 +218,10 @@ void Outbox::AddPut(TaskState& state, Level level, std::uint16_t flags, ByteView
   Enqueue(parcel);
 }
 
-void Outbox::AddRoot(TaskState& state, const wire::OpenRoot& ask, Instant deadline) {
+void Outbox::AddRoot(TaskState& state, const wire::OpenRoot& ask, Instant deadline, Instant now) {
   Parcel& parcel = NewParcel(Parcel::Kind::kOpenRoot, {.cls = ask.cls, .deadline = deadline});
   parcel.root = ask;
+  parcel.came = now;
   parcel.first_seq = next_seq_++;
   GiveNumber(state, parcel.first_seq);
   Place(parcel, state);

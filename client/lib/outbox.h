@@ -52,7 +52,7 @@ class Outbox {
   [[nodiscard]] wire::SubmitWriter& WriterOf(const Parcel& parcel);
   void Add(Parcel& parcel, TaskState& state, std::size_t charged);
   void AddPut(TaskState& state, Level level, std::uint16_t flags, ByteView value);
-  void AddRoot(TaskState& state, const wire::OpenRoot& ask, Instant deadline);
+  void AddRoot(TaskState& state, const wire::OpenRoot& ask, Instant deadline, Instant now);
   // Argument `index` of the task that is being written is a result of `state`.
   static void Pin(Parcel& parcel, TaskState& state, std::uint32_t index);
 

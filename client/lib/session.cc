@@ -220,7 +220,8 @@ TaskState* Session::OpenRoot(const RootOptions& options, Instant now) {
                            .shape = options.shape == nullptr ? 0 : options.shape->id,
                            .slot_time_ns = static_cast<std::uint64_t>(
                                std::max<std::int64_t>(0, options.slot_time.count()))};
-  outbox_.AddRoot(*state, ask, options.deadline > Nanos(0) ? After(now, options.deadline) : kNever);
+  outbox_.AddRoot(*state, ask, options.deadline > Nanos(0) ? After(now, options.deadline) : kNever,
+                  now);
   return state;
 }
 

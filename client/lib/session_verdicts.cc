@@ -178,6 +178,9 @@ bool Session::MayRetry(const Parcel& parcel, TaskState& state, const wire::Verdi
                        Instant due) {
   if (parcel.kind == Parcel::Kind::kPut || !Passes(verdict.reason)) return false;
   if (options_.retry.most == 0 || due >= parcel.terms.deadline || state.dropped) return false;
+  // Whoever opens a root waits for request_timeout, and then wants it no more.
+  const Instant gives_up = After(parcel.came, options_.request_timeout);
+  if (parcel.kind == Parcel::Kind::kOpenRoot && due >= gives_up) return false;
   // A root's window is no overload: it opens as the root's own tasks end.
   const bool window = verdict.reason == Reason::kQuota && parcel.terms.root != 0;
   if (!window && (state.retries >= options_.retry.most || !retry_budget_.Take())) return false;

@@ -89,7 +89,8 @@ void CreditRound::Begin(const Shares& places, Instant now) {
 void CreditRound::Add(const Party& party) {
   parties_.push_back(party);
   const CreditWindow& window = *party.window;
-  const bool sender = window.sends() || window.waits();
+  // One that its own quota holds leaves what there is to the others.
+  const bool sender = (window.sends() || window.waits()) && party.own > 0;
   // Credit that lies for longer is not about to be used.
   const bool may_send = sender || now_ - window.told() < CreditWindow::kMostTurnaround;
   if (!may_send) return;
@@ -136,7 +137,7 @@ std::vector<CreditRound::Party>& CreditRound::Deal() {
   for (const Party& party : parties_) {
     for (std::size_t cls = 0; cls < kClasses; ++cls) {
       const auto one = static_cast<TaskClass>(cls);
-      const bool waits = party.shares[cls] == 0 && party.window->HoldsBack(one);
+      const bool waits = party.shares[cls] == 0 && party.own > 0 && party.window->HoldsBack(one);
       if (waits && !party.window->ignores(one, now_)) tenants_[party.tenant][cls].held_back = true;
     }
   }

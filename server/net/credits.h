@@ -123,6 +123,7 @@ class CreditRound {
     TenantId tenant = 0;
     Shares fits{};
     std::uint64_t own = kAnyNumber;  // that its client may bring, whatever others do
+    bool awaits_time = false;        // it may bring more in a while, though nothing ends
     std::uint8_t load_level = 0;     // for such as it sends, 0 to 255
     Shares shares{};
   };

@@ -80,7 +80,9 @@ struct Visitor {
 // One that is to be told what it may send.
 struct Sender {
   Visitor* visitor = nullptr;
-  std::uint64_t room = 0;
+  std::uint64_t room = 0;         // tasks that its client may bring
+  std::uint64_t tenant_room = 0;  // and those of its tenant together
+  bool awaits_time = false;       // there is none for as long as a rate says
 };
 
 class Door {
@@ -104,8 +106,7 @@ class Door {
   [[nodiscard]] bool HasRoom() const;
   // How many new roots the controller has room for, whoever sends them.
   [[nodiscard]] Shares Places() const;
-  // How many tasks each may still bring, by what its client alone is held to; one pass under the
-  // table's lock.
+  // How many tasks each may still bring, by its quotas; one pass under the table's lock.
   void SetRoom(std::vector<Sender>& senders, Instant now);
   // What its tenant's bound and the work that waits leave of such as it sends.
   [[nodiscard]] CreditRound::Party PartyOf(const Sender& sender, Instant now);

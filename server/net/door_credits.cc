@@ -57,10 +57,12 @@ CreditRound::Party Door::PartyOf(const Sender& sender, Instant now) {
                            .id = visitor.connection->id(),
                            .tenant = visitor.tenant,
                            .own = sender.room,
+                           .awaits_time = sender.awaits_time,
                            .load_level = asks_.PlacesTaken()};
   for (std::size_t cls = 0; cls < kClasses; ++cls) {
     const std::optional<wire::SubmitPreamble> next = visitor.next_roots[cls].Guess();
-    party.fits[cls] = RoomOfTenant(shared_, visitor.tenant, static_cast<TaskClass>(cls));
+    const std::uint64_t bound = RoomOfTenant(shared_, visitor.tenant, static_cast<TaskClass>(cls));
+    party.fits[cls] = std::min(bound, sender.tenant_room);
     if (!next.has_value()) continue;
     const Asking like{
         .ask = *next, .tenant = visitor.tenant, .bytes = visitor.next_roots[cls].bytes()};
@@ -77,7 +79,10 @@ void Door::SetRoom(std::vector<Sender>& senders, Instant now) {
   for (Sender& sender : senders) {
     Session* session = shared_.table.FindSession(sender.visitor->session);
     if (session == nullptr) continue;
-    sender.room = RoomOfClient(shared_, *session, now);
+    const RateRoom rate = RoomByRate(shared_, *session, now);
+    sender.room = std::min(RoomOfClient(shared_, *session), rate.client);
+    sender.tenant_room = rate.tenant;
+    sender.awaits_time = std::min(rate.client, rate.tenant) == 0;
     // One at a time, whose refusal says why there are no more.
     if (LeavesTooMuch(shared_, *session)) sender.room = std::min<std::uint64_t>(1, sender.room);
   }

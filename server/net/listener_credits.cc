@@ -44,7 +44,9 @@ void Listener::RenewCredits(Instant now) {
   bool one_waits = false;
   for (const CreditRound::Party& party : round.Deal()) {
     const auto credits = party.window->Renew(party.shares, party.load_level, now);
-    one_waits = one_waits || party.window->at_zero();
+    // What its own quota holds goes on with the end of a task, which is an event.
+    const bool by_event = party.own == 0 && !party.awaits_time;
+    one_waits = one_waits || (party.window->waits() && !by_event);
     if (!credits.has_value()) continue;
     door_.Tell(visitors_.at(party.id), *credits);
     dirty_.push_back(party.id);

@@ -47,6 +47,17 @@ TEST_F(TenantBoundTest, TasksOfAnOpenRootMayFillAllOfIt) {
   EXPECT_EQ(Open(4, 1, Nanos(0)), "accepted 1");
 }
 
+// Of which it turns out that there is no root to join.
+TEST_F(TenantBoundTest, JoinsThatAreRootsHaveTheirClassesPart) {
+  EXPECT_EQ(Submit({.ask = {.cls = TaskClass::kSheddable,
+                            .flags = wire::kJoin,
+                            .root = 77,
+                            .first_seq = 100},
+                    .tasks = 30}),
+            "accepted 20, quota 10");
+  EXPECT_EQ(SubmitAs(TaskClass::kCritical, 200, 30), "accepted 20, quota 10");
+}
+
 // The time in the stage's own queue is the root's as well.
 TEST_F(TenantBoundTest, WhatWaitedInTheQueueHasNoMoreTimeThanIsLeft) {
   Received waited =

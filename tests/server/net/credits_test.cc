@@ -236,8 +236,9 @@ TEST_F(CreditRoundTest, WhatHoldsOneClientTakesNothingFromTheOthers) {
   round_.Add({.window = &windows_[2], .id = 2, .tenant = 1, .fits = Of(100), .own = 0});
   const std::vector<CreditRound::Party>& dealt = round_.Deal();
   EXPECT_EQ(dealt[0].shares[Index(kNormal)], 7U) << "no matter who else there is";
-  EXPECT_EQ(dealt[1].shares[Index(kNormal)], 33U);
+  EXPECT_EQ(dealt[1].shares[Index(kNormal)], 50U);
   EXPECT_EQ(dealt[2].shares[Index(kNormal)], 0U) << "its turn would be wasted";
+  EXPECT_FALSE(round_.HeldBack(1, kNormal)) << "it is not for want of room";
 }
 
 TEST_F(CreditRoundTest, OneThatSendsNothingTakesNothingFromTheOthers) {

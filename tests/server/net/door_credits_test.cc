@@ -68,8 +68,20 @@ TEST_F(DoorCreditsTest, AreNoMoreThanItsClientMayBring) {
   Set(100, {.client_in_flight = 50});
   Bring(45);
   EXPECT_EQ(Party(visitor).own, 5U);
-  Set(100, {.rate = 3});
+  EXPECT_FALSE(Party(visitor).awaits_time);
+  Set(100, {.client_rate = 3});
   EXPECT_EQ(Party(visitor).own, 3U);
+  session().rate.Take(3);
+  EXPECT_EQ(Party(visitor).own, 0U);
+  EXPECT_TRUE(Party(visitor).awaits_time);
+}
+
+// Each of its clients is not told of all of it.
+TEST_F(DoorCreditsTest, ShareHowFastThoseOfItsTenantMayCome) {
+  Set(100, {.rate = 3});
+  const CreditRound::Party party = Party(visitor);
+  EXPECT_EQ(party.fits[Index(TaskClass::kCritical)], 3U);
+  EXPECT_GT(party.own, 1'000'000U);
 }
 
 // What it is refused then says why there is no more.
