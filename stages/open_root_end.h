@@ -3,8 +3,6 @@
 // what others are refused. That fewer came than were said may be for want of time.
 #pragma once
 
-#include <algorithm>
-
 #include "core/model/root.h"
 #include "stages/shared.h"
 

@@ -1,22 +1,15 @@
 #include "stages/quotas.h"
 
 #include <algorithm>
-#include <limits>
 
 namespace spillgate {
 
-std::uint32_t RoomOfClient(const Shared& shared, const Session& session) {
+Nanos UntilRate(Shared& shared, const Session& session, std::uint32_t tasks) {
   const auto& quotas = shared.tenants.At(session.tenant).quotas;
-  const std::uint32_t most = quotas.client_in_flight.load(std::memory_order_relaxed);
-  if (most == 0) return std::numeric_limits<std::uint32_t>::max();
-  return static_cast<std::uint32_t>(most - std::min<std::uint64_t>(most, session.unfinished));
-}
-
-RateRoom RoomByRate(Shared& shared, Session& session, Instant now) {
-  const auto& quotas = shared.tenants.At(session.tenant).quotas;
-  TokenBucket& of_tenant = shared.table.RateOf(session.tenant);
-  return {.client = session.rate.Room(quotas.client_rate.load(std::memory_order_relaxed), now),
-          .tenant = of_tenant.Room(quotas.rate.load(std::memory_order_relaxed), now)};
+  const std::uint32_t client = quotas.client_rate.load(std::memory_order_relaxed);
+  const std::uint32_t tenant = quotas.rate.load(std::memory_order_relaxed);
+  return std::max(session.rate.Until(tasks, client),
+                  shared.table.RateOf(session.tenant).Until(tasks, tenant));
 }
 
 bool LeavesTooMuch(const Shared& shared, const Session& session) {

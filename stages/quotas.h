@@ -35,14 +35,28 @@ namespace spillgate {
 }
 
 // Tasks, by what one client may have unfinished.
-[[nodiscard]] std::uint32_t RoomOfClient(const Shared& shared, const Session& session)
-    REQUIRES(shared.table.mutex());
+[[nodiscard]] inline std::uint32_t RoomOfClient(const Shared& shared, const Session& session)
+    REQUIRES(shared.table.mutex()) {
+  const auto& quotas = shared.tenants.At(session.tenant).quotas;
+  const std::uint32_t most = quotas.client_in_flight.load(std::memory_order_relaxed);
+  if (most == 0) return TokenBucket::kNoBound;
+  return static_cast<std::uint32_t>(most - std::min<std::uint64_t>(most, session.unfinished));
+}
 // By how fast tasks of one client may come, and those of its tenant.
 struct RateRoom {
   std::uint32_t client = 0;
   std::uint32_t tenant = 0;
 };
-[[nodiscard]] RateRoom RoomByRate(Shared& shared, Session& session, Instant now)
+[[nodiscard]] inline RateRoom RoomByRate(Shared& shared, Session& session, Instant now)
+    REQUIRES(shared.table.mutex()) {
+  const auto& quotas = shared.tenants.At(session.tenant).quotas;
+  TokenBucket& of_tenant = shared.table.RateOf(session.tenant);
+  return {.client = session.rate.Room(quotas.client_rate.load(std::memory_order_relaxed), now),
+          .tenant = of_tenant.Room(quotas.rate.load(std::memory_order_relaxed), now)};
+}
+
+// And how long it is, from when it was last asked, until so many may come.
+[[nodiscard]] Nanos UntilRate(Shared& shared, const Session& session, std::uint32_t tasks)
     REQUIRES(shared.table.mutex());
 
 // Results that nobody fetches have a bound for each session and one for the node. Past the node's,

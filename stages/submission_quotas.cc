@@ -23,30 +23,23 @@ void Submission::HoldToQuotas(Group& group, Session& session, Instant now) {
       group.retry_after = admission_.UntilItsOwnEnd(group.asking(), group.left() - room);
     }
   }
-  const std::uint32_t most = tenant.quotas.client_in_flight.load(std::memory_order_relaxed);
-  if (most != 0 && !group.from_reserve) {
-    const std::uint64_t room = most - std::min<std::uint64_t>(most, session.unfinished);
-    if (room < group.admitted) {
-      GivePlacesBack(group, static_cast<std::uint32_t>(room), Reason::kClientQuota);
-      // One of its own has to end first: about when a run like these would.
-      group.retry_after = std::clamp(shared_.costs.Estimate(group.ask.function),
-                                     Admission::kLeastRetry, kMostOwnRetry);
-    }
+  const std::uint32_t of_client = RoomOfClient(shared_, session);
+  if (of_client < group.admitted && !group.from_reserve) {
+    GivePlacesBack(group, of_client, Reason::kClientQuota);
+    // One of its own has to end first: about when a run like these would.
+    group.retry_after = std::clamp(shared_.costs.Estimate(group.ask.function),
+                                   Admission::kLeastRetry, kMostOwnRetry);
   }
   // Roots of a tenant that has all of its own were refused before.
   if (group.children() && !group.from_reserve && TenantIsFull(session.tenant)) {
     GivePlacesBack(group, 0, Reason::kQuota);
   }
-  const std::uint32_t client_rate = tenant.quotas.client_rate.load(std::memory_order_relaxed);
-  const std::uint32_t rate = tenant.quotas.rate.load(std::memory_order_relaxed);
-  TokenBucket& of_tenant = shared_.table.RateOf(session.tenant);
-  const std::uint32_t room =
-      std::min(session.rate.Room(client_rate, now), of_tenant.Room(rate, now));
+  const RateRoom rate = RoomByRate(shared_, session, now);
+  const std::uint32_t room = std::min(rate.client, rate.tenant);
   if (room >= group.admitted) return;
   const std::uint32_t wanted = group.left();
   GivePlacesBack(group, room, Reason::kRate);
-  group.retry_after =
-      std::max(session.rate.Until(wanted, client_rate), of_tenant.Until(wanted, rate));
+  group.retry_after = UntilRate(shared_, session, wanted);
 }
 
 void Submission::PayForRate(Session& session, std::uint32_t tasks) {
@@ -56,10 +49,7 @@ void Submission::PayForRate(Session& session, std::uint32_t tasks) {
 
 bool Submission::ClientIsFull(SessionId id) {
   const Session* session = shared_.table.FindSession(id);
-  if (session == nullptr) return false;
-  const Tenant& tenant = shared_.tenants.At(session->tenant);
-  const std::uint32_t most = tenant.quotas.client_in_flight.load(std::memory_order_relaxed);
-  return most != 0 && session->unfinished >= most;
+  return session != nullptr && RoomOfClient(shared_, *session) == 0;
 }
 
 // What its tasks spawn may take more than its part while there is plenty.
@@ -77,10 +67,8 @@ bool Submission::IsWithinQuotas(const Group& group, Instant now) {
   Session* session = shared_.table.FindSession(group.session);
   if (session == nullptr) return true;
   if (ClientIsFull(group.session) || TenantIsFull(session->tenant)) return false;
-  const auto& quotas = shared_.tenants.At(session->tenant).quotas;
-  return session->rate.Room(quotas.client_rate.load(std::memory_order_relaxed), now) > 0 &&
-         shared_.table.RateOf(session->tenant)
-                 .Room(quotas.rate.load(std::memory_order_relaxed), now) > 0;
+  const RateRoom rate = RoomByRate(shared_, *session, now);
+  return rate.client > 0 && rate.tenant > 0;
 }
 
 }  // namespace spillgate

@@ -18,6 +18,15 @@ double Share(std::uint64_t part, std::uint64_t all) {
   return static_cast<double>(part) / static_cast<double>(std::max<std::uint64_t>(1, all));
 }
 
+FateCounts CountsOf(const RootReport& report) {
+  return {.good = report.Count(RootFate::kGood),
+          .late = report.Count(RootFate::kLate),
+          .expired = report.Count(RootFate::kExpired),
+          .silent = report.Count(RootFate::kSilent),
+          .refused = report.Count(RootFate::kRefused),
+          .held = report.Count(RootFate::kHeld)};
+}
+
 double Seconds(Nanos time) {
   return std::chrono::duration<double>(time).count();
 }
@@ -60,12 +69,7 @@ Row OverloadRows::Of(double x, const RootReport& report, const CpuShares& shares
 }
 
 void OverloadRows::SetFates(const RootReport& report, OverloadFigures& figures) const {
-  figures.good = report.Count(RootFate::kGood);
-  figures.late = report.Count(RootFate::kLate);
-  figures.expired = report.Count(RootFate::kExpired);
-  figures.silent = report.Count(RootFate::kSilent);
-  figures.refused = report.Count(RootFate::kRefused);
-  figures.held = report.Count(RootFate::kHeld);
+  static_cast<FateCounts&>(figures) = CountsOf(report);
   figures.again = report.again;
   figures.refused_ratio = Share(figures.refused, report.offered);
   figures.clients = std::string(ToString(options_.manners));
@@ -143,12 +147,7 @@ void OverloadRows::SetClasses(std::span<const ClassPart> parts, std::span<const 
     ClassFigures& each = figures.classes.emplace_back();
     each.cls = parts[i].cls;
     each.offered = report.offered;
-    each.good = report.Count(RootFate::kGood);
-    each.late = report.Count(RootFate::kLate);
-    each.expired = report.Count(RootFate::kExpired);
-    each.silent = report.Count(RootFate::kSilent);
-    each.refused = report.Count(RootFate::kRefused);
-    each.held = report.Count(RootFate::kHeld);
+    static_cast<FateCounts&>(each) = CountsOf(report);
     if (report.offered > 0) each.ok_ratio = Share(each.good, report.offered);
     if (const Latencies& times = report.modes[0].times; times.count() > 0) {
       each.p50_us = Micros(times.Quantile(0.50));

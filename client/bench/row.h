@@ -27,16 +27,20 @@ struct FunctionFigures {
   double deadline_us = 0;
 };
 
-// Of one of the classes in which roots came, where there were several.
-struct ClassFigures {
-  TaskClass cls = TaskClass::kNormal;
-  std::uint64_t offered = 0;
+// What became of roots, in numbers.
+struct FateCounts {
   std::uint64_t good = 0;
   std::uint64_t late = 0;
   std::uint64_t expired = 0;
   std::uint64_t silent = 0;
-  std::uint64_t refused = 0;
-  std::uint64_t held = 0;
+  std::uint64_t refused = 0;  // in the end
+  std::uint64_t held = 0;     // had no credit in time
+};
+
+// Of one of the classes in which roots came, where there were several.
+struct ClassFigures : FateCounts {
+  TaskClass cls = TaskClass::kNormal;
+  std::uint64_t offered = 0;
   std::optional<double> ok_ratio;  // good ones to those offered, if any were
   // Of those of the first function that were accepted, if any were.
   std::optional<double> p50_us;
@@ -45,7 +49,7 @@ struct ClassFigures {
 };
 
 // Of one multiple of a node's capacity.
-struct OverloadFigures {
+struct OverloadFigures : FateCounts {
   double x = 0;
   std::optional<std::uint64_t> step;  // of a run whose load changes, from 1
   std::optional<double> service_us;   // of such a step, if it has one of its own
@@ -75,14 +79,8 @@ struct OverloadFigures {
   std::optional<double> jain;               // over good work to entitlement, by tenant
   std::optional<double> least_of_tenant;    // the least of those
   std::optional<double> mice_p99_us;        // of the tenants that ask for little
-  std::uint64_t good = 0;
-  std::uint64_t late = 0;
-  std::uint64_t expired = 0;
-  std::uint64_t silent = 0;
-  std::uint64_t refused = 0;  // in the end
-  std::uint64_t held = 0;     // had no credit in time
-  std::uint64_t again = 0;    // sent again, after a refusal
-  std::string controller;     // of submission
+  std::uint64_t again = 0;                  // sent again, after a refusal
+  std::string controller;                   // of submission
   std::string mix;
   std::string clients;
   std::optional<double> turnaround_us;  // of those that cooperate

@@ -80,18 +80,22 @@ std::string HowOf(const bench::Row& row) {
   return how;
 }
 
+void PutFates(Json& json, const bench::FateCounts& fates) {
+  json["good"] = fates.good;
+  json["late"] = fates.late;
+  json["expired"] = fates.expired;
+  json["silent"] = fates.silent;
+  json["refused"] = fates.refused;
+  json["held"] = fates.held;
+}
+
 Json ClassesOf(const bench::OverloadFigures& figures) {
   Json classes = Json::array();
   for (const bench::ClassFigures& each : figures.classes) {
     Json& json = classes.emplace_back(Json::object());
     json["class"] = kClassNames[Index(each.cls)];
     json["offered"] = each.offered;
-    json["good"] = each.good;
-    json["late"] = each.late;
-    json["expired"] = each.expired;
-    json["silent"] = each.silent;
-    json["refused"] = each.refused;
-    json["held"] = each.held;
+    PutFates(json, each);
     Put(json, "ok_ratio", each.ok_ratio);
     Put(json, "p50_us", each.p50_us);
     Put(json, "p99_us", each.p99_us);
@@ -149,12 +153,7 @@ void PutOverload(Json& json, const bench::OverloadFigures& figures) {
   Put(json, "jain", figures.jain);
   Put(json, "least_of_tenant", figures.least_of_tenant);
   Put(json, "mice_p99_us", figures.mice_p99_us);
-  json["good"] = figures.good;
-  json["late"] = figures.late;
-  json["expired"] = figures.expired;
-  json["silent"] = figures.silent;
-  json["refused"] = figures.refused;
-  json["held"] = figures.held;
+  PutFates(json, figures);
   json["again"] = figures.again;
   json["controller"] = figures.controller;
   json["mix"] = figures.mix;

@@ -13,6 +13,7 @@ namespace spillgate {
 class TokenBucket {
  public:
   static constexpr std::uint32_t kMostRate = 10'000'000;  // a second
+  static constexpr std::uint32_t kNoBound = ~std::uint32_t{0};
 
   // As many as may come now; a rate of 0 is no bound.
   [[nodiscard]] std::uint32_t Room(std::uint32_t rate, Instant now) {
@@ -24,11 +25,12 @@ class TokenBucket {
     const std::int64_t most = std::int64_t{rate} * kToken;
     if (filled_ == kNever) {
       level_ = most;
-    } else if (now > filled_) {
+      filled_ = now;
+    } else if (now > filled_) {  // another thread may have read its clock later, and asked before
       const Nanos since = std::min<Nanos>(now - filled_, std::chrono::seconds(1));
       level_ = std::min(most, level_ + since.count() * rate);
+      filled_ = now;
     }
-    filled_ = now;
     return static_cast<std::uint32_t>(std::max<std::int64_t>(0, level_) / kToken);
   }
 
@@ -46,7 +48,6 @@ class TokenBucket {
   }
 
  private:
-  static constexpr std::uint32_t kNoBound = ~std::uint32_t{0};
   static constexpr std::int64_t kToken = 1'000'000'000;  // what a rate of one brings in a second
 
   std::int64_t level_ = 0;

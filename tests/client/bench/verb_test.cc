@@ -156,22 +156,18 @@ TEST(BenchRows, ClientsOfALoadAreToldByTheirManners) {
 
 TEST(BenchRows, ClassesAreToldWhereThereAreSeveral) {
   bench::Row row{.bench = "overload"};
-  bench::OverloadFigures& figures = row.overload.emplace();
+  std::vector<bench::ClassFigures>& figures = row.overload.emplace().classes;
   EXPECT_FALSE(ToJson(row).contains("classes"));
   EXPECT_FALSE(ToJson(row).contains("critical_n"));
-  figures.classes = {{.cls = TaskClass::kHigh,
-                      .offered = 8,
-                      .good = 2,
-                      .late = 1,
-                      .expired = 1,
-                      .silent = 1,
-                      .refused = 2,
-                      .held = 1,
-                      .ok_ratio = 0.25,
-                      .p50_us = 1,
-                      .p99_us = bench::Micros(bench::Latencies::kEndless),
-                      .p999_us = bench::Micros(bench::Latencies::kEndless)},
-                     {.cls = TaskClass::kNormal}};
+  figures.resize(2);
+  static_cast<bench::FateCounts&>(figures[0]) = {
+      .good = 2, .late = 1, .expired = 1, .silent = 1, .refused = 2, .held = 1};
+  figures[0].cls = TaskClass::kHigh;
+  figures[0].offered = 8;
+  figures[0].ok_ratio = 0.25;
+  figures[0].p50_us = 1;
+  figures[0].p99_us = figures[0].p999_us = bench::Micros(bench::Latencies::kEndless);
+  figures[1].cls = TaskClass::kNormal;
   const Json classes = ToJson(row)["classes"];
   const Json high = {{"class", "high"},  {"offered", 8}, {"good", 2},         {"late", 1},
                      {"expired", 1},     {"silent", 1},  {"refused", 2},      {"held", 1},

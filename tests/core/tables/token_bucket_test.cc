@@ -37,6 +37,16 @@ TEST_F(TokenBucketTest, ASecondsWorthComesAtOnceAndThenTheRate) {
   EXPECT_EQ(taken, 30U);
 }
 
+TEST_F(TokenBucketTest, WhoReadTheClockBeforeBringsNoTimeBack) {
+  EXPECT_EQ(Take(10, 10), 10U);
+  now += milliseconds(500);
+  EXPECT_EQ(Take(10, 10), 5U);
+  now -= milliseconds(400);
+  EXPECT_EQ(Take(10, 10), 0U);
+  now += milliseconds(400);
+  EXPECT_EQ(Take(10, 10), 0U) << "that time has been given out";
+}
+
 TEST_F(TokenBucketTest, ItSaysWhenThereIsRoom) {
   EXPECT_EQ(Take(10, 10), 10U);
   EXPECT_EQ(bucket.Until(1, 10), milliseconds(100));
