@@ -97,8 +97,8 @@ TEST_F(DoorCreditsTest, TheLoadTheyTellOfIsThatOfTheirOwnRoots) {
   bench.costs.Learn(function, std::chrono::milliseconds(1));
   Visitor patient = Visit();
   (void)Hello(patient, {});
-  Visitor silent = Visit();
-  (void)Hello(silent, {});
+  Visitor undated = Visit();
+  (void)Hello(undated, {});
   const WorkPromise waits(bench.account, {.cls = TaskClass::kNormal, .tenant = visitor.tenant},
                           WorkAccount::Needs({.amount = {kOneSlot}}, bench.account.total()),
                           std::chrono::milliseconds(1), 100);
@@ -108,7 +108,11 @@ TEST_F(DoorCreditsTest, TheLoadTheyTellOfIsThatOfTheirOwnRoots) {
   const std::uint8_t hurried = Party(visitor).load_level;
   EXPECT_GT(hurried, 100U) << "as much waits as may";
   EXPECT_LT(Party(patient).load_level, hurried);
-  EXPECT_EQ(Party(silent).load_level, admission.PlacesTaken());
+  EXPECT_EQ(Party(undated).load_level, admission.PlacesTaken()) << "it has sent nothing";
+  Send(undated, 0);
+  ASSERT_EQ(Party(visitor).load_level, hurried);
+  EXPECT_EQ(Party(undated).load_level, admission.PlacesTaken())
+      << "its root waits for as long as it takes";
 }
 
 }  // namespace
