@@ -136,7 +136,9 @@ class Windows(Case):
         idle = self.talk(node)
         self.assertEqual(windows(idle.expect(wire.CREDITS)[2])[3], 0)
         self.cancel(busy, 3)
-        self.assertGreater(windows(idle.expect(wire.CREDITS)[2])[3], 0)
+        # One ends after the other, and other classes may have room before. None is told for ever.
+        while windows(idle.expect(wire.CREDITS)[2])[3] == 0:
+            pass
 
     def test_one_that_has_used_its_own_up_hears_at_once(self):
         """However little the node has to do: it does not sleep over it."""
