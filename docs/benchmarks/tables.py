@@ -5,7 +5,8 @@
 tables.py FILE [--programs HASH]
 
 Of several runs of one load the last that is verified counts; else the last, in brackets. Of several
-builds in the file the one with most lines counts, unless it is named. Standard library only.
+builds of the default in the file the one with most lines counts, unless it is named. Standard library
+only.
 """
 
 import argparse
@@ -198,11 +199,12 @@ def main() -> None:
     parser.add_argument("--programs", help="hash of the build that counts")
     options = parser.parse_args()
     rows = [json.loads(each) for each in options.file.read_text().splitlines()]
-    counts = collections.Counter(row.get("programs") for row in rows)
+    counts = collections.Counter(row["programs"] for row in rows if row.get("default"))
     programs = options.programs or counts.most_common(1)[0][0]
-    rows = [row for row in rows if row.get("programs") == programs]
-    print(f"{len(rows)} lines of {programs}; others: {sum(counts.values()) - len(rows)}",
-          file=sys.stderr)  # fmt: skip
+    # The hash is of programs and settings, so each of the other controllers has one of its own.
+    rows = [row for row in rows if not row.get("default") or row["programs"] == programs]
+    print(f"by default {counts[programs]} lines of {programs}, of others "
+          f"{sum(counts.values()) - counts[programs]}", file=sys.stderr)  # fmt: skip
     sweep = Sweep(rows)
     for title, part in (("The default", sweep.wide), ("Other parts", sweep.narrow),
                         ("Controllers", sweep.controllers), ("Tails", sweep.tails),

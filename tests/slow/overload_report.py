@@ -9,6 +9,7 @@ import pathlib
 import subprocess
 from collections.abc import Callable
 
+from controllers import CLASSIC
 from overload_parts import DEADLINES
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -34,6 +35,10 @@ TOLERANCE = 0.05
 # Between one short task and the next, a loop without other work sleeps and has to be woken; a full
 # node's does not. So much of each task is in the capacity, and need not be in the measurement.
 WAKE_US = 12.0
+# Where each stage has a thread of its own they have to be woken as well before the next task runs:
+# from the end of a run to execution, to scheduling and back. Between two that sleep a hop takes so
+# long.
+HOPS, HOP_US = 3, 40.0
 LUCK = 3  # standard deviations of the work that came, which is a sample of the load asked for
 MOST_FOREIGN = 15.0  # percent of the cores, used by others, for a row to be left at that
 
@@ -141,6 +146,11 @@ def by_choice(row: dict) -> float:
     return max(1.0, longest / takes(row, longest)) if row["x"] > 1 else 1.0
 
 
+def wakes_us(row: dict) -> float:
+    """Of a task's time in a closed loop, what a full node does not need."""
+    return WAKE_US + (HOPS * HOP_US if row.get("controller") == CLASSIC else 0)
+
+
 def most(row: dict, upper: float) -> float:
     """What a verified measurement may show. By chance more work may come than was asked for, but
     whatever comes, no node does more than its capacity; except that what comes before the end of
@@ -148,7 +158,8 @@ def most(row: dict, upper: float) -> float:
     luck = LUCK * math.sqrt((1 + VARIATION.get(row["mix"], 0)) / max(1, row["n"]))
     after_the_end = longest_s(row) * row["offered_per_s"] / max(1, row["n"])
     possible = min(upper + luck, (1 + after_the_end) / min(row["x"], 1))
-    return (1 + TOLERANCE + WAKE_US / row.get("service_us", math.inf)) * by_choice(row) * possible
+    error = TOLERANCE + wakes_us(row) / row.get("service_us", math.inf)
+    return (1 + error) * by_choice(row) * possible
 
 
 def compare(rows: list[dict], ask: Callable[[str], dict] = ask_frontier) -> list[str]:

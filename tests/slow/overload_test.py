@@ -262,6 +262,10 @@ class Comparison(Programs):
         self.assertAlmostEqual(most(0.5, 9, 0.9), 1.05 * 1.9)
         self.assertAlmostEqual(most(0.5, 1, 0.9), 1.05 * 2 * (1 + after))
         self.assertAlmostEqual(most(2, 1, 1.0), 1.05 * (1 + after))
+        waking = {"service_us": 1200.0, "n": 10**9}  # in a closed loop: 12 us, or 132
+        usual = overload_report.most(row(0.5, **waking), 0.9)
+        classic = overload_report.most(row(0.5, controller="classic-seda", **waking), 0.9)
+        self.assertAlmostEqual(classic / usual, (1.05 + 0.11) / (1.05 + 0.01), 4)
         short = row(2, n=1000, offered_per_s=20_000, deadline_us=10_000)
         self.assertAlmostEqual(overload_report.most(short, 1.0), 1.05 * (1 + 3 / 1000**0.5))
         long = row(2, mix="bimodal", n=10**9, offered_per_s=10**7, deadline_us=10_000)
