@@ -105,6 +105,40 @@ def table(rows: list[dict]) -> str:
     return markdown(COLUMNS, [cells(row) for row in rows])
 
 
+def share(row: dict) -> float | None:
+    """Of what the best rule reaches that does not know costs, or of what nobody exceeds; up to the
+    capacity, of the work that came."""
+    known = row.get("frontier", {})
+    possible = known.get("blind", known.get("upper"))
+    if not possible or not is_fit(row):
+        return None
+    came = row.get("offered_work_ratio") if row["x"] <= 1 else 1
+    return row["goodput_ratio"] / (came or 1) / possible
+
+
+def short(rows: list[dict]) -> str:
+    """A line for each case: E by the load, as in `controllers`, and where it is furthest from what
+    is possible."""
+    cases: dict[str, dict[float, dict]] = {}
+    for row in rows:
+        cases.setdefault(row["case"], {})[row["x"]] = row
+    loads = sorted({row["x"] for row in rows})
+    lines = []
+    for case, found in cases.items():
+        shown = [figure(found[x]["goodput_ratio"], 2) if x in found else "" for x in loads]
+        shown = [text if x not in found or is_fit(found[x]) else f"({text})"
+                 for x, text in zip(loads, shown)]  # fmt: skip
+        shares = {x: part for x in loads if x in found and (part := share(found[x])) is not None}
+        least = min(shares, key=lambda x: shares[x]) if shares else None
+        lines.append([case, *shown,
+                      "" if least is None else f"{shares[least]:.2f} at {least:g}",
+                      figure(max(row["wasted_ratio"] for row in found.values())),
+                      over_unloaded(found.get(loads[-1], {}), "p99_us")])  # fmt: skip
+    columns = ("case", *(f"{x:g}" for x in loads), "least of what is possible", "wasted, at most",
+               "p99 over unloaded, at the last")  # fmt: skip
+    return markdown(columns, lines) if lines else ""
+
+
 def functions(rows: list[dict]) -> str:
     """Of the mixes that have several."""
     columns = ("case", "x", "function", "offered", "success", "p50, ms", "p99, ms", "p99.9, ms",
@@ -222,7 +256,8 @@ def controllers(rows: list[dict]) -> str:
 
 def report_of(rows: list[dict], missing: list[str], problems: list[str]) -> str:
     own = [row for row in rows if row["default"] and not is_special(row)]
-    told = ["# Overload, beside what is possible", "", *headline(rows), "", "## By default", "",
+    told = ["# Overload, beside what is possible", "", *headline(rows), "", "## In short", "",
+            short(own), "", "## By default", "",
             "p50, p99 and p99.9 are over the p99 without load, of the mix's first function; "
             "came: the work that came, by chance, to what was asked for.", "",
             table(own)]  # fmt: skip
