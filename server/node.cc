@@ -253,9 +253,9 @@ std::unique_ptr<Scheduling> Node::MakeScheduling(std::size_t shard) {
                           return stage().DropSpilled(std::move(event));
                         stage().KeepSpilled(std::move(event));
                       }},
-          .finished = ToPublication(self, [stage](Finished&& event, flow::Verdict, Instant) {
-            stage().Keep(std::move(event));
-          })});
+          .finished = ToPublication(self, [stage](Finished&& event, flow::Verdict,
+                                                  Instant) { stage().Keep(std::move(event)); }),
+          .granted = flow::EmitBack<LeaseGranted>(execution_.inboxes)});
 }
 
 std::unique_ptr<Spillover> Node::MakeSpillover(std::size_t shard) {
@@ -279,7 +279,9 @@ std::unique_ptr<Execution> Node::MakeExecution(std::size_t shard) {
           .finished = ToPublication(self, [stage](Finished&& event, flow::Verdict,
                                                   Instant) { stage().Keep(std::move(event)); }),
           .slot_freed = flow::EmitBack<SlotFreed>(scheduling_.inboxes),
-          .slot_lent = flow::EmitBack<SlotLent>(scheduling_.inboxes)});
+          .slot_lent = flow::EmitBack<SlotLent>(scheduling_.inboxes),
+          .returned = flow::EmitBack<Returned>(scheduling_.inboxes),
+          .departed = flow::Departure(self)});
 }
 
 std::unique_ptr<Publication> Node::MakePublication() {

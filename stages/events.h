@@ -53,7 +53,8 @@ struct Resolved {
   TaskPtr task;
 };
 
-// Resources are set aside for it: the lease that comes home in SlotFreed.
+// Resources are set aside for it: the lease that comes home in SlotFreed. One that is prefetched
+// gets the lease of a run that ends before it begins.
 struct Placed {
   TaskPtr task;
   TaskId nested_in;  // runs in the place of this blocked task; none as a rule
@@ -90,7 +91,7 @@ struct CancelAsked {
   TaskId task;
 };
 
-// Another node did not take it; it stays here.
+// Another node did not take it, or what ran before it took too long: it is to be placed here.
 struct Returned {
   TaskPtr task;
 };
@@ -103,10 +104,14 @@ struct SlotFreed {
   std::uint32_t bytes = 0;  // of the task, as in Task
   RootPtr root;
   Nanos estimated{0};
-  Nanos cost{0};           // slot time that its last run had; 0 if that never began
-  Nanos earlier{0};        // and that it was held for before that: by runs that died, and between
-  Nanos span{0};           // from the beginning of the run to its end
-  Instant since = kNever;  // execution has the lease; kNever: that says nothing
+  Nanos cost{0};            // slot time that its last run had; 0 if that never began
+  Nanos earlier{0};         // and that it was held for before that: by runs that died, and between
+  Nanos span{0};            // from the beginning of the run to its end
+  Instant since = kNever;   // execution has the lease; kNever: that says nothing
+  bool prefetched = false;  // it was placed without one: scheduling knows since when it has it
+  bool hands_on = false;    // as in Task
+  bool lent = false;        // it has been blocked
+  bool waited = false;      // it never was with whom it was to run, or had no slot there
   // What this says of the function's cost.
   enum class Lesson : std::uint8_t {
     kNone,     // it never began, or nobody looked at the clock
@@ -114,6 +119,9 @@ struct SlotFreed {
     kExact,
   };
   Lesson lesson = Lesson::kExact;
+
+  // Whether who ran it has let a prefetched task have the slot, if there was one.
+  [[nodiscard]] bool goes_on() const { return hands_on && !lent && !waited; }
 };
 
 // A running task gives its slot back while it waits in a get, or takes it again.
@@ -121,7 +129,12 @@ struct SlotLent {
   RunNotice notice;
   Resources held;
   const Function* function = nullptr;  // whose slot limit it counts against; null for none
+  bool hands_on = false;               // as in Task; the first time that it blocks
 };
+
+// A slot is free, and the first of those that were prefetched gets it. Goes with the stream, but
+// takes no place.
+struct LeaseGranted {};
 
 // Places in the in-flight bound came free, and somebody waits for them.
 struct RoomFreed {};

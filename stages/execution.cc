@@ -28,6 +28,8 @@ void Execution::Handle(std::span<In> batch, Instant now) {
       OnNotice(noticed->notice);
     } else if (const auto* durable = std::get_if<Durable>(&event)) {
       OnDurable(*durable, now);
+    } else if (std::holds_alternative<LeaseGranted>(event)) {
+      executor_.Grant(now);
     } else {
       OnCancel(std::get<CancelAsked>(event).task, now);
     }
@@ -54,7 +56,9 @@ void Execution::OnPlaced(Placed&& event, Instant now) {
                                        .estimated = task->estimate,
                                        .units = SlotUnits(*task->shape),
                                        .since = now,
-                                       .leased = task->leased()}});
+                                       .leased = task->leased(),
+                                       .prefetched = task->prefetched,
+                                       .hands_on = task->hands_on}});
   }
   if (MustBeNoted(*task)) {
     const auto position = journal_.Add(task->level, record::Started{.id = task->id});
@@ -112,7 +116,7 @@ void Execution::Run(TaskPtr task, TaskId nested_in, Instant now) {
     EndSpent(*task, "with the node");  // else it had been ended then
   }
   if (!task->outcome.open()) {
-    Free(task->id, Nanos(0), Lesson::kNone);
+    Free(task->id, Nanos(0), Lesson::kNone, Nanos(0), true);
     Finish(std::move(task));
     return;
   }
@@ -140,10 +144,11 @@ void Execution::CountRun(Task& task, Instant now) {
   if (task.begun == kNever) task.begun = now;
   if (task.attempt++ > 0) tally_.retried.Add(1);
   task.record->attempt.store(task.attempt, std::memory_order_relaxed);
-  tally_.started.Add(1);
+  if (!task.prefetched) tally_.started.Add(1);
 }
 
 void Execution::OnRan(RunReport&& report, Instant now) {
+  if (report.end == RunEnd::kHeldUp) return PutBack(std::move(report.task), now);
   const bool ran = report.end != RunEnd::kTurnedAway && report.began;
   const Nanos cost = ran ? SlotTimeOf(*report.task, report.wall) : Nanos(0);
   if (report.task->leased()) report.task->spent += cost;
@@ -155,10 +160,15 @@ void Execution::OnRan(RunReport&& report, Instant now) {
   if (report.end == RunEnd::kTurnedAway) {
     TurnAway(*task, report);
   }
+  // It did not begin when it was started, but when its turn came.
+  if (task->prefetched) {
+    tally_.started.Add(1);
+    if (ran && task->attempt == 1) task->begun = now - report.wall - report.blocked;
+  }
   const Fate fate = task->outcome.fate;
   const bool whole = fate != Fate::kCancelled && fate != Fate::kExpired;
   Free(task->id, cost, !ran ? Lesson::kNone : (whole ? Lesson::kExact : Lesson::kAtLeast),
-       report.wall + report.blocked);
+       report.wall + report.blocked, report.waited);
   Finish(std::move(task));
 }
 
@@ -176,90 +186,22 @@ void Execution::TurnAway(Task& task, const RunReport& report) {
        Format("it has not run, and may be submitted again when this is mended: {}", report.detail));
 }
 
+// It was prefetched and has not begun: as if it had never been placed.
+void Execution::PutBack(TaskPtr task, Instant now) {
+  if (--task->attempt == 0) task->begun = kNever;
+  task->record->attempt.store(task->attempt, std::memory_order_relaxed);
+  tally_.held_up.Add(1);
+  Free(task->id, Nanos(0), Lesson::kNone, Nanos(0), true);
+  out_.departed.Note(MetaOf(task), now);
+  returned_.push_back({std::move(task)});
+}
+
 // The node stops, and it has not run. Should the journal have no room to say so, the next process
 // believes that it has.
 void Execution::TakeBack(Task& task) {
   if (!task.record->begun.load(std::memory_order_relaxed)) return;
   if (!journal_.Add(task.level, record::NotStarted{.id = task.id}).has_value()) return;
   task.record->begun.store(false, std::memory_order_relaxed);
-}
-
-void Execution::OnDeath(RunReport&& report, Nanos cost, Instant now) {
-  TaskPtr task = std::move(report.task);
-  const std::string& detail = report.detail;
-  ++task->deaths;
-  tally_.host_deaths.Add(1);
-  const bool cancelled = task->record->cancelled.load(std::memory_order_relaxed);
-  if (cancelled) {
-    End(*task, Fate::kCancelled, Reason::kCancelled, "cancelled while it ran; " + detail);
-  } else if (now > task->deadline) {
-    End(*task, Fate::kExpired, Reason::kDeadline, "its deadline passed while it ran; " + detail);
-  } else if (EndSpent(*task, detail); task->outcome.open() && !MayRetry()) {
-    Fail(*task, Reason::kWorkerDied,
-         Format("its worker died, and so many others have that it is not tried again "
-                "(workers.retry_budget): {}",
-                detail));
-  }
-  if (task->outcome.open()) return Rest(std::move(task), cost, now);
-  // A whole run would have taken longer. It is paid for like one, or those that crash would have
-  // all the slots for nothing.
-  Free(task->id, cost, report.began ? Lesson::kAtLeast : Lesson::kNone,
-       report.wall + report.blocked);
-  Finish(std::move(task));
-}
-
-// It keeps its lease meanwhile; if it was blocked, it needs its slot again.
-void Execution::Rest(TaskPtr task, Nanos cost, Instant now) {
-  Running& running = running_.find(task->id).value();
-  SetBlocked(running, {RunNotice::Kind::kResumed, task->id, {}});
-  running.earlier += cost;
-  running.since = now;
-  again_.push({After(now, PauseAfter(task->deaths)), ++deaths_, task->id});
-  resting_.insert({task->id, std::move(task)});
-}
-
-TaskPtr Execution::EndRest(HashMap<TaskId, TaskPtr>::iterator resting, Instant now) {
-  TaskPtr task = std::move(resting.value());
-  resting_.erase(resting);
-  PayForWait(*task, now);
-  return task;
-}
-
-// It has held its lease since then, and nothing ran on it. Nobody is to take that for a handover.
-void Execution::PayForWait(Task& task, Instant now) {
-  const auto found = running_.find(task.id);
-  if (found == running_.end()) return;
-  Running& running = found.value();
-  const Nanos held = SlotTime(now - std::exchange(running.since, kNever), running.units);
-  running.earlier += held;
-  if (task.leased()) task.spent += held;
-}
-
-// It has had as many deaths as it may.
-void Execution::EndSpent(Task& task, const std::string& detail) {
-  if (task.deaths >= shared_.limits.poison_deaths.load(std::memory_order_relaxed)) {
-    Fail(task, Reason::kPoison,
-         Format("{} workers died running it, the last one {}", task.deaths, detail));
-  } else if (task.deaths > task.max_retries) {
-    Fail(task, Reason::kWorkerDied,
-         Format("its worker died and it may not be retried: {}", detail));
-  }
-}
-
-Nanos Execution::PauseAfter(int deaths) {
-  const Limits& limits = shared_.limits;
-  const Nanos first = limits.retry_backoff.load(std::memory_order_relaxed);
-  const Nanos longest = limits.retry_backoff_max.load(std::memory_order_relaxed);
-  const std::int64_t doubled = first.count() << std::min(deaths - 1, 20);
-  const std::int64_t most = std::min(doubled, longest.count());
-  return Nanos(static_cast<std::int64_t>(random_() % static_cast<std::uint64_t>(most + 1)));
-}
-
-bool Execution::MayRetry() const {
-  constexpr double kFree = 100;
-  const auto runs = static_cast<double>(tally_.started.get());
-  const double budget = shared_.limits.retry_budget.load(std::memory_order_relaxed);
-  return static_cast<double>(tally_.host_deaths.get()) <= kFree + budget * runs;
 }
 
 void Execution::OnNotice(const RunNotice& notice) {
@@ -275,10 +217,14 @@ void Execution::SetBlocked(Running& running, const RunNotice& notice) {
     running.blocked = blocks;
     running.root->stuck.fetch_add(blocks ? 1 : -1, std::memory_order_relaxed);
     shared_.signals.stuck.fetch_add(blocks ? 1 : -1, std::memory_order_relaxed);
-    lent_.push_back({notice, running.held, running.leased ? running.function : nullptr});
+    lent_.push_back({.notice = notice,
+                     .held = running.held,
+                     .function = running.leased ? running.function : nullptr,
+                     .hands_on = running.hands_on && !running.lent});
+    running.lent |= blocks;
   } else if (blocks) {
     // Still blocked, asks for another task to run in place.
-    lent_.push_back({notice, Resources{}, nullptr});
+    lent_.push_back({.notice = notice, .held = {}});
   }
 }
 
@@ -296,7 +242,7 @@ void Execution::OnCancel(TaskId id, Instant now) {
 }
 
 // Sends the lease home.
-void Execution::Free(TaskId id, Nanos cost, Lesson lesson, Nanos span) {
+void Execution::Free(TaskId id, Nanos cost, Lesson lesson, Nanos span, bool waited) {
   const auto found = running_.find(id);
   if (found == running_.end()) return;
   Running& running = found.value();
@@ -313,6 +259,10 @@ void Execution::Free(TaskId id, Nanos cost, Lesson lesson, Nanos span) {
                       .earlier = running.earlier,
                       .span = span,
                       .since = running.since,
+                      .prefetched = running.prefetched,
+                      .hands_on = running.hands_on,
+                      .lent = running.lent,
+                      .waited = waited,
                       .lesson = lesson});
   }
   running_.erase(found);
@@ -355,6 +305,11 @@ void Execution::EmitAll(Instant now) {
   out_.slot_freed(freed_, now);
   freed_.clear();
   lent_.clear();
+  if (!returned_.empty()) {
+    out_.departed.Settle();
+    out_.returned(returned_, now);  // behind the news that they are not under way
+    returned_.clear();
+  }
   std::vector<Finished> finished = std::exchange(finished_, {});
   out_.finished(finished, now);
   finished.clear();

@@ -37,11 +37,13 @@ inline void Arrive(Ran&, Instant) {}
 
 class Execution {
  public:
-  using In = std::variant<Placed, Ran, Noticed, CancelAsked, Durable>;
+  using In = std::variant<Placed, Ran, Noticed, CancelAsked, Durable, LeaseGranted>;
   struct Out {
     flow::Emit<Finished> finished;
     flow::EmitBack<SlotFreed> slot_freed;
     flow::EmitBack<SlotLent> slot_lent;
+    flow::EmitBack<Returned> returned;
+    flow::Departure departed;  // of what is returned
   };
 
   Execution(Shared& shared, ExecutionTally& tally, Executor& executor, std::uint64_t seed, Out out);
@@ -65,6 +67,9 @@ class Execution {
     Instant since;
     Nanos earlier{0};  // slot time that it was held for before the run that goes on
     bool leased = false;
+    bool prefetched = false;
+    bool hands_on = false;
+    bool lent = false;  // it has been blocked
     bool blocked = false;
   };
   struct Again {
@@ -79,6 +84,7 @@ class Execution {
   void OnPlaced(Placed&& event, Instant now);
   void OnRan(RunReport&& report, Instant now);
   void TurnAway(Task& task, const RunReport& report);
+  void PutBack(TaskPtr task, Instant now);
   void TakeBack(Task& task);
   void OnDeath(RunReport&& report, Nanos cost, Instant now);
   void OnNotice(const RunNotice& notice);
@@ -94,7 +100,7 @@ class Execution {
   [[nodiscard]] bool MustBeNoted(const Task& task) const;
   void OnDurable(const Durable& durable, Instant now);
   void EndDoomedNoted(Instant now);
-  void Free(TaskId id, Nanos cost, Lesson lesson, Nanos span = Nanos(0));
+  void Free(TaskId id, Nanos cost, Lesson lesson, Nanos span = Nanos(0), bool waited = false);
   [[nodiscard]] Nanos SlotTimeOf(const Task& task, Nanos wall) const;
   void Rest(TaskPtr task, Nanos cost, Instant now);
   [[nodiscard]] TaskPtr EndRest(HashMap<TaskId, TaskPtr>::iterator resting, Instant now);
@@ -126,6 +132,7 @@ class Execution {
   std::vector<Finished> kept_;
   std::vector<SlotFreed> freed_;
   std::vector<SlotLent> lent_;
+  std::vector<Returned> returned_;
 };
 
 }  // namespace spillgate

@@ -112,26 +112,34 @@ void Scheduling::Hold(TaskPtr task, Instant now) {
 void Scheduling::Place(TaskPtr task, TaskId nested_in, Instant now) {
   if (task->leased()) {
     task->estimate = shared_.costs.Estimate(task->cost_key(), task->estimate);
-    free_ -= *task->shape;
-    const Nanos takes = WallTime(task->estimate, SlotUnits(*task->shape));
-    busy_slots_.Begins(task->id, *task->shape, now, takes, ready_.LengthOf(*task->function));
-    ready_.Started(*task);
-    early_spawns_.Begins(*task, now);
+    GiveLease(*task, !nested_in.is_none(), now);
+    Charge(*task, now);
   }
   task->root->ready.begun = true;
   placed_.push_back({std::move(task), nested_in});
 }
 
+void Scheduling::Charge(Task& task, Instant now) {
+  ready_.Started(task);
+  early_spawns_.Begins(task, now);
+}
+
 void Scheduling::PlaceHeld(TaskPtr task, TaskId nested_in, Instant now) {
-  held_.erase(task->id);
-  CountDeferral(*task, DeferralTally::kRun, now);
+  LeaveHeld(*task, now);
   Place(std::move(task), nested_in, now);
+}
+
+void Scheduling::LeaveHeld(const Task& task, Instant now) {
+  held_.erase(task.id);
+  CountDeferral(task, DeferralTally::kRun, now);
 }
 
 void Scheduling::Dispatch(Instant now) {
   if (!in_place_.empty()) PlaceInPlace(now);
+  if (!prefetch_.empty()) GrantLeases(now);
   while (TaskPtr task = ready_.Pop(free_, now, &dropped_)) PlaceHeld(std::move(task), {}, now);
   PlaceShort(now);
+  if (!ready_.empty()) PlacePrefetched(now);
   if (!dropped_.empty()) EndDropped(now);
 }
 
@@ -165,52 +173,6 @@ void Scheduling::EndDropped(Instant now) {
 
 void Scheduling::CountDeferral(const Task& task, DeferralTally::Outcome how, Instant now) {
   if (task.root->patient()) shared_.tally.scheduling.deferrals.Count(how, now - task.ready.since);
-}
-
-void Scheduling::OnFreed(const SlotFreed& event, Instant now) {
-  free_ += event.held;
-  busy_slots_.Ends(event.task);
-  const CostKey key(event.function->id, event.bytes);
-  const bool exact = event.lesson == SlotFreed::Lesson::kExact;
-  const bool at_least = event.lesson == SlotFreed::Lesson::kAtLeast;
-  // Of one that never ran, what its client says of it holds until there is more to go by.
-  if (exact || (at_least && event.cost > shared_.costs.Estimate(key, event.estimated))) {
-    shared_.costs.Learn(key, event.cost);
-    ready_.Learned(*event.function);
-  }
-  if (exact || (at_least && event.span > shared_.costs.MedianSpan(key))) {
-    shared_.costs.LearnSpan(key, event.span);
-  }
-  // What is wanted at once; one that nobody waits for may be handed back when there is time.
-  if (exact && event.since != kNever && !ready_.empty()) {
-    shared_.costs.LearnHandover(key.function,
-                                SlotTime(now - event.since - event.span, SlotUnits(event.held)));
-  }
-  if (exact || at_least) ready_.Ran(*event.function, exact, now);
-  ready_.Ended(*event.function, event.held);
-  ready_.Correct(*event.root, event.estimated, event.earlier + event.cost);
-}
-
-void Scheduling::OnLent(const SlotLent& event, Instant now) {
-  if (event.notice.kind == RunNotice::Kind::kResumed) {
-    // May fall below nothing: it runs again whether or not others took its slot.
-    free_ -= event.held;
-    if (event.function != nullptr) {  // it holds something
-      // Nobody knows how long it still takes.
-      busy_slots_.Begins(event.notice.task, event.held, now, Nanos(0));
-      ready_.Resumed(*event.function, event.held);
-    }
-    in_place_.erase(event.notice.task);
-    return;
-  }
-  free_ += event.held;
-  if (event.function != nullptr) {
-    busy_slots_.Ends(event.notice.task);
-    ready_.Ended(*event.function, event.held);
-  }
-  if (event.notice.awaited.is_none()) return;
-  in_place_[event.notice.task] = {event.notice.awaited, now};
-  PlaceInPlace(now);
 }
 
 // Blocked tasks that would run a child in their place: the child comes before others when there is
@@ -258,15 +220,6 @@ void Scheduling::OnCancel(TaskId id, Instant now) {
   CountDeferral(*task, DeferralTally::kCancelled, now);
   Cancel(*task);
   finished_.push_back({std::move(task)});
-}
-
-// A lease that was never used.
-void Scheduling::TakeBack(const Task& task) {
-  if (!task.leased()) return;
-  free_ += *task.shape;
-  busy_slots_.Ends(task.id);
-  ready_.Ended(*task.function, *task.shape);
-  ready_.Correct(*task.root, task.estimate, Nanos(0));
 }
 
 void Scheduling::Unplace(Placed&& event, Instant now) {
@@ -356,7 +309,9 @@ void Scheduling::ReadWeights() {
 void Scheduling::TellWhatIsBusy(Instant now) {
   for (std::size_t kind = 0; kind < kResourceKinds; ++kind) {
     const bool is_busy = options_.total.amount[kind] > 0 && free_.amount[kind] <= 0;
-    shared_.account.SetBusyUntil(kind, is_busy ? busy_slots_.FirstEnd(kind, now) : kNever);
+    Instant until = is_busy ? busy_slots_.FirstEnd(kind, now) : kNever;
+    if (kind == kCpu && until != kNever) until = After(until, prefetch_.Delay());
+    shared_.account.SetBusyUntil(kind, until);
   }
   KeptSlot::ShutOut shut = ready_.ShutOutNow(now);
   if (shut.from != KeptSlot::kNothing) {
@@ -367,6 +322,8 @@ void Scheduling::TellWhatIsBusy(Instant now) {
 }
 
 void Scheduling::EmitAll(Instant now) {
+  out_.granted(granted_, now);  // before those that stand behind them now
+  granted_.clear();
   std::vector<Placed> placed = std::exchange(placed_, {});
   out_.placed(placed, now);
   placed.clear();

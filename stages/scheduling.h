@@ -13,6 +13,7 @@
 #include "core/model/busy_slots.h"
 #include "core/model/cost_model.h"
 #include "core/model/extra_slots.h"
+#include "core/model/prefetch.h"
 #include "core/model/ready_set.h"
 #include "core/ports/peer_link.h"
 #include "stages/early_spawns.h"
@@ -28,6 +29,7 @@ class Scheduling {
     flow::Emit<Placed> placed;
     flow::Emit<Spilled> spilled;
     flow::Emit<Finished> finished;
+    flow::EmitBack<LeaseGranted> granted;
   };
   struct Options {
     Resources total;
@@ -67,10 +69,16 @@ class Scheduling {
   void SpillKept(Instant now);
   void Place(TaskPtr task, TaskId nested_in, Instant now);
   void PlaceHeld(TaskPtr task, TaskId nested_in, Instant now);  // one that left the ready set
+  void LeaveHeld(const Task& task, Instant now);
+  void Charge(Task& task, Instant now);
   void TakeBack(const Task& task);
   void Dispatch(Instant now);
   [[nodiscard]] bool HasPlaceForShort() const;
   void PlaceShort(Instant now);
+  void PlacePrefetched(Instant now);
+  void GiveLease(Task& task, bool in_place, Instant now);
+  void LeaseHome(const SlotFreed& event, Instant now);
+  void GrantLeases(Instant now);
   void CountDeferral(const Task& task, DeferralTally::Outcome how, Instant now);
   void ReadLimits();
   void FollowCpus();
@@ -97,9 +105,11 @@ class Scheduling {
   ReadySet ready_;
   EarlySpawns early_spawns_;
   BusySlots busy_slots_;
+  Prefetch prefetch_;
   HashMap<TaskId, Task*> held_;   // what is in the ready set, for cancel and for running in place
   std::vector<TaskPtr> dropped_;  // of this pass, out of reach of their deadlines
   std::vector<Placed> placed_;
+  std::vector<LeaseGranted> granted_;
   std::vector<Spilled> spilled_;
   std::vector<Finished> finished_;
   std::vector<Finished> kept_;

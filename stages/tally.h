@@ -61,12 +61,14 @@ struct ResolutionTally {
 struct SchedulingTally {
   DeferralTally deferrals;     // tasks of patient roots that waited for their turn
   flow::Counter out_of_reach;  // dropped with their deadline still to come
+  flow::Counter prefetched;    // placed before a slot was free for them
 };
 
 struct ExecutionTally {
   flow::Counter started;  // runs, first and further ones
   flow::Counter host_deaths;
   flow::Counter retried;
+  flow::Counter held_up;  // started, and given back before they began
 };
 
 // How those fared that were let in. Counted while a controller wants to know it

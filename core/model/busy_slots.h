@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <utility>
 
 #include "core/base/clock.h"
 #include "core/base/ids.h"
@@ -33,11 +34,17 @@ class BusySlots {
           .task = task, .held = held, .begun = now, .ends = After(now, takes), .length = length};
   }
 
-  void Ends(TaskId task) {
+  // When it began; kNever if it was not followed.
+  Instant Ends(TaskId task) {
     runs_ -= runs_ > 0 ? 1 : 0;
     const auto place = std::find_if(places_.begin(), places_.end(),
                                     [task](const Run& run) { return run.task == task; });
-    if (place != places_.end()) *place = {};
+    return place == places_.end() ? kNever : std::exchange(*place, {}).begun;
+  }
+
+  // Whether one of those that hold some of it is expected to end by then. Of very many one is.
+  [[nodiscard]] bool EndsBy(std::size_t kind, Instant when, Instant now) const {
+    return runs_ > kMost || FirstEnd(kind, now) <= when;
   }
 
   // Of the runs that hold some of it, and are of so long functions at least; kNever if none does,

@@ -95,7 +95,7 @@ void CostModel::LearnSpan(CostKey key, Nanos span) {
 void CostModel::LearnHandover(FunctionId function, Nanos slot_time) {
   Cost& cost = CostOf(function);
   const auto window = static_cast<std::int64_t>(kWindow);
-  const std::int64_t seen = std::clamp(slot_time, Nanos(0), kMostHandover).count();
+  const std::int64_t seen = std::clamp(slot_time, -kMostHandover, kMostHandover).count();
   const std::int64_t runs = std::min(cost.handovers.get() + 1, window);
   cost.handover_ns.Add((seen - cost.handover_ns.get()) / runs);
   cost.handovers.Set(runs);

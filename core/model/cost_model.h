@@ -58,7 +58,9 @@ class CostModel {
 
   void Learn(CostKey key, Nanos wall, std::int64_t units = kOneSlot);
   void LearnSpan(CostKey key, Nanos span);
-  // Slot time that a lease was held for beside its run: to be handed over, and to come home.
+  // Slot time that a lease was held for beside its run: to be handed over, and to come home. Of one
+  // that went on to a prefetched task it is known when the news of both ends came, so it can be
+  // below nothing; the mean is what counts.
   void LearnHandover(FunctionId function, Nanos slot_time);
   // A root begins whose own task is of that function; a task that one of it has spawned runs, soon
   // after.
@@ -78,7 +80,8 @@ class CostModel {
   [[nodiscard]] Nanos Takes(CostKey key, Nanos hint = Nanos(0)) const {
     const Cost* cost = Find(key.function);
     const bool known = cost != nullptr && cost->handovers.get() != 0;
-    return Estimate(key, hint) + Nanos((known ? cost->handover_ns : handover_ns_).get());
+    const std::int64_t handover = (known ? cost->handover_ns : handover_ns_).get();
+    return Estimate(key, hint) + Nanos(std::max<std::int64_t>(0, handover));
   }
 
   // 95 of 100 runs take no longer; up to a quarter above the least such time, and never below 128

@@ -90,6 +90,11 @@ class ReadySet {
   // is said of Pop holds, but room is kept for nobody and no one is passed.
   [[nodiscard]] TaskPtr PopShort(const Resources& place, Instant now,
                                  std::vector<TaskPtr>* dropped = nullptr);
+  // The task that comes first, whether or not anything is free, if it is one to be prefetched and
+  // room is kept for nobody; else null. One that may wait for others is not: on its stack, or in
+  // its place, those run that it waits for, and who is to be the next is known when it blocks. What
+  // it finds out of reach goes to `dropped`.
+  [[nodiscard]] TaskPtr PopToPrefetch(Instant now, std::vector<TaskPtr>& dropped);
   // The time from its beginning to its end, as far as it is known, and, before anything of its root
   // has begun, that of the longest chain of the root's tasks if that is more.
   [[nodiscard]] Nanos TimeNeeded(const Task& task) const;
@@ -108,6 +113,8 @@ class ReadySet {
   void Started(const Task& task);
   // The slot is free again.
   void Ended(const Function& function, const Resources& held);
+  // A run of it has given its slot back while it waits for others.
+  void Waits(const Function& function) { StateOf(function).waits = true; }
   // A task that had given its slot back while it waited has it again, free or not.
   void Resumed(const Function& function, const Resources& held);
   // The cost model has learned from a run.
@@ -144,12 +151,16 @@ class ReadySet {
 
  private:
   static constexpr std::size_t kDueQueues = 8;
+  // Lanes looked at in one scan, unless none of them serves: where more have work, the next scan
+  // goes on from there. And groups of a flow.
+  static constexpr std::size_t kMostScanned = 64;
 
   struct FunctionState {
     bool seen = false;
     std::uint32_t running = 0;
     std::uint32_t shared = 0;    // of its waiting tasks, those in lanes that others share
     std::int64_t held_back = 0;  // of them, those that found it at its limit
+    bool waits = false;          // runs of it have been blocked
     bool apart = false;          // it may have to be passed over, so it gets lanes of its own
     KeptSlot::Length length = KeptSlot::kUnknown;
     Nanos p95 = Nanos::max();
@@ -201,6 +212,7 @@ class ReadySet {
   static void MoveForward(ReadyRoot& root);
 
   // ready_set_pick.cc: who is next.
+  [[nodiscard]] Turns BeginPick(Instant now);
   [[nodiscard]] Turns TurnsNow() const;
   [[nodiscard]] Nanos Quantum(std::size_t cls) const;
   [[nodiscard]] bool AtLimit(const ready::Kind& kind) const;

@@ -135,4 +135,43 @@ void ReadySet::MoveForward(ReadyRoot& root) {
   }
 }
 
+// Whether a task of the flow in that line or behind it waits for nothing but its turn: all of them
+// may be passed over, as their functions are at their limits. With very many groups it is taken for
+// granted.
+bool ReadySet::MayGoFrom(const Flow& flow, SlackLine line) const {
+  std::size_t looks = 0;
+  for (const Group* group = flow.groups; group != nullptr; group = group->next) {
+    const ready::Lane& lane = *group->lane;
+    if (lane.line >= line && !group->bundles.empty() && !AtLimit(*lane.kind)) return true;
+    if (++looks == kMostScanned) return true;
+  }
+  return false;
+}
+
+// A task of that line goes: behind each line before it, and before those behind it.
+void ReadySet::TakeTurn(Flow& flow, SlackLine line, std::int64_t cost) const {
+  for (SlackLine further = 1; further <= line; ++further) Settle(flow, further, false, cost);
+  if (line < kLastLine) Settle(flow, static_cast<SlackLine>(line + 1), true, cost);
+}
+
+// Between that line, with all behind it, and the one before it. Those behind have no claim on what
+// the others had before they came, nor on what they themselves could not have had: the door would
+// refuse others for that claim, and so end what a slot is kept for. But what one of them takes
+// while nobody waits is paid back to those that come later, or two long runs in a row would be the
+// end of these: as much of it as the line can wait in any case, however long ago it was.
+void ReadySet::Settle(Flow& flow, SlackLine line, bool is_before, std::int64_t cost) const {
+  std::int64_t& behind_by = flow.behind_by[line];
+  const std::int64_t most = options_.share_window.count();
+  const std::int64_t saved = options_.most_saved.count();
+  const bool wait = flow.waiting[line - 1U] > 0 && flow.WaitingFrom(line) > 0;
+  if (wait && (!is_before || MayGoFrom(flow, line))) {
+    behind_by = std::clamp(behind_by + (is_before ? cost : -cost), -most, most);
+  } else if (is_before) {
+    behind_by = std::min(behind_by < -saved ? std::min(behind_by + cost, -saved) : behind_by, 0L);
+  } else {
+    const std::int64_t can_wait = LeastWait(line, options_.targets[Index(flow.cls)]).count();
+    behind_by = std::clamp(behind_by - cost, -std::clamp(can_wait, saved, most), 0L);
+  }
+}
+
 }  // namespace spillgate

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/model/prefetch.h"
 #include "core/model/ready_set.h"
 
 namespace spillgate {
@@ -13,10 +14,6 @@ using ready::Kind;
 using ready::Lane;
 
 namespace {
-
-// Lanes looked at in one scan, unless none of them serves. Where more have work, the next scan goes
-// on from there.
-constexpr std::size_t kMostLooks = 64;
 
 // Tasks that are put in lanes of their own in a pass: about a millisecond's work.
 constexpr int kMostApart = 2048;
@@ -137,6 +134,20 @@ TaskPtr ReadySet::Pop(const Resources& free, Instant now, std::vector<TaskPtr>* 
   }
 }
 
+TaskPtr ReadySet::PopToPrefetch(Instant now, std::vector<TaskPtr>& dropped) {
+  while (size_ > 0 && kept_for_ == nullptr) {
+    const Found found = First(BeginPick(now), nullptr);
+    if (found.group == nullptr) return {};
+    Task& task = FirstTask(*found.group);
+    if (StateOf(*task.function).waits) return {};
+    if (!Prefetch::Takes(task, costs_.Estimate(task.cost_key(), task.estimate))) return {};
+    if (!IsOutOfReach(task, now) || MayTry(task, now)) return Take(found);
+    if (dropped.size() >= kMostDropped) return {};
+    Drop(task, dropped);
+  }
+  return {};
+}
+
 TaskPtr ReadySet::PopShort(const Resources& place, Instant now, std::vector<TaskPtr>* dropped) {
   if (size_ == 0 || !options_.learned_limits) return {};
   if (!kept_slot_.TakenByLong(total_, kept_slot_.LongFrom(now))) return {};
@@ -194,11 +205,7 @@ void ReadySet::HearOfTurnedAway() {
 
 ReadySet::Found ReadySet::Next(const Resources& free, Instant now) {
   if (size_ == 0) return {};
-  now_ = now;
-  HearOfTurnedAway();
-  if (newest_first_ != account_.newest_first()) FollowDoor();
-  if (misplaced_ > 0) MoveApart();
-  const Turns turns = TurnsNow();
+  const Turns turns = BeginPick(now);
   if (short_only_) {
     const Room place{.free = free, .kept_for = nullptr, .kept_turn = 0, .spare = free};
     return First(turns, &place);
@@ -211,6 +218,14 @@ ReadySet::Found ReadySet::Next(const Resources& free, Instant now) {
     found = First(turns, &room);
   }
   return found;
+}
+
+ReadySet::Turns ReadySet::BeginPick(Instant now) {
+  now_ = now;
+  HearOfTurnedAway();
+  if (newest_first_ != account_.newest_first()) FollowDoor();
+  if (misplaced_ > 0) MoveApart();
+  return TurnsNow();
 }
 
 ReadySet::Turns ReadySet::TurnsNow() const {
@@ -294,9 +309,9 @@ ReadySet::Found ReadySet::First(const Turns& turns, const Room* room) {
 Group* ReadySet::Scan(std::size_t turn, const Turns& turns, const Room* room) {
   ready::ClassQueue& queue = classes_[turns.cls[turn]];
   const std::size_t count = queue.lanes.size();
-  std::size_t at = count > kMostLooks ? queue.cursor % count : 0;
+  std::size_t at = count > kMostScanned ? queue.cursor % count : 0;
   Group* best = nullptr;
-  for (std::size_t looks = 0; looks < count && (looks < kMostLooks || best == nullptr); ++looks) {
+  for (std::size_t looks = 0; looks < count && (looks < kMostScanned || best == nullptr); ++looks) {
     Lane& lane = *queue.lanes[at];
     if (++at == count) at = 0;
     if (AtLimit(*lane.kind)) continue;
@@ -328,45 +343,6 @@ ReadySet::Room ReadySet::RoomNow(const Turns& turns, const Resources& free) cons
 void ReadySet::Pass(Task& task, Instant now) {
   if (task.ready.passed == kNever) task.ready.passed = now;
   if (now - task.ready.passed >= options_.reserve_after) kept_for_ = &task;
-}
-
-// Whether a task of the flow in that line or behind it waits for nothing but its turn: all of them
-// may be passed over, as their functions are at their limits. With very many groups it is taken for
-// granted.
-bool ReadySet::MayGoFrom(const Flow& flow, SlackLine line) const {
-  std::size_t looks = 0;
-  for (const Group* group = flow.groups; group != nullptr; group = group->next) {
-    const Lane& lane = *group->lane;
-    if (lane.line >= line && !group->bundles.empty() && !AtLimit(*lane.kind)) return true;
-    if (++looks == kMostLooks) return true;
-  }
-  return false;
-}
-
-// A task of that line goes: behind each line before it, and before those behind it.
-void ReadySet::TakeTurn(Flow& flow, SlackLine line, std::int64_t cost) const {
-  for (SlackLine further = 1; further <= line; ++further) Settle(flow, further, false, cost);
-  if (line < kLastLine) Settle(flow, static_cast<SlackLine>(line + 1), true, cost);
-}
-
-// Between that line, with all behind it, and the one before it. Those behind have no claim on what
-// the others had before they came, nor on what they themselves could not have had: the door would
-// refuse others for that claim, and so end what a slot is kept for. But what one of them takes
-// while nobody waits is paid back to those that come later, or two long runs in a row would be the
-// end of these: as much of it as the line can wait in any case, however long ago it was.
-void ReadySet::Settle(Flow& flow, SlackLine line, bool is_before, std::int64_t cost) const {
-  std::int64_t& behind_by = flow.behind_by[line];
-  const std::int64_t most = options_.share_window.count();
-  const std::int64_t saved = options_.most_saved.count();
-  const bool wait = flow.waiting[line - 1U] > 0 && flow.WaitingFrom(line) > 0;
-  if (wait && (!is_before || MayGoFrom(flow, line))) {
-    behind_by = std::clamp(behind_by + (is_before ? cost : -cost), -most, most);
-  } else if (is_before) {
-    behind_by = std::min(behind_by < -saved ? std::min(behind_by + cost, -saved) : behind_by, 0L);
-  } else {
-    const std::int64_t can_wait = LeastWait(line, options_.targets[Index(flow.cls)]).count();
-    behind_by = std::clamp(behind_by - cost, -std::clamp(can_wait, saved, most), 0L);
-  }
 }
 
 TaskPtr ReadySet::Take(const Found& found) {

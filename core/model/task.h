@@ -71,6 +71,10 @@ struct Task {
   bool pinned = false;        // its arguments are held for it
   bool from_reserve = false;  // its place in flight is one of the spawn reserve
   bool started = false;       // it ran, or is a piece of a root that has: goes first in its root
+  bool hands_on = false;      // its lease goes on to a prefetched task when it ends
+  bool prefetched = false;    // it was placed without one: see core/model/prefetch.h
+  std::uint32_t behind = 0;   // then: see Executor
+  std::uint32_t heard = 0;
 
   ReadyTask ready;  // scheduling's own
   Outcome outcome;

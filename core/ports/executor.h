@@ -2,6 +2,14 @@
 // everything else is started and reported back, exactly once a start, through the callback given at
 // construction, even when the process it ran in dies. Called by the execution stage's thread only;
 // reports may come on any thread.
+//
+// A prefetched task has no slot yet. It begins when a run that hands its own on (Task::hands_on)
+// ends and has not been blocked, before that is told, or when a slot is granted; the first started
+// is the first to begin. One that has waited for longer than kMostAhead is given back. When one is
+// started, such runs may have ended of which the caller had not heard when it placed it: it had
+// heard of `heard` ends, and there waited or had been granted a slot `behind` tasks before it. If
+// more ends are unheard than tasks of those have begun by themselves, one of their slots is its
+// own, and it begins at once. Both count from the beginning, and may wrap.
 #pragma once
 
 #include <functional>
@@ -17,6 +25,7 @@ enum class RunEnd : std::uint8_t {
   kEnded,       // the task's outcome is set
   kHostDied,    // the worker died under it: it may be run again; `detail` says how it died
   kTurnedAway,  // no thread or worker could take it; it has not run; `why` and `detail` tell more
+  kHeldUp,  // prefetched, and the runs before it take long: it has not run and is to be placed anew
 };
 
 struct RunReport {
@@ -27,6 +36,7 @@ struct RunReport {
   Reason why = Reason::kNone;  // kTurnedAway: kDrained or kNoWorker
   bool began = true;           // kEnded: false if it was ended before it ran
   Nanos blocked{0};            // time that it waited in gets, its slot lent out
+  bool waited = false;         // it was prefetched, and never had a slot
 };
 
 // What a running task tells the node about itself.
@@ -47,6 +57,8 @@ using OnNotice = std::function<void(const RunNotice&)>;
 
 class Executor {
  public:
+  static constexpr Nanos kMostAhead = std::chrono::milliseconds(1);
+
   virtual ~Executor() = default;
   // Runs an inline function to its end on this thread and sets the outcome. May not block.
   virtual void RunHere(Task& task, Instant now) = 0;
@@ -55,6 +67,8 @@ class Executor {
   // `nested_in`: the blocked task on whose thread or worker this one should run, if that is still
   // blocked.
   virtual void Start(TaskPtr task, TaskId nested_in, Instant now) = 0;
+  // The first of the prefetched tasks may begin, if there is one still.
+  virtual void Grant(Instant /*now*/) {}
   // Asks a started task to stop: its context says cancelled; a worker is interrupted, then killed.
   // Its report comes all the same. Nothing happens if it has ended.
   virtual void Interrupt(TaskId task, Reason why, Instant now) = 0;

@@ -161,6 +161,8 @@ Json ToJson(const TaskFigures& tasks) {
           {"parked", tasks.parked},
           {"deferred", std::move(deferred)},
           {"out_of_reach", tasks.out_of_reach},
+          {"prefetched", tasks.prefetched},
+          {"held_up", tasks.held_up},
           {"spawns_waited", tasks.spawns_waited},
           {"from_reserve", tasks.from_reserve},
           {"runs", tasks.started},

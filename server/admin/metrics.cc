@@ -158,6 +158,9 @@ void Tasks(Families& f, const Snapshot& s) {
   Deferrals(f, t);
   f.Counter("tasks_out_of_reach_total", "Tasks dropped as they could not end by their deadline",
             t.out_of_reach);
+  f.Counter("tasks_prefetched_total", "Tasks placed before a slot was free for them", t.prefetched);
+  f.Counter("tasks_held_up_total",
+            "Prefetched tasks that were placed anew, as their turn came late", t.held_up);
   f.Counter("task_runs_total", "Runs begun, first and further ones", t.started);
   f.Counter("task_runs_died_total", "Runs that ended with their worker", t.host_deaths);
   f.Counter("tasks_retried_total", "Runs that followed one that died", t.retried);

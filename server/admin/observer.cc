@@ -137,7 +137,9 @@ TaskFigures Observer::ReadTasks() const {
   arguments.Add(tally_.resolution.deferrals);
   for (const SubmissionTally& shard : tally_.submission) spawn.Add(shard.deferrals);
   tasks.out_of_reach = tally_.scheduling.out_of_reach.get();
+  tasks.prefetched = tally_.scheduling.prefetched.get();
   for (const ExecutionTally& shard : tally_.execution) {
+    tasks.held_up += shard.held_up.get();
     tasks.started += shard.started.get();
     tasks.host_deaths += shard.host_deaths.get();
     tasks.retried += shard.retried.get();

@@ -119,6 +119,8 @@ struct TaskFigures {
   std::uint64_t parked = 0;
   std::array<DeferralFigures, kDeferralReasons.size()> deferrals;  // in that order
   std::uint64_t out_of_reach = 0;
+  std::uint64_t prefetched = 0;
+  std::uint64_t held_up = 0;
   std::uint64_t started = 0;
   std::uint64_t host_deaths = 0;
   std::uint64_t retried = 0;

@@ -23,23 +23,70 @@ Crew::Crew(const ThreadExecutorOptions& options)
   SG_CHECK(options.threads > 0 && options.nested_stack > 0);
 }
 
-bool Crew::Add(TaskPtr& task, TaskId nested_in, Seat*& wake) {
+bool Crew::Add(TaskPtr& task, TaskId nested_in, Instant now, Seat*& wake) {
   MutexLock lock(mutex_);
   if (stopped()) return false;
   Run& run = NewRun();
   run.id = task->id;
   run.parent = task->parent;
+  run.hands_on = task->hands_on;
+  const bool waits = task->prefetched && !MayBegin(*task);
   run.task = std::move(task);
+  if (waits) {
+    run.added = now;
+    ahead_.push_back(&run);
+    ahead_size_.store(ahead_.size(), std::memory_order_relaxed);
+    return true;
+  }
   for (std::uint32_t i = 0; !nested_in.is_none() && i < made_; ++i) {
     Seat& seat = *seats_[i];
     if (!TakesOffers(seat) || seat.stack.back().run->id != nested_in) continue;
     wake = Offer(seat, run);
     return true;
   }
-  queue_.push_back(&run);
-  waiting_.fetch_add(1, std::memory_order_relaxed);
+  Wait(run);
   wake = DispatchLocked();
   return true;
+}
+
+void Crew::Wait(Run& run) {
+  queue_.push_back(&run);
+  waiting_.fetch_add(1, std::memory_order_relaxed);
+}
+
+void Crew::HandOn(Seat& seat) {
+  MutexLock lock(mutex_);
+  HandOnLocked(*seat.stack.back().run);
+}
+
+// The run ends: its lease goes to the first of those that have none.
+void Crew::HandOnLocked(Run& run) {
+  if (!std::exchange(run.hands_on, false)) return;
+  if (run.lent) return;
+  ++ended_;
+  if (!ahead_.empty()) LetFirstBegin();
+}
+
+// As Executor says.
+bool Crew::MayBegin(const Task& task) const {
+  const auto waiting = static_cast<std::uint32_t>(ahead_.size());
+  const auto unheard = static_cast<std::int32_t>(ended_ - task.heard);
+  const auto begun = static_cast<std::int32_t>(task.behind - granted_ - waiting);
+  return unheard > std::max(0, begun);
+}
+
+void Crew::LetFirstBegin() {
+  Wait(*ahead_.front());
+  ahead_.pop_front();
+  ahead_size_.store(ahead_.size(), std::memory_order_relaxed);
+}
+
+Crew::Seat* Crew::Grant() {
+  MutexLock lock(mutex_);
+  ++granted_;
+  if (ahead_.empty()) return nullptr;
+  LetFirstBegin();
+  return DispatchLocked();
 }
 
 Crew::Seat* Crew::Dispatch() {
@@ -136,6 +183,7 @@ bool Crew::Block(Seat& seat, bool in_get, Instant now) {
   frame.in_get = in_get;
   frame.since = now;
   Activate(-1);
+  frame.run->lent = true;
   return true;
 }
 
@@ -182,18 +230,24 @@ Crew::Stopped Crew::Interrupt(TaskId id, Reason why) {
   MutexLock lock(mutex_);
   for (std::size_t at = head_; at < queue_.size(); ++at) {
     if (queue_[at]->id != id) continue;
-    Run& run = TakeWaiting(at);
+    TaskPtr task = Discard(TakeWaiting(at));
+    return {.task = std::move(task), .next = DispatchLocked()};
+  }
+  for (auto at = ahead_.begin(); at != ahead_.end(); ++at) {
+    if ((*at)->id != id) continue;
+    Run& run = **at;
+    ahead_.erase(at);
+    ahead_size_.store(ahead_.size(), std::memory_order_relaxed);
     TaskPtr task = std::move(run.task);
     Free(run);
-    return {.task = std::move(task)};
+    return {.task = std::move(task), .waited = true};
   }
   for (std::uint32_t i = 0; i < made_; ++i) {
     Seat& seat = *seats_[i];
     if (seat.offered != nullptr && seat.offered->id == id) {
       Run& run = *std::exchange(seat.offered, nullptr);
       Activate(-1);
-      TaskPtr task = std::move(run.task);
-      Free(run);
+      TaskPtr task = Discard(run);
       return {.task = std::move(task), .next = DispatchLocked()};
     }
     for (const Seat::Frame& frame : seat.stack) {
@@ -206,10 +260,27 @@ Crew::Stopped Crew::Interrupt(TaskId id, Reason why) {
   return {};
 }
 
+std::vector<TaskPtr> Crew::TakeHeldUp(Instant before) {
+  MutexLock lock(mutex_);
+  if (ahead_.empty() || ahead_.front()->added >= before) return {};
+  return TakeAhead();
+}
+
+std::vector<TaskPtr> Crew::TakeAhead() {
+  std::vector<TaskPtr> tasks;
+  for (Run* run : ahead_) {
+    tasks.push_back(std::move(run->task));
+    Free(*run);
+  }
+  ahead_.clear();
+  ahead_size_.store(0, std::memory_order_relaxed);
+  return tasks;
+}
+
 std::vector<TaskPtr> Crew::StopAll() {
   MutexLock lock(mutex_);
   stopped_.store(true, std::memory_order_relaxed);
-  std::vector<TaskPtr> left;
+  std::vector<TaskPtr> left = TakeAhead();
   while (head_ < queue_.size()) {
     Run& run = TakeWaiting(head_);
     left.push_back(std::move(run.task));
@@ -283,8 +354,17 @@ Run& Crew::NewRun() {
   return run;
 }
 
+// It gives up its lease before it has begun.
+TaskPtr Crew::Discard(Run& run) {
+  HandOnLocked(run);
+  TaskPtr task = std::move(run.task);
+  Free(run);
+  return task;
+}
+
 void Crew::Free(Run& run) {
   run.stop.Lower();
+  run.hands_on = run.lent = false;
   run.blocked = Nanos(0);
   run.id = {};
   free_.push_back(&run);

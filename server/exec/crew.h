@@ -6,9 +6,13 @@
 // are blocked, further seats are made, `extra_blocked` at most. When those are used up, a task that
 // waits for a seat runs on the stack of its blocked parent, to a depth of `nested_stack`. When
 // nothing of that can be done for `nested_patience`, the newest blocked get is picked to fail.
+//
+// Prefetched runs stand in a line of their own and become waiting ones as leases are handed on: see
+// Executor.
 #pragma once
 
 #include <atomic>
+#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
@@ -42,7 +46,10 @@ struct Run {
   TaskId id;  // of the task; may be read under the crew's lock, whoever has the task
   TaskId parent;
   StopSign stop;
-  Nanos blocked{0};  // time in which its slot was given away
+  Nanos blocked{0};       // time in which its slot was given away
+  bool hands_on = false;  // it has a lease that goes on when it ends
+  bool lent = false;      // unless it has been blocked
+  Instant added;          // prefetched: when
 };
 
 class Crew {
@@ -72,11 +79,17 @@ class Crew {
 
   explicit Crew(const ThreadExecutorOptions& options);
 
-  // A run that may begin as soon as there is a seat; `wake` is the seat to wake, null if it waits
-  // for one. False, and the task is still the caller's: the crew has been stopped.
-  [[nodiscard]] bool Add(TaskPtr& task, TaskId nested_in, Seat*& wake) EXCLUDES(mutex_);
-  // The innermost run of the seat has ended. If that was all, returns its next one; null: it is
-  // idle now.
+  // A run that may begin as soon as there is a seat, and, if it is prefetched, a lease; `wake` is
+  // the seat to wake, null if it waits. False, and the task is still the caller's: the crew has
+  // been stopped.
+  [[nodiscard]] bool Add(TaskPtr& task, TaskId nested_in, Instant now, Seat*& wake)
+      EXCLUDES(mutex_);
+  // The first of the prefetched ones may begin; the seat to be woken, null if it waits, or has
+  // begun.
+  [[nodiscard]] Seat* Grant() EXCLUDES(mutex_);
+  // The innermost run of the seat has ended, which is not reported yet: its lease goes on.
+  void HandOn(Seat& seat) EXCLUDES(mutex_);
+  // It has, and that is reported. If that was all, returns its next one; null: it is idle now.
   [[nodiscard]] Run* Finish(Seat& seat) EXCLUDES(mutex_);
   // A seat on which one more waiting task may begin, to be woken; call after anything that frees
   // one, until null.
@@ -94,9 +107,12 @@ class Crew {
   struct Stopped {
     TaskPtr task;          // it had not begun, and is the caller's now
     Seat* seat = nullptr;  // it runs here: wake it
+    bool waited = false;   // it was prefetched, and never had a lease
     Seat* next = nullptr;  // a waiting one may begin here in its place: as from Dispatch
   };
   [[nodiscard]] Stopped Interrupt(TaskId id, Reason why) EXCLUDES(mutex_);
+  // All prefetched ones, if the first of them was added before that.
+  [[nodiscard]] std::vector<TaskPtr> TakeHeldUp(Instant before) EXCLUDES(mutex_);
   // All that waits, and a stop sign for all that runs. Nothing begins after that.
   [[nodiscard]] std::vector<TaskPtr> StopAll() EXCLUDES(mutex_);
   // Looks whether nothing can run any more; the seat whose innermost get should fail then.
@@ -105,6 +121,9 @@ class Crew {
   [[nodiscard]] std::uint32_t active() const { return active_.load(std::memory_order_relaxed); }
   [[nodiscard]] HostCounts Counts() const EXCLUDES(mutex_);
   [[nodiscard]] bool HasWaiting() const { return waiting_.load(std::memory_order_relaxed) > 0; }
+  [[nodiscard]] bool HasPrefetched() const {
+    return ahead_size_.load(std::memory_order_relaxed) > 0;
+  }
   [[nodiscard]] bool stopped() const { return stopped_.load(std::memory_order_relaxed); }
   // Seats made so far; numbers below that are good for SeatAt, from any thread.
   [[nodiscard]] std::uint32_t seats() const { return made_.load(std::memory_order_acquire); }
@@ -119,6 +138,12 @@ class Crew {
   [[nodiscard]] bool TakesOffers(const Seat& seat) const REQUIRES(mutex_);
   [[nodiscard]] Run& NewRun() REQUIRES(mutex_);
   void Free(Run& run) REQUIRES(mutex_);
+  [[nodiscard]] TaskPtr Discard(Run& run) REQUIRES(mutex_);
+  void Wait(Run& run) REQUIRES(mutex_);
+  void HandOnLocked(Run& run) REQUIRES(mutex_);
+  void LetFirstBegin() REQUIRES(mutex_);
+  [[nodiscard]] bool MayBegin(const Task& task) const REQUIRES(mutex_);
+  [[nodiscard]] std::vector<TaskPtr> TakeAhead() REQUIRES(mutex_);
   [[nodiscard]] Run& TakeWaiting(std::size_t position) REQUIRES(mutex_);
   void Activate(int by) {
     active_.fetch_add(static_cast<std::uint32_t>(by), std::memory_order_relaxed);
@@ -128,6 +153,7 @@ class Crew {
   const ThreadExecutorOptions options_;
   std::atomic<std::uint32_t> active_{0};
   std::atomic<std::size_t> waiting_{0};
+  std::atomic<std::size_t> ahead_size_{0};
   std::atomic<std::uint32_t> made_{0};
   std::atomic<bool> stopped_{false};
   const std::uint32_t most_seats_;
@@ -138,6 +164,9 @@ class Crew {
       GUARDED_BY(mutex_);  // the last one that became so is the next to be used
   std::vector<Run*> queue_ GUARDED_BY(mutex_);  // those from `head_` on
   std::size_t head_ GUARDED_BY(mutex_) = 0;
+  std::deque<Run*> ahead_ GUARDED_BY(mutex_);   // prefetched, without a lease
+  std::uint32_t ended_ GUARDED_BY(mutex_) = 0;  // runs that hand their leases on
+  std::uint32_t granted_ GUARDED_BY(mutex_) = 0;
   std::vector<std::unique_ptr<Run>> runs_ GUARDED_BY(mutex_);
   std::vector<Run*> free_ GUARDED_BY(mutex_);
   Instant stuck_since_ GUARDED_BY(mutex_) = kNever;

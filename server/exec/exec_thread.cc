@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/base/log.h"
+#include "core/tables/record.h"
 #include "server/exec/function_library.h"
 #include "server/exec/run_context.h"
 #include "server/exec/running_page.h"
@@ -48,12 +49,17 @@ void ExecThread::Main() {
   pthread_setname_np(pthread_self(), "sg-exec");
   prctl(PR_SET_TIMERSLACK, 1UL);  // in ns: gets have patience for microseconds only
   while (Run* run = AwaitRun()) {
-    while (run != nullptr) {
-      Execute(*run);
-      run = shared_.crew.Finish(seat_);
-    }
-    DispatchAll(shared_);
+    RunTasks(run);
   }
+}
+
+// It, and what the seat gets next when it ends.
+void ExecThread::RunTasks(Run* run) {
+  while (run != nullptr) {
+    Execute(*run);
+    run = shared_.crew.Finish(seat_);
+  }
+  DispatchAll(shared_);
 }
 
 Run* ExecThread::AwaitRun() {
@@ -121,7 +127,13 @@ void ExecThread::Execute(Run& run) {
                  .returns = task.returns};
   const TaskId outer = std::exchange(innermost_, task.id);
   SetAtWork(true);
-  const Reason stop = state.Stopping(begin);
+  Reason stop = state.Stopping(begin);
+  // What was prefetched may have been cancelled since.
+  const Record* record = task.record;
+  if (stop == Reason::kNone && record != nullptr &&
+      record->cancelled.load(std::memory_order_relaxed)) {
+    stop = Reason::kCancelled;
+  }
   if (stop != Reason::kNone) {
     EndStopped(task.outcome, stop, "before it ran");
   } else {
@@ -135,6 +147,8 @@ void ExecThread::Execute(Run& run) {
   if (state.recorded) shared_.ancestry.End(task.id);
   const Nanos wall = shared_.clock.Now() - begin - run.blocked;
   SetAtWork(false);
+  // The node is to hear of it when that is done, or it would give the lease out twice.
+  if (run.hands_on) shared_.crew.HandOn(seat_);
   shared_.ports.report({.task = std::move(run.task),
                         .end = RunEnd::kEnded,
                         .wall = wall,
@@ -159,9 +173,7 @@ Pumped ExecThread::Pump(Instant until) {
       if (!give_up.empty()) client_.FailWait(innermost_, {Reason::kNestedLimit, give_up});
       Run* nested = shared_.crew.TakeOffered(seat_);
       if (nested == nullptr) return Pumped::kWoken;
-      Execute(*nested);
-      (void)shared_.crew.Finish(seat_);
-      DispatchAll(shared_);
+      RunTasks(nested);
       return Pumped::kRanNested;
     }
     if (shared_.clock.Now() >= until) return Pumped::kTime;

@@ -58,6 +58,7 @@ class ExecThread final : public TaskLink {
  private:
   void Main();
   [[nodiscard]] Run* AwaitRun();
+  void RunTasks(Run* run);
   void Execute(Run& run);
   [[nodiscard]] bool TakeMail() EXCLUDES(mutex_);
   [[nodiscard]] bool HasNews() const;

@@ -26,6 +26,7 @@ class Hosts final : public Executor {
   void RunHere(Task& task, Instant now) override;
   [[nodiscard]] std::uint8_t DeathsOf(TaskId task) const override;
   void Start(TaskPtr task, TaskId nested_in, Instant now) override;
+  void Grant(Instant now) override { threads_.Grant(now); }
   void Interrupt(TaskId task, Reason why, Instant now) override;
   void Tick(Instant now) override;
   void Stop() override;

@@ -55,13 +55,17 @@ void ThreadExecutor::RunHere(Task& task, Instant /*now*/) {
   context.Call(*EntryOf(*task.function).native);
 }
 
-void ThreadExecutor::Start(TaskPtr task, TaskId nested_in, Instant /*now*/) {
+void ThreadExecutor::Start(TaskPtr task, TaskId nested_in, Instant now) {
   Crew::Seat* seat = nullptr;
-  if (!shared_.crew.Add(task, nested_in, seat)) {
+  if (!shared_.crew.Add(task, nested_in, now, seat)) {
     TurnAway(std::move(task));
   } else if (seat != nullptr) {
     Wake(*seat);
   }
+}
+
+void ThreadExecutor::Grant(Instant /*now*/) {
+  if (Crew::Seat* seat = shared_.crew.Grant()) Wake(*seat);
 }
 
 void ThreadExecutor::Interrupt(TaskId task, Reason why, Instant /*now*/) {
@@ -70,11 +74,20 @@ void ThreadExecutor::Interrupt(TaskId task, Reason why, Instant /*now*/) {
   if (stopped.next != nullptr) Wake(*stopped.next);
   if (stopped.task == nullptr) return;
   EndStopped(stopped.task->outcome, why, "before it ran");
-  shared_.ports.report(
-      {.task = std::move(stopped.task), .end = RunEnd::kEnded, .detail = {}, .began = false});
+  shared_.ports.report({.task = std::move(stopped.task),
+                        .end = RunEnd::kEnded,
+                        .detail = {},
+                        .began = false,
+                        .waited = stopped.waited});
 }
 
 void ThreadExecutor::Tick(Instant now) {
+  if (shared_.crew.HasPrefetched()) {
+    for (TaskPtr& task : shared_.crew.TakeHeldUp(now - kMostAhead)) {
+      shared_.ports.report(
+          {.task = std::move(task), .end = RunEnd::kHeldUp, .detail = {}, .waited = true});
+    }
+  }
   if (!shared_.crew.HasWaiting()) return;
   if (Crew::Seat* seat = shared_.crew.FindStuck(now)) seat->wake.Notify();
 }

@@ -26,6 +26,8 @@ void ModelClient::AddTask(const Client& client, wire::SubmitWriter& writer, Send
   if (Chance(options_.tiny ? 300 : 150) && name == kThreadOne) {
     seeded.flavour = kRecursion;
     seeded.generations = 1 + random_() % (options_.tiny ? 3 : 4);
+  } else if (name == kThreadLeaf) {
+    seeded.flavour = kLeaf;
   } else if (Chance(25)) {
     seeded.flavour = kPoison;
   }
@@ -42,8 +44,9 @@ void ModelClient::AddTask(const Client& client, wire::SubmitWriter& writer, Send
 }
 
 void ModelClient::Submit(std::size_t at, Instant now) {
-  static constexpr Name kNamesOfRoots[] = {kInlineQuick, kThreadOne, kThreadOne, kThreadHalf,
-                                           kThreadTwo,   kLimited,   kUnleased};
+  static constexpr Name kNamesOfRoots[] = {kInlineQuick, kThreadOne,  kThreadOne,
+                                           kThreadHalf,  kThreadTwo,  kLimited,
+                                           kUnleased,    kThreadLeaf, kThreadLeaf};
   Client& client = clients_[at];
   Name name = kNamesOfRoots[random_() % std::size(kNamesOfRoots)];
   if (options_.gpu && Chance(150)) name = kNeedsGpu;

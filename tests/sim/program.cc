@@ -20,8 +20,8 @@ Nanos Micros(std::uint64_t us) {
   return std::chrono::microseconds(us);
 }
 
-constexpr Name kNamesOfChildren[] = {kInlineQuick, kThreadOne, kThreadHalf,
-                                     kThreadOne,   kLimited,   kUnleased};
+constexpr Name kNamesOfChildren[] = {kInlineQuick, kThreadOne, kThreadHalf, kThreadOne,
+                                     kLimited,     kUnleased,  kThreadLeaf, kThreadLeaf};
 
 Name NameOfChild(Random& random) {
   return kNamesOfChildren[random() % std::size(kNamesOfChildren)];
@@ -33,6 +33,7 @@ ChildPlan MakeChild(Random& random, const Seeded& parent, std::uint32_t earlier)
   child.seeded = {.seed = random(),
                   .generations = parent.generations - 1,
                   .flavour = parent.flavour == kPoison ? kMixedWork : parent.flavour};
+  if (child.name == kThreadLeaf) child.seeded.flavour = kLeaf;
   if (earlier > 0 && Chance(random, 250)) child.uses.push_back(random() % earlier);
   if (Chance(random, 150)) child.returns = 2;
   return child;
@@ -96,7 +97,7 @@ void Stray(Random& random, Program& program) {
 std::string_view NameOf(Name name) {
   static constexpr std::array<std::string_view, kNames> kAll{
       "inline_quick", "thread_one", "thread_half", "thread_two",
-      "limited",      "unleased",   "needs_gpu"};
+      "limited",      "unleased",   "needs_gpu",   "thread_leaf"};
   return kAll[name];
 }
 
@@ -120,9 +121,14 @@ Program MakeProgram(const Seeded& seeded, std::uint8_t attempt, const Odds& odds
   const auto work = [&](std::uint64_t most_us) {
     program.steps.push_back({.kind = Step::Kind::kWork, .time = Micros(random() % most_us)});
   };
-  work(recursion ? 50 : 600);
+  const bool leaf = seeded.flavour == kLeaf;
+  if (leaf) {
+    work(Chance(random, 80) ? 5000 : 100);
+  } else {
+    work(recursion ? 50 : 600);
+  }
   std::uint32_t children = 0;
-  const bool spawns = seeded.generations > 0 && (recursion || Chance(random, 600));
+  const bool spawns = !leaf && seeded.generations > 0 && (recursion || Chance(random, 600));
   const std::uint32_t rounds = spawns ? 1 + (recursion ? 0 : random() % 2) : 0;
   for (std::uint32_t i = 0; i < rounds; ++i) {
     program.steps.push_back(Spawn(random, seeded, children));
@@ -130,7 +136,7 @@ Program MakeProgram(const Seeded& seeded, std::uint8_t attempt, const Odds& odds
     if (Chance(random, 300)) work(300);
     if (recursion || Chance(random, 750)) program.steps.push_back(Look(random, seeded, children));
   }
-  work(100);
+  if (!leaf) work(100);
   program.fails = Chance(random, odds.fails);
   if (Chance(random, odds.large_value)) program.value_size = 64 + random() % 4000;
 

@@ -25,6 +25,7 @@ enum Flavour : std::uint32_t {
   kMixedWork = 0,
   kRecursion = 1,  // spawns two or three, gets them, to the bottom: what fills windows
   kPoison = 2,     // kills whatever runs it
+  kLeaf = 3,       // spawns nothing
 };
 
 // The functions that a node of the simulation has, in this order; their ids follow from 1.
@@ -36,6 +37,7 @@ enum Name : std::uint32_t {
   kLimited,   // slot_limit 1
   kUnleased,  // needs nothing
   kNeedsGpu,
+  kThreadLeaf,  // short as a rule, and waits for nobody: it is prefetched
   kNames,
 };
 
@@ -59,7 +61,7 @@ struct Step {
 };
 
 struct Odds {  // in a thousand
-  std::uint32_t dies = 30;
+  std::uint32_t dies = 60;
   std::uint32_t dies_blocked = 20;
   std::uint32_t hangs = 15;
   std::uint32_t fails = 60;

@@ -56,6 +56,8 @@ TEST_P(SimPart, KeepsItsPromises) {
   ExpectOften("made spawns wait", sum.spawns_waited);
   ExpectOften("used the reserve", sum.from_reserve);
   ExpectOften("expired", sum.expired);
+  ExpectOften("handed slots on", sum.handed_on);
+  ExpectOften("held prefetched tasks up", sum.held_up, kEachAtLeast / 20);
   ExpectOften("dropped out of reach", sum.out_of_reach, kEachAtLeast / 4);
   ExpectOften("refused past a quota", sum.past_quota);
   ExpectOften("cancelled", sum.cancelled);

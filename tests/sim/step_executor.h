@@ -4,9 +4,11 @@
 // between two steps of the node; so all is decided by the seed. One thread.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <random>
+#include <string>
 #include <vector>
 
 #include "core/ports/executor.h"
@@ -24,8 +26,9 @@ class StepExecutor final : public Executor {
 
   void RunHere(Task& task, Instant now) override;
   void Start(TaskPtr task, TaskId nested_in, Instant now) override;
+  void Grant(Instant now) override;
   void Interrupt(TaskId task, Reason why, Instant now) override;
-  void Tick(Instant) override {}
+  void Tick(Instant now) override;
   void Stop() override;
 
   // Does what is due; false if nothing was.
@@ -35,8 +38,9 @@ class StepExecutor final : public Executor {
   // From now on nothing dies, hangs or is turned away; what hangs goes on.
   void Heal(Instant now);
 
-  [[nodiscard]] std::size_t running() const { return runs_.size(); }
+  [[nodiscard]] std::size_t running() const { return runs_.size() + ahead_.size(); }
   [[nodiscard]] std::uint64_t nested() const { return nested_; }
+  [[nodiscard]] std::uint64_t handed_on() const { return handed_on_; }
 
  private:
   struct Child {
@@ -62,6 +66,8 @@ class StepExecutor final : public Executor {
     Instant began;
     std::uint8_t attempt = 0;
     bool blocked = false;
+    bool has_lease = false;  // one that it hands on when it ends
+    bool lent = false;       // it has been blocked: to nobody
     bool hangs = false;
     bool refused = false;  // a spawn of it
     Reason stop = Reason::kNone;
@@ -76,6 +82,17 @@ class StepExecutor final : public Executor {
     std::uint32_t correlation = 0;  // kPatience: of the wait
   };
 
+  struct Prefetched {
+    TaskPtr task;
+    Instant added;
+  };
+
+  void Begin(TaskPtr task, TaskId nested_in, Instant now);
+  void HandOn(Run& run, Instant now);
+  void BeginFirst(Instant now);
+  void GiveBack(TaskPtr task, RunEnd end, Reason why);
+  static std::uint32_t MarkOf(const Seeded& seeded, FunctionId function, std::uint8_t returns);
+  static std::string ValueOf(const Task& task, std::uint32_t index, std::uint32_t size);
   void At(Instant when, Event event) { due_.emplace(when, event); }
   void GoOnAfter(const Run& run, std::uint64_t most_us);
   void Happen(const Event& event, Instant now);
@@ -105,6 +122,10 @@ class StepExecutor final : public Executor {
   std::multimap<Instant, Event> due_;  // equal times in the order of insertion
   std::map<ConnectionId, std::unique_ptr<Run>> runs_;
   std::map<TaskId, ConnectionId> by_task_;
+  std::deque<Prefetched> ahead_;  // without a lease
+  std::uint32_t ended_ = 0;       // runs that hand their leases on
+  std::uint32_t granted_ = 0;
+  std::uint64_t handed_on_ = 0;
   ConnectionId next_connection_ = kTaskConnection | 1;
   std::uint64_t nested_ = 0;
   wire::SubmitWriter writer_;

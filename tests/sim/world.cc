@@ -118,6 +118,7 @@ void World::Side::MakeFunctions() {
   add(kLimited, Host::kThread, 1000, 0, 1);
   add(kUnleased, Host::kThread, 0);
   add(kNeedsGpu, Host::kWorker, 500, 1000);
+  add(kThreadLeaf, Host::kThread, 1000);
 }
 
 World::World(std::uint64_t seed)

@@ -40,6 +40,8 @@ struct Happened {
   std::uint64_t repeated = 0;
   std::uint64_t forwarded = 0;
   std::uint64_t nested = 0;
+  std::uint64_t handed_on = 0;  // slots, to prefetched tasks
+  std::uint64_t held_up = 0;
   std::uint64_t fuses = 0;
 
   void Add(const Happened& other);

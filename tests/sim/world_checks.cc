@@ -33,6 +33,8 @@ void Happened::Add(const Happened& other) {
   repeated += other.repeated;
   forwarded += other.forwarded;
   nested += other.nested;
+  handed_on += other.handed_on;
+  held_up += other.held_up;
   fuses += other.fuses;
 }
 
@@ -167,6 +169,7 @@ Happened World::happened() const {
     for (const ExecutionTally& each : tally.execution) {
       sum.killed += each.host_deaths.get();
       sum.retried += each.retried.get();
+      sum.held_up += each.held_up.get();
     }
     for (const PublicationTally& each : tally.publication) {
       sum.expired += each.ended[static_cast<std::size_t>(Fate::kExpired)].get();
@@ -175,6 +178,7 @@ Happened World::happened() const {
       sum.forwarded += each.ended[static_cast<std::size_t>(Fate::kForwarded)].get();
     }
     sum.nested += side->executor->nested();
+    sum.handed_on += side->executor->handed_on();
     for (const auto& inbox : side->node->flow().inboxes()) sum.fuses += inbox->stats().fuses.load();
   }
   return sum;

@@ -88,9 +88,12 @@ class CrashingTenantTest : public SchedulingBench {
   static constexpr TenantId kSound = 2;
 
   CrashingTenantTest()
-      : execution(
-            bench.shared, bench.tally.execution[0], runs, 1,
-            {.finished = ended.emit(), .slot_freed = freed.back(), .slot_lent = lent.back()}) {
+      : execution(bench.shared, bench.tally.execution[0], runs, 1,
+                  {.finished = ended.emit(),
+                   .slot_freed = freed.back(),
+                   .slot_lent = lent.back(),
+                   .returned = returned.back(),
+                   .departed = flow::Departure(nullptr)}) {
     bench.in_flight.Resize(1000, 1 << 20);
   }
 
@@ -148,6 +151,7 @@ class CrashingTenantTest : public SchedulingBench {
   Probe<Finished> ended;
   Probe<SlotFreed> freed;
   Probe<SlotLent> lent;
+  Probe<Returned> returned;
   Execution execution;
 
  private:

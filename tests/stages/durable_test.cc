@@ -250,8 +250,11 @@ class DurableExecutionTest : public ::testing::Test {
  protected:
   DurableExecutionTest()
       : stage(bench.shared, bench.tally.execution[0], runs, 1,
-              {.finished = finished.emit(), .slot_freed = freed.back(), .slot_lent = lent.back()}) {
-  }
+              {.finished = finished.emit(),
+               .slot_freed = freed.back(),
+               .slot_lent = lent.back(),
+               .returned = returned.back(),
+               .departed = flow::Departure(nullptr)}) {}
 
   template <class... Events>
   void Handle(Events&&... events) {
@@ -271,6 +274,7 @@ class DurableExecutionTest : public ::testing::Test {
   Probe<Finished> finished;
   Probe<SlotFreed> freed;
   Probe<SlotLent> lent;
+  Probe<Returned> returned;
   Execution stage;
 };
 

@@ -46,7 +46,9 @@ class ExecutionBench : public ::testing::Test {
       : stage(bench.shared, bench.tally.execution[0], runs, 1,
               {.finished = finished.emit([this](Finished&& e) { stage.Keep(std::move(e)); }),
                .slot_freed = freed.back(),
-               .slot_lent = lent.back()}) {
+               .slot_lent = lent.back(),
+               .returned = returned.back(),
+               .departed = flow::Departure(nullptr)}) {
     bench.limits.retry_backoff = std::chrono::milliseconds(4);
     bench.limits.retry_backoff_max = std::chrono::milliseconds(8);
   }
@@ -79,6 +81,7 @@ class ExecutionBench : public ::testing::Test {
   Probe<Finished> finished;
   Probe<SlotFreed> freed;
   Probe<SlotLent> lent;
+  Probe<Returned> returned;
   Execution stage;
 };
 

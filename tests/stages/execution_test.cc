@@ -286,5 +286,39 @@ TEST_F(ExecutionTest, FlushGivesUpWhatRests) {
   EXPECT_EQ(freed.events.size(), 1U);
 }
 
+TEST_F(ExecutionTest, APrefetchedTaskThatIsHeldUpGoesBackAsIfItHadNeverBeenPlaced) {
+  TaskPtr task = bench.Accept(1, function);
+  task->hands_on = task->prefetched = true;
+  Handle(Placed{std::move(task), {}});
+  ASSERT_EQ(runs.starts, 1);
+  Handle(End(1, RunEnd::kHeldUp));
+  ASSERT_EQ(freed.events.size(), 1U);
+  EXPECT_EQ(freed.events[0].lesson, SlotFreed::Lesson::kNone);
+  EXPECT_EQ(freed.events[0].cost, Nanos(0));
+  EXPECT_TRUE(freed.events[0].prefetched);
+  EXPECT_TRUE(freed.events[0].waited);
+  ASSERT_EQ(returned.events.size(), 1U);
+  const Task& back = *returned.events[0].task;
+  EXPECT_EQ(back.attempt, 0);
+  EXPECT_EQ(back.begun, kNever);
+  EXPECT_EQ(back.record->attempt.load(), 0);
+  EXPECT_TRUE(back.outcome.open());
+  EXPECT_TRUE(finished.events.empty());
+  EXPECT_EQ(bench.tally.execution[0].started.get(), 0U);
+  EXPECT_EQ(bench.tally.execution[0].held_up.get(), 1U);
+}
+
+// When it was started, others had the slot.
+TEST_F(ExecutionTest, APrefetchedTaskBeganWhenItsTurnCame) {
+  TaskPtr task = bench.Accept(1, function);
+  task->prefetched = true;
+  Handle(Placed{std::move(task), {}});
+  bench.clock.Advance(std::chrono::milliseconds(5));
+  Handle(End(1, RunEnd::kEnded));
+  ASSERT_EQ(finished.events.size(), 1U);
+  EXPECT_EQ(finished.events[0].task->begun, bench.now() - std::chrono::milliseconds(2));
+  EXPECT_EQ(bench.tally.execution[0].started.get(), 1U);
+}
+
 }  // namespace
 }  // namespace spillgate::testing

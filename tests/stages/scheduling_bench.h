@@ -34,7 +34,8 @@ class SchedulingBench : public ::testing::Test {
               {.placed =
                    placed.emit([this](Placed&& e) { stage.Unplace(std::move(e), bench.now()); }),
                .spilled = spilled.emit([this](Spilled&& e) { stage.KeepSpilled(std::move(e)); }),
-               .finished = finished.emit([this](Finished&& e) { stage.Keep(std::move(e)); })}) {}
+               .finished = finished.emit([this](Finished&& e) { stage.Keep(std::move(e)); }),
+               .granted = granted.back()}) {}
 
   template <class... Events>
   void Handle(Events&&... events) {
@@ -65,7 +66,9 @@ class SchedulingBench : public ::testing::Test {
             .bytes = task.bytes,
             .root = task.root,
             .estimated = task.estimate,
-            .cost = std::chrono::milliseconds(1)};
+            .cost = std::chrono::milliseconds(1),
+            .prefetched = task.prefetched,
+            .hands_on = task.hands_on};
   }
   // So many one after the other, to their ends; the order in which they were placed.
   [[nodiscard]] std::vector<std::uint64_t> RunAll(std::size_t count) {
@@ -76,7 +79,10 @@ class SchedulingBench : public ::testing::Test {
   }
   [[nodiscard]] SlotLent Lent(std::size_t i, RunNotice::Kind kind, TaskId awaited = {}) {
     const Task& task = *placed.events[i].task;
-    return {{kind, task.id, awaited}, *task.shape, task.function};
+    return {.notice = {kind, task.id, awaited},
+            .held = *task.shape,
+            .function = task.function,
+            .hands_on = task.hands_on};
   }
   [[nodiscard]] std::vector<std::uint64_t> PlacedSeqs() const {
     std::vector<std::uint64_t> seqs;
@@ -95,6 +101,7 @@ class SchedulingBench : public ::testing::Test {
   Probe<Placed> placed;
   Probe<Spilled> spilled;
   Probe<Finished> finished;
+  Probe<LeaseGranted> granted;
   Scheduling stage;
 };
 

@@ -25,7 +25,7 @@ class CrewRules : public ::testing::Test {
   // The seat that is to be woken, null if it waits.
   static Crew::Seat* Add(Crew& crew, TaskPtr task, TaskId nested_in = {}) {
     Crew::Seat* seat = nullptr;
-    EXPECT_TRUE(crew.Add(task, nested_in, seat));
+    EXPECT_TRUE(crew.Add(task, nested_in, Instant(1s), seat));
     return seat;
   }
   static TaskRun* Assigned(Crew::Seat* seat) { return seat->assigned.exchange(nullptr); }
@@ -225,7 +225,7 @@ TEST_F(CrewRules, NothingBeginsAfterStop) {
   EXPECT_TRUE(crew.stopped());
   TaskPtr late = Make(4);
   Crew::Seat* wake = nullptr;
-  EXPECT_FALSE(crew.Add(late, {}, wake));
+  EXPECT_FALSE(crew.Add(late, {}, now_, wake));
   EXPECT_NE(late, nullptr);
   crew.Resume(*seat, now_);
   EXPECT_EQ(crew.Finish(*seat), nullptr);
@@ -246,6 +246,121 @@ TEST_F(CrewRules, TheQueueKeepsItsOrder) {
     expected += expected % 3 == 0 ? 1 : 2;
   }
   EXPECT_EQ(expected, 201u);
+}
+
+// What the caller knows of when it starts a prefetched one.
+class PrefetchedRuns : public CrewRules {
+ protected:
+  TaskPtr Leased(std::uint64_t number) {
+    TaskPtr task = Make(number);
+    task->hands_on = true;
+    return task;
+  }
+  // Behind so many others that wait, by one who has heard of so many ends.
+  TaskPtr Ahead(std::uint64_t number, std::uint32_t behind, std::uint32_t heard = 0) {
+    TaskPtr task = Leased(number);
+    task->prefetched = true;
+    task->behind = behind;
+    task->heard = heard;
+    return task;
+  }
+  static TaskRun* End(Crew& crew, Crew::Seat* seat) {
+    crew.HandOn(*seat);
+    return crew.Finish(*seat);
+  }
+};
+
+TEST_F(PrefetchedRuns, BeginOnTheSeatThatEndsWithoutBeingWoken) {
+  Crew crew({.threads = 4});
+  Crew::Seat* first = Add(crew, Leased(1));
+  ASSERT_NE(first, nullptr);
+  EXPECT_EQ(Add(crew, Ahead(2, 0)), nullptr) << "there are threads, but no lease";
+  EXPECT_EQ(Add(crew, Ahead(3, 1)), nullptr);
+  EXPECT_FALSE(crew.HasWaiting());
+  EXPECT_TRUE(crew.HasPrefetched());
+  TaskRun* next = End(crew, first);
+  ASSERT_NE(next, nullptr);
+  EXPECT_EQ(next->id.seq, 2u);
+  next = End(crew, first);
+  ASSERT_NE(next, nullptr);
+  EXPECT_EQ(next->id.seq, 3u);
+  EXPECT_FALSE(crew.HasPrefetched());
+  EXPECT_EQ(End(crew, first), nullptr);
+}
+
+// The news of that end are still on their way, so its lease is the one that the task is to get.
+TEST_F(PrefetchedRuns, BeginAtOnceIfARunHasEndedThatTheyWereToFollow) {
+  Crew crew({.threads = 4});
+  Crew::Seat* first = Add(crew, Leased(1));
+  Crew::Seat* second = Add(crew, Leased(2));
+  EXPECT_EQ(End(crew, second), nullptr);
+  EXPECT_EQ(Add(crew, Ahead(3, 0)), second);
+  EXPECT_EQ(Add(crew, Ahead(4, 1)), nullptr) << "there was one such end";
+  EXPECT_EQ(Add(crew, Make(5)) != nullptr, true)
+      << "who hands nothing on has nothing to do with it";
+  EXPECT_EQ(End(crew, first)->id.seq, 4u);
+  EXPECT_EQ(Add(crew, Ahead(6, 0, 2)), nullptr) << "both have been heard of";
+}
+
+TEST_F(PrefetchedRuns, GetTheSlotOfABlockedOneIfTheCallerSaysSo) {
+  Crew crew({.threads = 1, .extra_blocked = 1});
+  Crew::Seat* first = Add(crew, Leased(1));
+  EXPECT_EQ(Add(crew, Ahead(2, 0)), nullptr);
+  EXPECT_TRUE(crew.Block(*first, true, now_));
+  EXPECT_EQ(crew.Dispatch(), nullptr) << "the slot may be for somebody else";
+  Crew::Seat* second = crew.Grant();
+  ASSERT_NE(second, nullptr);
+  EXPECT_EQ(Assigned(second)->id.seq, 2u);
+  EXPECT_EQ(crew.Grant(), nullptr) << "there is nobody left";
+  EXPECT_EQ(Add(crew, Ahead(3, 2)), nullptr) << "two were granted, one for nobody";
+  // It goes on whether or not there is a slot, and hands none on.
+  crew.Resume(*first, now_ + 1ms);
+  EXPECT_EQ(End(crew, first), nullptr);
+  EXPECT_TRUE(crew.HasPrefetched());
+  EXPECT_EQ(End(crew, second)->id.seq, 3u);
+}
+
+TEST_F(PrefetchedRuns, InterruptFindsThemAndOneThatHadALeaseHandsItOn) {
+  Crew crew({.threads = 1});
+  Crew::Seat* first = Add(crew, Leased(1));
+  EXPECT_EQ(Add(crew, Leased(2)), nullptr) << "waits for a thread";
+  EXPECT_EQ(Add(crew, Ahead(3, 0)), nullptr);
+  EXPECT_EQ(Add(crew, Ahead(4, 1)), nullptr);
+  Crew::Stopped stopped = crew.Interrupt({1, 3}, Reason::kCancelled);
+  ASSERT_NE(stopped.task, nullptr);
+  EXPECT_EQ(stopped.task->id.seq, 3u);
+  EXPECT_TRUE(stopped.waited);
+  stopped = crew.Interrupt({1, 2}, Reason::kCancelled);
+  ASSERT_NE(stopped.task, nullptr);
+  EXPECT_FALSE(stopped.waited);
+  EXPECT_FALSE(crew.HasPrefetched());
+  EXPECT_TRUE(crew.HasWaiting()) << "the fourth has the lease of the second";
+  EXPECT_EQ(End(crew, first)->id.seq, 4u);
+  EXPECT_EQ(End(crew, first), nullptr);
+}
+
+TEST_F(PrefetchedRuns, GoBackTogetherIfTheFirstHasWaitedForTooLong) {
+  Crew crew({.threads = 1});
+  (void)Add(crew, Leased(1));
+  TaskPtr early = Ahead(2, 0);
+  TaskPtr late = Ahead(3, 1);
+  Crew::Seat* seat = nullptr;
+  EXPECT_TRUE(crew.Add(early, {}, now_, seat));
+  EXPECT_TRUE(crew.Add(late, {}, now_ + 5ms, seat));
+  EXPECT_TRUE(crew.TakeHeldUp(now_).empty());
+  const std::vector<TaskPtr> back = crew.TakeHeldUp(now_ + 1ns);
+  ASSERT_EQ(back.size(), 2u);
+  EXPECT_EQ(back[0]->id.seq, 2u);
+  EXPECT_EQ(back[1]->id.seq, 3u);
+  EXPECT_FALSE(crew.HasPrefetched());
+}
+
+TEST_F(PrefetchedRuns, AreGivenBackAtAStop) {
+  Crew crew({.threads = 1});
+  Crew::Seat* first = Add(crew, Leased(1));
+  (void)Add(crew, Ahead(2, 0));
+  EXPECT_EQ(crew.StopAll().size(), 1u);
+  EXPECT_EQ(End(crew, first), nullptr);
 }
 
 }  // namespace

@@ -9,10 +9,12 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "core/model/prefetch.h"
 #include "core/model/task.h"
 #include "schema/messages.h"
 #include "schema/replies.h"
@@ -41,6 +43,8 @@ struct Ledger {
   int turned_away = 0;
   int blocked = 0;
   int resumed = 0;
+  int prefetched = 0;
+  int held_up = 0;
   int nested = 0;        // starts in the place of a blocked task
   int gone = 0;          // connections
   int most_running = 0;  // leased at the same time
@@ -54,9 +58,10 @@ class FakeNode {
  public:
   struct Options {
     int slots = 2;
-    int window = 1 << 20;  // unfinished tasks; a spawn past it waits
-    int retries = 0;       // of a task whose worker died
-    bool offers = true;    // heeds what blocked tasks would run in place
+    int window = 1 << 20;   // unfinished tasks; a spawn past it waits
+    int retries = 0;        // of a task whose worker died
+    bool offers = true;     // heeds what blocked tasks would run in place
+    bool prefetch = false;  // for threads
     ThreadExecutorOptions threads;
     WorkerOptions workers;
     std::map<std::string, Host> hosts;        // instead of what the library says
@@ -122,6 +127,9 @@ class FakeNode {
     Ended ended;
     Outcome outcome;
     bool running = false;
+    const Function* function = nullptr;  // of what runs
+    bool hands_on = false;
+    bool lent = false;
     bool blocked = false;
     bool cancelled = false;
     std::vector<TaskId> children;
@@ -153,6 +161,9 @@ class FakeNode {
   void Accept(TaskId id, TaskPtr task);
   void SetArgument(Entry& entry, TaskId id, std::uint32_t at, const Outcome& from);
   void Place(TaskId id, TaskId nested_in);
+  void PlaceAhead(TaskId id);
+  void LeaseHome(TaskId id, bool waited);
+  void Lend(TaskId id);
   void Dispatch();
   void OnReport(RunReport report);
   void OnNotice(const RunNotice& notice);
@@ -180,6 +191,8 @@ class FakeNode {
   std::vector<WaitState> waits_;
   std::vector<Awaited> awaited_;
   int free_ = 0;
+  Prefetch prefetch_;
+  std::set<const Function*> waiting_functions_;
   int unfinished_ = 0;
   int leased_ = 0;
   Ledger ledger_;

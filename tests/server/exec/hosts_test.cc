@@ -29,9 +29,19 @@ FakeNode::Options OptionsFor(Host host) {
   return options;
 }
 
-class OnBothHosts : public ::testing::TestWithParam<Host> {
+// Where tasks run, and whether some are started before a slot is free for them.
+struct Hosted {
+  Host host;
+  bool prefetch = false;
+};
+
+class OnBothHosts : public ::testing::TestWithParam<Hosted> {
  protected:
-  static FakeNode::Options DefaultOptions() { return OptionsFor(GetParam()); }
+  static FakeNode::Options DefaultOptions() {
+    FakeNode::Options options = OptionsFor(GetParam().host);
+    options.prefetch = GetParam().prefetch;
+    return options;
+  }
 
   // Ends the node, and holds it to what it promises whatever happened.
   static void CheckLedger(FakeNode& node) {
@@ -44,9 +54,12 @@ class OnBothHosts : public ::testing::TestWithParam<Host> {
   }
 };
 
-INSTANTIATE_TEST_SUITE_P(, OnBothHosts, ::testing::Values(Host::kThread, Host::kWorker),
+INSTANTIATE_TEST_SUITE_P(, OnBothHosts,
+                         ::testing::Values(Hosted{Host::kThread}, Hosted{Host::kThread, true},
+                                           Hosted{Host::kWorker}),
                          [](const auto& test) {
-                           return test.param == Host::kThread ? "Threads" : "Workers";
+                           if (test.param.prefetch) return "ThreadsAhead";
+                           return test.param.host == Host::kThread ? "Threads" : "Workers";
                          });
 
 TEST_P(OnBothHosts, FunctionsReturnValues) {
