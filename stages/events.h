@@ -109,9 +109,7 @@ struct SlotFreed {
   Nanos span{0};            // from the beginning of the run to its end
   Instant since = kNever;   // execution has the lease; kNever: that says nothing
   bool prefetched = false;  // it was placed without one: scheduling knows since when it has it
-  bool hands_on = false;    // as in Task
-  bool lent = false;        // it has been blocked
-  bool waited = false;      // it never was with whom it was to run, or had no slot there
+  TaskId handed_to;         // the prefetched task that runs on it now
   // What this says of the function's cost.
   enum class Lesson : std::uint8_t {
     kNone,     // it never began, or nobody looked at the clock
@@ -119,9 +117,6 @@ struct SlotFreed {
     kExact,
   };
   Lesson lesson = Lesson::kExact;
-
-  // Whether who ran it has let a prefetched task have the slot, if there was one.
-  [[nodiscard]] bool goes_on() const { return hands_on && !lent && !waited; }
 };
 
 // A running task gives its slot back while it waits in a get, or takes it again.
@@ -129,12 +124,13 @@ struct SlotLent {
   RunNotice notice;
   Resources held;
   const Function* function = nullptr;  // whose slot limit it counts against; null for none
-  bool hands_on = false;               // as in Task; the first time that it blocks
+  bool prefetched = false;             // it may have no lease yet
 };
 
-// A slot is free, and the first of those that were prefetched gets it. Goes with the stream, but
-// takes no place.
-struct LeaseGranted {};
+// A slot is free, and goes to a task that was prefetched. Takes no place.
+struct LeaseGranted {
+  TaskId task;
+};
 
 // Places in the in-flight bound came free, and somebody waits for them.
 struct RoomFreed {};
@@ -218,6 +214,9 @@ void Arrive(E&, Instant) {}
 }
 [[nodiscard]] inline std::size_t RouteOf(const SessionEnded& event) {
   return Mix(event.session);
+}
+[[nodiscard]] inline std::size_t RouteOf(const LeaseGranted& event) {
+  return std::hash<TaskId>()(event.task);
 }
 [[nodiscard]] inline std::size_t RouteOf(const CancelAsked& event) {
   return std::hash<TaskId>()(event.task);

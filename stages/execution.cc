@@ -28,8 +28,8 @@ void Execution::Handle(std::span<In> batch, Instant now) {
       OnNotice(noticed->notice);
     } else if (const auto* durable = std::get_if<Durable>(&event)) {
       OnDurable(*durable, now);
-    } else if (std::holds_alternative<LeaseGranted>(event)) {
-      executor_.Grant(now);
+    } else if (const auto* granted = std::get_if<LeaseGranted>(&event)) {
+      OnGranted(granted->task, now);
     } else {
       OnCancel(std::get<CancelAsked>(event).task, now);
     }
@@ -44,6 +44,7 @@ bool Execution::RunsHere(const Task& task) {
 
 void Execution::OnPlaced(Placed&& event, Instant now) {
   TaskPtr task = std::move(event.task);
+  if (task->prefetched && WasGranted(task->id)) task->prefetched = false;
   // Recovery has told those that it makes again; what they spawn again is told here.
   if (task->id.is_child() && task->function->host == Host::kInline && task->attempt == 0) {
     task->deaths = std::max(task->deaths, executor_.DeathsOf(task->id));
@@ -57,8 +58,7 @@ void Execution::OnPlaced(Placed&& event, Instant now) {
                                        .units = SlotUnits(*task->shape),
                                        .since = now,
                                        .leased = task->leased(),
-                                       .prefetched = task->prefetched,
-                                       .hands_on = task->hands_on}});
+                                       .prefetched = task->prefetched}});
   }
   if (MustBeNoted(*task)) {
     const auto position = journal_.Add(task->level, record::Started{.id = task->id});
@@ -116,7 +116,7 @@ void Execution::Run(TaskPtr task, TaskId nested_in, Instant now) {
     EndSpent(*task, "with the node");  // else it had been ended then
   }
   if (!task->outcome.open()) {
-    Free(task->id, Nanos(0), Lesson::kNone, Nanos(0), true);
+    Free(task->id, Nanos(0), Lesson::kNone);
     Finish(std::move(task));
     return;
   }
@@ -163,12 +163,12 @@ void Execution::OnRan(RunReport&& report, Instant now) {
   // It did not begin when it was started, but when its turn came.
   if (task->prefetched) {
     tally_.started.Add(1);
-    if (ran && task->attempt == 1) task->begun = now - report.wall - report.blocked;
+    if (task->attempt == 1) task->begun = ran ? now - report.wall - report.blocked : kNever;
   }
   const Fate fate = task->outcome.fate;
   const bool whole = fate != Fate::kCancelled && fate != Fate::kExpired;
   Free(task->id, cost, !ran ? Lesson::kNone : (whole ? Lesson::kExact : Lesson::kAtLeast),
-       report.wall + report.blocked, report.waited);
+       report.wall + report.blocked, report.handed_to);
   Finish(std::move(task));
 }
 
@@ -186,12 +186,25 @@ void Execution::TurnAway(Task& task, const RunReport& report) {
        Format("it has not run, and may be submitted again when this is mended: {}", report.detail));
 }
 
+void Execution::OnGranted(TaskId id, Instant now) {
+  if (running_.contains(id)) return executor_.Grant(id, now);
+  early_grants_.push_back(id);
+}
+
+bool Execution::WasGranted(TaskId id) const {
+  const auto is_in = [id](const std::vector<TaskId>& grants) {
+    return std::find(grants.begin(), grants.end(), id) != grants.end();
+  };
+  return is_in(early_grants_) || is_in(older_grants_);
+}
+
 // It was prefetched and has not begun: as if it had never been placed.
 void Execution::PutBack(TaskPtr task, Instant now) {
+  task->held_up = true;
   if (--task->attempt == 0) task->begun = kNever;
   task->record->attempt.store(task->attempt, std::memory_order_relaxed);
   tally_.held_up.Add(1);
-  Free(task->id, Nanos(0), Lesson::kNone, Nanos(0), true);
+  Free(task->id, Nanos(0), Lesson::kNone);
   out_.departed.Note(MetaOf(task), now);
   returned_.push_back({std::move(task)});
 }
@@ -220,8 +233,7 @@ void Execution::SetBlocked(Running& running, const RunNotice& notice) {
     lent_.push_back({.notice = notice,
                      .held = running.held,
                      .function = running.leased ? running.function : nullptr,
-                     .hands_on = running.hands_on && !running.lent});
-    running.lent |= blocks;
+                     .prefetched = running.prefetched});
   } else if (blocks) {
     // Still blocked, asks for another task to run in place.
     lent_.push_back({.notice = notice, .held = {}});
@@ -242,7 +254,7 @@ void Execution::OnCancel(TaskId id, Instant now) {
 }
 
 // Sends the lease home.
-void Execution::Free(TaskId id, Nanos cost, Lesson lesson, Nanos span, bool waited) {
+void Execution::Free(TaskId id, Nanos cost, Lesson lesson, Nanos span, TaskId handed_to) {
   const auto found = running_.find(id);
   if (found == running_.end()) return;
   Running& running = found.value();
@@ -260,9 +272,7 @@ void Execution::Free(TaskId id, Nanos cost, Lesson lesson, Nanos span, bool wait
                       .span = span,
                       .since = running.since,
                       .prefetched = running.prefetched,
-                      .hands_on = running.hands_on,
-                      .lent = running.lent,
-                      .waited = waited,
+                      .handed_to = handed_to,
                       .lesson = lesson});
   }
   running_.erase(found);
@@ -275,6 +285,8 @@ void Execution::Finish(TaskPtr task) {
 void Execution::Tick(Instant now) {
   if (!kept_.empty()) std::swap(kept_, finished_);
   executor_.Tick(now);
+  older_grants_.swap(early_grants_);
+  early_grants_.clear();
   EndDoomedNoted(now);
   while (!again_.empty() && again_.top().at <= now) {
     const auto found = resting_.find(again_.top().task);

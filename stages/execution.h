@@ -68,8 +68,6 @@ class Execution {
     Nanos earlier{0};  // slot time that it was held for before the run that goes on
     bool leased = false;
     bool prefetched = false;
-    bool hands_on = false;
-    bool lent = false;  // it has been blocked
     bool blocked = false;
   };
   struct Again {
@@ -85,6 +83,8 @@ class Execution {
   void OnRan(RunReport&& report, Instant now);
   void TurnAway(Task& task, const RunReport& report);
   void PutBack(TaskPtr task, Instant now);
+  void OnGranted(TaskId id, Instant now);
+  [[nodiscard]] bool WasGranted(TaskId id) const;
   void TakeBack(Task& task);
   void OnDeath(RunReport&& report, Nanos cost, Instant now);
   void OnNotice(const RunNotice& notice);
@@ -100,7 +100,7 @@ class Execution {
   [[nodiscard]] bool MustBeNoted(const Task& task) const;
   void OnDurable(const Durable& durable, Instant now);
   void EndDoomedNoted(Instant now);
-  void Free(TaskId id, Nanos cost, Lesson lesson, Nanos span = Nanos(0), bool waited = false);
+  void Free(TaskId id, Nanos cost, Lesson lesson, Nanos span = Nanos(0), TaskId handed_to = {});
   [[nodiscard]] Nanos SlotTimeOf(const Task& task, Nanos wall) const;
   void Rest(TaskPtr task, Nanos cost, Instant now);
   [[nodiscard]] TaskPtr EndRest(HashMap<TaskId, TaskPtr>::iterator resting, Instant now);
@@ -133,6 +133,10 @@ class Execution {
   std::vector<SlotFreed> freed_;
   std::vector<SlotLent> lent_;
   std::vector<Returned> returned_;
+  // Grants that were here before their tasks, which come by another way: those of this tick, and
+  // of the last one.
+  std::vector<TaskId> early_grants_;
+  std::vector<TaskId> older_grants_;
 };
 
 }  // namespace spillgate

@@ -120,7 +120,7 @@ void Scheduling::Place(TaskPtr task, TaskId nested_in, Instant now) {
 }
 
 void Scheduling::Charge(Task& task, Instant now) {
-  ready_.Started(task);
+  ready_.Pay(task);
   early_spawns_.Begins(task, now);
 }
 
@@ -273,7 +273,7 @@ void Scheduling::FollowCpus() {
   if (slots < kOneSlot) return;
   const std::int64_t extra = extra_slots_.extra();
   most_held_ = std::max(most_held_, slots + extra * kOneSlot - free_.amount[kCpu]);
-  slots_wanted_ |= !ready_.empty() && free_.amount[kCpu] < kOneSlot;
+  slots_wanted_ |= (!ready_.empty() || !prefetch_.empty()) && free_.amount[kCpu] < kOneSlot;
   if (slots_wanted_ || extra > 0) {
     shared_.signals.slots_wanted.store(true, std::memory_order_relaxed);
   }
@@ -306,11 +306,16 @@ void Scheduling::ReadWeights() {
   }
 }
 
+Instant Scheduling::BusyUntil(std::size_t kind, Instant now) const {
+  const Instant until = busy_slots_.FirstEnd(kind, now);
+  if (kind != kCpu || until == kNever || prefetch_.empty()) return until;
+  return After(until, prefetch_.Delay(busy_slots_.Ending(After(now, Prefetch::kLongest), now)));
+}
+
 void Scheduling::TellWhatIsBusy(Instant now) {
   for (std::size_t kind = 0; kind < kResourceKinds; ++kind) {
     const bool is_busy = options_.total.amount[kind] > 0 && free_.amount[kind] <= 0;
-    Instant until = is_busy ? busy_slots_.FirstEnd(kind, now) : kNever;
-    if (kind == kCpu && until != kNever) until = After(until, prefetch_.Delay());
+    const Instant until = is_busy ? BusyUntil(kind, now) : kNever;
     shared_.account.SetBusyUntil(kind, until);
   }
   KeptSlot::ShutOut shut = ready_.ShutOutNow(now);
@@ -322,8 +327,10 @@ void Scheduling::TellWhatIsBusy(Instant now) {
 }
 
 void Scheduling::EmitAll(Instant now) {
-  out_.granted(granted_, now);  // before those that stand behind them now
-  granted_.clear();
+  if (!granted_.empty()) {
+    out_.granted(granted_, now);
+    granted_.clear();
+  }
   std::vector<Placed> placed = std::exchange(placed_, {});
   out_.placed(placed, now);
   placed.clear();

@@ -77,12 +77,14 @@ class Scheduling {
   void PlaceShort(Instant now);
   void PlacePrefetched(Instant now);
   void GiveLease(Task& task, bool in_place, Instant now);
-  void LeaseHome(const SlotFreed& event, Instant now);
+  void LeaseHome(const SlotFreed& event, TaskId heir, Instant now);
+  void GiveLease(const Prefetch::Waiting& to, Instant now);
   void GrantLeases(Instant now);
   void CountDeferral(const Task& task, DeferralTally::Outcome how, Instant now);
   void ReadLimits();
   void FollowCpus();
   void ReadWeights();
+  [[nodiscard]] Instant BusyUntil(std::size_t kind, Instant now) const;
   void TellWhatIsBusy(Instant now);
   void EmitAll(Instant now);
 

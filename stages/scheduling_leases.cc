@@ -9,45 +9,53 @@ namespace spillgate {
 void Scheduling::GiveLease(Task& task, bool in_place, Instant now) {
   task.prefetched = false;
   task.hands_on = !in_place && Prefetch::HandsOn(task);
-  if (task.hands_on) prefetch_.Lease();
   free_ -= *task.shape;
-  const Nanos takes = WallTime(task.estimate, SlotUnits(*task.shape));
-  busy_slots_.Begins(task.id, *task.shape, now, takes, ready_.LengthOf(*task.function));
+  ready_.Resumed(*task.function, *task.shape);
+  busy_slots_.Begins({.task = task.id,
+                      .held = *task.shape,
+                      .begun = now,
+                      .ends = After(now, WallTime(task.estimate, SlotUnits(*task.shape))),
+                      .length = ready_.LengthOf(*task.function),
+                      .hands_on = task.hands_on});
 }
 
-// It goes on to the first of those that were placed without one, or is free.
-void Scheduling::LeaseHome(const SlotFreed& event, Instant now) {
-  if (event.goes_on()) {
-    if (const auto heir = prefetch_.HandOn()) {
-      busy_slots_.Begins(heir->task, event.held, now, heir->takes, heir->length);
-      return;
-    }
-  } else if (event.hands_on && !event.lent) {
-    prefetch_.Withdraw();
-  }
+// To one that was placed without it.
+void Scheduling::GiveLease(const Prefetch::Waiting& to, Instant now) {
+  const Resources slot = Prefetch::OneSlot();
+  free_ -= slot;
+  ready_.Resumed(*to.function, slot);
+  busy_slots_.Begins({.task = to.task,
+                      .held = slot,
+                      .begun = now,
+                      .ends = After(now, to.takes),
+                      .length = ready_.LengthOf(*to.function),
+                      .hands_on = true});
+}
+
+// News come in any order. The task that it was handed to may have been granted another one
+// meanwhile, or have ended or lent it out: then this one is free.
+void Scheduling::LeaseHome(const SlotFreed& event, TaskId heir, Instant now) {
   free_ += event.held;
+  ready_.Ended(*event.function, event.held);
+  if (heir.is_none()) return;
+  if (const auto waiting = prefetch_.Leave(heir)) GiveLease(*waiting, now);
 }
 
 // They come before what is ready.
 void Scheduling::GrantLeases(Instant now) {
-  const Resources slot = Prefetch::OneSlot();
-  while (!prefetch_.empty() && slot.Fits(free_)) {
-    const Prefetch::Waiting heir = prefetch_.Grant();
-    free_ -= slot;
-    busy_slots_.Begins(heir.task, slot, now, heir.takes, heir.length);
-    granted_.emplace_back();
+  while (!prefetch_.empty() && Prefetch::OneSlot().Fits(free_)) {
+    const Prefetch::Waiting heir = *prefetch_.Leave(prefetch_.first().task);
+    GiveLease(heir, now);
+    granted_.push_back({heir.task});
   }
 }
 
 void Scheduling::OnFreed(const SlotFreed& event, Instant now) {
-  Instant since = event.since;
-  if (prefetch_.Leave(event.task)) {
-    if (event.goes_on()) prefetch_.Heard();
-  } else {
-    const Instant leased = busy_slots_.Ends(event.task);
-    if (event.prefetched) since = leased;
-    LeaseHome(event, now);
-  }
+  const TaskId heir = event.handed_to.is_none() ? TaskId() : prefetch_.HeirOf(event.handed_to);
+  // Ended before it was known who had handed it the slot: that one's end is still to come.
+  const bool unheard = event.prefetched && prefetch_.Leave(event.task).has_value();
+  const Instant leased = unheard ? kNever : busy_slots_.Ends(event.task);
+  const Instant since = event.prefetched ? leased : event.since;
   const CostKey key(event.function->id, event.bytes);
   const bool exact = event.lesson == SlotFreed::Lesson::kExact;
   const bool at_least = event.lesson == SlotFreed::Lesson::kAtLeast;
@@ -65,7 +73,11 @@ void Scheduling::OnFreed(const SlotFreed& event, Instant now) {
                                 SlotTime(now - since - event.span, SlotUnits(event.held)));
   }
   if (exact || at_least) ready_.Ran(*event.function, exact, now);
-  ready_.Ended(*event.function, event.held);
+  if (!unheard) {
+    LeaseHome(event, heir, now);
+  } else if (!heir.is_none()) {
+    prefetch_.PassOn(event.task, heir);
+  }
   ready_.Correct(*event.root, event.estimated, event.earlier + event.cost);
 }
 
@@ -75,22 +87,20 @@ void Scheduling::OnLent(const SlotLent& event, Instant now) {
     free_ -= event.held;
     if (event.function != nullptr) {  // it holds something
       // Nobody knows how long it still takes.
-      busy_slots_.Begins(event.notice.task, event.held, now, Nanos(0));
+      busy_slots_.Begins(
+          {.task = event.notice.task, .held = event.held, .begun = now, .ends = now});
       ready_.Resumed(*event.function, event.held);
     }
     in_place_.erase(event.notice.task);
     return;
   }
   if (event.function != nullptr) {
-    if (prefetch_.Leave(event.notice.task)) {
-      prefetch_.LendUnheard();  // of a run of which the end has not been heard
-    } else {
-      if (event.hands_on) prefetch_.Withdraw();
+    if (!event.prefetched || !prefetch_.Leave(event.notice.task).has_value()) {
       (void)busy_slots_.Ends(event.notice.task);
       free_ += event.held;
+      ready_.Ended(*event.function, event.held);
     }
     ready_.Waits(*event.function);
-    ready_.Ended(*event.function, event.held);
   }
   if (event.notice.awaited.is_none()) return;
   in_place_[event.notice.task] = {event.notice.awaited, now};
@@ -100,12 +110,11 @@ void Scheduling::OnLent(const SlotLent& event, Instant now) {
 // A lease that was never used.
 void Scheduling::TakeBack(const Task& task) {
   if (!task.leased()) return;
-  if (!prefetch_.Leave(task.id)) {
+  if (!prefetch_.Leave(task.id).has_value()) {
     (void)busy_slots_.Ends(task.id);
-    if (task.hands_on) prefetch_.Withdraw();
     free_ += *task.shape;
+    ready_.Ended(*task.function, *task.shape);
   }
-  ready_.Ended(*task.function, *task.shape);
   ready_.Correct(*task.root, task.estimate, Nanos(0));
 }
 
@@ -113,16 +122,14 @@ void Scheduling::TakeBack(const Task& task) {
 // out than there is, as blocked tasks went on: what comes free next is for these.
 void Scheduling::PlacePrefetched(Instant now) {
   if (free_.amount[kCpu] >= kOneSlot || free_.amount[kCpu] < 0) return;
-  if (!busy_slots_.EndsBy(kCpu, After(now, Prefetch::kLongest), now)) return;
-  while (prefetch_.HasRoom()) {
+  const std::size_t ending = busy_slots_.Ending(After(now, Prefetch::kLongest), now);
+  while (prefetch_.HasRoom(ending)) {
     TaskPtr task = ready_.PopToPrefetch(now, dropped_);
     if (task == nullptr) return;
     LeaveHeld(*task, now);
     task->hands_on = true;
     task->prefetched = true;
-    task->behind = prefetch_.behind();
-    task->heard = prefetch_.heard();
-    prefetch_.Add({task->id, task->estimate, ready_.LengthOf(*task->function)});
+    prefetch_.Add({task->id, task->function, task->estimate});
     Charge(*task, now);
     shared_.tally.scheduling.prefetched.Add(1);
     placed_.push_back({std::move(task), {}});

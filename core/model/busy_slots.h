@@ -24,14 +24,24 @@ class BusySlots {
  public:
   static constexpr std::size_t kMost = 32;
 
-  void Begins(TaskId task, const Resources& held, Instant now, Nanos takes,
-              KeptSlot::Length length = 0) {
+  struct Run {
+    TaskId task;
+    Resources held;
+    Instant begun{};
+    Instant ends{};
+    KeptSlot::Length length = 0;
+    bool hands_on = false;  // its slot, to a prefetched task
+
+    [[nodiscard]] Instant ExpectedEnd(Instant now) const {
+      return ends > now ? ends : now + (now - begun);
+    }
+  };
+
+  void Begins(const Run& run) {
     if (++runs_ > kMost) return;
     const auto place = std::find_if(places_.begin(), places_.end(),
-                                    [](const Run& run) { return run.task.is_none(); });
-    if (place != places_.end())
-      *place = {
-          .task = task, .held = held, .begun = now, .ends = After(now, takes), .length = length};
+                                    [](const Run& each) { return each.task.is_none(); });
+    if (place != places_.end()) *place = run;
   }
 
   // When it began; kNever if it was not followed.
@@ -42,9 +52,12 @@ class BusySlots {
     return place == places_.end() ? kNever : std::exchange(*place, {}).begun;
   }
 
-  // Whether one of those that hold some of it is expected to end by then. Of very many one is.
-  [[nodiscard]] bool EndsBy(std::size_t kind, Instant when, Instant now) const {
-    return runs_ > kMost || FirstEnd(kind, now) <= when;
+  // How many of those that are followed and hand their slots on are expected to end by then.
+  [[nodiscard]] std::size_t Ending(Instant by, Instant now) const {
+    return static_cast<std::size_t>(
+        std::count_if(places_.begin(), places_.end(), [by, now](const Run& run) {
+          return !run.task.is_none() && run.hands_on && run.ExpectedEnd(now) <= by;
+        }));
   }
 
   // Of the runs that hold some of it, and are of so long functions at least; kNever if none does,
@@ -58,20 +71,12 @@ class BusySlots {
       if (run.task.is_none()) continue;
       ++seen;
       if (run.held.amount[kind] == 0) continue;
-      const Instant end = run.ends > now ? run.ends : now + (now - run.begun);
-      if (run.length >= at_least) first = std::min(first, end);
+      if (run.length >= at_least) first = std::min(first, run.ExpectedEnd(now));
     }
     return seen == runs_ ? first : kNever;
   }
 
  private:
-  struct Run {
-    TaskId task;
-    Resources held;
-    Instant begun{};
-    Instant ends{};
-    KeptSlot::Length length = 0;
-  };
   std::array<Run, kMost> places_{};
   std::size_t runs_ = 0;
 };

@@ -110,7 +110,12 @@ class ReadySet {
 
   // A task runs, also one that never was here: its tenant and root pay its estimate, its function
   // has one slot less.
-  void Started(const Task& task);
+  void Started(const Task& task) {
+    Resumed(*task.function, *task.shape);
+    Pay(task);
+  }
+  // The first half of that, for one that is to have its slot later: Resumed is the other.
+  void Pay(const Task& task);
   // The slot is free again.
   void Ended(const Function& function, const Resources& held);
   // A run of it has given its slot back while it waits for others.

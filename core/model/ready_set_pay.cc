@@ -29,8 +29,7 @@ constexpr int kMostLooks = 1024;
 
 }  // namespace
 
-void ReadySet::Started(const Task& task) {
-  Resumed(*task.function, *task.shape);
+void ReadySet::Pay(const Task& task) {
   Root& root = *task.root;
   Flow& flow = FlowOf(root);
   if (flow.size == 0) flow.tag = std::max(flow.tag, EarliestTag(flow));

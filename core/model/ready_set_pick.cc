@@ -139,8 +139,9 @@ TaskPtr ReadySet::PopToPrefetch(Instant now, std::vector<TaskPtr>& dropped) {
     const Found found = First(BeginPick(now), nullptr);
     if (found.group == nullptr) return {};
     Task& task = FirstTask(*found.group);
-    if (StateOf(*task.function).waits) return {};
-    if (!Prefetch::Takes(task, costs_.Estimate(task.cost_key(), task.estimate))) return {};
+    const FunctionState& state = StateOf(*task.function);
+    if (state.waits || state.limit.limit() != SlotLimit::kNone) return {};
+    if (!Prefetch::Takes(task, costs_)) return {};
     if (!IsOutOfReach(task, now) || MayTry(task, now)) return Take(found);
     if (dropped.size() >= kMostDropped) return {};
     Drop(task, dropped);

@@ -73,8 +73,7 @@ struct Task {
   bool started = false;       // it ran, or is a piece of a root that has: goes first in its root
   bool hands_on = false;      // its lease goes on to a prefetched task when it ends
   bool prefetched = false;    // it was placed without one: see core/model/prefetch.h
-  std::uint32_t behind = 0;   // then: see Executor
-  std::uint32_t heard = 0;
+  bool held_up = false;       // and given back
 
   ReadyTask ready;  // scheduling's own
   Outcome outcome;

@@ -4,12 +4,9 @@
 // reports may come on any thread.
 //
 // A prefetched task has no slot yet. It begins when a run that hands its own on (Task::hands_on)
-// ends and has not been blocked, before that is told, or when a slot is granted; the first started
-// is the first to begin. One that has waited for longer than kMostAhead is given back. When one is
-// started, such runs may have ended of which the caller had not heard when it placed it: it had
-// heard of `heard` ends, and there waited or had been granted a slot `behind` tasks before it. If
-// more ends are unheard than tasks of those have begun by themselves, one of their slots is its
-// own, and it begins at once. Both count from the beginning, and may wrap.
+// ends and has not been blocked, whose report names it, or when a slot is granted to it; of several
+// the first that was started gets what is handed on. When one has waited for longer than
+// kMostAhead, all that wait are given back (kHeldUp); so is one that no such run can help.
 #pragma once
 
 #include <functional>
@@ -36,7 +33,7 @@ struct RunReport {
   Reason why = Reason::kNone;  // kTurnedAway: kDrained or kNoWorker
   bool began = true;           // kEnded: false if it was ended before it ran
   Nanos blocked{0};            // time that it waited in gets, its slot lent out
-  bool waited = false;         // it was prefetched, and never had a slot
+  TaskId handed_to;            // the prefetched task that has its slot now; none: it is free
 };
 
 // What a running task tells the node about itself.
@@ -67,8 +64,8 @@ class Executor {
   // `nested_in`: the blocked task on whose thread or worker this one should run, if that is still
   // blocked.
   virtual void Start(TaskPtr task, TaskId nested_in, Instant now) = 0;
-  // The first of the prefetched tasks may begin, if there is one still.
-  virtual void Grant(Instant /*now*/) {}
+  // A prefetched task that was started may begin, if it has not, and still waits.
+  virtual void Grant(TaskId /*task*/, Instant /*now*/) {}
   // Asks a started task to stop: its context says cancelled; a worker is interrupted, then killed.
   // Its report comes all the same. Nothing happens if it has ended.
   virtual void Interrupt(TaskId task, Reason why, Instant now) = 0;

@@ -30,7 +30,7 @@ bool Crew::Add(TaskPtr& task, TaskId nested_in, Instant now, Seat*& wake) {
   run.id = task->id;
   run.parent = task->parent;
   run.hands_on = task->hands_on;
-  const bool waits = task->prefetched && !MayBegin(*task);
+  const bool waits = task->prefetched;
   run.task = std::move(task);
   if (waits) {
     run.added = now;
@@ -54,39 +54,37 @@ void Crew::Wait(Run& run) {
   waiting_.fetch_add(1, std::memory_order_relaxed);
 }
 
-void Crew::HandOn(Seat& seat) {
+TaskId Crew::HandOn(Seat& seat) {
   MutexLock lock(mutex_);
-  HandOnLocked(*seat.stack.back().run);
+  return HandOnLocked(*seat.stack.back().run);
 }
 
 // The run ends: its lease goes to the first of those that have none.
-void Crew::HandOnLocked(Run& run) {
-  if (!std::exchange(run.hands_on, false)) return;
-  if (run.lent) return;
-  ++ended_;
-  if (!ahead_.empty()) LetFirstBegin();
+TaskId Crew::HandOnLocked(Run& run) {
+  if (!std::exchange(run.hands_on, false) || run.lent || ahead_.empty()) return {};
+  Run& heir = TakeAhead(ahead_.begin());
+  Wait(heir);
+  return heir.id;
 }
 
-// As Executor says.
-bool Crew::MayBegin(const Task& task) const {
-  const auto waiting = static_cast<std::uint32_t>(ahead_.size());
-  const auto unheard = static_cast<std::int32_t>(ended_ - task.heard);
-  const auto begun = static_cast<std::int32_t>(task.behind - granted_ - waiting);
-  return unheard > std::max(0, begun);
-}
-
-void Crew::LetFirstBegin() {
-  Wait(*ahead_.front());
-  ahead_.pop_front();
-  ahead_size_.store(ahead_.size(), std::memory_order_relaxed);
-}
-
-Crew::Seat* Crew::Grant() {
+Crew::Seat* Crew::Grant(TaskId task) {
   MutexLock lock(mutex_);
-  ++granted_;
-  if (ahead_.empty()) return nullptr;
-  LetFirstBegin();
+  const auto found = FindAhead(task);
+  if (found == ahead_.end()) return nullptr;
+  Wait(TakeAhead(found));
   return DispatchLocked();
+}
+
+std::vector<Run*>::iterator Crew::FindAhead(TaskId task) {
+  return std::find_if(ahead_.begin(), ahead_.end(),
+                      [task](const Run* run) { return run->id == task; });
+}
+
+Run& Crew::TakeAhead(std::vector<Run*>::iterator at) {
+  Run& run = **at;
+  ahead_.erase(at);
+  ahead_size_.store(ahead_.size(), std::memory_order_relaxed);
+  return run;
 }
 
 Crew::Seat* Crew::Dispatch() {
@@ -230,25 +228,20 @@ Crew::Stopped Crew::Interrupt(TaskId id, Reason why) {
   MutexLock lock(mutex_);
   for (std::size_t at = head_; at < queue_.size(); ++at) {
     if (queue_[at]->id != id) continue;
-    TaskPtr task = Discard(TakeWaiting(at));
-    return {.task = std::move(task), .next = DispatchLocked()};
+    return Discard(TakeWaiting(at));
   }
-  for (auto at = ahead_.begin(); at != ahead_.end(); ++at) {
-    if ((*at)->id != id) continue;
-    Run& run = **at;
-    ahead_.erase(at);
-    ahead_size_.store(ahead_.size(), std::memory_order_relaxed);
+  if (const auto found = FindAhead(id); found != ahead_.end()) {
+    Run& run = TakeAhead(found);
     TaskPtr task = std::move(run.task);
     Free(run);
-    return {.task = std::move(task), .waited = true};
+    return {.task = std::move(task)};
   }
   for (std::uint32_t i = 0; i < made_; ++i) {
     Seat& seat = *seats_[i];
     if (seat.offered != nullptr && seat.offered->id == id) {
       Run& run = *std::exchange(seat.offered, nullptr);
       Activate(-1);
-      TaskPtr task = Discard(run);
-      return {.task = std::move(task), .next = DispatchLocked()};
+      return Discard(run);
     }
     for (const Seat::Frame& frame : seat.stack) {
       if (frame.run->id != id) continue;
@@ -263,10 +256,10 @@ Crew::Stopped Crew::Interrupt(TaskId id, Reason why) {
 std::vector<TaskPtr> Crew::TakeHeldUp(Instant before) {
   MutexLock lock(mutex_);
   if (ahead_.empty() || ahead_.front()->added >= before) return {};
-  return TakeAhead();
+  return TakeAllAhead();
 }
 
-std::vector<TaskPtr> Crew::TakeAhead() {
+std::vector<TaskPtr> Crew::TakeAllAhead() {
   std::vector<TaskPtr> tasks;
   for (Run* run : ahead_) {
     tasks.push_back(std::move(run->task));
@@ -280,7 +273,7 @@ std::vector<TaskPtr> Crew::TakeAhead() {
 std::vector<TaskPtr> Crew::StopAll() {
   MutexLock lock(mutex_);
   stopped_.store(true, std::memory_order_relaxed);
-  std::vector<TaskPtr> left = TakeAhead();
+  std::vector<TaskPtr> left = TakeAllAhead();
   while (head_ < queue_.size()) {
     Run& run = TakeWaiting(head_);
     left.push_back(std::move(run.task));
@@ -355,11 +348,11 @@ Run& Crew::NewRun() {
 }
 
 // It gives up its lease before it has begun.
-TaskPtr Crew::Discard(Run& run) {
-  HandOnLocked(run);
-  TaskPtr task = std::move(run.task);
+Crew::Stopped Crew::Discard(Run& run) {
+  Stopped stopped{.task = std::move(run.task), .handed_to = HandOnLocked(run)};
   Free(run);
-  return task;
+  stopped.next = DispatchLocked();
+  return stopped;
 }
 
 void Crew::Free(Run& run) {

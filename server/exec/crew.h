@@ -12,7 +12,6 @@
 #pragma once
 
 #include <atomic>
-#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
@@ -46,10 +45,12 @@ struct Run {
   TaskId id;  // of the task; may be read under the crew's lock, whoever has the task
   TaskId parent;
   StopSign stop;
-  Nanos blocked{0};       // time in which its slot was given away
-  bool hands_on = false;  // it has a lease that goes on when it ends
-  bool lent = false;      // unless it has been blocked
-  Instant added;          // prefetched: when
+  Nanos blocked{0};  // time in which its slot was given away
+  // It has a lease that goes on when it ends. Set under the crew's lock before a thread has it;
+  // from then on that thread alone writes it, or `lent`.
+  bool hands_on = false;
+  bool lent = false;  // unless it has been blocked
+  Instant added;      // prefetched: when
 };
 
 class Crew {
@@ -84,11 +85,11 @@ class Crew {
   // been stopped.
   [[nodiscard]] bool Add(TaskPtr& task, TaskId nested_in, Instant now, Seat*& wake)
       EXCLUDES(mutex_);
-  // The first of the prefetched ones may begin; the seat to be woken, null if it waits, or has
-  // begun.
-  [[nodiscard]] Seat* Grant() EXCLUDES(mutex_);
-  // The innermost run of the seat has ended, which is not reported yet: its lease goes on.
-  void HandOn(Seat& seat) EXCLUDES(mutex_);
+  // A prefetched one may begin; the seat to be woken, null if it waits, or is not one of these.
+  [[nodiscard]] Seat* Grant(TaskId task) EXCLUDES(mutex_);
+  // The innermost run of the seat has ended, which is not reported yet: the prefetched one to which
+  // its lease goes, if any.
+  [[nodiscard]] TaskId HandOn(Seat& seat) EXCLUDES(mutex_);
   // It has, and that is reported. If that was all, returns its next one; null: it is idle now.
   [[nodiscard]] Run* Finish(Seat& seat) EXCLUDES(mutex_);
   // A seat on which one more waiting task may begin, to be woken; call after anything that frees
@@ -107,7 +108,7 @@ class Crew {
   struct Stopped {
     TaskPtr task;          // it had not begun, and is the caller's now
     Seat* seat = nullptr;  // it runs here: wake it
-    bool waited = false;   // it was prefetched, and never had a lease
+    TaskId handed_to;      // the prefetched one that has its lease
     Seat* next = nullptr;  // a waiting one may begin here in its place: as from Dispatch
   };
   [[nodiscard]] Stopped Interrupt(TaskId id, Reason why) EXCLUDES(mutex_);
@@ -138,12 +139,12 @@ class Crew {
   [[nodiscard]] bool TakesOffers(const Seat& seat) const REQUIRES(mutex_);
   [[nodiscard]] Run& NewRun() REQUIRES(mutex_);
   void Free(Run& run) REQUIRES(mutex_);
-  [[nodiscard]] TaskPtr Discard(Run& run) REQUIRES(mutex_);
+  [[nodiscard]] Stopped Discard(Run& run) REQUIRES(mutex_);
   void Wait(Run& run) REQUIRES(mutex_);
-  void HandOnLocked(Run& run) REQUIRES(mutex_);
-  void LetFirstBegin() REQUIRES(mutex_);
-  [[nodiscard]] bool MayBegin(const Task& task) const REQUIRES(mutex_);
-  [[nodiscard]] std::vector<TaskPtr> TakeAhead() REQUIRES(mutex_);
+  [[nodiscard]] TaskId HandOnLocked(Run& run) REQUIRES(mutex_);
+  [[nodiscard]] std::vector<Run*>::iterator FindAhead(TaskId task) REQUIRES(mutex_);
+  [[nodiscard]] Run& TakeAhead(std::vector<Run*>::iterator at) REQUIRES(mutex_);
+  [[nodiscard]] std::vector<TaskPtr> TakeAllAhead() REQUIRES(mutex_);
   [[nodiscard]] Run& TakeWaiting(std::size_t position) REQUIRES(mutex_);
   void Activate(int by) {
     active_.fetch_add(static_cast<std::uint32_t>(by), std::memory_order_relaxed);
@@ -164,9 +165,7 @@ class Crew {
       GUARDED_BY(mutex_);  // the last one that became so is the next to be used
   std::vector<Run*> queue_ GUARDED_BY(mutex_);  // those from `head_` on
   std::size_t head_ GUARDED_BY(mutex_) = 0;
-  std::deque<Run*> ahead_ GUARDED_BY(mutex_);   // prefetched, without a lease
-  std::uint32_t ended_ GUARDED_BY(mutex_) = 0;  // runs that hand their leases on
-  std::uint32_t granted_ GUARDED_BY(mutex_) = 0;
+  std::vector<Run*> ahead_ GUARDED_BY(mutex_);  // prefetched, without a lease
   std::vector<std::unique_ptr<Run>> runs_ GUARDED_BY(mutex_);
   std::vector<Run*> free_ GUARDED_BY(mutex_);
   Instant stuck_since_ GUARDED_BY(mutex_) = kNever;

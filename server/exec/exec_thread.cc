@@ -147,14 +147,15 @@ void ExecThread::Execute(Run& run) {
   if (state.recorded) shared_.ancestry.End(task.id);
   const Nanos wall = shared_.clock.Now() - begin - run.blocked;
   SetAtWork(false);
-  // The node is to hear of it when that is done, or it would give the lease out twice.
-  if (run.hands_on) shared_.crew.HandOn(seat_);
+  // The node is to hear of that with its end, or it would give the lease out twice.
+  const TaskId heir = run.hands_on ? shared_.crew.HandOn(seat_) : TaskId();
   shared_.ports.report({.task = std::move(run.task),
                         .end = RunEnd::kEnded,
                         .wall = wall,
                         .detail = {},
                         .began = stop == Reason::kNone,
-                        .blocked = run.blocked});
+                        .blocked = run.blocked,
+                        .handed_to = heir});
 }
 
 void ExecThread::Send(RunState& run, Buffer frame) {

@@ -20,6 +20,7 @@ bool IsInThisProcess(const Task& task) {
 Hosts::Hosts(const Clock& clock, const ThreadExecutorOptions& threads, WorkerOptions workers,
              Reactor& reactor, const NodePorts& ports)
     : page_(threads.page),
+      report_(ports.report),
       threads_(clock, threads, ports, ancestry_),
       workers_(clock, std::move(workers), reactor, ports, ancestry_) {}
 
@@ -41,7 +42,9 @@ void Hosts::Start(TaskPtr task, TaskId nested_in, Instant now) {
   task->deaths = std::max(task->deaths, DeathsOf(task->id));
   const bool in_worker =
       task->function->host == Host::kWorker || !IsInThisProcess(*task) || task->deaths > 0;
-  if (in_worker) {
+  if (in_worker && task->prefetched) {  // no worker hands its slot on
+    report_({.task = std::move(task), .end = RunEnd::kHeldUp, .detail = {}});
+  } else if (in_worker) {
     workers_.Start(std::move(task), nested_in, now);
   } else {
     threads_.Start(std::move(task), nested_in, now);

@@ -26,7 +26,7 @@ class Hosts final : public Executor {
   void RunHere(Task& task, Instant now) override;
   [[nodiscard]] std::uint8_t DeathsOf(TaskId task) const override;
   void Start(TaskPtr task, TaskId nested_in, Instant now) override;
-  void Grant(Instant now) override { threads_.Grant(now); }
+  void Grant(TaskId task, Instant now) override { threads_.Grant(task, now); }
   void Interrupt(TaskId task, Reason why, Instant now) override;
   void Tick(Instant now) override;
   void Stop() override;
@@ -53,6 +53,7 @@ class Hosts final : public Executor {
  private:
   Ancestry ancestry_;
   RunningPage* const page_;
+  const OnReport report_;
   ThreadExecutor threads_;
   WorkerExecutor workers_;
   CpuDemand cpu_demand_;

@@ -64,8 +64,9 @@ void ThreadExecutor::Start(TaskPtr task, TaskId nested_in, Instant now) {
   }
 }
 
-void ThreadExecutor::Grant(Instant /*now*/) {
-  if (Crew::Seat* seat = shared_.crew.Grant()) Wake(*seat);
+void ThreadExecutor::Grant(TaskId task, Instant /*now*/) {
+  if (!shared_.crew.HasPrefetched()) return;
+  if (Crew::Seat* seat = shared_.crew.Grant(task)) Wake(*seat);
 }
 
 void ThreadExecutor::Interrupt(TaskId task, Reason why, Instant /*now*/) {
@@ -78,14 +79,13 @@ void ThreadExecutor::Interrupt(TaskId task, Reason why, Instant /*now*/) {
                         .end = RunEnd::kEnded,
                         .detail = {},
                         .began = false,
-                        .waited = stopped.waited});
+                        .handed_to = stopped.handed_to});
 }
 
 void ThreadExecutor::Tick(Instant now) {
   if (shared_.crew.HasPrefetched()) {
     for (TaskPtr& task : shared_.crew.TakeHeldUp(now - kMostAhead)) {
-      shared_.ports.report(
-          {.task = std::move(task), .end = RunEnd::kHeldUp, .detail = {}, .waited = true});
+      shared_.ports.report({.task = std::move(task), .end = RunEnd::kHeldUp, .detail = {}});
     }
   }
   if (!shared_.crew.HasWaiting()) return;

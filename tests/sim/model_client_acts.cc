@@ -44,9 +44,9 @@ void ModelClient::AddTask(const Client& client, wire::SubmitWriter& writer, Send
 }
 
 void ModelClient::Submit(std::size_t at, Instant now) {
-  static constexpr Name kNamesOfRoots[] = {kInlineQuick, kThreadOne,  kThreadOne,
-                                           kThreadHalf,  kThreadTwo,  kLimited,
-                                           kUnleased,    kThreadLeaf, kThreadLeaf};
+  static constexpr Name kNamesOfRoots[] = {kInlineQuick, kThreadOne, kThreadOne, kThreadHalf,
+                                           kThreadHalf,  kThreadTwo, kLimited,   kUnleased,
+                                           kThreadLeaf,  kThreadLeaf};
   Client& client = clients_[at];
   Name name = kNamesOfRoots[random_() % std::size(kNamesOfRoots)];
   if (options_.gpu && Chance(150)) name = kNeedsGpu;

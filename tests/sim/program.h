@@ -61,13 +61,13 @@ struct Step {
 };
 
 struct Odds {  // in a thousand
-  std::uint32_t dies = 60;
+  std::uint32_t dies = 70;
   std::uint32_t dies_blocked = 20;
   std::uint32_t hangs = 15;
   std::uint32_t fails = 60;
   std::uint32_t turned_away = 8;
   std::uint32_t large_value = 100;
-  std::uint32_t strays = 700;  // of the runs after the first
+  std::uint32_t strays = 900;  // of the runs after the first
 };
 
 struct Program {

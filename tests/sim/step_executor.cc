@@ -71,49 +71,52 @@ void StepExecutor::RunHere(Task& task, Instant now) {
 }
 
 void StepExecutor::Start(TaskPtr task, TaskId nested_in, Instant now) {
-  const auto waiting = static_cast<std::uint32_t>(ahead_.size());
-  const auto begun = static_cast<std::int32_t>(task->behind - granted_ - waiting);
-  const auto unheard = static_cast<std::int32_t>(ended_ - task->heard);
-  if (!task->prefetched || unheard > std::max(0, begun)) {
-    return Begin(std::move(task), nested_in, now);
-  }
+  if (!task->prefetched) return Begin(std::move(task), nested_in, now);
   ahead_.push_back({std::move(task), now});
 }
 
 // The lease of the run goes on to the first that has none.
-void StepExecutor::HandOn(Run& run, Instant now) {
-  if (!std::exchange(run.has_lease, false) || run.lent) return;
-  ++ended_;
-  BeginFirst(now);
+TaskId StepExecutor::HandOn(Run& run, Instant now) {
+  if (!std::exchange(run.has_lease, false) || run.lent) return {};
+  return HandToFirst(now);
 }
 
-void StepExecutor::Grant(Instant now) {
-  ++granted_;
-  BeginFirst(now);
+TaskId StepExecutor::HandToFirst(Instant now) {
+  if (ahead_.empty()) return {};
+  const TaskId first = ahead_.front().task->id;
+  Grant(first, now);
+  return first;
 }
 
-void StepExecutor::BeginFirst(Instant now) {
-  while (!ahead_.empty()) {
-    TaskPtr task = std::move(ahead_.front().task);
-    ahead_.pop_front();
-    const bool cancelled = task->record->cancelled.load();
-    if (!cancelled && now <= task->deadline) {
-      ++handed_on_;
-      return Begin(std::move(task), {}, now);
-    }
-    GiveBack(std::move(task), RunEnd::kEnded, cancelled ? Reason::kCancelled : Reason::kDeadline);
+void StepExecutor::Grant(TaskId id, Instant now) {
+  const auto found = FindAhead(id);
+  if (found == ahead_.end()) return;
+  TaskPtr task = std::move(found->task);
+  ahead_.erase(found);
+  const bool cancelled = task->record->cancelled.load();
+  if (!cancelled && now <= task->deadline) {
+    ++handed_on_;
+    return Begin(std::move(task), {}, now);
   }
+  const Reason why = cancelled ? Reason::kCancelled : Reason::kDeadline;
+  const TaskId next = HandToFirst(now);
+  GiveBack(std::move(task), RunEnd::kEnded, why, next);
+}
+
+std::deque<StepExecutor::Prefetched>::iterator StepExecutor::FindAhead(TaskId id) {
+  return std::find_if(ahead_.begin(), ahead_.end(),
+                      [id](const Prefetched& each) { return each.task->id == id; });
 }
 
 // It has not begun.
-void StepExecutor::GiveBack(TaskPtr task, RunEnd end, Reason why) {
+void StepExecutor::GiveBack(TaskPtr task, RunEnd end, Reason why, TaskId handed_to) {
   if (end == RunEnd::kEnded) Stopped(task->outcome, why);
   ports_.report({.task = std::move(task),
                  .end = end,
                  .detail = {},
                  .why = end == RunEnd::kTurnedAway ? why : Reason::kNone,
                  .began = false,
-                 .waited = true});
+                 .handed_to = handed_to});
 }
 
 void StepExecutor::Tick(Instant now) {
@@ -148,9 +151,7 @@ void StepExecutor::Begin(TaskPtr task, TaskId nested_in, Instant now) {
 }
 
 void StepExecutor::Interrupt(TaskId task, Reason why, Instant now) {
-  const auto ahead = std::find_if(ahead_.begin(), ahead_.end(),
-                                  [task](const Prefetched& each) { return each.task->id == task; });
-  if (ahead != ahead_.end()) {
+  if (const auto ahead = FindAhead(task); ahead != ahead_.end()) {
     TaskPtr taken = std::move(ahead->task);
     ahead_.erase(ahead);
     return GiveBack(std::move(taken), RunEnd::kEnded, why);
@@ -255,13 +256,14 @@ void StepExecutor::End(Run& run, RunEnd end, Instant now) {
   if (end == RunEnd::kEnded) Resume(run);
   ledger_.OnEnd(*run.task, end);
   ledger_.OnConnectionGone(run.connection);
-  HandOn(run, now);
+  const TaskId heir = HandOn(run, now);
   const ConnectionId connection = run.connection;
   ports_.report({.task = std::move(run.task),
                  .end = end,
                  .wall = now - run.began,
                  .detail = end == RunEnd::kEnded ? "" : "as the program says",
-                 .why = end == RunEnd::kTurnedAway ? Reason::kNoWorker : Reason::kNone});
+                 .why = end == RunEnd::kTurnedAway ? Reason::kNoWorker : Reason::kNone,
+                 .handed_to = heir});
   ports_.gone(connection);
   by_task_.erase(run.id);
   runs_.erase(connection);

@@ -26,7 +26,7 @@ class StepExecutor final : public Executor {
 
   void RunHere(Task& task, Instant now) override;
   void Start(TaskPtr task, TaskId nested_in, Instant now) override;
-  void Grant(Instant now) override;
+  void Grant(TaskId id, Instant now) override;
   void Interrupt(TaskId task, Reason why, Instant now) override;
   void Tick(Instant now) override;
   void Stop() override;
@@ -88,9 +88,10 @@ class StepExecutor final : public Executor {
   };
 
   void Begin(TaskPtr task, TaskId nested_in, Instant now);
-  void HandOn(Run& run, Instant now);
-  void BeginFirst(Instant now);
-  void GiveBack(TaskPtr task, RunEnd end, Reason why);
+  [[nodiscard]] TaskId HandOn(Run& run, Instant now);
+  [[nodiscard]] TaskId HandToFirst(Instant now);
+  [[nodiscard]] std::deque<Prefetched>::iterator FindAhead(TaskId id);
+  void GiveBack(TaskPtr task, RunEnd end, Reason why, TaskId handed_to = {});
   static std::uint32_t MarkOf(const Seeded& seeded, FunctionId function, std::uint8_t returns);
   static std::string ValueOf(const Task& task, std::uint32_t index, std::uint32_t size);
   void At(Instant when, Event event) { due_.emplace(when, event); }
@@ -123,8 +124,6 @@ class StepExecutor final : public Executor {
   std::map<ConnectionId, std::unique_ptr<Run>> runs_;
   std::map<TaskId, ConnectionId> by_task_;
   std::deque<Prefetched> ahead_;  // without a lease
-  std::uint32_t ended_ = 0;       // runs that hand their leases on
-  std::uint32_t granted_ = 0;
   std::uint64_t handed_on_ = 0;
   ConnectionId next_connection_ = kTaskConnection | 1;
   std::uint64_t nested_ = 0;

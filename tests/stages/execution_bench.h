@@ -26,12 +26,14 @@ class HeldRuns final : public Executor {
     runs[id] = std::move(task);
     ++starts;
   }
+  void Grant(TaskId task, Instant) override { grants.push_back(task); }
   void Interrupt(TaskId task, Reason why, Instant) override { interrupts.push_back({task, why}); }
   void Tick(Instant) override {}
   void Stop() override {}
 
   std::map<TaskId, TaskPtr> runs;
   std::vector<std::pair<TaskId, Reason>> interrupts;
+  std::vector<TaskId> grants;
   TaskId nested_in;
   TaskId suspect;
   int starts = 0;

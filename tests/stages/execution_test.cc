@@ -1,5 +1,7 @@
 #include "stages/execution.h"
 
+#include <gmock/gmock.h>
+
 #include "tests/stages/execution_bench.h"
 
 namespace spillgate::testing {
@@ -296,10 +298,10 @@ TEST_F(ExecutionTest, APrefetchedTaskThatIsHeldUpGoesBackAsIfItHadNeverBeenPlace
   EXPECT_EQ(freed.events[0].lesson, SlotFreed::Lesson::kNone);
   EXPECT_EQ(freed.events[0].cost, Nanos(0));
   EXPECT_TRUE(freed.events[0].prefetched);
-  EXPECT_TRUE(freed.events[0].waited);
   ASSERT_EQ(returned.events.size(), 1U);
   const Task& back = *returned.events[0].task;
   EXPECT_EQ(back.attempt, 0);
+  EXPECT_TRUE(back.held_up);
   EXPECT_EQ(back.begun, kNever);
   EXPECT_EQ(back.record->attempt.load(), 0);
   EXPECT_TRUE(back.outcome.open());
@@ -318,6 +320,40 @@ TEST_F(ExecutionTest, APrefetchedTaskBeganWhenItsTurnCame) {
   ASSERT_EQ(finished.events.size(), 1U);
   EXPECT_EQ(finished.events[0].task->begun, bench.now() - std::chrono::milliseconds(2));
   EXPECT_EQ(bench.tally.execution[0].started.get(), 1U);
+}
+
+TEST_F(ExecutionTest, AGrantFindsItsTaskWhicheverOfThemIsHereFirst) {
+  const auto ahead = [this](std::uint64_t seq) {
+    TaskPtr task = bench.Accept(seq, function);
+    task->prefetched = true;
+    return Placed{std::move(task), {}};
+  };
+  Handle(ahead(1));
+  Handle(LeaseGranted{Id(1)});
+  EXPECT_THAT(runs.grants, ::testing::ElementsAre(Id(1)));
+  Handle(LeaseGranted{Id(2)});
+  Handle(ahead(2));
+  EXPECT_FALSE(runs.runs.at(Id(2))->prefetched) << "it has one";
+  Handle(LeaseGranted{Id(3)});
+  TickAfter(std::chrono::milliseconds(1));
+  Handle(ahead(3));
+  EXPECT_FALSE(runs.runs.at(Id(3))->prefetched);
+  // One whose task has ended is for nobody.
+  Handle(LeaseGranted{Id(4)});
+  TickAfter(std::chrono::milliseconds(1));
+  TickAfter(std::chrono::milliseconds(1));
+  Handle(ahead(4));
+  EXPECT_TRUE(runs.runs.at(Id(4))->prefetched);
+  EXPECT_THAT(runs.grants, ::testing::ElementsAre(Id(1)));
+}
+
+TEST_F(ExecutionTest, TellsWhoHasTheSlotOfARunThatHasEnded) {
+  Place(1);
+  Ran ran = End(1, RunEnd::kEnded);
+  ran.report.handed_to = Id(7);
+  Handle(std::move(ran));
+  ASSERT_EQ(freed.events.size(), 1U);
+  EXPECT_EQ(freed.events[0].handed_to, Id(7));
 }
 
 }  // namespace

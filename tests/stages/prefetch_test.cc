@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
+#include <deque>
+#include <functional>
 #include <random>
 #include <set>
 
@@ -30,43 +32,77 @@ class PrefetchTest : public SchedulingBench {
   void Resolve(std::initializer_list<std::uint64_t> seqs) {
     for (const std::uint64_t seq : seqs) SchedulingBench::Resolve(seq, one);
   }
-  void End(std::size_t i) {
+  // Its slot is handed to the heir, if any.
+  void End(std::size_t i, std::uint64_t heir = 0) {
     SlotFreed freed = Freed(i);
     freed.cost = freed.span = microseconds(100);
-    freed.lent = lent_.contains(freed.task);
+    if (heir != 0) freed.handed_to = {Bench::kSession, heir};
     Handle(std::move(freed));
   }
   void Block(std::size_t i, TaskId awaited = {}) {
-    SlotLent lent = Lent(i, RunNotice::Kind::kBlocked, awaited);
-    lent.hands_on &= lent_.insert(lent.notice.task).second;
-    Handle(std::move(lent));
+    Handle(Lent(i, RunNotice::Kind::kBlocked, awaited));
   }
   [[nodiscard]] bool IsAhead(std::size_t i) const { return placed.events[i].task->prefetched; }
   [[nodiscard]] const Resources& free() const { return stage.free(); }
 
   const FunctionId blocks = bench.AddFunction("blocks", 1000);
-
- private:
-  std::set<TaskId> lent_;
 };
 
 TEST_F(PrefetchTest, OneStandsBehindEachSlotAndGetsItsLease) {
   Resolve({1, 2, 3, 4, 5, 6});
   EXPECT_THAT(PlacedSeqs(), ElementsAre(1, 2, 3, 4));
   EXPECT_FALSE(IsAhead(0) || IsAhead(1));
-  EXPECT_EQ(placed.events[2].task->behind, 0U);
-  EXPECT_TRUE(IsAhead(3));
-  EXPECT_EQ(placed.events[3].task->behind, 1U);
-  EXPECT_EQ(placed.events[3].task->heard, 0U);
-  End(0);
+  EXPECT_TRUE(IsAhead(2) && IsAhead(3));
+  EXPECT_EQ(stage.ready().Running(one), 2U);
+  End(0, 3);
   EXPECT_EQ(free(), Cpu(0)) << "the third has it";
+  EXPECT_EQ(stage.ready().Running(one), 2U);
   EXPECT_THAT(PlacedSeqs(), ElementsAre(1, 2, 3, 4, 5));
   EXPECT_TRUE(IsAhead(4));
-  EXPECT_EQ(placed.events[4].task->behind, 1U);
-  EXPECT_EQ(placed.events[4].task->heard, 1U);
-  for (std::size_t i = 1; i < 6; ++i) End(i);
+  End(1, 4);
+  End(2, 5);
+  End(3, 6);
+  End(4);
+  End(5);
   EXPECT_EQ(free(), Cpu(2000));
+  EXPECT_EQ(stage.ready().Running(one), 0U);
+  EXPECT_THAT(granted.events, IsEmpty());
   EXPECT_EQ(bench.tally.scheduling.prefetched.get(), 4U);
+}
+
+// Its task came to where it runs when that run had ended.
+TEST_F(PrefetchTest, ASlotThatNobodyWasHandedIsGranted) {
+  Resolve({1, 2, 3});
+  ASSERT_TRUE(IsAhead(2));
+  End(0);
+  ASSERT_EQ(granted.events.size(), 1U);
+  EXPECT_EQ(granted.events[0].task, placed.events[2].task->id);
+  EXPECT_EQ(free(), Cpu(0));
+}
+
+TEST_F(PrefetchTest, WhoEndsBeforeItIsKnownToHaveASlotTakesNoneAway) {
+  Resolve({1, 2, 3});
+  End(2);
+  EXPECT_EQ(free(), Cpu(0)) << "the slot of the first, whose end is still to come";
+  EXPECT_EQ(stage.ready().Running(one), 2U);
+  End(0, 3);
+  EXPECT_EQ(free(), Cpu(1000));
+  End(1);
+  EXPECT_EQ(free(), Cpu(2000));
+}
+
+TEST_F(PrefetchTest, ASlotGoesToWhoHasItInTheEnd) {
+  Resolve({1, 2, 3, 4});
+  ASSERT_TRUE(IsAhead(2) && IsAhead(3));
+  End(2, 4);
+  EXPECT_EQ(free(), Cpu(0));
+  End(0, 3);
+  EXPECT_EQ(free(), Cpu(0)) << "the fourth runs on it";
+  End(1);
+  EXPECT_EQ(free(), Cpu(1000));
+  End(3);
+  EXPECT_EQ(free(), Cpu(2000));
+  EXPECT_THAT(granted.events, IsEmpty());
 }
 
 TEST_F(PrefetchTest, NothingIsPlacedBehindLongRunsOrInTheRoomThatIsKept) {
@@ -123,7 +159,7 @@ TEST_F(PrefetchTest, ABlockedOneLendsItsSlotAndTakesItBack) {
   EXPECT_THAT(PlacedSeqs(), ElementsAre(1, 2, 3, 4));
   EXPECT_TRUE(IsAhead(3));
   End(0);
-  EXPECT_EQ(granted.events.size(), 2U) << "such a lease does not go on by itself";
+  EXPECT_EQ(granted.events.size(), 2U) << "such a slot is handed to nobody";
   EXPECT_EQ(free(), Cpu(0));
   End(1);
   End(3);
@@ -159,7 +195,7 @@ TEST_F(PrefetchTest, OneThatIsHeldUpComesBackAndIsPlacedAnew) {
   SlotFreed freed = Freed(2);
   freed.lesson = SlotFreed::Lesson::kNone;
   freed.cost = Nanos(0);
-  freed.waited = true;
+  placed.events[2].task->held_up = true;
   Handle(std::move(freed), Returned{std::move(placed.events[2].task)});
   placed.events.pop_back();
   EXPECT_EQ(free(), Cpu(0));
@@ -168,11 +204,8 @@ TEST_F(PrefetchTest, OneThatIsHeldUpComesBackAndIsPlacedAnew) {
   End(1);
   EXPECT_THAT(PlacedSeqs(), ElementsAre(1, 2, 3));
   EXPECT_FALSE(IsAhead(2));
-  Resolve({4});
-  EXPECT_EQ(placed.events[3].task->heard, 1U) << "what has had no slot has not ended";
   End(0);
   End(2);
-  End(3);
   EXPECT_EQ(free(), Cpu(2000));
 }
 
@@ -194,55 +227,143 @@ TEST_F(PrefetchTest, HandOversAreLearnedFromTheLeaseNotFromThePlacement) {
   Resolve({1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16});
   for (std::size_t i = 0; i < 12; i += 2) {
     bench.clock.Advance(microseconds(107));
-    End(i);
-    End(i + 1);
+    End(i, i + 3);
+    End(i + 1, i + 4);
   }
   const Nanos takes = bench.costs.Takes(CostKey(one, 0));
   EXPECT_GE(takes, microseconds(104));
   EXPECT_LE(takes, microseconds(108));
 }
 
-// News of several threads come in any order; a prefetched task may end, block or be given back
-// before its lease has come to it.
-TEST_F(PrefetchTest, NoLeaseIsLostInWhateverOrderTheNewsCome) {
-  std::mt19937_64 random(7);
-  for (int round = 0; round < 60; ++round) {
-    placed.events.clear();
-    // Nothing is known of it but what it takes, until one of it blocks.
-    const FunctionId blocker = bench.AddFunction("blocker" + std::to_string(round), 1000);
-    Learn(blocker, microseconds(50));
-    std::vector<std::size_t> running;
-    std::vector<std::size_t> blocked;
-    std::uint64_t left = 30;
-    while (left > 0 || !running.empty() || !blocked.empty()) {
-      const std::size_t before = placed.events.size();
-      const std::uint64_t kind = random() % 8;
-      if (kind < 3 && left > 0) {
-        const std::uint64_t seq = static_cast<std::uint64_t>(round) * 100 + left--;
-        SchedulingBench::Resolve(seq, random() % 3 == 0 ? blocker : one);
-      } else if (kind == 3 && !running.empty()) {
-        std::swap(running[random() % running.size()], running.back());
-        if (placed.events[running.back()].task->function->id != blocker) continue;
-        blocked.push_back(running.back());
-        running.pop_back();
-        Block(blocked.back());
-      } else if (kind == 4 && !blocked.empty()) {
-        running.push_back(blocked.back());
-        blocked.pop_back();
-        Handle(Lent(running.back(), RunNotice::Kind::kResumed));
-      } else if (!running.empty()) {
-        std::swap(running[random() % running.size()], running.back());
-        const std::size_t ended = running.back();
-        running.pop_back();
-        bench.clock.Advance(microseconds(random() % 200));
-        End(ended);
-      }
-      for (std::size_t i = before; i < placed.events.size(); ++i) running.push_back(i);
-    }
-    ASSERT_EQ(free(), Cpu(2000)) << "round " << round;
-    ASSERT_EQ(stage.ready().size(), 0U);
-    for (Placed& each : placed.events) bench.Settle(std::move(each.task), Bench::Done("x"));
+// Scheduling and what runs its tasks, which hear of each other late and in any order.
+class NewsInAnyOrderTest : public PrefetchTest {
+ protected:
+  // Known by their places among those that were placed.
+  std::deque<std::size_t> to_start;
+  std::vector<TaskId> to_grant;
+  std::set<TaskId> early;  // grants that were there before their tasks
+  std::vector<std::size_t> ahead;
+  std::vector<std::size_t> running;
+  std::vector<std::size_t> blocked;
+  std::set<std::size_t> lent;  // they take their slots back, so they may be too many
+  std::deque<std::function<void()>> news;
+  FunctionId blocker = 0;
+  std::size_t known = 0;  // that were placed
+  std::mt19937_64 random{7};
+
+  template <class Range>
+  auto TakeAny(Range& from) {
+    std::swap(from[random() % from.size()], from.back());
+    auto taken = from.back();
+    from.pop_back();
+    return taken;
   }
+  void Begin(std::size_t i) {
+    running.push_back(i);
+    std::size_t counted = 0;
+    for (const std::size_t each : running) counted += lent.contains(each) ? 0 : 1;
+    ASSERT_LE(counted, 2U) << "more than there are slots";
+  }
+  TaskId HandOn(std::size_t from) {
+    if (!placed.events[from].task->hands_on || lent.contains(from) || ahead.empty()) return {};
+    const std::size_t heir = ahead.front();
+    ahead.erase(ahead.begin());
+    Begin(heir);
+    return placed.events[heir].task->id;
+  }
+  void Start() {
+    const std::size_t i = TakeAny(to_start);
+    const bool waits = placed.events[i].task->prefetched && early.erase(IdOf(i)) == 0;
+    waits ? ahead.push_back(i) : Begin(i);
+  }
+  void Grant() {
+    const TaskId id = TakeAny(to_grant);
+    const auto found =
+        std::find_if(ahead.begin(), ahead.end(), [&](std::size_t i) { return IdOf(i) == id; });
+    if (found != ahead.end()) {
+      const std::size_t i = *found;
+      ahead.erase(found);
+      Begin(i);
+    } else if (std::any_of(to_start.begin(), to_start.end(),
+                           [&](std::size_t i) { return IdOf(i) == id; })) {
+      early.insert(id);
+    }
+  }
+  void EndAny() {
+    const std::size_t i = TakeAny(running);
+    SlotFreed freed = Freed(i);
+    freed.cost = freed.span = microseconds(50);
+    freed.handed_to = HandOn(i);
+    news.emplace_back([this, freed] { Handle(SlotFreed(freed)); });
+  }
+  void CancelAny() {
+    const std::size_t i = TakeAny(ahead);
+    SlotFreed freed = Freed(i);
+    freed.cost = Nanos(0);
+    freed.lesson = SlotFreed::Lesson::kNone;
+    news.emplace_back([this, freed] { Handle(SlotFreed(freed)); });
+  }
+  void BlockAny() {
+    const std::size_t i = TakeAny(running);
+    if (placed.events[i].task->function->id != blocker) return running.push_back(i);
+    blocked.push_back(i);
+    lent.insert(i);
+    news.emplace_back([this, i] { Block(i); });
+  }
+  void ResumeAny() {
+    running.push_back(TakeAny(blocked));
+    const std::size_t i = running.back();
+    news.emplace_back([this, i] { Handle(Lent(i, RunNotice::Kind::kResumed)); });
+  }
+  // Mostly in order, as each thread's are.
+  void Hear() {
+    const std::size_t at = lent.empty() && random() % 2 == 0 ? random() % news.size() : 0;
+    const std::function<void()> heard = news[at];
+    news.erase(news.begin() + static_cast<std::ptrdiff_t>(at));
+    heard();
+    for (; known < placed.events.size(); ++known) to_start.push_back(known);
+    for (const LeaseGranted& each : granted.events) to_grant.push_back(each.task);
+    granted.events.clear();
+  }
+  void Step() {
+    switch (random() % 10) {
+      case 0: return to_start.empty() ? void() : Start();
+      case 1: return to_grant.empty() ? void() : Grant();
+      case 2: return ahead.empty() || random() % 8 > 0 ? void() : CancelAny();
+      case 3: return running.empty() ? void() : BlockAny();
+      case 4: return blocked.empty() ? void() : ResumeAny();
+      case 5:
+      case 6: return running.empty() ? void() : EndAny();
+      default: bench.clock.Advance(microseconds(20)); return news.empty() ? void() : Hear();
+    }
+  }
+  [[nodiscard]] TaskId IdOf(std::size_t i) const { return placed.events[i].task->id; }
+  [[nodiscard]] bool Idle() const {
+    return news.empty() && to_start.empty() && to_grant.empty() && ahead.empty() &&
+           running.empty() && blocked.empty();
+  }
+};
+
+TEST_F(NewsInAnyOrderTest, NoLeaseIsLostOrMade) {
+  for (std::uint64_t round = 0; round < 80 && !HasFatalFailure(); ++round) {
+    // Nothing is known of it but what it takes, until one of it blocks.
+    blocker = bench.AddFunction("blocker" + std::to_string(round), 1000);
+    Learn(blocker, microseconds(50));
+    for (std::uint64_t seq = 1; seq <= 30; ++seq) {
+      const FunctionId function = random() % 4 == 0 ? blocker : one;
+      news.emplace_back(
+          [this, id = round * 100 + seq, function] { SchedulingBench::Resolve(id, function); });
+    }
+    while (!Idle() && !HasFatalFailure()) Step();
+    EXPECT_EQ(free(), Cpu(2000)) << "round " << round;
+    EXPECT_EQ(stage.ready().size(), 0U);
+    EXPECT_EQ(stage.ready().Running(one) + stage.ready().Running(blocker), 0U);
+    for (Placed& each : placed.events) bench.Settle(std::move(each.task), Bench::Done("x"));
+    placed.events.clear();
+    lent.clear();
+    known = 0;
+  }
+  EXPECT_GT(bench.tally.scheduling.prefetched.get(), 500U);
 }
 
 }  // namespace

@@ -67,8 +67,7 @@ class SchedulingBench : public ::testing::Test {
             .root = task.root,
             .estimated = task.estimate,
             .cost = std::chrono::milliseconds(1),
-            .prefetched = task.prefetched,
-            .hands_on = task.hands_on};
+            .prefetched = task.prefetched};
   }
   // So many one after the other, to their ends; the order in which they were placed.
   [[nodiscard]] std::vector<std::uint64_t> RunAll(std::size_t count) {
@@ -82,7 +81,7 @@ class SchedulingBench : public ::testing::Test {
     return {.notice = {kind, task.id, awaited},
             .held = *task.shape,
             .function = task.function,
-            .hands_on = task.hands_on};
+            .prefetched = task.prefetched};
   }
   [[nodiscard]] std::vector<std::uint64_t> PlacedSeqs() const {
     std::vector<std::uint64_t> seqs;

@@ -20,12 +20,18 @@ Resources Of(std::size_t kind) {
   return held;
 }
 
+BusySlots::Run RunOf(TaskId task, const Resources& held, Instant begun, Nanos takes,
+                     KeptSlot::Length length = 0) {
+  return {
+      .task = task, .held = held, .begun = begun, .ends = After(begun, takes), .length = length};
+}
+
 TEST(BusySlotsTest, TheFirstOfThoseThatHoldItEndsFirst) {
   BusySlots slots;
   EXPECT_EQ(slots.FirstEnd(kCpu, kStart), kNever);
-  slots.Begins(Id(1), Of(kCpu), kStart, seconds(9));
-  slots.Begins(Id(2), Of(kCpu), kStart, seconds(5));
-  slots.Begins(Id(3), Of(kGpu), kStart, seconds(1));
+  slots.Begins(RunOf(Id(1), Of(kCpu), kStart, seconds(9)));
+  slots.Begins(RunOf(Id(2), Of(kCpu), kStart, seconds(5)));
+  slots.Begins(RunOf(Id(3), Of(kGpu), kStart, seconds(1)));
   EXPECT_EQ(slots.FirstEnd(kCpu, kStart), kStart + seconds(5));
   EXPECT_EQ(slots.FirstEnd(kGpu, kStart), kStart + seconds(1));
   slots.Ends(Id(2));
@@ -38,36 +44,56 @@ TEST(BusySlotsTest, TheFirstOfThoseThatHoldItEndsFirst) {
 TEST(BusySlotsTest, OfTooManyItSaysNothingUntilAllThatIsLeftIsFollowed) {
   BusySlots slots;
   for (std::uint64_t seq = 1; seq <= BusySlots::kMost; ++seq) {
-    slots.Begins(Id(seq), Of(kCpu), kStart, seconds(seq));
+    slots.Begins(RunOf(Id(seq), Of(kCpu), kStart, seconds(seq)));
   }
   EXPECT_EQ(slots.FirstEnd(kCpu, kStart), kStart + seconds(1));
-  slots.Begins(Id(100), Of(kCpu), kStart, seconds(0));
+  slots.Begins(RunOf(Id(100), Of(kCpu), kStart, seconds(0)));
   EXPECT_EQ(slots.FirstEnd(kCpu, kStart), kNever);
   slots.Ends(Id(1));
   EXPECT_EQ(slots.FirstEnd(kCpu, kStart), kNever) << "one of the first was never followed";
-  slots.Begins(Id(101), Of(kCpu), kStart, seconds(50));
+  slots.Begins(RunOf(Id(101), Of(kCpu), kStart, seconds(50)));
   slots.Ends(Id(100));
   EXPECT_EQ(slots.FirstEnd(kCpu, kStart), kNever) << "nor was the other";
   for (std::uint64_t seq = 2; seq <= BusySlots::kMost; ++seq) slots.Ends(Id(seq));
   slots.Ends(Id(101));
-  slots.Begins(Id(200), Of(kCpu), kStart, seconds(7));
+  slots.Begins(RunOf(Id(200), Of(kCpu), kStart, seconds(7)));
   EXPECT_EQ(slots.FirstEnd(kCpu, kStart), kStart + seconds(7));
 }
 
 TEST(BusySlotsTest, OfLongRunsAShortOneThatEndsSoonerIsNone) {
   BusySlots slots;
-  slots.Begins(Id(1), Of(kCpu), kStart, seconds(1), 2);
+  slots.Begins(RunOf(Id(1), Of(kCpu), kStart, seconds(1), 2));
   EXPECT_EQ(slots.FirstEnd(kCpu, kStart, 5), kNever);
-  slots.Begins(Id(2), Of(kCpu), kStart, seconds(9), 5);
+  slots.Begins(RunOf(Id(2), Of(kCpu), kStart, seconds(9), 5));
   EXPECT_EQ(slots.FirstEnd(kCpu, kStart, 5), kStart + seconds(9));
   EXPECT_EQ(slots.FirstEnd(kCpu, kStart), kStart + seconds(1));
 }
 
 TEST(BusySlotsTest, WhatTakesLongerThanItsLikeTakesAsLongAgain) {
   BusySlots slots;
-  slots.Begins(Id(1), Of(kCpu), kStart, seconds(2));
+  slots.Begins(RunOf(Id(1), Of(kCpu), kStart, seconds(2)));
   EXPECT_EQ(slots.FirstEnd(kCpu, kStart + seconds(1)), kStart + seconds(2));
   EXPECT_EQ(slots.FirstEnd(kCpu, kStart + seconds(5)), kStart + seconds(10));
+}
+
+TEST(BusySlotsTest, CountsThoseThatHandTheirSlotsOnSoon) {
+  BusySlots slots;
+  BusySlots::Run run = RunOf(Id(1), Of(kCpu), kStart, seconds(2));
+  slots.Begins(run);
+  run.hands_on = true;
+  run.task = Id(2);
+  slots.Begins(run);
+  run.task = Id(3);
+  run.ends = kStart + seconds(9);
+  slots.Begins(run);
+  EXPECT_EQ(slots.Ending(kStart + seconds(1), kStart), 0U);
+  EXPECT_EQ(slots.Ending(kStart + seconds(3), kStart), 1U)
+      << "and another one that hands nothing on";
+  EXPECT_EQ(slots.Ending(kStart + seconds(8), kStart + seconds(5)), 0U)
+      << "the second takes longer than was expected, and has run for five seconds";
+  EXPECT_EQ(slots.Ending(kStart + seconds(10), kStart + seconds(5)), 2U);
+  EXPECT_EQ(slots.Ends(Id(2)), kStart);
+  EXPECT_EQ(slots.Ends(Id(4)), kNever);
 }
 
 }  // namespace

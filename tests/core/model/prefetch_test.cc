@@ -1,4 +1,4 @@
-// Who gets which lease, whatever the order in which the news come.
+// Who stands behind running tasks, and which tasks may.
 #include "core/model/prefetch.h"
 
 #include <gtest/gtest.h>
@@ -7,108 +7,114 @@ namespace spillgate {
 namespace {
 
 using std::chrono::microseconds;
+using std::chrono::milliseconds;
 
 TaskId Id(std::uint64_t seq) {
   return {1, seq};
 }
 
-TEST(PrefetchTest, StandsBehindLeasesForAsLongAsAHandOverTakes) {
+TEST(PrefetchTest, AsMuchStandsBehindASlotAsAHandOverTakes) {
   Prefetch prefetch;
-  EXPECT_FALSE(prefetch.HasRoom()) << "there is nothing to wait for";
-  prefetch.Lease();
-  EXPECT_TRUE(prefetch.HasRoom());
-  prefetch.Add({Id(1), microseconds(100)});
-  EXPECT_FALSE(prefetch.HasRoom());
-  EXPECT_EQ(prefetch.Delay(), microseconds(100));
-  prefetch.Lease();
-  EXPECT_TRUE(prefetch.HasRoom()) << "the other slot would stand still";
-  EXPECT_EQ(prefetch.Delay(), microseconds(50));
+  EXPECT_FALSE(prefetch.HasRoom(0)) << "there is nothing to wait for";
+  EXPECT_TRUE(prefetch.HasRoom(1));
+  prefetch.Add({.task = Id(1), .takes = microseconds(100)});
+  EXPECT_FALSE(prefetch.HasRoom(1));
+  EXPECT_EQ(prefetch.Delay(1), microseconds(100));
+  EXPECT_TRUE(prefetch.HasRoom(2)) << "the other slot would stand still";
+  EXPECT_EQ(prefetch.Delay(2), microseconds(50));
 }
 
 TEST(PrefetchTest, OfTasksThatTakeNothingThereAreSoMany) {
   Prefetch prefetch;
-  prefetch.Lease();
   std::uint64_t seq = 0;
-  while (prefetch.HasRoom()) prefetch.Add({Id(++seq), microseconds(1)});
+  while (prefetch.HasRoom(1)) prefetch.Add({.task = Id(++seq), .takes = microseconds(1)});
   EXPECT_EQ(seq, Prefetch::kMostEach);
 }
 
-TEST(PrefetchTest, TheFirstGetsTheLeaseThatComesHome) {
+TEST(PrefetchTest, WhoLeavesGivesRoomOnce) {
   Prefetch prefetch;
-  prefetch.Lease();
-  prefetch.Add({Id(1), microseconds(10)});
-  prefetch.Add({Id(2), microseconds(10)});
-  EXPECT_EQ(prefetch.HandOn()->task, Id(1));
-  EXPECT_FALSE(prefetch.Leave(Id(1))) << "it has had one";
-  EXPECT_EQ(prefetch.behind(), 1U);
-  EXPECT_EQ(prefetch.Delay(), microseconds(10));
-  EXPECT_EQ(prefetch.HandOn()->task, Id(2));
-  EXPECT_EQ(prefetch.HandOn(), std::nullopt);
-  EXPECT_FALSE(prefetch.HasRoom()) << "it is free, and so is the slot";
-  EXPECT_EQ(prefetch.Delay(), Nanos(0));
-}
-
-TEST(PrefetchTest, AFreeSlotIsGrantedAndOneThatIsLentGoesOnToNobody) {
-  Prefetch prefetch;
-  prefetch.Lease();
-  prefetch.Add({Id(1), microseconds(100)});
-  prefetch.Withdraw();
-  EXPECT_FALSE(prefetch.HasRoom()) << "there is no lease to wait for";
-  EXPECT_EQ(prefetch.Grant().task, Id(1));
+  prefetch.Add({.task = Id(1), .takes = microseconds(100)});
+  prefetch.Add({.task = Id(2), .takes = microseconds(10)});
+  EXPECT_EQ(prefetch.first().task, Id(1));
+  ASSERT_TRUE(prefetch.Leave(Id(1)).has_value());
+  EXPECT_FALSE(prefetch.Leave(Id(1)).has_value()) << "it has had a lease";
+  EXPECT_EQ(prefetch.first().task, Id(2));
+  EXPECT_EQ(prefetch.Delay(1), microseconds(10));
+  EXPECT_TRUE(prefetch.HasRoom(1));
+  EXPECT_EQ(prefetch.Leave(Id(2))->takes, microseconds(10));
   EXPECT_TRUE(prefetch.empty());
-  EXPECT_EQ(prefetch.behind(), 1U) << "it has been granted one";
-  EXPECT_TRUE(prefetch.HasRoom()) << "behind that one";
-  EXPECT_EQ(prefetch.HandOn(), std::nullopt);
-  EXPECT_FALSE(prefetch.HasRoom());
+  EXPECT_EQ(prefetch.Delay(0), Nanos(0));
 }
 
-// It runs on a lease of which the end is not known yet, and lends that out.
-TEST(PrefetchTest, ALeaseThatWasLentBeforeItWasKnownIsNotHandedOnTwice) {
+// The first was handed a slot by 9, of which nothing has been heard, and has handed it to the
+// second.
+TEST(PrefetchTest, ASlotGoesToWhoHasItInTheEnd) {
   Prefetch prefetch;
-  prefetch.Lease();
-  prefetch.Add({Id(1), microseconds(10)});
-  prefetch.Add({Id(2), microseconds(10)});
-  EXPECT_TRUE(prefetch.Leave(Id(1)));
-  prefetch.LendUnheard();
-  EXPECT_EQ(prefetch.HandOn(), std::nullopt);
-  EXPECT_EQ(prefetch.Grant().task, Id(2));
-  EXPECT_EQ(prefetch.HandOn(), std::nullopt);
-  EXPECT_FALSE(prefetch.HasRoom());
+  prefetch.Add({.task = Id(1)});
+  prefetch.Add({.task = Id(2)});
+  EXPECT_TRUE(prefetch.Leave(Id(1)).has_value());
+  prefetch.PassOn(Id(1), Id(2));
+  EXPECT_EQ(prefetch.HeirOf(Id(1)), Id(2));
+  EXPECT_EQ(prefetch.HeirOf(Id(1)), Id(1)) << "that was told once";
+  EXPECT_EQ(prefetch.HeirOf(Id(5)), Id(5));
 }
 
-// The task ran and ended on a lease of which the end is not known yet: that comes home by itself.
-TEST(PrefetchTest, AnEndThatIsHeardOfFirstTakesNoLeaseAway) {
-  Prefetch prefetch;
-  prefetch.Lease();
-  prefetch.Add({Id(1), microseconds(10)});
-  EXPECT_TRUE(prefetch.Leave(Id(1)));
-  EXPECT_EQ(prefetch.Delay(), Nanos(0));
-  EXPECT_EQ(prefetch.HandOn(), std::nullopt) << "free";
-  EXPECT_FALSE(prefetch.HasRoom());
-}
+class PrefetchedTask : public ::testing::Test {
+ protected:
+  PrefetchedTask() {
+    function.shape.amount[kCpu] = kOneSlot;
+    task.function = &function;
+    task.shape = &function.shape;
+  }
+  void Learn(Nanos cost, int times = 10) {
+    for (int i = 0; i < times; ++i) costs.Learn(task.cost_key(), cost);
+  }
 
-TEST(PrefetchTest, TakesShortTasksOfOneSlotThatMayRunAgain) {
+  CostModel costs;
   Function function{.id = 1, .name = "f", .host = Host::kThread, .shape = {}};
-  function.shape.amount[kCpu] = kOneSlot;
   Task task;
-  task.function = &function;
-  task.shape = &function.shape;
-  const Nanos short_one = Prefetch::kLongest;
-  EXPECT_TRUE(Prefetch::Takes(task, short_one));
-  EXPECT_FALSE(Prefetch::Takes(task, short_one + Nanos(1)));
-  task.level = Level::kAsync;
-  EXPECT_FALSE(Prefetch::Takes(task, short_one)) << "the journal has to know when it begins";
-  task.max_retries = 1;
-  EXPECT_TRUE(Prefetch::Takes(task, short_one));
+};
+
+TEST_F(PrefetchedTask, IsShortAsIsKnownAndNotSaid) {
+  task.estimate = microseconds(1);
+  EXPECT_FALSE(Prefetch::Takes(task, costs)) << "its client says so";
+  Learn(microseconds(100));
+  EXPECT_TRUE(Prefetch::Takes(task, costs));
+  task.held_up = true;
+  EXPECT_FALSE(Prefetch::Takes(task, costs)) << "it has waited for long enough";
+  task.held_up = false;
+  Learn(milliseconds(2), 200);
+  EXPECT_FALSE(Prefetch::Takes(task, costs));
+}
+
+TEST_F(PrefetchedTask, IsNotOneOfMostlyShortOnesAmongVeryLongOnes) {
+  for (int i = 0; i < 20; ++i) {
+    Learn(microseconds(10), 9);
+    Learn(milliseconds(3), 1);
+  }
+  ASSERT_LE(costs.Estimate(task.cost_key()), Prefetch::kLongest);
+  EXPECT_FALSE(Prefetch::Takes(task, costs));
+}
+
+TEST_F(PrefetchedTask, HoldsOneSlotOfAThreadAndMayRunAgain) {
+  Learn(microseconds(100));
   EXPECT_TRUE(Prefetch::HandsOn(task));
+  task.level = Level::kAsync;
+  EXPECT_FALSE(Prefetch::HandsOn(task)) << "the journal has to know when it begins";
+  EXPECT_FALSE(Prefetch::Takes(task, costs));
+  task.max_retries = 1;
+  EXPECT_TRUE(Prefetch::Takes(task, costs));
   task.deaths = 1;
-  EXPECT_FALSE(Prefetch::Takes(task, short_one)) << "it runs in a worker";
+  EXPECT_FALSE(Prefetch::Takes(task, costs)) << "it runs in a worker";
   task.deaths = 0;
   function.host = Host::kWorker;
-  EXPECT_FALSE(Prefetch::Takes(task, short_one));
+  EXPECT_FALSE(Prefetch::Takes(task, costs));
   function.host = Host::kThread;
+  function.slot_limit = 3;
+  EXPECT_FALSE(Prefetch::Takes(task, costs)) << "who has one of those slots is known when it ends";
+  function.slot_limit = 0;
   function.shape.amount[kMemory] = 1;
-  EXPECT_FALSE(Prefetch::Takes(task, short_one)) << "leases are not alike";
+  EXPECT_FALSE(Prefetch::Takes(task, costs)) << "leases are not alike";
 }
 
 }  // namespace

@@ -248,7 +248,6 @@ TEST_F(CrewRules, TheQueueKeepsItsOrder) {
   EXPECT_EQ(expected, 201u);
 }
 
-// What the caller knows of when it starts a prefetched one.
 class PrefetchedRuns : public CrewRules {
  protected:
   TaskPtr Leased(std::uint64_t number) {
@@ -256,16 +255,13 @@ class PrefetchedRuns : public CrewRules {
     task->hands_on = true;
     return task;
   }
-  // Behind so many others that wait, by one who has heard of so many ends.
-  TaskPtr Ahead(std::uint64_t number, std::uint32_t behind, std::uint32_t heard = 0) {
+  TaskPtr Ahead(std::uint64_t number) {
     TaskPtr task = Leased(number);
     task->prefetched = true;
-    task->behind = behind;
-    task->heard = heard;
     return task;
   }
-  static TaskRun* End(Crew& crew, Crew::Seat* seat) {
-    crew.HandOn(*seat);
+  static TaskRun* End(Crew& crew, Crew::Seat* seat, std::uint64_t heir) {
+    EXPECT_EQ(crew.HandOn(*seat).seq, heir);
     return crew.Finish(*seat);
   }
 };
@@ -274,76 +270,75 @@ TEST_F(PrefetchedRuns, BeginOnTheSeatThatEndsWithoutBeingWoken) {
   Crew crew({.threads = 4});
   Crew::Seat* first = Add(crew, Leased(1));
   ASSERT_NE(first, nullptr);
-  EXPECT_EQ(Add(crew, Ahead(2, 0)), nullptr) << "there are threads, but no lease";
-  EXPECT_EQ(Add(crew, Ahead(3, 1)), nullptr);
+  EXPECT_EQ(Add(crew, Ahead(2)), nullptr) << "there are threads, but no lease";
+  EXPECT_EQ(Add(crew, Ahead(3)), nullptr);
   EXPECT_FALSE(crew.HasWaiting());
   EXPECT_TRUE(crew.HasPrefetched());
-  TaskRun* next = End(crew, first);
+  TaskRun* next = End(crew, first, 2);
   ASSERT_NE(next, nullptr);
   EXPECT_EQ(next->id.seq, 2u);
-  next = End(crew, first);
+  next = End(crew, first, 3);
   ASSERT_NE(next, nullptr);
   EXPECT_EQ(next->id.seq, 3u);
   EXPECT_FALSE(crew.HasPrefetched());
-  EXPECT_EQ(End(crew, first), nullptr);
+  EXPECT_EQ(End(crew, first, 0), nullptr);
 }
 
-// The news of that end are still on their way, so its lease is the one that the task is to get.
-TEST_F(PrefetchedRuns, BeginAtOnceIfARunHasEndedThatTheyWereToFollow) {
+TEST_F(PrefetchedRuns, WaitForARunThatHandsOnOrAGrant) {
   Crew crew({.threads = 4});
-  Crew::Seat* first = Add(crew, Leased(1));
-  Crew::Seat* second = Add(crew, Leased(2));
-  EXPECT_EQ(End(crew, second), nullptr);
-  EXPECT_EQ(Add(crew, Ahead(3, 0)), second);
-  EXPECT_EQ(Add(crew, Ahead(4, 1)), nullptr) << "there was one such end";
-  EXPECT_EQ(Add(crew, Make(5)) != nullptr, true)
-      << "who hands nothing on has nothing to do with it";
-  EXPECT_EQ(End(crew, first)->id.seq, 4u);
-  EXPECT_EQ(Add(crew, Ahead(6, 0, 2)), nullptr) << "both have been heard of";
+  Crew::Seat* first = Add(crew, Make(1));
+  EXPECT_EQ(Add(crew, Ahead(2)), nullptr);
+  EXPECT_EQ(Add(crew, Ahead(3)), nullptr);
+  EXPECT_EQ(crew.HandOn(*first).seq, 0u) << "it has no such lease";
+  EXPECT_EQ(crew.Finish(*first), nullptr);
+  EXPECT_EQ(crew.Grant({1, 3}), first) << "whichever has it";
+  EXPECT_EQ(Assigned(first)->id.seq, 3u);
+  EXPECT_EQ(crew.Grant({1, 3}), nullptr) << "it has begun";
+  EXPECT_EQ(crew.Grant({1, 9}), nullptr) << "it is not here";
+  EXPECT_EQ(End(crew, first, 2)->id.seq, 2u);
 }
 
 TEST_F(PrefetchedRuns, GetTheSlotOfABlockedOneIfTheCallerSaysSo) {
   Crew crew({.threads = 1, .extra_blocked = 1});
   Crew::Seat* first = Add(crew, Leased(1));
-  EXPECT_EQ(Add(crew, Ahead(2, 0)), nullptr);
+  EXPECT_EQ(Add(crew, Ahead(2)), nullptr);
   EXPECT_TRUE(crew.Block(*first, true, now_));
   EXPECT_EQ(crew.Dispatch(), nullptr) << "the slot may be for somebody else";
-  Crew::Seat* second = crew.Grant();
+  Crew::Seat* second = crew.Grant({1, 2});
   ASSERT_NE(second, nullptr);
   EXPECT_EQ(Assigned(second)->id.seq, 2u);
-  EXPECT_EQ(crew.Grant(), nullptr) << "there is nobody left";
-  EXPECT_EQ(Add(crew, Ahead(3, 2)), nullptr) << "two were granted, one for nobody";
+  EXPECT_EQ(Add(crew, Ahead(3)), nullptr);
   // It goes on whether or not there is a slot, and hands none on.
   crew.Resume(*first, now_ + 1ms);
-  EXPECT_EQ(End(crew, first), nullptr);
+  EXPECT_EQ(End(crew, first, 0), nullptr);
   EXPECT_TRUE(crew.HasPrefetched());
-  EXPECT_EQ(End(crew, second)->id.seq, 3u);
+  EXPECT_EQ(End(crew, second, 3)->id.seq, 3u);
 }
 
 TEST_F(PrefetchedRuns, InterruptFindsThemAndOneThatHadALeaseHandsItOn) {
   Crew crew({.threads = 1});
   Crew::Seat* first = Add(crew, Leased(1));
   EXPECT_EQ(Add(crew, Leased(2)), nullptr) << "waits for a thread";
-  EXPECT_EQ(Add(crew, Ahead(3, 0)), nullptr);
-  EXPECT_EQ(Add(crew, Ahead(4, 1)), nullptr);
+  EXPECT_EQ(Add(crew, Ahead(3)), nullptr);
+  EXPECT_EQ(Add(crew, Ahead(4)), nullptr);
   Crew::Stopped stopped = crew.Interrupt({1, 3}, Reason::kCancelled);
   ASSERT_NE(stopped.task, nullptr);
   EXPECT_EQ(stopped.task->id.seq, 3u);
-  EXPECT_TRUE(stopped.waited);
+  EXPECT_TRUE(stopped.handed_to.is_none());
   stopped = crew.Interrupt({1, 2}, Reason::kCancelled);
   ASSERT_NE(stopped.task, nullptr);
-  EXPECT_FALSE(stopped.waited);
+  EXPECT_EQ(stopped.handed_to.seq, 4u);
   EXPECT_FALSE(crew.HasPrefetched());
-  EXPECT_TRUE(crew.HasWaiting()) << "the fourth has the lease of the second";
-  EXPECT_EQ(End(crew, first)->id.seq, 4u);
-  EXPECT_EQ(End(crew, first), nullptr);
+  EXPECT_TRUE(crew.HasWaiting()) << "for the thread";
+  EXPECT_EQ(End(crew, first, 0)->id.seq, 4u);
+  EXPECT_EQ(End(crew, first, 0), nullptr);
 }
 
 TEST_F(PrefetchedRuns, GoBackTogetherIfTheFirstHasWaitedForTooLong) {
   Crew crew({.threads = 1});
   (void)Add(crew, Leased(1));
-  TaskPtr early = Ahead(2, 0);
-  TaskPtr late = Ahead(3, 1);
+  TaskPtr early = Ahead(2);
+  TaskPtr late = Ahead(3);
   Crew::Seat* seat = nullptr;
   EXPECT_TRUE(crew.Add(early, {}, now_, seat));
   EXPECT_TRUE(crew.Add(late, {}, now_ + 5ms, seat));
@@ -358,9 +353,9 @@ TEST_F(PrefetchedRuns, GoBackTogetherIfTheFirstHasWaitedForTooLong) {
 TEST_F(PrefetchedRuns, AreGivenBackAtAStop) {
   Crew crew({.threads = 1});
   Crew::Seat* first = Add(crew, Leased(1));
-  (void)Add(crew, Ahead(2, 0));
+  (void)Add(crew, Ahead(2));
   EXPECT_EQ(crew.StopAll().size(), 1u);
-  EXPECT_EQ(End(crew, first), nullptr);
+  EXPECT_EQ(End(crew, first, 0), nullptr);
 }
 
 }  // namespace

@@ -128,8 +128,6 @@ class FakeNode {
     Outcome outcome;
     bool running = false;
     const Function* function = nullptr;  // of what runs
-    bool hands_on = false;
-    bool lent = false;
     bool blocked = false;
     bool cancelled = false;
     std::vector<TaskId> children;
@@ -162,8 +160,7 @@ class FakeNode {
   void SetArgument(Entry& entry, TaskId id, std::uint32_t at, const Outcome& from);
   void Place(TaskId id, TaskId nested_in);
   void PlaceAhead(TaskId id);
-  void LeaseHome(TaskId id, bool waited);
-  void Lend(TaskId id);
+  void LeaseHome(TaskId id, TaskId handed_to);
   void Dispatch();
   void OnReport(RunReport report);
   void OnNotice(const RunNotice& notice);

@@ -19,12 +19,9 @@ void FakeNode::Place(TaskId id, TaskId nested_in) {
     return;
   }
   entry.running = true;
-  entry.hands_on = task->hands_on =
-      options_.prefetch && nested_in.is_none() && task->function->host == Host::kThread;
   entry.function = task->function;
-  entry.lent = false;
+  task->hands_on = options_.prefetch && nested_in.is_none();
   task->prefetched = false;
-  if (entry.hands_on) prefetch_.Lease();
   --free_;
   ledger_.most_running = std::max(ledger_.most_running, ++leased_);
   ++ledger_.starts;
@@ -34,19 +31,23 @@ void FakeNode::Place(TaskId id, TaskId nested_in) {
 
 void FakeNode::Dispatch() {
   while (free_ > 0 && !prefetch_.empty()) {
-    (void)prefetch_.Grant();
+    const TaskId id = prefetch_.first().task;
+    (void)prefetch_.Leave(id);
     --free_;
     ++leased_;
-    hosts_->Grant(clock_.Now());
+    hosts_->Grant(id, clock_.Now());
   }
   while (!ready_.empty() && free_ > 0) {
     const TaskId id = ready_.front();
     ready_.pop_front();
     Place(id, {});
   }
-  while (!ready_.empty() && prefetch_.HasRoom() &&
-         entries_.at(ready_.front()).task->function->host == Host::kThread &&
-         !waiting_functions_.contains(entries_.at(ready_.front()).task->function)) {
+  const auto may = [this](TaskId id) {
+    const Function* function = entries_.at(id).task->function;
+    return function->host == Host::kThread && !waiting_functions_.contains(function);
+  };
+  const std::size_t ending = options_.prefetch ? static_cast<std::size_t>(leased_) : 0;
+  while (!ready_.empty() && prefetch_.HasRoom(ending) && may(ready_.front())) {
     const TaskId id = ready_.front();
     ready_.pop_front();
     PlaceAhead(id);
@@ -59,38 +60,22 @@ void FakeNode::PlaceAhead(TaskId id) {
   TaskPtr task = std::move(entry.task);
   ++task->attempt;
   ++entry.ended.runs;
-  entry.running = entry.hands_on = task->hands_on = true;
+  entry.running = task->hands_on = task->prefetched = true;
   entry.function = task->function;
-  entry.lent = false;
-  task->prefetched = true;
-  task->behind = prefetch_.behind();
-  task->heard = prefetch_.heard();
   prefetch_.Add({.task = id});
   ++ledger_.starts;
   ++ledger_.prefetched;
   hosts_->Start(std::move(task), {}, clock_.Now());
 }
 
-// A lease comes home, unless it goes on; what was prefetched may not have had one yet.
-void FakeNode::LeaseHome(TaskId id, bool waited) {
-  const Entry& entry = entries_.at(id);
-  const bool goes_on = entry.hands_on && !entry.lent && !waited;
-  if (prefetch_.Leave(id)) {
-    if (goes_on) prefetch_.Heard();
+// What was prefetched may not have had one yet, as far as is known here.
+void FakeNode::LeaseHome(TaskId id, TaskId handed_to) {
+  const TaskId heir = handed_to.is_none() ? TaskId() : prefetch_.HeirOf(handed_to);
+  if (prefetch_.Leave(id).has_value()) {
+    if (!heir.is_none()) prefetch_.PassOn(id, heir);
     return;
   }
-  if (goes_on && prefetch_.HandOn().has_value()) return;
-  if (!goes_on && entry.hands_on && !entry.lent) prefetch_.Withdraw();
-  ++free_;
-  --leased_;
-}
-
-void FakeNode::Lend(TaskId id) {
-  Entry& entry = entries_.at(id);
-  waiting_functions_.insert(entry.function);
-  const bool first = entry.hands_on && !std::exchange(entry.lent, true);
-  if (prefetch_.Leave(id)) return prefetch_.LendUnheard();
-  if (first) prefetch_.Withdraw();
+  if (!heir.is_none() && prefetch_.Leave(heir).has_value()) return;
   ++free_;
   --leased_;
 }
@@ -103,7 +88,7 @@ void FakeNode::OnReport(RunReport report) {
     ++ledger_.strays;
     return;
   }
-  if (!std::exchange(entry.blocked, false)) LeaseHome(id, report.waited);
+  if (!std::exchange(entry.blocked, false)) LeaseHome(id, report.handed_to);
   entry.ended.wall = report.wall;
   if (report.end == RunEnd::kHeldUp) {
     ++ledger_.held_up;
@@ -146,7 +131,8 @@ void FakeNode::OnNotice(const RunNotice& notice) {
     return;
   }
   if (!std::exchange(entry.blocked, true)) {
-    Lend(notice.task);
+    waiting_functions_.insert(entry.function);
+    LeaseHome(notice.task, {});
     ++ledger_.blocked;
   }
   const auto awaited = std::find(ready_.begin(), ready_.end(), notice.awaited);
