@@ -112,7 +112,7 @@ void Scheduling::Hold(TaskPtr task, Instant now) {
 void Scheduling::Place(TaskPtr task, TaskId nested_in, Instant now) {
   if (task->leased()) {
     task->estimate = shared_.costs.Estimate(task->cost_key(), task->estimate);
-    GiveLease(*task, !nested_in.is_none(), now);
+    Lease(*task, !nested_in.is_none(), now);
     Charge(*task, now);
   }
   task->root->ready.begun = true;
@@ -315,8 +315,7 @@ Instant Scheduling::BusyUntil(std::size_t kind, Instant now) const {
 void Scheduling::TellWhatIsBusy(Instant now) {
   for (std::size_t kind = 0; kind < kResourceKinds; ++kind) {
     const bool is_busy = options_.total.amount[kind] > 0 && free_.amount[kind] <= 0;
-    const Instant until = is_busy ? BusyUntil(kind, now) : kNever;
-    shared_.account.SetBusyUntil(kind, until);
+    shared_.account.SetBusyUntil(kind, is_busy ? BusyUntil(kind, now) : kNever);
   }
   KeptSlot::ShutOut shut = ready_.ShutOutNow(now);
   if (shut.from != KeptSlot::kNothing) {

@@ -76,9 +76,10 @@ class Scheduling {
   [[nodiscard]] bool HasPlaceForShort() const;
   void PlaceShort(Instant now);
   void PlacePrefetched(Instant now);
-  void GiveLease(Task& task, bool in_place, Instant now);
+  void GiveLease(const Function& function, BusySlots::Run run);
+  void Lease(Task& task, bool in_place, Instant now);
+  void Lease(const Prefetch::Waiting& to, Instant now);
   void LeaseHome(const SlotFreed& event, TaskId heir, Instant now);
-  void GiveLease(const Prefetch::Waiting& to, Instant now);
   void GrantLeases(Instant now);
   void CountDeferral(const Task& task, DeferralTally::Outcome how, Instant now);
   void ReadLimits();

@@ -5,31 +5,31 @@
 
 namespace spillgate {
 
+void Scheduling::GiveLease(const Function& function, BusySlots::Run run) {
+  free_ -= run.held;
+  ready_.Begun(function, run.held);
+  run.length = ready_.LengthOf(function);
+  busy_slots_.Begins(run);
+}
+
 // Who runs in the place of a blocked task hands nothing on: that task takes its slot back.
-void Scheduling::GiveLease(Task& task, bool in_place, Instant now) {
+void Scheduling::Lease(Task& task, bool in_place, Instant now) {
   task.prefetched = false;
   task.hands_on = !in_place && Prefetch::HandsOn(task);
-  free_ -= *task.shape;
-  ready_.Resumed(*task.function, *task.shape);
-  busy_slots_.Begins({.task = task.id,
-                      .held = *task.shape,
-                      .begun = now,
-                      .ends = After(now, WallTime(task.estimate, SlotUnits(*task.shape))),
-                      .length = ready_.LengthOf(*task.function),
-                      .hands_on = task.hands_on});
+  GiveLease(*task.function, {.task = task.id,
+                             .held = *task.shape,
+                             .begun = now,
+                             .ends = After(now, WallTime(task.estimate, SlotUnits(*task.shape))),
+                             .hands_on = task.hands_on});
 }
 
 // To one that was placed without it.
-void Scheduling::GiveLease(const Prefetch::Waiting& to, Instant now) {
-  const Resources slot = Prefetch::OneSlot();
-  free_ -= slot;
-  ready_.Resumed(*to.function, slot);
-  busy_slots_.Begins({.task = to.task,
-                      .held = slot,
-                      .begun = now,
-                      .ends = After(now, to.takes),
-                      .length = ready_.LengthOf(*to.function),
-                      .hands_on = true});
+void Scheduling::Lease(const Prefetch::Waiting& to, Instant now) {
+  GiveLease(*to.function, {.task = to.task,
+                           .held = Prefetch::OneSlot(),
+                           .begun = now,
+                           .ends = After(now, to.takes),
+                           .hands_on = true});
 }
 
 // News come in any order. The task that it was handed to may have been granted another one
@@ -38,14 +38,14 @@ void Scheduling::LeaseHome(const SlotFreed& event, TaskId heir, Instant now) {
   free_ += event.held;
   ready_.Ended(*event.function, event.held);
   if (heir.is_none()) return;
-  if (const auto waiting = prefetch_.Leave(heir)) GiveLease(*waiting, now);
+  if (const auto waiting = prefetch_.Leave(heir)) Lease(*waiting, now);
 }
 
 // They come before what is ready.
 void Scheduling::GrantLeases(Instant now) {
   while (!prefetch_.empty() && Prefetch::OneSlot().Fits(free_)) {
     const Prefetch::Waiting heir = *prefetch_.Leave(prefetch_.first().task);
-    GiveLease(heir, now);
+    Lease(heir, now);
     granted_.push_back({heir.task});
   }
 }
@@ -89,7 +89,7 @@ void Scheduling::OnLent(const SlotLent& event, Instant now) {
       // Nobody knows how long it still takes.
       busy_slots_.Begins(
           {.task = event.notice.task, .held = event.held, .begun = now, .ends = now});
-      ready_.Resumed(*event.function, event.held);
+      ready_.Begun(*event.function, event.held);
     }
     in_place_.erase(event.notice.task);
     return;
@@ -110,7 +110,7 @@ void Scheduling::OnLent(const SlotLent& event, Instant now) {
 // A lease that was never used.
 void Scheduling::TakeBack(const Task& task) {
   if (!task.leased()) return;
-  if (!prefetch_.Leave(task.id).has_value()) {
+  if (!task.prefetched || !prefetch_.Leave(task.id).has_value()) {
     (void)busy_slots_.Ends(task.id);
     free_ += *task.shape;
     ready_.Ended(*task.function, *task.shape);

@@ -256,7 +256,7 @@ void ReadySet::Ended(const Function& function, const Resources& held) {
   LetGo(state, held);
 }
 
-void ReadySet::Resumed(const Function& function, const Resources& held) {
+void ReadySet::Begun(const Function& function, const Resources& held) {
   FunctionState& state = StateOf(function);
   account_.RunningOf(function.id).Set(++state.running);
   state.limit.Runs(state.running, now_);

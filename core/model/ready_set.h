@@ -80,7 +80,7 @@ class ReadySet {
   void Push(TaskPtr task, Instant now);
 
   // The next task of those that fit into what is free, with its estimate read anew; null when there
-  // is none. Follow it by Started if it will run: nobody has paid for it yet. What it finds out of
+  // is none. Follow it by Pay if it will run: nobody has paid for it yet. What it finds out of
   // reach goes to `dropped`, if given; when those are kMostDropped it finds nothing more.
   static constexpr std::size_t kMostDropped = 1024;
   [[nodiscard]] TaskPtr Pop(const Resources& free, Instant now,
@@ -108,20 +108,15 @@ class ReadySet {
     return StateOf(function).length;
   }
 
-  // A task runs, also one that never was here: its tenant and root pay its estimate, its function
-  // has one slot less.
-  void Started(const Task& task) {
-    Resumed(*task.function, *task.shape);
-    Pay(task);
-  }
-  // The first half of that, for one that is to have its slot later: Resumed is the other.
+  // A task is to run, also one that never was here: its tenant and root pay its estimate.
   void Pay(const Task& task);
+  // A run has a slot, also one that had given its slot back while it waited, free or not: its
+  // function has one less.
+  void Begun(const Function& function, const Resources& held);
   // The slot is free again.
   void Ended(const Function& function, const Resources& held);
   // A run of it has given its slot back while it waits for others.
   void Waits(const Function& function) { StateOf(function).waits = true; }
-  // A task that had given its slot back while it waited has it again, free or not.
-  void Resumed(const Function& function, const Resources& held);
   // The cost model has learned from a run.
   void Learned(const Function& function);
   // A run ended now; before Ended. `done`: it was not cut short.

@@ -55,7 +55,8 @@ class Load {
   bool Pop() {
     TaskPtr task = set_.Pop(kFree, now_);
     if (task == nullptr) return false;
-    set_.Started(*task);
+    set_.Pay(*task);
+    set_.Begun(*task->function, *task->shape);
     set_.Ended(*task->function, *task->shape);
     set_.Correct(*task->root, task->estimate, task->estimate + Nanos(50));
     spare_.push_back(std::move(task));
@@ -193,7 +194,8 @@ void BehindWhatCannotRun(benchmark::State& state) {
   load.Push(prepare);
   running.root = RootPtr();
   TaskPtr first = load.set().Pop(kFree, load.now());
-  load.set().Started(*first);
+  load.set().Pay(*first);
+  load.set().Begun(*first->function, *first->shape);
   for (auto _ : state) {
     load.Push(prepare);
     if (!load.Pop()) state.SkipWithError("nothing fits");

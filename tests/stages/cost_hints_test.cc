@@ -106,7 +106,8 @@ TEST_F(CostHintsTest, WhatIsLearnedWhileTheyWaitIsPaidAndTheAccountIsEvenInTheEn
   for (int i = 0; i < 3; ++i) SubmitHint(milliseconds(100));
   Resolve();
   const TaskPtr first = ready.Pop(kTwo, bench.now());
-  ready.Started(*first);
+  ready.Pay(*first);
+  ready.Begun(*first->function, *first->shape);
   EXPECT_EQ(first->estimate, milliseconds(100));
   bench.costs.Learn(unknown, milliseconds(2));
   ready.Correct(*first->root, first->estimate, milliseconds(2));
@@ -116,7 +117,8 @@ TEST_F(CostHintsTest, WhatIsLearnedWhileTheyWaitIsPaidAndTheAccountIsEvenInTheEn
   EXPECT_NEAR(static_cast<double>(Waiting().count()), 2 * 5e7 + 1e6, 1e4) << "the last is known";
   std::vector<TaskPtr> rest;
   while (TaskPtr task = ready.Pop(kTwo, bench.now())) {
-    ready.Started(*task);
+    ready.Pay(*task);
+    ready.Begun(*task->function, *task->shape);
     EXPECT_EQ(task->estimate, milliseconds(2));
     rest.push_back(std::move(task));
   }

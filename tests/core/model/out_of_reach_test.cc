@@ -46,7 +46,8 @@ class OutOfReachTest : public ReadyBench {
     const TaskPtr task = ready_.Pop(kTotal, now_, &dropped);
     std::string text = task == nullptr ? "none" : std::to_string(task->id.seq);
     if (task != nullptr) {
-      ready_.Started(*task);
+      ready_.Pay(*task);
+      ready_.Begun(*task->function, *task->shape);
       ready_.Ended(*task->function, *task->shape);
     }
     for (const TaskPtr& each : dropped) text += ", dropped " + std::to_string(each->id.seq);

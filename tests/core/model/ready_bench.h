@@ -48,7 +48,9 @@ class ReadyBench : public ::testing::Test {
   // The next one, which runs; null when there is none.
   TaskPtr PopRoot(const Resources& free) {
     TaskPtr task = ready_.Pop(free, now_);
-    if (task != nullptr) ready_.Started(*task);
+    if (task == nullptr) return task;
+    ready_.Pay(*task);
+    ready_.Begun(*task->function, *task->shape);
     return task;
   }
 

@@ -130,7 +130,8 @@ class SlotBench : public ReadyBench {
   void StartShort(std::vector<Part>& parts) {
     TaskPtr task = ready_.PopShort({.amount = {free_.amount[kCpu] + 1000}}, now_);
     if (task == nullptr) return;
-    ready_.Started(*task);
+    ready_.Pay(*task);
+    ready_.Begun(*task->function, *task->shape);
     Start(std::move(task), parts);
   }
 
