@@ -90,10 +90,10 @@ class ReadySet {
   // is said of Pop holds, but room is kept for nobody and no one is passed.
   [[nodiscard]] TaskPtr PopShort(const Resources& place, Instant now,
                                  std::vector<TaskPtr>* dropped = nullptr);
-  // The task that comes first, whether or not anything is free, if it is one to be prefetched and
-  // room is kept for nobody; else null. One that may wait for others is not: on its stack, or in
-  // its place, those run that it waits for, and who is to be the next is known when it blocks. What
-  // it finds out of reach goes to `dropped`.
+  // The task that comes first, whether or not anything is free, if it is one to be prefetched; else
+  // null: so no room is taken that is kept for one before it. One that may wait for others is not:
+  // on its stack, or in its place, those run that it waits for, and who is to be the next is known
+  // when it blocks. What it finds out of reach goes to `dropped`.
   [[nodiscard]] TaskPtr PopToPrefetch(Instant now, std::vector<TaskPtr>& dropped);
   // The time from its beginning to its end, as far as it is known, and, before anything of its root
   // has begun, that of the longest chain of the root's tasks if that is more.

@@ -135,7 +135,7 @@ TaskPtr ReadySet::Pop(const Resources& free, Instant now, std::vector<TaskPtr>* 
 }
 
 TaskPtr ReadySet::PopToPrefetch(Instant now, std::vector<TaskPtr>& dropped) {
-  while (size_ > 0 && kept_for_ == nullptr) {
+  while (size_ > 0) {
     const Found found = First(BeginPick(now), nullptr);
     if (found.group == nullptr) return {};
     Task& task = FirstTask(*found.group);
