@@ -139,6 +139,11 @@ class Submission {
   void Decode(Group& group);
   void KeepPart(Group& group);
 
+  // That spawns hold in the node's in-flight bound: this group, or all from it to the pass's last.
+  [[nodiscard]] static std::int64_t SpawnPlacesOf(const Group& group) {
+    return group.children() && !group.from_reserve ? group.admitted : 0;
+  }
+  [[nodiscard]] std::int64_t SpawnPlacesFrom(const Group& first) const;
   void GivePlacesBack(Group& group, std::uint32_t keep, Reason reason);
 
   // The recording, under the table's lock (submission_accept.cc).
@@ -166,7 +171,7 @@ class Submission {
   void HoldToQuotas(Group& group, Session& session, Instant now) REQUIRES(shared_.table.mutex());
   void PayForRate(Session& session, std::uint32_t tasks) REQUIRES(shared_.table.mutex());
   [[nodiscard]] bool ClientIsFull(SessionId id) REQUIRES(shared_.table.mutex());
-  [[nodiscard]] bool TenantIsFull(TenantId id) REQUIRES(shared_.table.mutex());
+  [[nodiscard]] bool TenantIsFull(TenantId id, std::int64_t held) REQUIRES(shared_.table.mutex());
   // One task more is; also of a session that is gone, whose quotas hold nobody.
   [[nodiscard]] bool IsWithinQuotas(const Group& group, Instant now)
       EXCLUDES(shared_.table.mutex());

@@ -262,7 +262,8 @@ bool Submission::IsRepeat(Group& group, const Task& task, const Session& session
 void Submission::RepeatVerdict(Group& group, std::uint32_t i) {
   Record* record = shared_.table.Find(IdOf(shared_, group, group.next + i));
   const bool kept = record != nullptr;
-  if (kept && group.children()) {
+  // A parent that has ended meanwhile needs it no more, and nobody else would ever release it.
+  if (kept && group.children() && GoesOn(group, shared_.table.Find(group.view.child.parent))) {
     // An earlier run has let go of it; this one has not.
     const bool again = group.view.child.attempt > record->spawned_in;
     if (again && record->open()) record->released = false;

@@ -31,7 +31,8 @@ void Submission::HoldToQuotas(Group& group, Session& session, Instant now) {
                                    Admission::kLeastRetry, kMostOwnRetry);
   }
   // Roots of a tenant that has all of its own were refused before.
-  if (group.children() && !group.from_reserve && TenantIsFull(session.tenant)) {
+  if (group.children() && !group.from_reserve && TenantIsFull(session.tenant, 0) &&
+      TenantIsFull(session.tenant, SpawnPlacesFrom(group))) {
     GivePlacesBack(group, 0, Reason::kQuota);
   }
   const RateRoom rate = RoomByRate(shared_, session, now);
@@ -52,12 +53,21 @@ bool Submission::ClientIsFull(SessionId id) {
   return session != nullptr && RoomOfClient(shared_, *session) == 0;
 }
 
-// What its tasks spawn may take more than its part while there is plenty.
-bool Submission::TenantIsFull(TenantId id) {
+// What its tasks spawn may take more than its part while there is plenty. Of the node's places,
+// `held` are of spawns that are not in yet: were they counted, some that wait could find the node
+// full because of themselves and each other, all give way, and try again for ever.
+bool Submission::TenantIsFull(TenantId id, std::int64_t held) {
   const Tenant& tenant = shared_.tenants.At(id);
-  const bool is_tight = shared_.in_flight.count() * 2 > shared_.in_flight.count_limit();
+  const bool is_tight = (shared_.in_flight.count() - held) * 2 > shared_.in_flight.count_limit();
   return is_tight &&
          shared_.table.unfinished(id) >= tenant.in_flight.load(std::memory_order_relaxed);
+}
+
+std::int64_t Submission::SpawnPlacesFrom(const Group& first) const {
+  std::int64_t places = 0;
+  const auto at = groups_.begin() + (&first - groups_.data());
+  for (const Group& group : std::span(at, groups_.end())) places += SpawnPlacesOf(group);
+  return places;
 }
 
 bool Submission::IsWithinQuotas(const Group& group, Instant now) {
@@ -66,7 +76,7 @@ bool Submission::IsWithinQuotas(const Group& group, Instant now) {
   if (parent != nullptr && parent->root->unfinished >= parent->root->window) return false;
   Session* session = shared_.table.FindSession(group.session);
   if (session == nullptr) return true;
-  if (ClientIsFull(group.session) || TenantIsFull(session->tenant)) return false;
+  if (ClientIsFull(group.session) || TenantIsFull(session->tenant, 0)) return false;
   const RateRoom rate = RoomByRate(shared_, *session, now);
   return rate.client > 0 && rate.tenant > 0;
 }

@@ -110,7 +110,7 @@ void Submission::TakeReserve(Group& group, Instant now) {
         shared_.signals.stuck.load(std::memory_order_relaxed) >= shared_.unfinished();
     window_is_full = root.unfinished >= root.window;
     client_is_full = ClientIsFull(group.session);
-    tenant_is_full = TenantIsFull(root.tenant);
+    tenant_is_full = TenantIsFull(root.tenant, SpawnPlacesOf(group));
     const bool some_quota = window_is_full || client_is_full || tenant_is_full;
     const bool is_next = root_is_stuck && (some_quota || node_is_stuck);
     if (!is_next && !stands_still) {

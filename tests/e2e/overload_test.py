@@ -46,11 +46,13 @@ class Overload(Case):
         # (The flood's own roots are patient too, and may expire, where the machine is slow.)
         self.assertEqual(deferred["cancelled"], 0)
 
-    def test_a_map_with_some_seconds_to_go_is_all_done(self):
-        # At first nothing is known of the function: the client sends as it is given credit.
+    def test_a_map_with_time_to_go_is_all_done(self):
+        # At first nothing is known of the function: the client sends as it is given credit. What a
+        # task costs is learned from runs that a busy machine makes ten times as long: so much more
+        # time has a map of half a second of work.
         for _ in range(2):
             values = self.run_ok("submit", "spin", "--arg", "200", "-n", "2000", "--wait",
-                                 "--retries", "3", "--deadline", "10s")  # fmt: skip
+                                 "--retries", "3", "--deadline", "60s")  # fmt: skip
             self.assertEqual(values.count(b"\n"), 2000)
 
     def test_refusals_say_when_to_come_again_and_leave_nothing_behind(self):
@@ -70,7 +72,6 @@ class Overload(Case):
         status = self.node.json("status")
         self.assertEqual(status["in_flight"]["count"], 0)
         self.assertEqual(status["in_flight"]["bytes"], 0)
-
 
     def test_roots_come_in_the_class_that_they_are_offered_in(self):
         parts = ("--classes", "critical:0.2,high:0.2,sheddable:0.5")

@@ -131,6 +131,23 @@ TEST_F(QuotasTest, ASpawnPastItsTenantsTasksWaitsWhereTheNodeIsHalfFull) {
   EXPECT_EQ(bench.answered.Verdicts(), "accepted 1");
 }
 
+// Else all that wait would give way to each other, and try again for ever.
+TEST_F(QuotasTest, ASpawnIsNotHeldUpByThePlacesThatItWouldTake) {
+  bench.in_flight.Resize(10, 1 << 20);
+  bench.tenants.Set("tenant", 1, 2, {});
+  EXPECT_EQ(SubmitFrom(1, 2), "accepted 2");
+  bench.in_flight.Force(4, 0);
+  EXPECT_EQ(Spawn(Got(0), 4), "");
+  EXPECT_EQ(Spawn(Got(1), 4), "");
+  Stick(Got(0));
+  bench.in_flight.Release(4, 0);
+  TickAfter(milliseconds(1));
+  EXPECT_EQ(bench.answered.Verdicts(), "accepted 4");
+  EXPECT_EQ(Got(2).parent, Got(0).id) << "the older one";
+  EXPECT_EQ(bench.in_flight.count(), 6);
+  EXPECT_EQ(bench.spawn_reserve.count(), 0) << "there is room";
+}
+
 TEST_F(QuotasTest, TheReserveServesTheOldestRootOfATenantOfWhichNothingCanMove) {
   bench.in_flight.Resize(10, 1 << 20);
   bench.tenants.Set("tenant", 1, 1, {});

@@ -215,5 +215,23 @@ TEST_F(ReplayedSpawnsTest, WhatAnEarlierRunLetGoOfTheNextOneHasAgain) {
   EXPECT_NE(bench.table.Find(child), nullptr) << "until it lets go of it as well";
 }
 
+// The frame was on its way. Its session lives for long, and would keep what nobody knows of.
+TEST_F(ReplayedSpawnsTest, WhatAParentHasAgainThatEndsMeanwhileIsKeptForNobody) {
+  EXPECT_EQ(SpawnThese({"a"}), "accepted 1");
+  const TaskId child = IdOf(0, "a");
+  Begin();
+  Write({.function = function}, {"a"}, 2);
+  PublishParent();
+  bench.answered.Clear();
+  Handle(From(kTask, Buffer::CopyOf(frame())));
+  EXPECT_EQ(bench.answered.Verdicts(), "earlier 1");
+  End(1);
+  MutexLock lock(bench.table.mutex());
+  Record* record = bench.table.Find(child);
+  ASSERT_NE(record, nullptr);
+  bench.table.Sweep(*record);
+  EXPECT_EQ(bench.table.Find(child), nullptr);
+}
+
 }  // namespace
 }  // namespace spillgate::testing

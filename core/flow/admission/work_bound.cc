@@ -44,6 +44,11 @@ Nanos Target(const Ask& ask) {
   return std::min(WaitWithin(SlackOf(ask), ask.work.line), left);
 }
 
+// How long so many take of which each makes the next wait; kMostRetry at most.
+Nanos InTurn(std::int64_t count, Nanos each) {
+  return count > kMostRetry / std::max(Nanos(1), each) ? kMostRetry : count * each;
+}
+
 class WorkBound final : public Controller {
  public:
   [[nodiscard]] bool UsesWork() const override { return true; }
@@ -56,8 +61,15 @@ class WorkBound final : public Controller {
     if (OutOfReach(ask)) return Admitted(ask, most, work.cost);
     if (TooBusy(ask)) return Admitted(ask, most, work.busy);
     Nanos longest{0};
-    for (const Queue& queue : work.queues) longest = std::max(longest, queue.wait);
-    return Admitted(ask, most, longest - std::max(Nanos(0), Target(ask)));
+    Nanos each{0};
+    for (const Queue& queue : work.queues) {
+      longest = std::max(longest, queue.wait);
+      each = std::max(each, queue.each);
+    }
+    const Nanos too_long = std::max(Nanos(0), longest - std::max(Nanos(0), Target(ask)));
+    // All of them that are refused will want room then, each behind the one before it.
+    const std::int64_t behind = ask.count - std::max<std::int64_t>(0, most) - 1;
+    return Admitted(ask, most, std::min(too_long, kMostRetry) + InTurn(behind, each));
   }
 
   [[nodiscard]] std::int64_t Fits(const Ask& ask, Nanos longer) const override {

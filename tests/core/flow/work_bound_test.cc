@@ -163,8 +163,8 @@ TEST(WorkBound, AdmitsWhatIsServedInTime) {
 
 TEST(WorkBound, SaysWhenWhatWaitsTooLongWillHaveBeenServed) {
   const auto controller = MakeController("work_bound");
-  const auto retry_after = [&](Queue queue) {
-    const Ask ask{.count = 1,
+  const auto retry_after = [&](Queue queue, std::uint32_t count = 1, std::uint32_t admitted = 0) {
+    const Ask ask{.count = count,
                   .remaining = microseconds(23'223),
                   .work = {.queues = {&queue, 1},
                            .cost = milliseconds(1),
@@ -172,7 +172,8 @@ TEST(WorkBound, SaysWhenWhatWaitsTooLongWillHaveBeenServed) {
                            .slots = 1,
                            .waiting = 100,
                            .known = true}};
-    EXPECT_EQ(controller->Admit(ask, {.capacity = 1000, .capacity_bytes = 1000}, Instant()), 0U);
+    const Load load{.capacity = 1000, .capacity_bytes = 1000};
+    EXPECT_EQ(controller->Admit(ask, load, Instant()), admitted);
     ControllerState state;
     controller->Snapshot(state);
     return state.retry_after;
@@ -181,6 +182,10 @@ TEST(WorkBound, SaysWhenWhatWaitsTooLongWillHaveBeenServed) {
   EXPECT_EQ(retry_after({.wait = milliseconds(10) + microseconds(1)}), milliseconds(1))
       << "at least";
   EXPECT_EQ(retry_after({.wait = std::chrono::hours(1)}), seconds(30)) << "at most";
+  EXPECT_EQ(retry_after(Wait(4), 64, 7), milliseconds(56)) << "the last of those that are refused";
+  EXPECT_NEAR(static_cast<double>(retry_after(Wait(25), 4).count()), 18e6, 1e3);
+  const Queue hours{.wait = Nanos(0), .each = std::chrono::hours(1)};
+  EXPECT_EQ(retry_after(hours, 800, 1), seconds(30)) << "at most";
 }
 
 }  // namespace
