@@ -54,7 +54,7 @@ struct Work {
   Nanos p95{0};                   // 95 of 100 take no longer
   Nanos busy{0};                  // until the first of them could begin, if nothing waited
   std::int64_t slots = 0;         // of them that could run at a time
-  std::int64_t waiting = 0;       // tasks that wait, and open roots, of its class and above
+  std::int64_t waiting = 0;       // tasks that wait, of its class and above, and open roots of it
   bool may_try = false;           // one, though its deadline is out of reach
   std::int64_t unstarted = 0;     // tasks of its function that wait
   bool known = false;             // the cost is learned, or a client's hint

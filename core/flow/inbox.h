@@ -49,12 +49,15 @@ class Lane {
     remote_size_.fetch_add(events.size(), std::memory_order_relaxed);
     remote_.Push(events);
   }
-  // Appends at most `most` events to `batch`. Half of the room is kept for the remote side, so that
-  // neither starves the other.
+  // Appends at most `most` events to `batch`. Half of the room is kept for the remote side, or
+  // every second turn where there is room for one, so that neither starves the other.
   void Take(std::vector<In>& batch, std::size_t most) {
     const std::size_t waiting = remote_size_.load(std::memory_order_relaxed);
     std::size_t from_local = std::min(most, local_.size() - head_);
-    if (waiting > 0) from_local = std::min(from_local, (most + 1) / 2);
+    if (waiting > 0) {
+      from_local = std::min(from_local, (most + static_cast<std::size_t>(local_is_next_)) / 2);
+      local_is_next_ = !local_is_next_;
+    }
     for (std::size_t i = 0; i < from_local; ++i) batch.push_back(std::move(local_[head_ + i]));
     head_ += from_local;
     if (head_ == local_.size()) {
@@ -80,6 +83,7 @@ class Lane {
  private:
   std::vector<In> local_;
   std::size_t head_ = 0;
+  bool local_is_next_ = true;  // of both sides, where the room is odd
   std::atomic<std::size_t> local_size_{0};
   std::atomic<std::size_t> remote_size_{0};
   RemoteQueue<In> remote_;

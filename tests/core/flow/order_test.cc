@@ -155,5 +155,21 @@ TEST_F(OrderTest, OthersMayPushWhileOneThreadRunsEveryStage) {
   EXPECT_EQ(seen, sent);
 }
 
+// A stage whose events are dear is given one at a time, and its own thread may never be done.
+TEST(LaneTest, NeitherSideStarvesTheOtherAlsoWhereThereIsRoomForOne) {
+  Lane<int> lane;
+  std::vector<int> local{1, 2, 3, 4, 5, 6};
+  std::vector<int> remote{11, 12};
+  lane.PushLocal(local);
+  lane.PushRemote(remote);
+  std::vector<int> taken;
+  for (int i = 0; i < 6; ++i) {
+    std::vector<int> batch;
+    lane.Take(batch, 1);
+    taken.insert(taken.end(), batch.begin(), batch.end());
+  }
+  EXPECT_EQ(taken, (std::vector<int>{1, 11, 2, 12, 3, 4}));
+}
+
 }  // namespace
 }  // namespace spillgate::flow
