@@ -176,15 +176,14 @@ void Scheduling::CountDeferral(const Task& task, DeferralTally::Outcome how, Ins
 }
 
 // Blocked tasks that would run a child in their place: the child comes before others when there is
-// room. It may not have got here yet when its parent says so; and all slots may be taken by tasks
-// that wait for a thread which only such children can free, so after a while it runs without one.
+// room. It may not have got here yet when its parent says so. After a while it runs without a CPU
+// slot, as its parent had one and others have it now; and where all that run wait, it runs without
+// whatever it lacks, for that may be held by tasks that wait for a thread which only it can free.
 void Scheduling::PlaceInPlace(Instant now) {
   for (auto it = in_place_.begin(); it != in_place_.end();) {
     const auto found = held_.find(it->second.child);
-    const bool there = found != held_.end();
-    const bool may =
-        there && (MayRunInPlace(*found->second) || now - it->second.since > kInPlaceAfter);
-    if (!may) {
+    const bool late = now - it->second.since > kInPlaceAfter;
+    if (found == held_.end() || !MayRunInPlace(*found->second, late)) {
       ++it;
       continue;
     }
@@ -194,11 +193,15 @@ void Scheduling::PlaceInPlace(Instant now) {
 }
 
 // The slot that its parent gave back may have gone to somebody else in the meantime.
-bool Scheduling::MayRunInPlace(const Task& task) const {
+bool Scheduling::MayRunInPlace(const Task& task, bool late) const {
+  if (late && shared_.signals.all_wait.load(std::memory_order_relaxed)) return true;
   const Function& function = *task.function;
   const bool at_limit =
       function.slot_limit != 0 && ready_.Running(function.id) >= function.slot_limit;
-  return !at_limit && task.shape->Fits(free_);
+  if (at_limit) return false;
+  Resources free = free_;
+  if (late) free.amount[kCpu] = std::max(free.amount[kCpu], task.shape->amount[kCpu]);
+  return task.shape->Fits(free);
 }
 
 // Spillover had no place for these.

@@ -63,7 +63,7 @@ class Scheduling {
   void OnLent(const SlotLent& event, Instant now);
   void OnCancel(TaskId id, Instant now);
   void Hold(TaskPtr task, Instant now);
-  [[nodiscard]] bool MayRunInPlace(const Task& task) const;
+  [[nodiscard]] bool MayRunInPlace(const Task& task, bool late) const;
   void PlaceInPlace(Instant now);
   void EndDropped(Instant now);
   void SpillKept(Instant now);

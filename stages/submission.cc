@@ -289,6 +289,7 @@ void Submission::Flush(Instant now) {
     groups_.push_back(std::move(group));
     groups_.back().refusal = Reason::kDraining;
   }
+  waiting_bytes_ = 0;
   look_on_ = waiting_.end();
   for (Group& group : groups_) Conclude(group, now);
   groups_.clear();

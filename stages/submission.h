@@ -165,6 +165,7 @@ class Submission {
   void Enter(Group& group, std::uint32_t i, TaskPtr task, Session& session, const RootPtr& root,
              Record* parent, Instant now) REQUIRES(shared_.table.mutex());
   void Conclude(Group& group, Instant now);
+  [[nodiscard]] bool MoreMayWait(const Group& group) const;
 
   // Quotas of clients and tenants (submission_quotas.cc). The first so many of the group are within
   // them.
@@ -211,6 +212,7 @@ class Submission {
   std::vector<Unsynced> uncommitted_;                 // of this pass; `lsn` is a position
   std::array<std::deque<Unsynced>, 2> unsynced_;      // level async, level sync
   WaitingGroups waiting_;                             // spawns without room, the oldest root first
+  std::int64_t waiting_bytes_ = 0;                    // of their frames
   WaitingGroups::iterator look_on_ = waiting_.end();  // where the next round looks behind the first
   std::uint64_t have_ended_ = 0;                      // tasks of the node, when that was looked at
   Instant moved_at_{};                                // since when no further one has

@@ -323,6 +323,14 @@ void Submission::Enter(Group& group, std::uint32_t i, TaskPtr task, Session& ses
   accepted_.push_back({std::move(task)});
 }
 
+// Their frames have no places in flight. As many bytes again as may be there is enough for all
+// tasks that wait in one spawn each.
+bool Submission::MoreMayWait(const Group& group) const {
+  const std::int64_t bytes = waiting_bytes_ + static_cast<std::int64_t>(group.frame.size());
+  return waiting_.empty() || (waiting_.size() < kMostWaitingSpawns &&
+                              bytes <= shared_.in_flight.bytes_limit());
+}
+
 // Answers for what was dealt with; a spawn without room waits with the rest.
 void Submission::Conclude(Group& group, Instant now) {
   if (group.ask.count > 0) {
@@ -333,7 +341,7 @@ void Submission::Conclude(Group& group, Instant now) {
     group.counted = group.next;
   }
   const bool waits = group.children() && group.left() > 0 && IsForRoom(group.refusal) &&
-                     now < group.deadline && waiting_.size() < kMostWaitingSpawns;
+                     now < group.deadline && MoreMayWait(group);
   if (!waits && group.left() > 0) {
     if (group.waited) {
       tally_.deferrals.Count(EndOfWait(group.refusal), now - group.arrived, group.left());
@@ -361,6 +369,7 @@ void Submission::Conclude(Group& group, Instant now) {
   group.admitted = 0;
   group.from_reserve = false;
   const std::uint64_t order = group.root_order;
+  waiting_bytes_ += static_cast<std::int64_t>(group.frame.size());
   waiting_.emplace(order, std::move(group));
 }
 

@@ -55,6 +55,7 @@ bool Submission::RetryNext(WaitingGroups::iterator& at, bool& oldest, bool& full
     if (group.admitted > 0) Decode(group);
     full = group.refusal == Reason::kInFlight || group.refusal == Reason::kInFlightBytes;
   }
+  waiting_bytes_ -= static_cast<std::int64_t>(group.frame.size());
   groups_.push_back(std::move(group));
   const bool is_next = look_on_ == at;
   at = waiting_.erase(at);

@@ -18,7 +18,7 @@ WorkAtDoor::Ahead WorkAtDoor::Look(const Newcomer& root, const WorkAccount::Need
   Ahead ahead{.queues = {},
               .count = needs.size(),
               .tasks = account_.TasksBefore(root.cls),
-              .promises = account_.PromisesBefore(root.cls)};
+              .promises = account_.At(root.cls).promises.get()};
   if (!root.held_back) {
     ahead.tasks = std::max<std::int64_t>(0, ahead.tasks - account_.HeldBackBefore(root.cls));
   }

@@ -35,7 +35,8 @@ class WorkAtDoor {
     std::size_t count = 0;
     Nanos busy{0};              // all of one of its resources is held so long by what runs
     std::int64_t tasks = 0;     // that wait, of its class and above
-    std::int64_t promises = 0;  // roots that have not brought all of theirs
+    std::int64_t promises = 0;  // roots of its class that have not brought all of theirs: what
+                                // is only promised to more important ones leaves no slot idle
   };
   [[nodiscard]] Ahead Look(const Newcomer& root, const WorkAccount::Needs& needs, Instant now);
   // What one of those that wait takes of the node on the mean; 0 if none does. So often, about, a

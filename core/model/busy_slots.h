@@ -1,9 +1,9 @@
 // BusySlots: when the first of the runs that hold a resource is expected to end. Nothing that runs
 // is taken back, so where all slots are taken whoever comes waits at least so long, whatever its
 // class. That matters where there are few: one run of 50 ms on the only slot is as good as a
-// refusal for all that has 10 ms. So no more than kMost runs are followed; where there are more,
-// one of them ends soon. A run that takes longer than was expected may be of another kind than most
-// of its function: what it has run is the best guess of what is left.
+// refusal for all that has 10 ms. No more than kMost runs are followed; where there are more, one
+// of them ends soon, and which is first nobody knows. A run that takes longer than was expected may
+// be of another kind than most of its function: what it has run is the best guess of what is left.
 //
 // Pure; each call is O(kMost).
 #pragma once
@@ -38,7 +38,7 @@ class BusySlots {
   };
 
   void Begins(const Run& run) {
-    if (++runs_ > kMost) return;
+    ++runs_;
     const auto place = std::find_if(places_.begin(), places_.end(),
                                     [](const Run& each) { return each.task.is_none(); });
     if (place != places_.end()) *place = run;

@@ -7,6 +7,7 @@
 // Long functions together have all slots but one; where there is one slot, they have that. One that
 // takes more than the short work does is not held back, and has its turn like any. The room
 // is kept while short work comes: each short task keeps it for ten target delays, a second at most.
+// It is as large, by kind of resource, as any short task of the last one or two seconds needs.
 // So a load of long work alone loses nothing after that time, and one short task costs at most ten
 // of its target delays of one slot.
 //
@@ -56,7 +57,7 @@ class KeptSlot {
     const Instant since = now < kept.until ? kept.since : now;
     kept = {
         .long_from = long_from, .until = After(now, std::min(span, kLongestKept)), .since = since};
-    shape_ = shape;
+    Enlarge(shape, now);
   }
 
   void Held(Length length, const Resources& amount) { held_[length] += amount; }
@@ -75,7 +76,7 @@ class KeptSlot {
   // others have ended.
   [[nodiscard]] bool TakenByLong(const Resources& total, Length long_from) const {
     const std::int64_t held = HeldFrom(long_from).amount[kCpu];
-    return held > 0 && held + shape_.amount[kCpu] > total.amount[kCpu];
+    return held > 0 && held + Room(kCpu) > total.amount[kCpu];
   }
 
   // Whether a further long run of this shape would take the room that is kept. The first one may:
@@ -84,7 +85,7 @@ class KeptSlot {
                                Length long_from) const {
     const Resources held = HeldFrom(long_from);
     for (std::size_t kind = 0; kind < kResourceKinds; ++kind) {
-      const std::int64_t kept = shape_.amount[kind];
+      const std::int64_t kept = Room(kind);
       if (kind == kMemory || kept == 0 || shape.amount[kind] == 0) continue;
       if (shape.amount[kind] > kept) continue;  // or narrow ones would never let it have room
       const std::int64_t others = held.amount[kind];
@@ -103,7 +104,7 @@ class KeptSlot {
     Instant until{};
   };
   [[nodiscard]] ShutOut ShutOutNow(const Resources& total, Instant now) const {
-    ShutOut shut{.from = LongFrom(now), .most = shape_.amount[kCpu]};
+    ShutOut shut{.from = LongFrom(now), .most = Room(kCpu)};
     const std::int64_t held = HeldFrom(shut.from).amount[kCpu];
     if (held == 0) return {};
     shut.room = total.amount[kCpu] - held - shut.most;
@@ -114,6 +115,24 @@ class KeptSlot {
   }
 
  private:
+  // Of one kind, that is kept.
+  [[nodiscard]] std::int64_t Room(std::size_t kind) const {
+    return std::max(largest_.amount[kind], largest_before_.amount[kind]);
+  }
+  void Enlarge(const Resources& shape, Instant now) {
+    if (now >= enlarged_until_) {
+      // What came longer ago than that is forgotten, or one wide task would keep its room for ever.
+      const bool just = now < After(enlarged_until_, kLongestKept);
+      largest_before_ = just ? largest_ : Resources();
+      largest_ = shape;
+      enlarged_until_ = After(now, kLongestKept);
+    } else if (!shape.Fits(largest_)) {
+      for (std::size_t kind = 0; kind < kResourceKinds; ++kind) {
+        largest_.amount[kind] = std::max(largest_.amount[kind], shape.amount[kind]);
+      }
+    }
+  }
+
   // By what is so long, and longer.
   [[nodiscard]] Resources HeldFrom(Length from) const {
     Resources held;
@@ -129,7 +148,9 @@ class KeptSlot {
   std::array<Nanos, kClasses> targets_{};
   std::array<Kept, kClasses> kept_{};
   std::array<Resources, kLengths> held_{};
-  Resources shape_;  // of the last short task
+  Resources largest_;         // of the short tasks since a second before `enlarged_until_`
+  Resources largest_before_;  // and of the second before that
+  Instant enlarged_until_{};
 };
 
 }  // namespace spillgate

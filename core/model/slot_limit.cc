@@ -115,7 +115,10 @@ void SlotLimit::Hold(const Round& round, const Seen& seen) {
   if (seen.waits && seen.others_wait && round.level >= much && (fewer > too_few_ || rest_ == 0)) {
     return TryFewer(fewer);
   }
-  if (limit_ == kNone || (++rounds_ < pause_more_ && less_ < 2)) return;
+  // A trial takes slots from others: where none has waited for long, it costs nothing.
+  alone_ = seen.others_wait ? 0 : alone_ + 1;
+  if (limit_ == kNone) return;
+  if (++rounds_ < pause_more_ && alone_ < kFirstPause && less_ < 2) return;
   TryMore(seen);
 }
 
@@ -126,7 +129,7 @@ void SlotLimit::TryFewer(std::uint32_t fewer) {
 }
 
 void SlotLimit::TryMore(const Seen& seen) {
-  rounds_ = less_ = 0;
+  rounds_ = less_ = alone_ = 0;
   former_ = limit_;
   const std::uint32_t more = limit_ + std::max(limit_ / 2, 1U);
   if (more >= seen.slots) return Set(kNone);

@@ -82,7 +82,8 @@ class SlotLimit {
   std::uint32_t pause_more_ = kFirstPause;  // rounds until it is tried again
   std::uint32_t rest_ = 0;  // rounds until as few as did too little may be tried again
   std::uint32_t pause_fewer_ = kFirstRest;
-  std::uint32_t less_ = 0;  // rounds in a row with much less than before
+  std::uint32_t alone_ = 0;  // rounds in a row at whose end no other function waited
+  std::uint32_t less_ = 0;   // rounds in a row with much less than before
   Step step_ = Step::kSteady;
   Nanos time_{0};     // of this round, in which more waited
   double level_ = 0;  // runs that went on in it, times ns

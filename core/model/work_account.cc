@@ -79,12 +79,6 @@ double WorkAccount::Left(std::size_t kind) const {
   return total > 0 ? 1 - std::min(1.0, static_cast<double>(taken_[kind].get()) / total) : 0;
 }
 
-std::int64_t WorkAccount::PromisesBefore(TaskClass cls) const {
-  std::int64_t roots = 0;
-  for (std::size_t above = 0; above <= Index(cls); ++above) roots += classes_[above].promises.get();
-  return roots;
-}
-
 std::int64_t WorkAccount::Promised() const {
   std::int64_t tasks = 0;
   for (const Class& cls : classes_) tasks += cls.promised_tasks.get();

@@ -196,8 +196,6 @@ class WorkAccount {
   // Of those, what open roots are to bring: their clients will send it.
   [[nodiscard]] const Gauge& opened() const { return opened_; }
   [[nodiscard]] Gauge& opened() { return opened_; }
-  // Roots that have promised some, of this class and of more important ones.
-  [[nodiscard]] std::int64_t PromisesBefore(TaskClass cls) const;
   // Tasks that wait, of this class and of more important ones; and of them, those held back.
   [[nodiscard]] std::int64_t TasksBefore(TaskClass cls) const;
   [[nodiscard]] std::int64_t HeldBackBefore(TaskClass cls) const;

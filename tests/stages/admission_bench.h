@@ -24,9 +24,10 @@ class AdmissionBench : public SubmissionBench {
                            .first_seq = seq},
                    .tasks = tasks});
   }
-  std::string Open(std::uint64_t seq, std::uint32_t tasks, Nanos remaining) {
+  std::string Open(std::uint64_t seq, std::uint32_t tasks, Nanos remaining,
+                   TaskClass cls = TaskClass::kNormal) {
     bench.answered.Clear();
-    wire::OpenRoot root{.seq = seq};
+    wire::OpenRoot root{.seq = seq, .cls = cls};
     root.remaining_us = static_cast<std::uint64_t>(remaining.count() / 1000);
     root.slot_time_ns = 1'000'000;
     root.estimated_tasks = tasks;

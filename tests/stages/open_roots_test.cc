@@ -24,6 +24,15 @@ TEST_F(OpenRootsTest, AnOpenRootIsChargedWhatItWillBring) {
   EXPECT_EQ(bench.account.At(TaskClass::kNormal).promised[0].get(), 0);
 }
 
+// Those who never bring anything would otherwise keep everybody else out.
+TEST_F(OpenRootsTest, WhatIsOnlyPromisedToAMoreImportantClassLeavesNoSlotIdle) {
+  for (std::uint64_t seq = 1; seq <= 16; ++seq) {
+    EXPECT_EQ(Open(seq, 6, Nanos(0), TaskClass::kCritical), "accepted 1");
+  }
+  EXPECT_EQ(SubmitWithin(milliseconds(20), 100, 10), "accepted 5, backlog 5") << "the floor";
+  EXPECT_EQ(SubmitWithin(milliseconds(20), 200), "backlog 1") << "which those fill now";
+}
+
 // It was let in for that.
 TEST_F(OpenRootsTest, ATaskThatSaysNothingTakesWhatIsSaidOfItsRoot) {
   const FunctionId inlined = bench.AddFunction("inlined", 1000, 0, Host::kInline);

@@ -29,8 +29,8 @@ class SchedulingBench : public ::testing::Test {
     bench.limits.reserve_after = std::chrono::milliseconds(10);
     return bench.shared;
   }
-  explicit SchedulingBench(std::int64_t most_slots = 6)
-      : stage(Limited(bench), peers, {.total = Cpu(2000), .names = {}, .most_slots = most_slots},
+  explicit SchedulingBench(std::int64_t most_slots = 6, const Resources& total = Cpu(2000))
+      : stage(Limited(bench), peers, {.total = total, .names = {}, .most_slots = most_slots},
               {.placed =
                    placed.emit([this](Placed&& e) { stage.Unplace(std::move(e), bench.now()); }),
                .spilled = spilled.emit([this](Spilled&& e) { stage.KeepSpilled(std::move(e)); }),

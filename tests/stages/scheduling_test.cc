@@ -150,17 +150,6 @@ TEST_F(SchedulingTest, AnAwaitedChildRunsInThePlaceOfItsParentAheadOfOthers) {
   EXPECT_EQ(placed.events[1].nested_in, (TaskId{Bench::kSession, 1}));
 }
 
-TEST_F(SchedulingTest, AnAwaitedChildWaitsForASlotOfItsFunctionButNotForLong) {
-  Resolve(1, one);
-  Resolve(2, single);
-  Resolve(3, single);
-  Handle(Lent(0, RunNotice::Kind::kBlocked, {Bench::kSession, 3}));
-  EXPECT_EQ(PlacedSeqs(), (Seqs{1, 2})) << "its function is at its limit";
-  bench.clock.Advance(milliseconds(2));
-  stage.Tick(bench.now());
-  EXPECT_EQ(PlacedSeqs(), (Seqs{1, 2, 3})) << "only it can free the thread of its parent";
-}
-
 TEST_F(SchedulingTest, AResumedTaskTakesItsSlotBackWhetherOrNotItIsFree) {
   Resolve(1, two);
   Resolve(2, two);

@@ -56,6 +56,25 @@ TEST_F(SpawnsTest, NorDoesTheEndOfItsSession) {
   EXPECT_EQ(Spawn(Got(parent), 1), "accepted 1");
 }
 
+// The frames of what waits are in memory, and have no places in flight.
+TEST_F(SpawnsTest, NoMoreBytesWaitThanMayBeInFlight) {
+  const std::size_t first = Root(1);
+  const std::size_t second = Root(2);
+  const wire::ChildPreamble child{.parent = Got(first).id, .attempt = 1};
+  const auto frame = static_cast<std::int64_t>(Write({.tasks = 200}, &child).size());
+  bench.in_flight.Resize(2, frame * 3 / 2);
+  EXPECT_EQ(Spawn(Got(first), 200), "") << "it waits";
+  EXPECT_EQ(Spawn(Got(second), 200), "in_flight 200");
+  bench.in_flight.Resize(2, frame * 2);
+  EXPECT_EQ(Spawn(Got(second), 200), "");
+  bench.in_flight.Resize(402, 1 << 20);
+  TickAfter(milliseconds(1));
+  EXPECT_TRUE(stage.Idle());
+  bench.in_flight.Resize(402, frame * 2);
+  EXPECT_EQ(Spawn(Got(first), 200, 200), "");
+  EXPECT_EQ(Spawn(Got(second), 200, 200), "") << "what has gone does not count";
+}
+
 TEST_F(SpawnsTest, ASpawnWithoutRoomWaitsAndGoesOnWhenRoomIsFreed) {
   bench.in_flight.Resize(2, 1 << 20);
   const std::size_t parent = Root(1);

@@ -53,7 +53,7 @@ TEST(BusySlotsTest, OfTooManyItSaysNothingUntilAllThatIsLeftIsFollowed) {
   EXPECT_EQ(slots.FirstEnd(kCpu, kStart), kNever) << "one of the first was never followed";
   slots.Begins(RunOf(Id(101), Of(kCpu), kStart, seconds(50)));
   slots.Ends(Id(100));
-  EXPECT_EQ(slots.FirstEnd(kCpu, kStart), kNever) << "nor was the other";
+  EXPECT_EQ(slots.FirstEnd(kCpu, kStart), kStart + seconds(2)) << "that was the one";
   for (std::uint64_t seq = 2; seq <= BusySlots::kMost; ++seq) slots.Ends(Id(seq));
   slots.Ends(Id(101));
   slots.Begins(RunOf(Id(200), Of(kCpu), kStart, seconds(7)));
@@ -94,6 +94,25 @@ TEST(BusySlotsTest, CountsThoseThatHandTheirSlotsOnSoon) {
   EXPECT_EQ(slots.Ending(kStart + seconds(10), kStart + seconds(5)), 2U);
   EXPECT_EQ(slots.Ends(Id(2)), kStart);
   EXPECT_EQ(slots.Ends(Id(4)), kNever);
+}
+
+// A node with more slots than are followed goes on so for ever.
+TEST(BusySlotsTest, OfTooManySomeAreFollowedHoweverManyHaveEnded) {
+  BusySlots slots;
+  std::uint64_t seq = 0;
+  for (; seq < BusySlots::kMost + 8; ++seq) {
+    BusySlots::Run run = RunOf(Id(seq + 1), Of(kCpu), kStart, seconds(1));
+    run.hands_on = true;
+    slots.Begins(run);
+  }
+  for (std::uint64_t ended = 1; ended <= BusySlots::kMost; ++ended) {
+    EXPECT_EQ(slots.Ends(Id(ended)), kStart);
+    BusySlots::Run run = RunOf(Id(++seq), Of(kCpu), kStart, seconds(1));
+    run.hands_on = true;
+    slots.Begins(run);
+  }
+  EXPECT_EQ(slots.Ending(kStart + seconds(1), kStart), BusySlots::kMost);
+  EXPECT_EQ(slots.FirstEnd(kCpu, kStart), kNever);
 }
 
 }  // namespace

@@ -121,6 +121,25 @@ TEST(SlotLimitTest, FollowsABottleneckThatWidensAndNarrows) {
   EXPECT_LE(narrow, 4.0);
 }
 
+// More was tried in vain for long, each time later, while others waited for the slots.
+TEST(SlotLimitTest, WhereNobodyElseWaitsMoreIsTriedSoon) {
+  Function function(Servers(4));
+  EXPECT_LE(function.Run(2000), 6);
+  int soon[2] = {0, 0};
+  for (int i = 0; i < 8; ++i) {
+    function.Run(37);
+    for (const bool others_wait : {false, true}) {
+      Function now = function;
+      now.others_wait = others_wait;
+      now.Becomes(Servers(16));
+      now.Run(3 * SlotLimit::kFirstPause);
+      soon[others_wait] += now.running() >= 12 ? 1 : 0;
+    }
+  }
+  EXPECT_EQ(soon[false], 8);
+  EXPECT_LE(soon[true], 4) << "it costs them what they wait for";
+}
+
 TEST(SlotLimitTest, ALimitThatIsNotFilledIsLetGoOf) {
   Function function(Servers(4));
   function.Run(20);
