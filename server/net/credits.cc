@@ -27,6 +27,8 @@ bool IsNews(std::uint64_t left, std::uint64_t share) {
 void CreditWindow::NoteSent(TaskClass cls, std::uint32_t count, Instant now, Nanos transit) {
   const std::size_t i = Index(cls);
   sent_[i] += count;
+  lain_[i] = Nanos(0);
+  lies_from_[i] = now;
   // What it sent before it can have heard, or when its credit had expired, is not held against it.
   // How long that is ago its sender says itself.
   const Nanos since = now - std::min(transit, kMostTransit) - told_;
@@ -62,11 +64,15 @@ std::optional<wire::Credits> CreditWindow::Renew(const Shares& shares, std::uint
     news = news || (sent_[cls] != sent_when_told_[cls] && IsNews(left, share));
   }
   if (!news) return std::nullopt;
-  window_ = window;
-  allowed_ = allowed;
   for (std::size_t cls = 0; cls < kClasses; ++cls) {
+    const std::uint64_t left = Left(static_cast<TaskClass>(cls));
+    if (left > 0) lain_[cls] += now - lies_from_[cls];
+    lies_from_[cls] = now;
+    if (left != told[cls] || told_ == Instant()) heard_[cls] = now;
     most_told_[cls] = std::max(most_told_[cls], window[cls]);
   }
+  window_ = window;
+  allowed_ = allowed;
   told_shares_ = told;
   sent_when_told_ = sent_;
   told_ = now;
@@ -89,19 +95,26 @@ void CreditRound::Begin(const Shares& places, Instant now) {
 void CreditRound::Add(const Party& party) {
   parties_.push_back(party);
   const CreditWindow& window = *party.window;
-  // One that its own quota holds leaves what there is to the others.
-  const bool sender = (window.sends() || window.waits()) && party.own > 0;
-  // Credit that lies for longer is not about to be used.
-  const bool may_send = sender || now_ - window.told() < CreditWindow::kMostTurnaround;
-  if (!may_send) return;
+  const bool hears = now_ - window.told() < CreditWindow::kMostTurnaround;
+  if (!hears && !window.sends() && !window.waits()) return;
   Pots& tenant = tenants_[party.tenant];
   for (std::size_t cls = 0; cls < kClasses; ++cls) {
     const auto one = static_cast<TaskClass>(cls);
+    // One that its own quota holds leaves what there is to the others.
+    const bool sender = party.own > 0 && window.Sends(one, now_);
+    // Credit that lies for longer is not about to be used.
+    const bool may_send = sender || (hears && !window.LetsLie(one, now_));
+    if (!may_send) continue;
     Pot& pot = tenant[cls];
     pot.senders += sender ? 1 : 0;
     pot.listeners += sender && !window.ignores(one, now_) ? 1 : 0;
-    pot.given += window.Left(one);
-    all_[cls].given += window.Left(one);
+    if (window.HasSent(one)) {
+      pot.given += window.Left(one);
+      all_[cls].given += window.Left(one);
+    } else if (window.Left(one) > 0) {
+      ++pot.newcomers;
+      ++all_[cls].newcomers;
+    }
   }
 }
 
@@ -137,7 +150,7 @@ std::vector<CreditRound::Party>& CreditRound::Deal() {
   for (const Party& party : parties_) {
     for (std::size_t cls = 0; cls < kClasses; ++cls) {
       const auto one = static_cast<TaskClass>(cls);
-      const bool waits = party.shares[cls] == 0 && party.own > 0 && party.window->HoldsBack(one);
+      const bool waits = party.shares[cls] == 0 && party.own > 0 && party.window->Waits(one, now_);
       if (waits && !party.window->ignores(one, now_)) tenants_[party.tenant][cls].held_back = true;
     }
   }
@@ -150,12 +163,12 @@ bool CreditRound::HeldBack(TenantId tenant, TaskClass cls) const {
 }
 
 // One of each tenant in turns, so that many connections bring no more than one; of each tenant that
-// which has heard nothing for longest.
+// which has heard nothing of the class for longest.
 void CreditRound::SetOrder() {
   std::sort(hungry_.begin(), hungry_.end(), [](const Hungry& a, const Hungry& b) {
-    const Instant told_a = a.party->window->told();
-    const Instant told_b = b.party->window->told();
-    return told_a != told_b ? told_a < told_b : a.party->id < b.party->id;
+    const Instant heard_a = a.party->window->heard(a.cls);
+    const Instant heard_b = b.party->window->heard(b.cls);
+    return heard_a != heard_b ? heard_a < heard_b : a.party->id < b.party->id;
   });
   for (Hungry& hungry : hungry_) {
     hungry.place = tenants_[hungry.party->tenant][Index(hungry.cls)].hungry++;
@@ -167,17 +180,26 @@ void CreditRound::SetOrder() {
   });
 }
 
+// What newcomers hold takes nothing from those that send, only from each other: whether they will
+// use it nobody knows, and many that come at once must not all be told to try.
+bool CreditRound::IsGivenOut(const Hungry& hungry) {
+  const std::size_t cls = Index(hungry.cls);
+  const Pot& all = all_[cls];
+  const Pot& tenant = tenants_[hungry.party->tenant][cls];
+  const bool newcomer = !hungry.party->window->HasSent(hungry.cls);
+  return all.given + (newcomer ? all.newcomers : 0) >= places_[cls] ||
+         tenant.given + (newcomer ? tenant.newcomers : 0) >= hungry.party->fits[cls];
+}
+
 // There is less than one for each.
 void CreditRound::DealSingly() {
   SetOrder();
   for (const Hungry& hungry : hungry_) {
+    if (IsGivenOut(hungry)) continue;
     const std::size_t cls = Index(hungry.cls);
-    Pot& all = all_[cls];
-    Pot& tenant = tenants_[hungry.party->tenant][cls];
-    if (all.given >= places_[cls] || tenant.given >= hungry.party->fits[cls]) continue;
     hungry.party->shares[cls] = 1;
-    ++all.given;
-    ++tenant.given;
+    ++all_[cls].given;
+    ++tenants_[hungry.party->tenant][cls].given;
     served_[hungry.party->tenant] = now_;
   }
 }

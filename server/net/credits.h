@@ -4,7 +4,8 @@
 // the connections of a tenant. Where there is less than one for each, tenants get one in turns, and
 // of each those that have waited longest; what was given out and not used yet is not given twice. A
 // window is told when it has moved by a part worth telling, and again before it expires; of a class
-// of which nothing was sent yet, a few, as how many more fit depends on what they are. Connections
+// of which nothing was sent yet, a few, as how many more fit depends on what they are. A connection
+// counts in the classes that it sends: what it holds of others it is not about to use. Connections
 // that go on past all that they were ever told are served last, of their tenant: what there is room
 // for goes to those that hold back for it. Loop's thread.
 //
@@ -53,14 +54,28 @@ class CreditWindow {
   }
   // It has sent something since it was last told.
   [[nodiscard]] bool sends() const { return sent_ != sent_when_told_; }
+  // Of this class, or it would if it might. One that is told often, for what it sends of others,
+  // sends this one until it lets it lie.
+  [[nodiscard]] bool Sends(TaskClass cls, Instant now) const {
+    if (sent_[Index(cls)] != sent_when_told_[Index(cls)]) return true;
+    return Waits(cls, now) || (sends() && HasSent(cls) && !LetsLie(cls, now));
+  }
   [[nodiscard]] bool HasSent(TaskClass cls) const { return sent_[Index(cls)] > 0; }
   // What it may still send.
   [[nodiscard]] std::uint64_t Left(TaskClass cls) const {
     const std::size_t i = Index(cls);
     return window_[i] > sent_[i] ? window_[i] - sent_[i] : 0;
   }
+  // Since it last sent any of this class it could have for a while, so it has none to send. All of
+  // that time counts, however often it was told meanwhile that there is none.
+  [[nodiscard]] bool LetsLie(TaskClass cls, Instant now) const {
+    const std::size_t i = Index(cls);
+    return lain_[i] + (Left(cls) > 0 ? now - lies_from_[i] : Nanos(0)) >= kMostTurnaround;
+  }
   // It holds back more of this class, if it has any.
-  [[nodiscard]] bool HoldsBack(TaskClass cls) const { return HasSent(cls) && Left(cls) == 0; }
+  [[nodiscard]] bool Waits(TaskClass cls, Instant now) const {
+    return HasSent(cls) && Left(cls) == 0 && !LetsLie(cls, now);
+  }
   // It may send less than half of what it was told.
   [[nodiscard]] bool WantsMore(TaskClass cls) const {
     return Left(cls) < told_shares_[Index(cls)] / 2 || Left(cls) == 0;
@@ -80,6 +95,8 @@ class CreditWindow {
     return false;
   }
   [[nodiscard]] Instant told() const { return told_; }
+  // When it was last told anything new of this class.
+  [[nodiscard]] Instant heard(TaskClass cls) const { return heard_[Index(cls)]; }
   // From when it is told that it may send again until it does.
   [[nodiscard]] Nanos turnaround() const { return turnaround_; }
 
@@ -95,6 +112,9 @@ class CreditWindow {
   Shares told_shares_{};
   Shares most_told_{};  // of all windows
   std::array<Instant, kClasses> ignores_until_{};
+  std::array<Nanos, kClasses> lain_{};  // how long it had credit since it last sent, before:
+  std::array<Instant, kClasses> lies_from_{};
+  std::array<Instant, kClasses> heard_{};
   Instant valid_until_{};
   Instant told_{};
   bool was_at_zero_ = false;  // when it was told, and has not sent since
@@ -109,8 +129,9 @@ struct Pot {
   std::uint64_t senders = 0;
   std::uint64_t listeners = 0;  // of those, that keep to their windows
   bool held_back = false;       // one of those waits for room
-  std::uint64_t given = 0;
-  std::uint32_t hungry = 0;  // connections that get nothing unless it is their turn
+  std::uint64_t given = 0;      // to those that use it
+  std::uint64_t newcomers = 0;  // that were given some and have sent nothing yet
+  std::uint32_t hungry = 0;     // connections that get nothing unless it is their turn
 };
 
 // One round of sharing out. Kept from one to the next for its memory.
@@ -147,6 +168,7 @@ class CreditRound {
 
   [[nodiscard]] std::uint64_t ShareOf(const Party& party, std::size_t cls,
                                       const Pot& fellows) const;
+  [[nodiscard]] bool IsGivenOut(const Hungry& hungry);
   void DealSingly();
   void SetOrder();
 

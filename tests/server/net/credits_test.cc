@@ -291,6 +291,11 @@ TEST_F(CreditRoundTest, WhatWasGivenAndIsNotUsedYetIsNotGivenTwice) {
   EXPECT_EQ(Deal(1000, {1, 1, 1, 1}, {2, 2, 2, 2}), (Dealt{0, 1, 1, 0}));
 }
 
+TEST_F(CreditRoundTest, NorAreThePlacesThatATenantHasNotUsedYet) {
+  static_cast<void>(Tell(windows_[0], 1, kStart + std::chrono::seconds(2)));
+  EXPECT_EQ(Deal(2, {1, 2, 3, 4}, {9, 9, 9, 9}), (Dealt{1, 1, 0, 0}));
+}
+
 TEST_F(CreditRoundTest, WhatLiesForLongIsNotWaitedFor) {
   static_cast<void>(Tell(windows_[0], 1, kStart + std::chrono::seconds(1)));
   EXPECT_EQ(Deal(1000, {1, 1, 1, 1}, {2, 2, 2, 2}), (Dealt{1, 1, 1, 0}));
