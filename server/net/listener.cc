@@ -266,6 +266,7 @@ void Listener::OnClosed(Connection& connection, std::string_view why) {
   read_ = {};
   loop_.NoteActivity();
   door_.OnGone(found->second, now_);
+  refusals_.Leave(found->second.refusals);
   behind_[SlotOf(connection.id())].store(false, std::memory_order_relaxed);
   free_slots_.push_back(SlotOf(connection.id()));
   LeavePlace(found->second);

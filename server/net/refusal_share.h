@@ -85,13 +85,19 @@ class RefusalShare {
     return part.window == window_ && part.rests_until <= now &&
            part.refused * parts_ >= refused_in_window_;
   }
-  // It is not read until the debt can be paid, but has its turn again in any case before it rests
-  // once more. Answers the end of its rest.
-  Instant Rest(Part& part, Instant now) {
+  // It closed, or begins to rest: those that are left are compared with each other. What it cost is
+  // a debt all the same.
+  void Leave(Part& part) {
+    if (part.window != window_) return;
     refused_in_window_ -= std::min<std::uint64_t>(refused_in_window_, part.refused);
     parts_ -= parts_ > 0 ? 1 : 0;
     part.refused = 0;
     part.window = 0;
+  }
+  // It is not read until the debt can be paid, but has its turn again in any case before it rests
+  // once more. Answers the end of its rest.
+  Instant Rest(Part& part, Instant now) {
+    Leave(part);
     const bool mostly_shed = shed_ * 2 > debt_;
     const Nanos unpaid = (debt_ - kBurst) * 100 / (kPercent + (mostly_shed ? kPercentOfSleep : 0));
     part.rests_until = now + std::clamp(unpaid, kLeastRest, kMostRest);

@@ -152,5 +152,27 @@ TEST_F(RefusalShareTest, AnOldCountIsNotHeldAgainstIt) {
   EXPECT_GT(quiet_.noisy_until, now_) << "but it is read in portions for a while";
 }
 
+// Those who send a burst and come again would hide those who stay.
+TEST_F(RefusalShareTest, WhoClosedIsNotHeldForThoseWhoStay) {
+  for (int i = 0; i < 5; ++i) {
+    RefusalShare::Part burst;
+    Turn(1000, {{&burst, 1000}});
+    share_.Leave(burst);
+  }
+  Turn(510, {{&loud_, 500}, {&quiet_, 10}});
+  ASSERT_TRUE(share_.Over()) << "what was refused is not paid yet";
+  EXPECT_TRUE(share_.ShouldRest(loud_, now_));
+  EXPECT_FALSE(share_.ShouldRest(quiet_, now_));
+}
+
+TEST_F(RefusalShareTest, WhoClosesLongAfterwardsChangesNothing) {
+  Turn(500, {{&quiet_, 500}});
+  now_ += RefusalShare::kWindow;
+  Turn(1, {});
+  Turn(1200, {{&loud_, 1200}});
+  share_.Leave(quiet_);
+  EXPECT_TRUE(share_.ShouldRest(loud_, now_));
+}
+
 }  // namespace
 }  // namespace spillgate::net
