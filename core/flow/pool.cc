@@ -65,16 +65,26 @@ bool Pool::RunOne(Instant& now) {
     const std::uint64_t bit = 1ULL << position;
     candidates &= ~bit;
     Runnable& runnable = *by_bit_[kMostRunnables - 1 - static_cast<std::size_t>(position)];
-    if (!runnable.TryEnter()) continue;  // another thread is in it and will look again
+    const bool first = runnable.TryEnter();
     ready_.fetch_and(~bit, std::memory_order_seq_cst);
     std::atomic_thread_fence(std::memory_order_seq_cst);
+    // Where another thread is in it, that one looks again when it leaves; this one may block until
+    // then. It may just have left.
+    if (!first && !runnable.TryEnter()) continue;
     now = runnable.RunBatch(now, 0);
-    runnable.Exit();
-    std::atomic_thread_fence(std::memory_order_seq_cst);
-    if (runnable.HasWork()) ready_.fetch_or(bit, std::memory_order_seq_cst);
+    Leave(runnable);
     return true;
   }
   return false;
+}
+
+// What came meanwhile, others may have left to this thread, and gone to sleep.
+void Pool::Leave(Runnable& runnable) {
+  runnable.Exit();
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  if (!runnable.HasWork()) return;
+  ready_.fetch_or(runnable.bit(), std::memory_order_seq_cst);
+  if (options_.threads > 1) Notify();
 }
 
 bool Pool::TickAll(Instant now) {
@@ -86,8 +96,7 @@ bool Pool::TickAll(Instant now) {
   for (Runnable* runnable : by_bit_) {
     if (!runnable->TryEnter()) continue;
     runnable->Tick(now);
-    runnable->Exit();
-    if (runnable->HasWork()) ready_.fetch_or(runnable->bit(), std::memory_order_seq_cst);
+    Leave(*runnable);
   }
   return true;
 }
