@@ -45,6 +45,7 @@ void Publication::Handle(std::span<In> batch, Instant now) {
         OnConnectionGone(std::get<ConnectionGone>(event), now);
       }
     }
+    if (!sessions_of_cancelled_roots_.empty()) CancelInRoots();
     if (!delayed_.empty()) AnswerDelayed(now);
   }
   EmitAll(now);
@@ -144,6 +145,7 @@ void Publication::Settle(TaskPtr task, Instant now) {
   CountWork(*task, now);
   if (!task->args.empty()) UnpinArguments(shared_.table, *task);
   if (task->attempt > 1) CancelUnmatched(record, task->attempt);
+  CancelOnWithout(record);
   shared_.table.Settle(record, std::move(task->outcome), now);
   if (record.waiters != nullptr) AnswerWaiters(record);
   if (record.push) Push(record);
@@ -298,7 +300,7 @@ void Publication::Tick(Instant now) {
   {
     MutexLock lock(shared_.table.mutex());
     ExpireRequests(now);
-    for (const TaskId id : std::exchange(cancelling_, {})) CancelTree(id);
+    CancelOn();
     if (!ending_.empty()) EndSessions();
     if (!delayed_.empty()) AnswerDelayed(now);
     WriteDownHeld();
@@ -333,6 +335,7 @@ void Publication::EmitAll(Instant now) {
     for (const TaskId id : cancelled_) edge(CancelAsked{id}, now);
   }
   cancelled_.clear();
+  cancel_looks_ = kMostCancelLooks;
 }
 
 void Publication::Flush(Instant now) {

@@ -80,9 +80,14 @@ class Publication {
   bool ReleaseRange(const wire::Range& range) REQUIRES(shared_.table.mutex());
   void OnStatus(const Asked& asked, const wire::FrameView& frame, Instant now)
       REQUIRES(shared_.table.mutex());
-  void CancelTree(TaskId id) REQUIRES(shared_.table.mutex());
+  [[nodiscard]] bool CancelSome(Record& top) REQUIRES(shared_.table.mutex());
+  void CancelTree(Record& top) REQUIRES(shared_.table.mutex());
+  void CancelLater(Record& top) REQUIRES(shared_.table.mutex());
+  void CancelOn() REQUIRES(shared_.table.mutex());
+  void CancelOnWithout(const Record& top) REQUIRES(shared_.table.mutex());
   void CancelUnmatched(const Record& parent, std::uint32_t run) REQUIRES(shared_.table.mutex());
   void CancelRoot(Root& root) REQUIRES(shared_.table.mutex());
+  void CancelInRoots() REQUIRES(shared_.table.mutex());
   void CancelAll(Session& session) REQUIRES(shared_.table.mutex());
   void ExpireRequests(Instant now) REQUIRES(shared_.table.mutex());
   template <class Id>
@@ -106,7 +111,11 @@ class Publication {
   std::deque<TaskPtr> held_;                      // for which the journal had no room
   std::vector<Unsynced> uncommitted_;             // of this pass; `lsn` is a position
   std::array<std::deque<Unsynced>, 2> unsynced_;  // level async, level sync; in order of LSN
-  std::vector<TaskId> cancelling_;                // trees that were too large for one pass
+  std::deque<TaskId> cancelling_;                 // trees that were too large for one pass
+  std::vector<SessionId> sessions_of_cancelled_roots_;  // of this pass
+  // Looks at records that cancels may take in this pass: they mark few where much has ended.
+  static constexpr std::size_t kMostCancelLooks = 32768;
+  std::size_t cancel_looks_ = kMostCancelLooks;
   std::vector<SessionId> ending_;
   std::vector<TaskPtr> done_;
   std::vector<ObjectReady> announced_;

@@ -3,14 +3,11 @@
 
 #include "core/base/format.h"
 #include "schema/messages.h"
-#include "stages/open_root_end.h"
 #include "stages/publication.h"
 
 namespace spillgate {
 namespace {
 
-// Tasks marked as cancelled in one pass: a tree of a million is cut down over many passes.
-constexpr std::size_t kMostCancelsAPass = 4096;
 constexpr std::uint64_t kMostReleasesAFrame = 65536;
 // Bytes of results for one connection in one pass; what it has asked for beyond that comes later.
 constexpr std::size_t kMostResultsAPass = 1 << 20;
@@ -258,59 +255,18 @@ void Publication::OnCancel(const Asked& asked, const wire::FrameView& frame) {
   FindNamed(asked, std::span(cancel->ids));
   for (std::size_t i = 0; i < cancel->ids.size(); ++i) {
     const TaskId id = cancel->ids[i];
-    const Record* record = named_[i];
+    Record* record = named_[i];
     if (RootPtr root = shared_.table.FindRoot(id); root && root->session == asked.session) {
       CancelRoot(*root);
       ++answer.count;
     } else if (record == nullptr || !record->open()) {
       ++answer.already_done;
     } else {
-      CancelTree(id);
+      CancelTree(*record);
       ++answer.count;
     }
   }
   wire::Encode(answer, frame.header.correlation, answers_.Raw(asked.connection));
-}
-
-void Publication::CancelTree(TaskId id) {
-  Record* record = shared_.table.Find(id);
-  if (record == nullptr || !record->open()) return;
-  const std::size_t room = kMostCancelsAPass - std::min(kMostCancelsAPass, cancelled_.size());
-  const std::size_t most = cancelled_.size() + room;
-  if (!shared_.table.Cancel(*record, most, cancelled_)) cancelling_.push_back(id);
-}
-
-// What earlier runs of a task have spawned and its last one has not: nobody knows these children.
-void Publication::CancelUnmatched(const Record& parent, std::uint32_t run) {
-  for (Record* child = parent.first_child; child != nullptr; child = child->next_sibling) {
-    const Record& own = child->via == nullptr ? *child : *child->via;
-    if (own.spawned_in >= run) continue;
-    if (child == &own) tally_.unmatched.Add(1);
-    CancelTree(child->id);
-  }
-}
-
-// All tasks of a root that was opened: the tops of its trees are among the session's own tasks.
-void Publication::CancelRoot(Root& root) {
-  const Session* session = shared_.table.FindSession(root.session);
-  if (session != nullptr) {
-    for (Record* record = session->records; record != nullptr; record = record->next_of_session) {
-      if (record->parent == nullptr && record->root.get() == &root) CancelTree(record->id);
-    }
-  }
-  if (root.durable && !root.closed) {
-    // Without room for it, the root is open again after a restart, and its tasks are cancelled.
-    [[maybe_unused]] const auto position =
-        journal_.Add(Level::kAsync, record::RootClosed{.id = root.id});
-  }
-  LearnUnclosed(shared_, root);
-  shared_.table.CloseRoot(root);
-}
-
-void Publication::CancelAll(Session& session) {
-  for (Record* record = session.records; record != nullptr; record = record->next_of_session) {
-    if (record->open() && record->parent == nullptr && !record->detached) CancelTree(record->id);
-  }
 }
 
 void Publication::OnRelease(const Asked& asked, const wire::FrameView& frame) {

@@ -1,6 +1,6 @@
 // Intrusive doubly linked lists without a list object: a head pointer and two member pointers in
-// each node. Link<&N::next, &N::prev>::PushFront(head, node), Remove(head, node). Insertion and
-// removal in O(1), no allocation.
+// each node. Link<&N::next, &N::prev>::PushFront(head, node), InsertBefore(head, at, node),
+// Remove(head, node). Insertion and removal in O(1), no allocation.
 #pragma once
 
 namespace spillgate {
@@ -13,6 +13,16 @@ struct Link {
     node->*Prev = nullptr;
     if (head != nullptr) head->*Prev = node;
     head = node;
+  }
+
+  // `at` is in the list.
+  template <class N>
+  static void InsertBefore(N*& head, N* at, N* node) {
+    if (at == head) return PushFront(head, node);
+    node->*Next = at;
+    node->*Prev = at->*Prev;
+    at->*Prev->*Next = node;
+    at->*Prev = node;
   }
 
   template <class N>

@@ -52,6 +52,7 @@ struct Root {
   bool explicit_open = false;    // made by OpenRoot
   bool durable = false;          // the journal knows of it
   bool closed = false;           // takes no more from its session
+  bool cancelled = false;        // all its tasks are; then it is closed as well
   bool ended = false;            // closed and all published; takes nothing more from anybody
   // A task that its session added was not done in time: its work was for nothing.
   bool failed = false;

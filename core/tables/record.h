@@ -40,6 +40,7 @@ struct Record {
   bool detached = false;     // lives on when its session ends
   bool of_children = false;  // where its session has it
   bool once = false;         // may not run again, also if its parent does
+  bool cancelling = false;   // publication has a cancel of it under way, or waiting
   std::uint8_t depth = 0;
   std::uint8_t returns = 1;
   Level level = Level::kNone;
@@ -59,6 +60,9 @@ struct Record {
   Record* first_child = nullptr;
   Record* next_sibling = nullptr;
   Record* prev_sibling = nullptr;
+  // Of a cancelled one: its cancel has been through the children before this one, and all below
+  // them; null: through all.
+  Record* uncancelled = nullptr;
   Record* next_of_session = nullptr;
   Record* prev_of_session = nullptr;
   Waiter* waiters = nullptr;

@@ -163,11 +163,18 @@ void TaskTable::SetVia(Record& record, Record* via) {
   if (before != nullptr && --before->below == 0) Sweep(*before);
 }
 
-// Takes an ended child out of the list of its parent, which goes on.
+// Takes it out of the list of its parent.
+void TaskTable::RemoveChild(Record& child) {
+  Record& parent = *child.parent;
+  if (parent.uncancelled == &child) parent.uncancelled = child.next_sibling;
+  Siblings::Remove(parent.first_child, &child);
+  child.parent = nullptr;
+}
+
+// One that has ended, of a parent that goes on.
 void TaskTable::LeaveParent(Record& child) {
   CountKept(child, -std::uint64_t{1});
-  Siblings::Remove(child.parent->first_child, &child);
-  child.parent = nullptr;
+  RemoveChild(child);
 }
 
 // Children that go on belong to their parent's parent from now on: its cancel has to find them.
@@ -184,10 +191,15 @@ void TaskTable::Orphan(Record& child, Record* above, Record* via) {
     LeaveParent(child);
     return Sweep(child);
   }
-  Siblings::Remove(child.parent->first_child, &child);
+  RemoveChild(child);
   child.parent = above;
   if (above != nullptr) {
-    Siblings::PushFront(above->first_child, &child);
+    if (above->uncancelled == nullptr) {
+      Siblings::PushFront(above->first_child, &child);
+    } else {  // where the cancel that is under way still comes to it
+      Siblings::InsertBefore(above->first_child, above->uncancelled, &child);
+      above->uncancelled = &child;
+    }
     return SetVia(child, via);
   }
   // Its session's, which ends it when it ends itself.
@@ -219,8 +231,7 @@ void TaskTable::Settle(Record& record, Outcome&& outcome, Instant now) {
   record.root = RootPtr();
   OrphanChildren(record);
   if (record.via == nullptr) return;
-  Siblings::Remove(record.parent->first_child, &record);
-  record.parent = nullptr;
+  RemoveChild(record);
   SetVia(record, nullptr);
 }
 
@@ -254,26 +265,6 @@ void TaskTable::Unlink(Record& record) {
   value_bytes_ -= HeapBytes(record.outcome);
   records_.Erase(record);
   record_slab_.Destroy(&record);
-}
-
-bool TaskTable::Cancel(Record& record, std::size_t most, std::vector<TaskId>& marked) {
-  // Depth first over the tree below, without recursion: down to a child, along to a sibling, up to
-  // the parent.
-  Record* at = &record;
-  while (true) {
-    if (at->open() && !at->cancelled.load(std::memory_order_relaxed)) {
-      if (marked.size() >= most) return false;
-      at->cancelled.store(true, std::memory_order_relaxed);
-      marked.push_back(at->id);
-    }
-    if (at->first_child != nullptr) {
-      at = at->first_child;
-      continue;
-    }
-    while (at != &record && at->next_sibling == nullptr) at = at->parent;
-    if (at == &record) return true;
-    at = at->next_sibling;
-  }
 }
 
 // ---- requests

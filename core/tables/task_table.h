@@ -85,9 +85,12 @@ class TaskTable {
   bool Release(Record& record) REQUIRES(mutex_);
   // Frees the record if nothing needs it any more; the caller may not touch it afterwards.
   void Sweep(Record& record) REQUIRES(mutex_);
-  // Marks an unfinished task and all below it as cancelled and appends those newly marked; at most
-  // `most`. True when the whole tree was marked.
-  bool Cancel(Record& record, std::size_t most, std::vector<TaskId>& marked) REQUIRES(mutex_);
+  // Marks an unfinished task and all below it as cancelled and appends those newly marked, until
+  // there are `most` of them. Takes its looks at records from `looks`, and ends when there are
+  // none left: three for each of a tree at most, in however many pieces, and none for a tree that
+  // was marked before. True when the whole tree is.
+  bool Cancel(Record& top, std::size_t most, std::size_t& looks, std::vector<TaskId>& marked)
+      REQUIRES(mutex_);
 
   // Requests.
   Request& NewRequest(ConnectionId connection, std::uint32_t correlation, Instant deadline)
@@ -153,6 +156,7 @@ class TaskTable {
   void Unlink(Record& record) REQUIRES(mutex_);
   void OrphanChildren(Record& record) REQUIRES(mutex_);
   void Orphan(Record& child, Record* above, Record* via) REQUIRES(mutex_);
+  static void RemoveChild(Record& child);
   void LeaveParent(Record& child) REQUIRES(mutex_);
   void SetVia(Record& record, Record* via) REQUIRES(mutex_);
   void List(Session& session, Record& record, bool child) REQUIRES(mutex_);

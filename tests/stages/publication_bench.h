@@ -31,6 +31,27 @@ class PublicationBench : public ::testing::Test {
     return {std::move(task)};
   }
   void Publish(TaskPtr task, Outcome outcome) { Handle(End(std::move(task), std::move(outcome))); }
+  // A request, with its place among them.
+  template <class Message>
+  [[nodiscard]] Asked Request(const Message& message, std::uint32_t correlation,
+                              SessionId session = Bench::kSession,
+                              ConnectionId from = Bench::kClient) {
+    wire::OutBuffer out;
+    wire::Encode(message, correlation, out);
+    Buffer frame = Buffer::CopyOf(out.view());
+    EXPECT_TRUE(bench.requests.Reserve(1, static_cast<std::int64_t>(frame.size())));
+    return {from, session, std::move(frame)};
+  }
+  template <class Message>
+  void Ask(const Message& message, std::uint32_t correlation, SessionId session = Bench::kSession,
+           ConnectionId from = Bench::kClient) {
+    Handle(Request(message, correlation, session, from));
+  }
+  void TickAfter(std::chrono::milliseconds time) {
+    bench.clock.Advance(time);
+    stage.Tick(bench.now());
+  }
+  [[nodiscard]] static TaskId Id(std::uint64_t seq) { return {Bench::kSession, seq}; }
 
   Bench bench;
   const FunctionId function = bench.AddFunction("f", 1000);

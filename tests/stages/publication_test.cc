@@ -7,15 +7,6 @@ using std::chrono::milliseconds;
 
 class PublicationTest : public PublicationBench {
  protected:
-  template <class Message>
-  void Ask(const Message& message, std::uint32_t correlation, SessionId session = Bench::kSession,
-           ConnectionId from = Bench::kClient) {
-    wire::OutBuffer out;
-    wire::Encode(message, correlation, out);
-    Buffer frame = Buffer::CopyOf(out.view());
-    EXPECT_TRUE(bench.requests.Reserve(1, static_cast<std::int64_t>(frame.size())));
-    Handle(Asked{from, session, std::move(frame)});
-  }
   void Get(const std::vector<std::uint64_t>& seqs, std::uint64_t timeout_us,
            std::uint32_t correlation = 1) {
     const std::vector<wire::ObjectName> names = Names(seqs);
@@ -38,11 +29,6 @@ class PublicationTest : public PublicationBench {
     for (const std::uint64_t seq : seqs) names.push_back({.task = {Bench::kSession, seq}});
     return names;
   }
-  void TickAfter(milliseconds time) {
-    bench.clock.Advance(time);
-    stage.Tick(bench.now());
-  }
-  [[nodiscard]] static TaskId Id(std::uint64_t seq) { return {Bench::kSession, seq}; }
 
   static constexpr std::uint64_t kLong = wire::kMostTime;
   Answered& answered = bench.answered;

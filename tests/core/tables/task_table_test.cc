@@ -170,9 +170,10 @@ TEST_F(TaskTableTest, CancelReachesTheWholeTreeInBoundedPieces) {
   std::vector<TaskId> marked;
   int passes = 0;
   bool whole = false;
+  std::size_t looks = 3 * all.size();
   while (!whole) {
     std::vector<TaskId> some;
-    whole = table.Cancel(top, 50, some);
+    whole = table.Cancel(top, 50, looks, some);
     EXPECT_LE(some.size(), 50U);
     marked.insert(marked.end(), some.begin(), some.end());
     ASSERT_LT(++passes, 10);
@@ -182,6 +183,45 @@ TEST_F(TaskTableTest, CancelReachesTheWholeTreeInBoundedPieces) {
   EXPECT_EQ(std::unique(marked.begin(), marked.end()), marked.end());
   Record& late = Accept(500, all[10]);
   EXPECT_TRUE(late.cancelled);  // born into a cancelled tree
+}
+
+TEST_F(TaskTableTest, ACancelLooksAtNothingTwiceAndAtNoMoreThanItMay) {
+  Record& top = Accept(0);
+  for (std::uint64_t i = 1; i <= 100; ++i) {
+    Record& child = Accept(i, &top);
+    if (i % 10 != 0) table.Settle(child, Done("x"), Instant());  // it stays, for its parent
+  }
+  std::vector<TaskId> marked;
+  std::size_t looks = 30;
+  EXPECT_FALSE(table.Cancel(top, 50, looks, marked));
+  EXPECT_EQ(looks, 0U);
+  EXPECT_EQ(marked.size(), 4U) << "itself, and three of the latest thirty";
+  looks = 71;
+  EXPECT_TRUE(table.Cancel(top, 50, looks, marked));
+  EXPECT_EQ(looks, 1U);
+  EXPECT_EQ(marked.size(), 11U);
+  EXPECT_TRUE(table.Cancel(top, 50, looks, marked));
+  EXPECT_EQ(looks, 1U) << "it knows that the tree is done";
+}
+
+TEST_F(TaskTableTest, ACancelUnderWayComesToThoseWhoseParentEndsMeanwhile) {
+  Record& top = Accept(0);
+  std::vector<Record*> middle;
+  std::vector<Record*> lowest;
+  for (std::uint64_t i = 1; i <= 3; ++i) {
+    middle.push_back(&Accept(i, &top));
+    for (std::uint64_t j = 0; j < 4; ++j) lowest.push_back(&Accept(10 * i + j, middle.back()));
+  }
+  std::vector<TaskId> marked;
+  std::size_t looks = 1000;
+  EXPECT_FALSE(table.Cancel(top, 8, looks, marked)) << "it has one and a half of the three";
+  for (Record* record : middle) {
+    table.Settle(*record, Done("x"), Instant());
+    table.Sweep(*record);
+  }
+  EXPECT_TRUE(table.Cancel(top, 50, looks, marked));
+  for (const Record* record : lowest) EXPECT_TRUE(record->cancelled) << record->id.seq;
+  EXPECT_EQ(marked.size(), 1U + 2 + 12);
 }
 
 TEST_F(TaskTableTest, AnOpenedRootEndsWhenItIsClosedAndEmpty) {
@@ -249,7 +289,8 @@ TEST_F(TaskTableTest, ChildrenThatGoOnBelongToTheirParentsParent) {
   table.Sweep(middle);
   EXPECT_EQ(lowest.parent, &top);
   std::vector<TaskId> marked;
-  EXPECT_TRUE(table.Cancel(top, 10, marked));
+  std::size_t looks = 10;
+  EXPECT_TRUE(table.Cancel(top, 10, looks, marked));
   EXPECT_EQ(marked.size(), 2U) << "its cancel still finds them";
   table.Settle(lowest, Done("x"), Instant());
   table.Sweep(lowest);
