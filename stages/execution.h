@@ -102,7 +102,7 @@ class Execution {
   void EndDoomedNoted(Instant now);
   void Free(TaskId id, Nanos cost, Lesson lesson, Nanos span = Nanos(0), TaskId handed_to = {});
   [[nodiscard]] Nanos SlotTimeOf(const Task& task, Nanos wall) const;
-  void Rest(TaskPtr task, Nanos cost, Instant now);
+  void Rest(TaskPtr task, Nanos cost, Instant until, Instant now);
   [[nodiscard]] TaskPtr EndRest(HashMap<TaskId, TaskPtr>::iterator resting, Instant now);
   void PayForWait(Task& task, Instant now);
   void Finish(TaskPtr task);

@@ -24,7 +24,12 @@ void Execution::OnDeath(RunReport&& report, Nanos cost, Instant now) {
                 "(workers.retry_budget): {}",
                 detail));
   }
-  if (task->outcome.open()) return Rest(std::move(task), cost, now);
+  if (task->outcome.open()) {
+    const Instant again = After(now, PauseAfter(task->deaths));
+    if (again <= task->deadline) return Rest(std::move(task), cost, again, now);
+    End(*task, Fate::kExpired, Reason::kDeadline,
+        "its worker died, and its deadline passes before it would be run again; " + detail);
+  }
   // A whole run would have taken longer. It is paid for like one, or those that crash would have
   // all the slots for nothing.
   Free(task->id, cost, report.began ? Lesson::kAtLeast : Lesson::kNone,
@@ -33,12 +38,12 @@ void Execution::OnDeath(RunReport&& report, Nanos cost, Instant now) {
 }
 
 // It keeps its lease meanwhile; if it was blocked, it needs its slot again.
-void Execution::Rest(TaskPtr task, Nanos cost, Instant now) {
+void Execution::Rest(TaskPtr task, Nanos cost, Instant until, Instant now) {
   Running& running = running_.find(task->id).value();
   SetBlocked(running, {RunNotice::Kind::kResumed, task->id, {}});
   running.earlier += cost;
   running.since = now;
-  again_.push({After(now, PauseAfter(task->deaths)), ++deaths_, task->id});
+  again_.push({until, ++deaths_, task->id});
   resting_.insert({task->id, std::move(task)});
 }
 

@@ -66,7 +66,7 @@ TEST_F(DeadRunsTest, SoDoThoseBeforeItAndTheRestsBetweenThem) {
 
 TEST_F(DeadRunsTest, WhatDoesNotRunAgainHasHeldItsSlotMeanwhile) {
   for (std::uint64_t seq = 1; seq <= 3; ++seq) Place(seq);
-  runs.runs.at(Id(3))->deadline = bench.now() + milliseconds(1);
+  runs.runs.at(Id(3))->deadline = bench.now() + milliseconds(4);  // as long as it may rest
   for (std::uint64_t seq = 1; seq <= 3; ++seq) Handle(End(seq, RunEnd::kHostDied));
   bench.clock.Advance(milliseconds(3));
   bench.MarkCancelled(Id(1));
@@ -78,6 +78,31 @@ TEST_F(DeadRunsTest, WhatDoesNotRunAgainHasHeldItsSlotMeanwhile) {
     EXPECT_EQ(freed.events[i].earlier, milliseconds(2 + rest));
     EXPECT_EQ(freed.events[i].lesson, Lesson::kNone);
   }
+}
+
+// It would hold its slot until its pause is over, for nothing.
+TEST_F(DeadRunsTest, WhatHasNoTimeToRunAgainEndsAtOnce) {
+  bench.limits.retry_backoff = bench.limits.retry_backoff_max = seconds(1);
+  Place(1);
+  runs.runs.at(Id(1))->deadline = bench.now() + std::chrono::microseconds(1);
+  Ran ran = End(1, RunEnd::kHostDied);
+  ran.report.blocked = milliseconds(7);
+  Handle(std::move(ran));
+  ASSERT_EQ(finished.events.size(), 1U);
+  const Task& task = *finished.events[0].task;
+  EXPECT_EQ(task.outcome.fate, Fate::kExpired);
+  EXPECT_EQ(task.outcome.reason, Reason::kDeadline);
+  EXPECT_EQ(task.outcome.failure->message,
+            "its worker died, and its deadline passes before it would be run again; killed by "
+            "SIGSEGV");
+  EXPECT_EQ(task.spent, milliseconds(2));
+  ASSERT_EQ(freed.events.size(), 1U);
+  EXPECT_EQ(freed.events[0].cost, milliseconds(2));
+  EXPECT_EQ(freed.events[0].span, milliseconds(9));
+  EXPECT_EQ(freed.events[0].lesson, Lesson::kAtLeast);
+  TickAfter(seconds(2));
+  EXPECT_EQ(runs.starts, 1);
+  EXPECT_EQ(finished.events.size(), 1U);
 }
 
 // Scheduling and execution on two slots: tasks that take both, of two tenants that always have
