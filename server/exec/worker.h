@@ -84,6 +84,8 @@ class Worker {
   [[nodiscard]] bool idle() const { return state_ == State::kServing && stack_.empty(); }
   [[nodiscard]] bool busy() const { return !stack_.empty() && stack_.back().wait == 0; }
   [[nodiscard]] bool blocked() const { return !stack_.empty() && stack_.back().wait != 0; }
+  // It takes nothing more; what it has may still come to its end.
+  [[nodiscard]] bool leaving() const { return state_ == State::kLeaving; }
   [[nodiscard]] bool said_hello() const { return said_hello_; }
   [[nodiscard]] bool was_asked_to_leave() const { return asked_to_leave_; }
   [[nodiscard]] Instant idle_since() const { return idle_since_; }

@@ -104,6 +104,7 @@ void WorkerPool::Settle(Instant now) {
 }
 
 void WorkerPool::Dispatch(Instant now) {
+  EndSurplus(now);
   while (!waiting_.empty()) {
     Worker* worker = IdleFor(waiting_.front().task->function->id);
     if (worker == nullptr) break;
@@ -200,7 +201,7 @@ void WorkerPool::Tick(Instant now) {
   if (stuck_since_ != kNever) OnTimer(After(stuck_since_, around_.options.nested_patience));
 }
 
-// More are started, or idle ones end, as they now have to.
+// More are started, or some end when they are idle, as they now have to.
 void WorkerPool::Apply(WorkerOptions options, Instant now) {
   around_.options = Bounded(std::move(options));
   Tick(now);

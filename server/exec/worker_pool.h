@@ -76,6 +76,8 @@ class WorkerPool final : public Worker::Owner {
   void TurnAllAway(const std::string& why);
   [[nodiscard]] bool Broken(Instant now) const;
   [[nodiscard]] std::uint32_t Starting() const;
+  [[nodiscard]] std::vector<Worker*> Idle() const;
+  void EndSurplus(Instant now);
   void EndIdle(Instant now);
   void CheckStuck(Instant now);
   [[nodiscard]] std::string WhyStuck(const Worker& victim) const;

@@ -88,19 +88,34 @@ void WorkerPool::TurnAllAway(const std::string& why) {
   while (!waiting_.empty()) TurnAway(TakeWaiting(0), Reason::kNoWorker, why);
 }
 
-void WorkerPool::EndIdle(Instant now) {
-  std::size_t kept = 0;
+// Those that were used last come first. They stay, for their libraries are loaded and their memory
+// is warm.
+std::vector<Worker*> WorkerPool::Idle() const {
   std::vector<Worker*> idle;
   for (const auto& [connection, worker] : workers_) {
-    if (worker->idle()) {
-      idle.push_back(worker.get());
-    } else {
-      ++kept;
-    }
+    if (worker->idle()) idle.push_back(worker.get());
   }
-  // The last ones used stay, for their libraries are loaded and their memory is warm.
   std::sort(idle.begin(), idle.end(),
             [](const Worker* a, const Worker* b) { return a->idle_since() > b->idle_since(); });
+  return idle;
+}
+
+// Under load nobody is idle for long: whoever comes to be is asked before it gets another task.
+void WorkerPool::EndSurplus(Instant now) {
+  const WarmWorkers rule = RuleOf(around_.options);
+  if (rule.Surplus(workers_.size()) == 0) return;
+  std::size_t staying = 0;
+  for (const auto& [connection, worker] : workers_) staying += worker->leaving() ? 0 : 1;
+  std::vector<Worker*> idle = Idle();
+  for (std::size_t left = rule.Surplus(staying); left > 0 && !idle.empty(); --left) {
+    idle.back()->Leave(now);
+    idle.pop_back();
+  }
+}
+
+void WorkerPool::EndIdle(Instant now) {
+  const std::vector<Worker*> idle = Idle();
+  std::size_t kept = workers_.size() - idle.size();
   const WarmWorkers rule = RuleOf(around_.options);
   for (Worker* worker : idle) {
     const Instant until = rule.StaysUntil(kept++, worker->idle_since());

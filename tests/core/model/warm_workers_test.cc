@@ -36,6 +36,13 @@ TEST(WarmWorkersTest, WhatWasNotNeededForATimeEnds) {
   EXPECT_EQ(kSome.StaysUntil(7, since), since + seconds(60));
 }
 
+TEST(WarmWorkersTest, ThoseBeyondTheMostLeave) {
+  EXPECT_EQ(kSome.Surplus(0), 0U);
+  EXPECT_EQ(kSome.Surplus(8), 0U);
+  EXPECT_EQ(kSome.Surplus(9), 1U);
+  EXPECT_EQ((WarmWorkers{.prestart = 1, .max = 1, .idle = seconds(60)}.Surplus(8)), 7U);
+}
+
 // Tasks of 100 ms that come at random and need a process each, which takes 50 ms to start.
 class Processes {
  public:
