@@ -144,6 +144,9 @@ class Session {
   void OnAccepted(TaskState& state);
   void OnRejected(Parcel& parcel, const wire::Verdict& verdict,
                   const std::vector<std::uint32_t>& positions, Instant now);
+  [[nodiscard]] static bool WaitsForRoom(const Parcel& parcel, Reason reason);
+  [[nodiscard]] Instant DueAgain(const Parcel& parcel, const wire::Verdict& verdict,
+                                 const std::vector<std::uint32_t>& positions, Instant now);
   [[nodiscard]] bool MayRetry(const Parcel& parcel, TaskState& state, const wire::Verdict& verdict,
                               Instant due);
   [[nodiscard]] const TaskState* FailedArgument(const Parcel& parcel, std::uint32_t position) const;
@@ -222,6 +225,7 @@ class Session {
   std::array<Throttle, kClasses> throttles_;
   Failure shed_;  // as the node last refused one
   RetryBudget retry_budget_;
+  Instant room_asked_until_{};  // tasks that wait for room in their root have taken that much
   std::uint64_t outstanding_ = 0;
   std::size_t held_bytes_ = 0;
   std::uint64_t waiting_callbacks_ = 0;

@@ -11,6 +11,8 @@ namespace {
 constexpr Nanos kLeastPause = std::chrono::milliseconds(1);
 constexpr Nanos kUnknownPause = std::chrono::milliseconds(20);
 constexpr std::uint32_t kMostDoublings = 6;
+// What waits for room in its root, however much it is, goes again at this rate at most.
+constexpr Nanos kEachForRoom = std::chrono::microseconds(10);
 
 // Which bound of the node's configuration it was, for those who can have it raised.
 std::string_view QuotaOf(Reason reason) {
@@ -82,7 +84,7 @@ bool Session::OnVerdict(const wire::Verdict& verdict, Instant now) {
     TaskState* state = parcel->tasks[i];
     if (state == nullptr || state->accepted) continue;
     outbox_.Answer(*parcel);
-    first_tries += state->retries == 0 ? 1 : 0;
+    first_tries += state->retries == 0 && state->waits == 0 ? 1 : 0;
     if (verdict.status == wire::VerdictStatus::kRejected) {
       rejected.push_back(i);
       continue;
@@ -139,14 +141,33 @@ bool Session::IsSure(const Parcel& parcel) {
 
 // ---- refusals
 
+// A root that was let in is slowed by the quotas that hold for its pieces, and not shed: they open
+// as its own tasks, or its client's, end. That is no overload, and costs no retries.
+bool Session::WaitsForRoom(const Parcel& parcel, Reason reason) {
+  return parcel.terms.root != 0 && (reason == Reason::kQuota || reason == Reason::kClientQuota ||
+                                    reason == Reason::kRate);
+}
+
+// A few wait a little longer each time; many for as long as it takes to send them all again, or
+// the node would say no to thousands each millisecond.
+Instant Session::DueAgain(const Parcel& parcel, const wire::Verdict& verdict,
+                          const std::vector<std::uint32_t>& positions, Instant now) {
+  const TaskState& first = *parcel.tasks[positions.front()];
+  const bool for_room = WaitsForRoom(parcel, verdict.reason);
+  const std::uint32_t doublings = for_room ? first.waits : first.retries;
+  const Nanos doubled = kLeastPause * (1U << std::min(doublings, kMostDoublings));
+  const Nanos wanted = std::chrono::microseconds(verdict.retry_after_us);
+  const Instant due = After(now, Jittered(std::max(wanted, doubled)));
+  if (!for_room) return due;
+  room_asked_until_ = After(std::max(now, room_asked_until_), kEachForRoom * positions.size());
+  return std::max(due, room_asked_until_);
+}
+
 void Session::OnRejected(Parcel& parcel, const wire::Verdict& verdict,
                          const std::vector<std::uint32_t>& positions, Instant now) {
   std::vector<std::uint32_t> retried;
   stats_.rejected += positions.size();
-  const std::uint8_t retries = parcel.tasks[positions.front()]->retries;
-  const Nanos doubled = kLeastPause * (1U << std::min<std::uint32_t>(retries, kMostDoublings));
-  const Nanos wanted = std::chrono::microseconds(verdict.retry_after_us);
-  const Instant due = After(now, Jittered(std::max(wanted, doubled)));
+  const Instant due = DueAgain(parcel, verdict, positions, now);
   for (const std::uint32_t i : positions) {
     TaskState& state = *parcel.tasks[i];
     const TaskState* failed = FailedArgument(parcel, i);
@@ -181,9 +202,11 @@ bool Session::MayRetry(const Parcel& parcel, TaskState& state, const wire::Verdi
   // Whoever opens a root waits for request_timeout, and then wants it no more.
   const Instant gives_up = After(parcel.came, options_.request_timeout);
   if (parcel.kind == Parcel::Kind::kOpenRoot && due >= gives_up) return false;
-  // A root's window is no overload: it opens as the root's own tasks end.
-  const bool window = verdict.reason == Reason::kQuota && parcel.terms.root != 0;
-  if (!window && (state.retries >= options_.retry.most || !retry_budget_.Take())) return false;
+  if (WaitsForRoom(parcel, verdict.reason)) {
+    if (state.waits < 255) ++state.waits;
+    return true;
+  }
+  if (state.retries >= options_.retry.most || !retry_budget_.Take()) return false;
   if (state.retries < 255) ++state.retries;
   return true;
 }

@@ -14,7 +14,7 @@ void StatePool::Free(TaskState* state) {
   state->position = state->pins = 0;
   state->root = 0;
   state->waiter = nullptr;
-  state->retries = 0;
+  state->retries = state->waits = 0;
   state->returns = 1;
   state->is_task = state->pushed = true;
   state->keep = state->detached = state->accepted = false;
