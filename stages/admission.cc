@@ -11,7 +11,6 @@
 namespace spillgate {
 namespace {
 
-constexpr Nanos kDrainRetry = std::chrono::seconds(1);
 // A function that is always out of reach tries again after so many times its cost.
 constexpr int kTriesEach = 64;
 
@@ -55,10 +54,9 @@ Reason Admission::LookAtFixedPart(const Asking& asking, Ruling& ruling, Instant 
   const Named named = FindNamed(shared_, ask.function, ask.shape);
   if ((ask.flags & wire::kMixed) == 0 && named.problem != Reason::kNone) return named.problem;
   if (asking.roots()) BeRoots(asking, named, ruling, now);
-  const bool too_durable = static_cast<std::uint8_t>(ask.level) >
-                           shared_.limits.level_max.load(std::memory_order_relaxed);
-  if (too_durable || (ask.level != Level::kNone && !shared_.journal->Accepting())) {
-    return Reason::kJournal;
+  if (const Reason refusal = LookAtLevel(shared_, ask.level); refusal != Reason::kNone) {
+    ruling.retry_after = kMostDiskRetry;
+    return refusal;
   }
   if (asking.roots() && DiskIsTooLate(ask.level, ruling, now)) return Reason::kJournal;
   if (asking.exceeds_credit && ask.root == 0) {

@@ -47,6 +47,8 @@ class Admission {
   static constexpr Nanos kLeastRetry = std::chrono::milliseconds(1);
   static constexpr Nanos kMostRetry = std::chrono::seconds(30);
   static constexpr Nanos kMostDiskRetry = std::chrono::seconds(1);
+  static constexpr Nanos kDrainRetry = std::chrono::seconds(1);
+  static constexpr Nanos kUnfetchedRetry = std::chrono::milliseconds(100);
 
   // `stage` is submission's inbox: its controller gives the verdicts.
   Admission(Shared& shared, flow::AnyInbox& stage, SubmissionTally& tally)
@@ -85,6 +87,14 @@ class Admission {
   // its deadline, or refuses it.
   void Judge(const wire::OpenRoot& asked, TenantId tenant, Nanos transit, Ruling& ruling,
              Instant now);
+  // Why the journal takes nothing new of that level, if it does not; also of what is not judged by
+  // load.
+  [[nodiscard]] static Reason LookAtLevel(const Shared& shared, Level level) {
+    const auto most = shared.limits.level_max.load(std::memory_order_relaxed);
+    if (static_cast<std::uint8_t>(level) > most) return Reason::kTooDurable;
+    const bool takes = level == Level::kNone || shared.journal->Accepting();
+    return takes ? Reason::kNone : Reason::kJournal;
+  }
   // The door has let it in, and what it will bring counts until it is here.
   void LetThrough(const wire::OpenRoot& asked, TenantId tenant, const Ruling& ruling, Instant now);
   // One that is let in has its place in its tenant's line, and, where a controller goes by work or

@@ -90,6 +90,7 @@ void Submission::Accept(Group& group, Instant now) {
     return GivePlacesBack(group, 0, Reason::kSessionEnded);
   }
   if (!group.children() && LeavesTooMuch(shared_, *session)) {
+    group.retry_after = Admission::kUnfetchedRetry;
     return GivePlacesBack(group, 0, Reason::kUnfetched);
   }
   Record* parent = nullptr;
@@ -110,7 +111,10 @@ void Submission::Accept(Group& group, Instant now) {
   }
   // A parent that has let go of some may go on; what it had before is no more than it had.
   Reason refusal = Reason::kNone;
-  if (group.children() && KeepsTooManyChildren(*session)) refusal = Reason::kUnfetched;
+  if (group.children() && KeepsTooManyChildren(*session)) {
+    refusal = Reason::kUnfetched;
+    group.retry_after = Admission::kUnfetchedRetry;
+  }
   if (group.ask.level != Level::kNone && !group.children() && !WriteDown(group, *session)) {
     refusal = Reason::kJournal;
   }

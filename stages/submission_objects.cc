@@ -24,18 +24,23 @@ wire::Verdict Refused(wire::Verdict verdict, Reason reason,
   return verdict;
 }
 
+// These last for seconds, or until somebody does something about them.
+Nanos RetryOf(Reason refusal) {
+  switch (refusal) {
+    case Reason::kDraining: return Admission::kDrainRetry;
+    case Reason::kJournal: return Admission::kMostDiskRetry;
+    default: return Admission::kUnfetchedRetry;
+  }
+}
+
 }  // namespace
 
 // What neither a put nor a new root may come past.
 Reason Submission::MayAdd(const Session* session, Level level) {
   if (session == nullptr || session->ended) return Reason::kSessionEnded;
   if (shared_.signals.draining.load(std::memory_order_relaxed)) return Reason::kDraining;
-  const Limits& limits = shared_.limits;
-  const bool too_durable =
-      static_cast<std::uint8_t>(level) > limits.level_max.load(std::memory_order_relaxed);
-  if (too_durable || (level != Level::kNone && !shared_.journal->Accepting())) {
-    return Reason::kJournal;
-  }
+  const Reason refusal = Admission::LookAtLevel(shared_, level);
+  if (refusal != Reason::kNone) return refusal;
   return LeavesTooMuch(shared_, *session) ? Reason::kUnfetched : Reason::kNone;
 }
 
@@ -100,7 +105,7 @@ wire::Verdict Submission::JudgePut(const Received& received, const wire::FrameVi
     return verdict;
   }
   if (const Reason reason = MayAdd(session, put.level); reason != Reason::kNone) {
-    return Refused(verdict, reason);
+    return Refused(verdict, reason, RetryOf(reason));
   }
   const bool large =
       frame.payload.size() > shared_.limits.inline_value.load(std::memory_order_relaxed);
@@ -156,7 +161,7 @@ wire::Verdict Submission::JudgeRoot(const Received& received, const wire::OpenRo
     return verdict;
   }
   if (const Reason reason = MayAdd(session, asked.level); reason != Reason::kNone) {
-    return Refused(verdict, reason);
+    return Refused(verdict, reason, RetryOf(reason));
   }
   CloseLateRoots(now);
   if (HasTooManyRoots(session->tenant)) return Refused(verdict, Reason::kQuota, kRootsRetry);

@@ -15,7 +15,7 @@ constexpr std::uint32_t kMostDoublings = 6;
 constexpr Nanos kEachForRoom = std::chrono::microseconds(10);
 
 // Which bound of the node's configuration it was, for those who can have it raised.
-std::string_view QuotaOf(Reason reason) {
+std::string_view BoundOf(Reason reason) {
   switch (reason) {
     case Reason::kQuota:
       return "; the tenant's unfinished tasks (tenant.NAME.in_flight of the node's config) or the "
@@ -26,6 +26,9 @@ std::string_view QuotaOf(Reason reason) {
     case Reason::kRate:
       return "; tasks of this client, or of its tenant, come faster than they may "
              "(tenant.NAME.client_rate and rate of the node's config): send fewer a second";
+    case Reason::kTooDurable:
+      return "; the node keeps nothing at that level (journal.level_max of its config): ask for a "
+             "lower one, or have that raised";
     default: return "";
   }
 }
@@ -40,15 +43,15 @@ Failure FailureOf(const wire::Verdict& verdict) {
         "the node refused this for now ({}), try again after {} ms; it did "
         "not run{}",
         ToString(verdict.reason), std::chrono::ceil<std::chrono::milliseconds>(after).count(),
-        QuotaOf(verdict.reason));
+        BoundOf(verdict.reason));
   } else if (failure.kind == FailureKind::kExpired) {
     failure.message = "its deadline had passed when the node received it; it did not run";
   } else {
     failure.kind = FailureKind::kRefused;
     failure.message = Format(
         "the node refused this ({}); it did not run, and sending it again "
-        "will not help",
-        ToString(verdict.reason));
+        "will not help{}",
+        ToString(verdict.reason), BoundOf(verdict.reason));
   }
   return failure;
 }

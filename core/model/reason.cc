@@ -28,6 +28,7 @@ std::string_view ToString(Reason reason) {
     case Reason::kBacklog: return "backlog";
     case Reason::kClientQuota: return "client_quota";
     case Reason::kRate: return "rate";
+    case Reason::kTooDurable: return "too_durable";
     case Reason::kTaskError: return "task_error";
     case Reason::kWorkerDied: return "worker_died";
     case Reason::kPoison: return "poison";

@@ -33,6 +33,7 @@ enum class Reason : std::uint16_t {
   kBacklog = 20,         // more of the tenant's work waits than its share serves in time
   kClientQuota = 21,     // the client's bound of unfinished tasks
   kRate = 22,            // tasks of the client, or of its tenant, come faster than they may
+  kTooDurable = 23,      // a level above the most that this node's journal is there for
   // An accepted task did not succeed.
   kTaskError = 32,   // the function itself reported a failure
   kWorkerDied = 33,  // retries are used up

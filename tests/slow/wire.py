@@ -29,7 +29,7 @@ REASONS = {
     6: "expired", 7: "draining", 8: "journal", 9: "infeasible", 10: "unknown_function",
     11: "unknown_shape", 12: "unknown_root", 13: "malformed", 14: "too_large",
     15: "id_conflict", 16: "nesting_depth", 17: "function_broken", 18: "settled",
-    19: "session_ended", 20: "backlog", 21: "client_quota", 22: "rate",
+    19: "session_ended", 20: "backlog", 21: "client_quota", 22: "rate", 23: "too_durable",
     32: "task_error", 33: "worker_died", 34: "poison", 35: "timeout", 36: "deadline",
     37: "cancelled", 38: "dependency_failed", 39: "nested_limit", 40: "own_ancestor",
     41: "quota_exceeded", 42: "out_of_store", 43: "not_found", 44: "released", 45: "lost",

@@ -342,6 +342,7 @@ TEST_F(SpawnsTest, WhoKeepsTooManyResultsOfChildrenMaySpawnWhenItHasLetGoOfSome)
   EXPECT_EQ(Submit({.ask = {.first_seq = 2}}), "accepted 1") << "the client leaves nothing";
   const std::int64_t taken = bench.in_flight.count();
   EXPECT_EQ(Spawn(Got(parent), 1, 4), "unfetched 1");
+  EXPECT_EQ(bench.answered.verdicts[0].retry_after_us, 100'000U) << "for it to let go of some";
   EXPECT_EQ(bench.in_flight.count(), taken);
   Got(parent).record->attempt = 2;
   EXPECT_EQ(Spawn(Got(parent), 5, 0, 2), "earlier 4, unfetched 1");

@@ -89,16 +89,17 @@ class SubmissionBench : public ::testing::Test {
     wire::Encode(message, correlation, out);
     return From(Bench::kClient, Buffer::CopyOf(out.view()));
   }
-  std::string Put(std::uint64_t seq, const std::string& value) {
+  std::string Put(std::uint64_t seq, const std::string& value, Level level = Level::kNone) {
     bench.answered.Clear();
     wire::OutBuffer out;
-    wire::Encode(wire::Put{.seq = seq}, AsBytes(value), 1, out);
+    wire::Encode(wire::Put{.seq = seq, .level = level}, AsBytes(value), 1, out);
     Handle(From(Bench::kClient, Buffer::CopyOf(out.view())));
     return bench.answered.Verdicts();
   }
-  std::string OpenRoot(std::uint64_t seq, std::uint64_t remaining_us = 0) {
+  std::string OpenRoot(std::uint64_t seq, std::uint64_t remaining_us = 0,
+                       Level level = Level::kNone) {
     bench.answered.Clear();
-    Handle(Other(wire::OpenRoot{.seq = seq, .remaining_us = remaining_us}));
+    Handle(Other(wire::OpenRoot{.seq = seq, .level = level, .remaining_us = remaining_us}));
     return bench.answered.Verdicts();
   }
   void CloseRoot(std::uint64_t seq) { Handle(Other(wire::CloseRoot{.seq = seq})); }

@@ -80,15 +80,35 @@ TEST_F(SubmissionTest, AnArgumentBeyondTheLimitIsTooLarge) {
 
 TEST_F(SubmissionTest, ADrainingNodeTakesNothingNew) {
   bench.signals.draining = true;
+  constexpr std::uint32_t kSecond = 1'000'000;  // it goes on for some
   EXPECT_EQ(Submit({}), "draining 1");
-  EXPECT_GT(bench.answered.verdicts[0].retry_after_us, 0U);
+  EXPECT_EQ(bench.answered.verdicts[0].retry_after_us, kSecond);
   EXPECT_EQ(Put(2, "x"), "draining 1");
+  EXPECT_EQ(bench.answered.verdicts[0].retry_after_us, kSecond);
   EXPECT_EQ(OpenRoot(3), "draining 1");
+  EXPECT_EQ(bench.answered.verdicts[0].retry_after_us, kSecond);
 }
 
 TEST_F(SubmissionTest, WithoutAJournalNothingDurableIsTaken) {
+  constexpr std::uint32_t kSecond = 1'000'000;  // a disk is not repaired in a millisecond
   EXPECT_EQ(Submit({.ask = {.level = Level::kAsync}}), "journal 1");
-  EXPECT_GT(bench.answered.verdicts[0].retry_after_us, 0U);
+  EXPECT_EQ(bench.answered.verdicts[0].retry_after_us, kSecond);
+  EXPECT_EQ(OpenRoot(2, 0, Level::kAsync), "journal 1");
+  EXPECT_EQ(bench.answered.verdicts[0].retry_after_us, kSecond);
+  EXPECT_EQ(Put(3, "x", Level::kAsync), "journal 1");
+  EXPECT_EQ(bench.answered.verdicts[0].retry_after_us, kSecond);
+}
+
+// However often it is asked.
+TEST_F(SubmissionTest, ALevelThatTheNodeIsNotThereForIsRefusedForGood) {
+  bench.journal.open = true;
+  bench.limits.level_max = static_cast<std::uint8_t>(Level::kAsync);
+  EXPECT_EQ(Submit({.ask = {.level = Level::kSync}}), "too_durable 1");
+  EXPECT_EQ(bench.answered.verdicts[0].retry_after_us, 0U);
+  EXPECT_EQ(OpenRoot(2, 0, Level::kSync), "too_durable 1");
+  EXPECT_EQ(Put(3, "x", Level::kSync), "too_durable 1");
+  EXPECT_EQ(bench.answered.verdicts[0].retry_after_us, 0U);
+  EXPECT_EQ(Submit({.ask = {.level = Level::kAsync, .first_seq = 4}}), "") << "the disk is to say";
 }
 
 TEST_F(SubmissionTest, AFullNodeTakesTheFirstOfAGroupAndSaysWhenToTryAgain) {
@@ -119,8 +139,11 @@ TEST_F(SubmissionTest, ATenantHasItsShareAndASessionMayNotLeaveTooMuch) {
   EXPECT_EQ(bench.in_flight.count(), 2);
   bench.limits.unfetched_per_session = 1;
   End(0);
+  constexpr std::uint32_t kLater = 100'000;  // for its client to release some
   EXPECT_EQ(Submit({.ask = {.cls = TaskClass::kCritical, .first_seq = 10}}), "unfetched 1");
+  EXPECT_EQ(bench.answered.verdicts[0].retry_after_us, kLater);
   EXPECT_EQ(Put(11, "x"), "unfetched 1");
+  EXPECT_EQ(bench.answered.verdicts[0].retry_after_us, kLater);
 }
 
 // Past the node's bound it is those who leave most that are refused first, then everybody.
@@ -246,79 +269,6 @@ TEST_F(SubmissionTest, AnOpenRootTakesTasksWithinItsWindowUntilItIsClosed) {
   End(1);
   End(2);
   EXPECT_EQ(OpenRoot(1), "settled 1") << "it ended with the last of its tasks";
-}
-
-TEST_F(SubmissionTest, WhoJoinsARootThatHasEndedIsARootAndJudgedAsOne) {
-  const auto join = [](std::uint64_t root, std::uint64_t seq) {
-    return wire::SubmitPreamble{
-        .cls = TaskClass::kSheddable, .flags = wire::kJoin, .root = root, .first_seq = seq};
-  };
-  EXPECT_EQ(Submit({}), "accepted 1");
-  EXPECT_EQ(Submit({.ask = join(1, 2)}), "accepted 1");
-  EXPECT_EQ(Got(1).root.get(), Got(0).root.get());
-  EXPECT_EQ(Got(1).cls, TaskClass::kNormal) << "that of the root";
-  End(0);
-  End(1);
-  EXPECT_EQ(Submit({.ask = join(1, 3), .tasks = 2}), "accepted 2");
-  EXPECT_EQ(Got(2).root->id, Got(2).id);
-  EXPECT_EQ(Got(3).root->id, Got(3).id) << "each is a root of its own";
-  EXPECT_EQ(Got(2).cls, TaskClass::kSheddable);
-  EXPECT_EQ(Submit({.ask = join(99, 5)}), "accepted 1") << "never accepted, or forgotten";
-  EXPECT_EQ(OpenRoot(6), "accepted 1");
-  CloseRoot(6);
-  EXPECT_EQ(Submit({.ask = join(6, 7)}), "accepted 1") << "closed";
-
-  // A sheddable root may fill half of the node; four are in it.
-  bench.in_flight.Resize(10, 1 << 20);
-  EXPECT_EQ(Submit({.ask = join(1, 8), .tasks = 3}), "accepted 1, in_flight 2");
-  EXPECT_GT(bench.answered.verdicts[1].retry_after_us, 0U);
-  EXPECT_EQ(Submit({.ask = join(1, 9), .tasks = 2}), "in_flight 2");
-  EXPECT_EQ(bench.in_flight.count(), 5);
-  EXPECT_EQ(Submit({.ask = join(8, 11)}), "accepted 1") << "its root goes on";
-}
-
-TEST_F(SubmissionTest, WhoJoinsAnEndedTaskIsStillInTheRootOfItsUnfinishedArguments) {
-  const auto join = [](std::uint64_t root, std::uint64_t seq) {
-    return wire::SubmitPreamble{.flags = wire::kJoin, .root = root, .first_seq = seq};
-  };
-  EXPECT_EQ(Submit({}), "accepted 1");
-  EXPECT_EQ(Submit({.ask = join(1, 2), .args = {{{Bench::kSession, 1}, 0}}}), "accepted 1");
-  End(0);
-  EXPECT_EQ(Submit({.ask = join(1, 3), .args = {{{Bench::kSession, 2}, 0}}}), "accepted 1");
-  EXPECT_EQ(Got(2).root.get(), Got(1).root.get());
-  Received frame = From(Bench::kClient, Write({.ask = join(1, 4), .args = {}}));
-  frame.exceeds_credit = true;
-  bench.answered.Clear();
-  Handle(std::move(frame));
-  EXPECT_EQ(bench.answered.Verdicts(), "in_flight 1") << "a root of its own, without credit";
-  Received inner =
-      From(Bench::kClient, Write({.ask = join(1, 5), .args = {{{Bench::kSession, 3}, 0}}}));
-  inner.exceeds_credit = true;
-  bench.answered.Clear();
-  Handle(std::move(inner));
-  EXPECT_EQ(bench.answered.Verdicts(), "accepted 1") << "what is in a root needs none";
-}
-
-TEST_F(SubmissionTest, EachOfAFrameIsInTheRootOfItsOwnArguments) {
-  EXPECT_EQ(Submit({.tasks = 2}), "accepted 2");
-  EXPECT_EQ(Submit({.ask = {.remaining_us = 1000, .first_seq = 3}}), "accepted 1");
-  End(0);
-  wire::SubmitWriter writer;
-  writer.Begin({.flags = wire::kJoin, .function = function, .root = 1, .first_seq = 4});
-  for (const std::uint64_t argument : {2, 3, 1}) {
-    writer.BeginTask();
-    writer.AddObject({{Bench::kSession, argument}, 0});
-  }
-  wire::OutBuffer out;
-  writer.Finish(1, 0, out);
-  bench.answered.Clear();
-  Handle(From(Bench::kClient, Buffer::CopyOf(out.view())));
-  EXPECT_EQ(bench.answered.Verdicts(), "accepted 3");
-  EXPECT_EQ(Got(3).root.get(), Got(1).root.get());
-  EXPECT_EQ(Got(3).deadline, kNever) << "that of the other is not its own";
-  EXPECT_EQ(Got(4).root.get(), Got(2).root.get());
-  EXPECT_EQ(Got(4).deadline, Got(2).deadline);
-  EXPECT_EQ(Got(5).root->id, Got(5).id) << "its argument has ended";
 }
 
 TEST_F(SubmissionTest, TasksOfARootHaveItsClassAndAtMostItsTime) {

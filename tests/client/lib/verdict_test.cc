@@ -155,12 +155,14 @@ TEST_F(VerdictTest, ARetryThatWouldBeTooLateIsNotMade) {
 TEST_F(VerdictTest, WhatDoesNotPassIsNotTriedAgain) {
   for (const Reason reason :
        {Reason::kUnknownFunction, Reason::kInfeasible, Reason::kTooLarge, Reason::kUnknownRoot,
-        Reason::kFunctionBroken, static_cast<Reason>(31)}) {
+        Reason::kFunctionBroken, Reason::kTooDurable, static_cast<Reason>(31)}) {
     TaskState* state = Submit();
     const Sent frame = CollectOne(FrameType::kSubmit);
     ASSERT_TRUE(Verdict(frame, VerdictStatus::kRejected, reason));
     EXPECT_EQ(KindOfFailure(state), FailureKind::kRefused);
     EXPECT_EQ(state->failure->reason, reason);
+    const bool says = state->failure->message.find("journal.level_max") != std::string::npos;
+    EXPECT_EQ(says, reason == Reason::kTooDurable) << "what can be done about it";
   }
   TaskState* late = Submit();
   const Sent frame = CollectOne(FrameType::kSubmit);
