@@ -14,15 +14,20 @@ constexpr std::size_t kMostUnsynced = 1 << 20;
 
 void Submission::Group::AddVerdict(wire::VerdictStatus status, Reason reason, std::uint32_t count) {
   if (count == 0) return;
-  if (!verdicts.empty() && verdicts.back().status == status && verdicts.back().reason == reason) {
-    verdicts.back().count += count;
-    return;
-  }
   const std::uint64_t dealt_with =
       verdicts.empty() ? 0 : verdicts.back().first_seq + verdicts.back().count - ask.first_seq;
-  verdicts.push_back(VerdictOn(ask, parts.header.correlation,
-                               ask.first_seq + std::max<std::uint64_t>(dealt_with, next), count,
-                               status, reason, retry_after, load_level));
+  const wire::Verdict verdict = VerdictOn(ask, parts.header.correlation,
+                                          ask.first_seq + std::max<std::uint64_t>(dealt_with, next),
+                                          count, status, reason, retry_after, load_level);
+  const auto same = [&](const wire::Verdict& last) {
+    return last.status == status && last.reason == reason &&
+           last.retry_after_us == verdict.retry_after_us;
+  };
+  if (!verdicts.empty() && same(verdicts.back())) {
+    verdicts.back().count += count;
+  } else {
+    verdicts.push_back(verdict);
+  }
 }
 
 Asking Submission::Group::asking() const {
@@ -214,6 +219,7 @@ void Submission::GivePlacesBack(Group& group, std::uint32_t keep, Reason reason)
   if (group.tasks.size() > keep) group.tasks.resize(keep);
   group.admitted = keep;
   group.refusal = reason;
+  group.behind = 0;
 }
 
 void Submission::Promise(ConnectionId to, const wire::Verdict& verdict,

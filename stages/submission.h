@@ -72,6 +72,7 @@ class Submission {
     Instant arrived;
     std::uint32_t next = 0;
     std::uint32_t counted = 0;  // of those, in the stage's figures
+    std::uint32_t behind = 0;   // the last so many are refused only because of one before them
     bool decoded = false;
     bool from_reserve = false;
     std::vector<TaskPtr> tasks;           // as many as `admitted`; null for a repeat
@@ -151,6 +152,7 @@ class Submission {
   void AcceptGroups(Instant now);
   void Accept(Group& group, Instant now) REQUIRES(shared_.table.mutex());
   void JoinByArguments(Group& group, Instant now) REQUIRES(shared_.table.mutex());
+  [[nodiscard]] static std::uint32_t BehindRoots(const Group& group, std::uint32_t from);
   [[nodiscard]] Reason FindRoot(Group& group, Record*& parent, RootPtr& root)
       REQUIRES(shared_.table.mutex());
   [[nodiscard]] RootPtr NewRoot(const Group& group, const Task& task, const Session& session)

@@ -210,7 +210,9 @@ Reason Submission::FindRoot(Group& group, Record*& parent, RootPtr& root) {
 
 // The task that they name has ended, maybe before others of its root, or goes by another number. So
 // each is in the root of its own unfinished arguments; one that has none is a root itself, and was
-// let in without being judged as such.
+// let in without being judged as such. What is accepted of a frame are its first, so one that is
+// refused stops those behind it, also of roots that were let in: these are not shed for it, but
+// wait like any piece without room.
 void Submission::JoinByArguments(Group& group, Instant now) {
   std::uint32_t roots = 0;
   for (TaskPtr& task : group.tasks) {
@@ -234,10 +236,13 @@ void Submission::JoinByArguments(Group& group, Instant now) {
     const RootPtr& root = group.tasks[i]->root;
     if (!root) group.tasks[i]->deadline = as_roots.deadline;
     if (!root && let_in == 0) {
+      const std::uint32_t behind = BehindRoots(group, i);
+      const std::uint32_t refused = group.left() - i - behind;
       GivePlacesBack(group, i, Reason::kQuota);
-      group.retry_after = admission_.UntilItsOwnEnd(group.asking(), group.left() - i);
+      group.behind = behind;
+      group.retry_after = admission_.UntilItsOwnEnd(group.asking(), refused);
       if (by_quota) return;
-      return admission_.Overload(group.asking(), group.left() - i, group, !group.exceeds_credit);
+      return admission_.Overload(group.asking(), refused, group, !group.exceeds_credit);
     }
     if (!root) --let_in;
     // Those before it in the group may all be of the same root.
@@ -245,6 +250,14 @@ void Submission::JoinByArguments(Group& group, Instant now) {
       return GivePlacesBack(group, i, Reason::kQuota);
     }
   }
+}
+
+// How many come behind the roots from there on: a task of another root, and all after it.
+std::uint32_t Submission::BehindRoots(const Group& group, std::uint32_t from) {
+  for (std::uint32_t i = from; i < group.admitted; ++i) {
+    if (group.tasks[i]->root) return group.left() - i;
+  }
+  return 0;
 }
 
 // Whether the id was accepted before.
@@ -350,8 +363,12 @@ void Submission::Conclude(Group& group, Instant now) {
     if (group.waited) {
       tally_.deferrals.Count(EndOfWait(group.refusal), now - group.arrived, group.left());
     }
-    admission_.CountRefused(group.refusal, group.left());
-    group.AddVerdict(wire::VerdictStatus::kRejected, group.refusal, group.left());
+    const std::uint32_t refused = group.left() - group.behind;
+    admission_.CountRefused(group.refusal, refused);
+    group.AddVerdict(wire::VerdictStatus::kRejected, group.refusal, refused);
+    admission_.CountRefused(Reason::kQuota, group.behind);
+    group.retry_after = Admission::kLeastRetry;
+    group.AddVerdict(wire::VerdictStatus::kRejected, Reason::kQuota, group.behind);
   }
   for (const wire::Verdict& verdict : group.verdicts) {
     const bool promises = verdict.level != Level::kNone && !group.children() &&

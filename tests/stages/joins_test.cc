@@ -93,5 +93,34 @@ TEST_F(JoinsTest, EachOfAFrameIsInTheRootOfItsOwnArguments) {
   EXPECT_EQ(Got(5).root->id, Got(5).id) << "its argument has ended";
 }
 
+// They are of roots that were let in: their client sends them again without giving any up.
+TEST_F(JoinsTest, WhatStandsBehindOneThatIsRefusedIsNotShedForIt) {
+  EXPECT_EQ(Submit({.tasks = 3}), "accepted 3");
+  End(0);
+  bench.in_flight.Resize(8, 1 << 20);
+  // Of its class no further root is let in; 2 and 3 go on.
+  EXPECT_EQ(Submit({.ask = {.cls = TaskClass::kSheddable, .first_seq = 10}, .tasks = 2}),
+            "accepted 2");
+  EXPECT_EQ(JoinWith({2, 1, 1, 3, 1}, 20, TaskClass::kSheddable),
+            "accepted 1, in_flight 2, quota 2");
+  EXPECT_EQ(bench.answered.verdicts[2].first_seq, 23U);
+  EXPECT_EQ(bench.answered.verdicts[2].retry_after_us, 1000U);
+  EXPECT_EQ(bench.in_flight.count(), 5);
+  const auto& refused = bench.tally.submission[0].refused;
+  EXPECT_EQ(refused[static_cast<std::size_t>(Reason::kInFlight)].get(), 2U);
+  EXPECT_EQ(refused[static_cast<std::size_t>(Reason::kQuota)].get(), 2U);
+  EXPECT_EQ(JoinWith({3, 1}, 30, TaskClass::kSheddable), "accepted 1, in_flight 1");
+}
+
+TEST_F(JoinsTest, NorDoesItWaitForAsLongAsItsTenantHasNoRoomForRoots) {
+  bench.tenants.Set("tenant", 1, 8);
+  EXPECT_EQ(Submit({.tasks = 4}), "accepted 4");
+  End(0);
+  EXPECT_EQ(Submit({.ask = {.cls = TaskClass::kSheddable, .first_seq = 10}}), "accepted 1");
+  EXPECT_EQ(JoinWith({1, 3, 1}, 20, TaskClass::kSheddable), "quota 1, quota 2");
+  EXPECT_GE(bench.answered.verdicts[0].retry_after_us, 10'000U);
+  EXPECT_EQ(bench.answered.verdicts[1].retry_after_us, 1000U);
+}
+
 }  // namespace
 }  // namespace spillgate::testing

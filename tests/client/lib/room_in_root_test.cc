@@ -37,6 +37,20 @@ TEST_F(RoomInRootTest, AGraphPastAQuotaIsSlowedAndNotBroken) {
   }
 }
 
+// As a node answers for what stands in a frame behind a task that turned out to be a root.
+TEST_F(RoomInRootTest, WhatStandsBehindARootThatIsRefusedIsNotGivenUp) {
+  Start({.retry = {.most = 1, .budget = 0, .burst = 0}});
+  TaskState* root = AddPiece();
+  TaskState* piece = AddPiece();
+  const Sent frame = CollectOne(FrameType::kSubmit);
+  ASSERT_TRUE(Verdict(frame, VerdictStatus::kRejected, Reason::kBacklog, 0, 1));
+  ASSERT_TRUE(Verdict(frame, VerdictStatus::kRejected, Reason::kQuota, 1, 1, 1ms));
+  EXPECT_EQ(KindOfFailure(root), FailureKind::kShed);
+  now += 2ms;
+  ASSERT_TRUE(Accept(CollectOne(FrameType::kSubmit)));
+  EXPECT_TRUE(piece->accepted);
+}
+
 TEST_F(RoomInRootTest, RootsThemselvesAreRefusedByQuotas) {
   Start({.retry = {.most = 1, .budget = 0, .burst = 0}});
   TaskState* state = Submit();
