@@ -145,7 +145,9 @@ void Publication::Settle(TaskPtr task, Instant now) {
   CountWork(*task, now);
   if (!task->args.empty()) UnpinArguments(shared_.table, *task);
   if (task->attempt > 1) CancelUnmatched(record, task->attempt);
-  CancelOnWithout(record);
+  if (record.cancelling || record.cancelled.load(std::memory_order_relaxed)) {
+    CancelOnWithout(record);
+  }
   shared_.table.Settle(record, std::move(task->outcome), now);
   if (record.waiters != nullptr) AnswerWaiters(record);
   if (record.push) Push(record);

@@ -42,7 +42,6 @@ void Publication::CancelOn() {
 // one above that comes to them.
 void Publication::CancelOnWithout(const Record& top) {
   const bool cancelled = top.cancelled.load(std::memory_order_relaxed);
-  if (!cancelled && !top.cancelling) return;
   if (top.parent != nullptr && top.parent->cancelled.load(std::memory_order_relaxed)) return;
   Record* child = cancelled ? top.uncancelled : top.first_child;
   for (; child != nullptr; child = child->next_sibling) {

@@ -65,25 +65,27 @@ bool Pool::RunOne(Instant& now) {
     const std::uint64_t bit = 1ULL << position;
     candidates &= ~bit;
     Runnable& runnable = *by_bit_[kMostRunnables - 1 - static_cast<std::size_t>(position)];
-    const bool first = runnable.TryEnter();
+    if (!runnable.TryEnter()) {
+      // Another thread is in it, and looks again when it leaves; this one may block until then. But
+      // it may just have left.
+      ready_.fetch_and(~bit, std::memory_order_seq_cst);
+      std::atomic_thread_fence(std::memory_order_seq_cst);
+      if (!runnable.TryEnter()) continue;
+    }
     ready_.fetch_and(~bit, std::memory_order_seq_cst);
     std::atomic_thread_fence(std::memory_order_seq_cst);
-    // Where another thread is in it, that one looks again when it leaves; this one may block until
-    // then. It may just have left.
-    if (!first && !runnable.TryEnter()) continue;
     now = runnable.RunBatch(now, 0);
-    Leave(runnable);
+    runnable.Exit();
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    if (runnable.HasWork()) LeaveWork(bit);
     return true;
   }
   return false;
 }
 
 // What came meanwhile, others may have left to this thread, and gone to sleep.
-void Pool::Leave(Runnable& runnable) {
-  runnable.Exit();
-  std::atomic_thread_fence(std::memory_order_seq_cst);
-  if (!runnable.HasWork()) return;
-  ready_.fetch_or(runnable.bit(), std::memory_order_seq_cst);
+void Pool::LeaveWork(std::uint64_t bit) {
+  ready_.fetch_or(bit, std::memory_order_seq_cst);
   if (options_.threads > 1) Notify();
 }
 
@@ -96,7 +98,9 @@ bool Pool::TickAll(Instant now) {
   for (Runnable* runnable : by_bit_) {
     if (!runnable->TryEnter()) continue;
     runnable->Tick(now);
-    Leave(*runnable);
+    runnable->Exit();
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    if (runnable->HasWork()) LeaveWork(runnable->bit());
   }
   return true;
 }

@@ -75,7 +75,7 @@ class Pool {
   void Notify();
   void ThreadMain(std::size_t index);
   bool RunOne(Instant& now);
-  void Leave(Runnable& runnable);
+  void LeaveWork(std::uint64_t bit);
   bool TickAll(Instant now);  // whether it was time
   [[nodiscard]] bool TickIsDue(Instant now) const;
 
