@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from controllers import CLASSIC, OTHERS
 
 
+NO_FILE_NAME = str.maketrans(":,", "-+")  # not on every system
+
+
 @dataclass(frozen=True)
 class Case:
     service: str = "1ms"
@@ -38,7 +41,8 @@ class Case:
         said.append("" if self.bench == "overload" else self.bench)
         said.append("long" if self.is_long else "")
         said.append(f"{self.unloaded}-unloaded" if self.unloaded > 20 else "")
-        return "-".join(filter(None, [*said, *(each.strip("-") for each in self.more)]))
+        more = (each.strip("-").translate(NO_FILE_NAME) for each in self.more)
+        return "-".join(filter(None, [*said, *more]))
 
     @property
     def judged(self) -> bool:
