@@ -229,7 +229,8 @@ class Restarts(unittest.TestCase):
 
     def crash_after(self, node: Node, word: str, *function: str) -> str:
         """A function that is told `word`, and ends the node, once its task was acknowledged."""
-        before = self.submitted(node, "sleep", "--arg", "500000", "--arg", word, "--level", "async")
+        before = self.submitted(node, "sleep", "--arg", "2000000", "--arg", word,
+                                "--level", "async")
         task = self.submitted(node, *function, "--future", before[0], "--level", "async")[0]
         self.assertLess(node.process.wait(60), 0, "the node dies of a signal")
         node.start()
