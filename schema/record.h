@@ -82,7 +82,7 @@ struct Started {
   TaskId id;
 };
 
-// It was about to, but the node stopped before it did.
+// It was about to, but the node stopped before it did, or the disk stood still.
 struct NotStarted {
   TaskId id;
 };

@@ -27,11 +27,6 @@ void Compaction::Turn() {
     Begin();
   }
   const bool had_room = Slice();
-  if (!writer_.empty()) {
-    const Lsn first = writer_.Commit();
-    last_ = journal_.BeginCompaction();  // nothing else was appended by this thread since
-    last_ = std::max(last_, first);
-  }
   if (!had_room || next_part_ < parts_.size()) return;
   journal_.EndCompaction(mark_, last_);
   running_ = false;
@@ -54,8 +49,38 @@ void Compaction::Begin() {
             [](const Part& a, const Part& b) { return a.session < b.session; });
 }
 
+// Commits before it lets go of the table: what publication writes down of a task that is open here
+// comes behind this, or who replays the log has its end first and its beginning for good.
 bool Compaction::Slice() {
   MutexLock lock(shared_.table.mutex());
+  const bool had_room = WriteSlice();
+  Commit();
+  const bool said = SayWhatBegan();
+  Commit();
+  return had_room && said;
+}
+
+void Compaction::Commit() {
+  if (writer_.empty()) return;
+  const Lsn first = writer_.Commit();
+  last_ = std::max(first, journal_.BeginCompaction());
+}
+
+// Execution notes beginnings without the table: one that it has committed meanwhile stands before
+// the task itself. It says so in the record first, so that a look after the commit misses none.
+bool Compaction::SayWhatBegan() {
+  while (!not_begun_.empty()) {
+    const Record* record = shared_.table.Find(not_begun_.back());
+    if (record != nullptr && record->begun.load(std::memory_order_relaxed) &&
+        !writer_.Add(Level::kAsync, record::Started{.id = record->id}).has_value()) {
+      return false;
+    }
+    not_begun_.pop_back();
+  }
+  return true;
+}
+
+bool Compaction::WriteSlice() {
   if (!started_) {
     started_ = writer_.Add(Level::kAsync, record::Start{.epoch = epoch_}).has_value();
     if (!started_) return false;
@@ -155,7 +180,10 @@ bool Compaction::WriteRecord(Part& part, std::size_t& budget) {
   if (!writer_.Add(Level::kAsync, tasks, lineage.frame.view()).has_value()) return false;
   for (std::size_t i = 0; i < taken; ++i) {
     const Record* each = shared_.table.Find(part.records[part.next_record + i]);
-    if (!each->begun.load(std::memory_order_relaxed)) continue;
+    if (!each->begun.load(std::memory_order_relaxed)) {
+      not_begun_.push_back(each->id);
+      continue;
+    }
     if (!writer_.Add(Level::kAsync, record::Started{.id = each->id}).has_value()) return false;
   }
   part.next_record += taken;

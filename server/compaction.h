@@ -38,11 +38,13 @@ class Compaction {
   void Begin();
   // False: the journal has no room now.
   [[nodiscard]] bool Slice();
+  [[nodiscard]] bool WriteSlice() REQUIRES(shared_.table.mutex());
+  [[nodiscard]] bool SayWhatBegan() REQUIRES(shared_.table.mutex());
+  void Commit();
   [[nodiscard]] bool WritePart(Part& part, std::size_t& budget) REQUIRES(shared_.table.mutex());
   [[nodiscard]] bool OpenPart(Part& part, const Session& session) REQUIRES(shared_.table.mutex());
   [[nodiscard]] bool WriteRoot(TaskId id) REQUIRES(shared_.table.mutex());
   [[nodiscard]] bool WriteRecord(Part& part, std::size_t& budget) REQUIRES(shared_.table.mutex());
-  void Note(std::optional<std::uint32_t> position);
 
   Shared& shared_;
   Journal& journal_;
@@ -54,6 +56,7 @@ class Compaction {
   Lsn last_ = 0;
   std::vector<Part> parts_;
   std::size_t next_part_ = 0;
+  std::vector<TaskId> not_begun_;  // of those that were written
   std::uint64_t completed_ = 0;
 };
 

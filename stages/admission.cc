@@ -58,7 +58,10 @@ Reason Admission::LookAtFixedPart(const Asking& asking, Ruling& ruling, Instant 
     ruling.retry_after = kMostDiskRetry;
     return refusal;
   }
-  if (asking.roots() && DiskIsTooLate(ask.level, ruling, now)) return Reason::kJournal;
+  if (asking.roots() &&
+      (DiskIsTooLate(ask.level, ruling, now) || CannotBegin(ask.level, named, ruling))) {
+    return Reason::kJournal;
+  }
   if (asking.exceeds_credit && ask.root == 0) {
     ruling.retry_after = kLeastRetry;
     if (by_work()) {
@@ -88,19 +91,6 @@ void Admission::BeRoots(const Asking& asking, const Named& named, Ruling& ruling
   const Nanos p95 = named.shape == nullptr ? shared_.costs.P95(KeyOf(asking), hint)
                                            : P95Of(KeyOf(asking), hint, *named.shape);
   ruling.line = LineOf(shared_.limits, ask.cls, ruling.deadline - now, p95);
-}
-
-// A disk that has stood still for so long stands still for as long again, as far as anybody knows.
-// A durable root that has no more time than that would run, and be told of too late. One that is
-// let in and waits is how the next one learns that it goes on.
-bool Admission::DiskIsTooLate(Level level, Ruling& ruling, Instant now) const {
-  if (level == Level::kNone) return false;
-  const Instant since = on_disk_since_[level == Level::kSync];
-  if (since == kNever || ruling.deadline == kNever || now - since < ruling.deadline - now) {
-    return false;
-  }
-  ruling.retry_after = std::clamp(Nanos(now - since), kLeastRetry, kMostDiskRetry);
-  return true;
 }
 
 void Admission::TakePlaces(const Asking& asking, std::uint32_t left, Ruling& ruling, Instant now) {

@@ -154,6 +154,7 @@ class Admission {
   [[nodiscard]] const WorkAccount::Needs& NeedsOf(const wire::OpenRoot& asked);
   [[nodiscard]] Reason LookAtFixedPart(const Asking& asking, Ruling& ruling, Instant now);
   [[nodiscard]] bool DiskIsTooLate(Level level, Ruling& ruling, Instant now) const;
+  [[nodiscard]] bool CannotBegin(Level level, const Named& named, Ruling& ruling) const;
   [[nodiscard]] const WorkAccount::Needs& NeedsOf(const Resources& shape);
   [[nodiscard]] std::int64_t BytesRoom(TaskClass cls, const flow::Load& load, bool shed) const;
   [[nodiscard]] flow::Load LoadBeside(std::uint32_t has, std::uint32_t bytes_each) const;

@@ -74,8 +74,7 @@ TaskPtr BuildTask(const Shared& shared, const TaskGroup& group, std::uint32_t i,
   // What a task spawns is made again when the task is: it needs no record of its own.
   task->level = group.children() ? Level::kNone : group.ask.level;
   task->returns = std::max<std::uint8_t>(1, head.returns);
-  const std::uint8_t usual = shared.limits.max_retries.load(std::memory_order_relaxed);
-  task->max_retries = task->function->max_retries.value_or(usual);
+  task->max_retries = RetriesOf(*task->function, shared.limits);
   return task;
 }
 

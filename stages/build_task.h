@@ -39,6 +39,11 @@ struct Named {
 };
 [[nodiscard]] Named FindNamed(const Shared& shared, std::uint32_t function, std::uint32_t shape);
 
+// How often a task of that function may run again.
+[[nodiscard]] inline std::uint8_t RetriesOf(const Function& function, const Limits& limits) {
+  return function.max_retries.value_or(limits.max_retries.load(std::memory_order_relaxed));
+}
+
 // A client's word for more is read as this.
 inline constexpr Nanos kMostHint = std::chrono::hours(1);
 

@@ -91,7 +91,8 @@ struct CancelAsked {
   TaskId task;
 };
 
-// Another node did not take it, or what ran before it took too long: it is to be placed here.
+// Another node did not take it, or what ran before it took too long, or it was to wait for a disk
+// that stood still: it is to be placed here.
 struct Returned {
   TaskPtr task;
 };

@@ -60,53 +60,8 @@ void Execution::OnPlaced(Placed&& event, Instant now) {
                                        .leased = task->leased(),
                                        .prefetched = task->prefetched}});
   }
-  if (MustBeNoted(*task)) {
-    const auto position = journal_.Add(task->level, record::Started{.id = task->id});
-    if (position.has_value()) {
-      task->record->begun.store(true, std::memory_order_relaxed);
-      uncommitted_.push_back({*position, {std::move(task), event.nested_in}});
-      return;
-    }
-    Fail(*task, Reason::kJournal,
-         "it may run once at most, and the journal has no room to note that it begins; submit it "
-         "again later");
-    Free(task->id, Nanos(0), Lesson::kNone);
-    Finish(std::move(task));
-    return;
-  }
+  if (MustBeNoted(*task)) return NoteBegin({std::move(task), event.nested_in}, now);
   Run(std::move(task), event.nested_in, now);
-}
-
-bool Execution::MustBeNoted(const Task& task) const {
-  return task.level != Level::kNone && task.max_retries == 0 && task.attempt == 0;
-}
-
-void Execution::OnDurable(const Durable& durable, Instant now) {
-  while (!unsynced_.empty() && unsynced_.front().lsn <= durable.synced) {
-    Placed placed = std::move(unsynced_.front().placed);
-    unsynced_.pop_front();
-    PayForWait(*placed.task, now);
-    Run(std::move(placed.task), placed.nested_in, now);
-  }
-}
-
-// What waits for the disk is let go of when it is doomed: the disk may take long.
-void Execution::EndDoomedNoted(Instant now) {
-  if (now <= noted_until_ && !noted_cancelled_) return;
-  noted_until_ = kNever;
-  noted_cancelled_ = false;
-  std::erase_if(unsynced_, [&](Noted& each) {
-    TaskPtr& task = each.placed.task;
-    if (!IsDoomed(*task, now)) {
-      noted_until_ = std::min(noted_until_, task->deadline);
-      return false;
-    }
-    EndDoomed(*task);
-    PayForWait(*task, now);
-    Free(task->id, Nanos(0), Lesson::kNone);
-    Finish(std::move(task));
-    return true;
-  });
 }
 
 void Execution::Run(TaskPtr task, TaskId nested_in, Instant now) {
@@ -205,16 +160,12 @@ void Execution::PutBack(TaskPtr task, Instant now) {
   task->record->attempt.store(task->attempt, std::memory_order_relaxed);
   tally_.held_up.Add(1);
   Free(task->id, Nanos(0), Lesson::kNone);
-  out_.departed.Note(MetaOf(task), now);
-  returned_.push_back({std::move(task)});
+  Return(std::move(task), now);
 }
 
-// The node stops, and it has not run. Should the journal have no room to say so, the next process
-// believes that it has.
-void Execution::TakeBack(Task& task) {
-  if (!task.record->begun.load(std::memory_order_relaxed)) return;
-  if (!journal_.Add(task.level, record::NotStarted{.id = task.id}).has_value()) return;
-  task.record->begun.store(false, std::memory_order_relaxed);
+void Execution::Return(TaskPtr task, Instant now) {
+  out_.departed.Note(MetaOf(task), now);
+  returned_.push_back({std::move(task)});
 }
 
 void Execution::OnNotice(const RunNotice& notice) {
@@ -249,7 +200,7 @@ void Execution::OnCancel(TaskId id, Instant now) {
     Finish(std::move(task));
     return;
   }
-  noted_cancelled_ = !unsynced_.empty() || !uncommitted_.empty();  // it may be among them
+  noted_cancelled_ = WaitForDisk();  // it may be among them
   if (running_.contains(id)) executor_.Interrupt(id, Reason::kCancelled, now);
 }
 
@@ -288,6 +239,7 @@ void Execution::Tick(Instant now) {
   older_grants_.swap(early_grants_);
   early_grants_.clear();
   EndDoomedNoted(now);
+  LeaveSlots(now);
   while (!again_.empty() && again_.top().at <= now) {
     const auto found = resting_.find(again_.top().task);
     again_.pop();
@@ -305,14 +257,7 @@ void Execution::Tick(Instant now) {
 }
 
 void Execution::EmitAll(Instant now) {
-  if (!journal_.empty()) {
-    const Lsn first = journal_.Commit();
-    for (Noted& each : uncommitted_) {
-      noted_until_ = std::min(noted_until_, each.placed.task->deadline);
-      unsynced_.push_back({each.lsn + first, std::move(each.placed)});
-    }
-    uncommitted_.clear();
-  }
+  CommitNoted(now);
   out_.slot_lent(lent_, now);
   out_.slot_freed(freed_, now);
   freed_.clear();
@@ -329,12 +274,7 @@ void Execution::EmitAll(Instant now) {
 }
 
 void Execution::Flush(Instant now) {
-  for (Noted& each : std::exchange(unsynced_, {})) {
-    TakeBack(*each.placed.task);
-    Abandon(*each.placed.task);
-    Free(each.placed.task->id, Nanos(0), Lesson::kNone);
-    Finish(std::move(each.placed.task));
-  }
+  AbandonNoted(now);
   while (!resting_.empty()) {
     TaskPtr task = EndRest(resting_.begin(), now);
     Abandon(*task);

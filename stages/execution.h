@@ -57,6 +57,8 @@ class Execution {
 
  private:
   using Lesson = SlotFreed::Lesson;
+  // A sync that takes longer, as a rule: the disk stands still.
+  static constexpr Nanos kLongestSync = std::chrono::milliseconds(100);
   struct Running {
     Resources held;
     const Function* function;
@@ -97,9 +99,18 @@ class Execution {
   void EndSpent(Task& task, const std::string& detail);
   [[nodiscard]] bool MayRetry() const;
   [[nodiscard]] Nanos PauseAfter(int deaths);
-  [[nodiscard]] bool MustBeNoted(const Task& task) const;
+  void Return(TaskPtr task, Instant now);
+  [[nodiscard]] static bool MustBeNoted(const Task& task);
+  void NoteBegin(Placed&& placed, Instant now);
+  void CommitNoted(Instant now);
   void OnDurable(const Durable& durable, Instant now);
+  [[nodiscard]] static bool LeavesSlot(const Placed& placed);
+  void LeaveSlots(Instant now);
+  void HasSynced(Instant now);
+  void SetAside(TaskPtr task, Instant now);
+  [[nodiscard]] bool WaitForDisk() const;
   void EndDoomedNoted(Instant now);
+  void AbandonNoted(Instant now);
   void Free(TaskId id, Nanos cost, Lesson lesson, Nanos span = Nanos(0), TaskId handed_to = {});
   [[nodiscard]] Nanos SlotTimeOf(const Task& task, Nanos wall) const;
   void Rest(TaskPtr task, Nanos cost, Instant until, Instant now);
@@ -118,7 +129,8 @@ class Execution {
       resting_;  // died with their worker; keep their lease until they run again
   std::priority_queue<Again> again_;
   std::uint64_t deaths_ = 0;
-  // Tasks that may run once at most: the journal has to know that they begin before they do.
+  // Durable tasks that may run once at most: the journal has to know that they begin before they
+  // do.
   struct Noted {
     Lsn lsn;
     Placed placed;
@@ -126,8 +138,14 @@ class Execution {
   JournalWriter journal_;
   std::vector<Noted> uncommitted_;  // of this pass; `lsn` is a position
   std::deque<Noted> unsynced_;
-  Instant noted_until_ = kNever;  // no deadline of those is before it
-  bool noted_cancelled_ = false;  // one of those may be
+  std::vector<TaskPtr> aside_;  // without leases, while the disk stands
+  Lsn owed_ = 0;                // the first note that is not synced; 0: none
+  Instant owed_since_ = kNever;
+  Nanos patience_ = kLongestSync;  // with a disk that owes a note
+  bool stands_ = false;            // it has owed one for longer
+  Instant noted_until_ = kNever;   // no deadline of those that wait is before it
+  Instant look_again_;             // through many of them, no sooner
+  bool noted_cancelled_ = false;   // one of those may be
   std::vector<Finished> finished_;
   std::vector<Finished> kept_;
   std::vector<SlotFreed> freed_;

@@ -1,6 +1,7 @@
 // std::mutex with clang's thread-safety annotations: the `clang-annotations` preset proves at
 // compile time that what is GUARDED_BY a mutex is only touched under it. g++ ignores them. Rules:
-// never hold two locks, never call out with one held; stages and core/model have none at all.
+// never hold two locks, never call out with one held; stages and core/model have none at all. One
+// exception: a snapshot commits to the journal under the table's lock (server/compaction.cc).
 #pragma once
 
 #include <mutex>

@@ -1,9 +1,7 @@
-// What waits for the disk: acknowledgements, results, and the first run of what may run once at
-// most.
+// What waits for the disk: acknowledgements and results.
 #include <cstdint>
 #include <vector>
 
-#include "stages/execution.h"
 #include "stages/publication.h"
 #include "tests/stages/publication_bench.h"
 #include "tests/stages/submission_bench.h"
@@ -88,6 +86,17 @@ TEST_F(DurableSubmissionTest, WhatADiskThatStandsStillWouldTellTooLateIsRefused)
   bench.clock.Advance(std::chrono::seconds(1));
   EXPECT_EQ(submit(Level::kSync, 9, 10'000), "journal 1") << "that one is not synced";
   EXPECT_EQ(submit(Level::kAsync, 10, 10'000), "") << "nothing of that level waits";
+}
+
+TEST_F(DurableSubmissionTest, WhatCannotBeginWhileTheDiskStandsStillIsRefused) {
+  bench.shared.signals.disk_stands = 1;
+  EXPECT_EQ(SubmitAt(Level::kAsync, 1), "") << "it may run again, and begins without a note";
+  bench.limits.max_retries = 0;
+  EXPECT_EQ(SubmitAt(Level::kAsync, 2), "journal 1");
+  EXPECT_EQ(bench.answered.verdicts[0].retry_after_us, 1'000'000U);
+  EXPECT_EQ(SubmitAt(Level::kNone, 3), "accepted 1") << "nobody notes it";
+  bench.shared.signals.disk_stands = 0;
+  EXPECT_EQ(SubmitAt(Level::kAsync, 4), "");
 }
 
 // Its tasks would run for nothing, each.
@@ -233,136 +242,6 @@ TEST_F(DurablePublicationTest, AtTheStopAResultIsToldIfTheDiskHasIt) {
   Handle(Durable{.written = first});
   EXPECT_EQ(Told(), (Counts{1, 1}));
   EXPECT_TRUE(bench.Find({Bench::kSession, 2})->open()) << "it runs again after a restart";
-}
-
-class CountedStarts final : public Executor {
- public:
-  void RunHere(Task&, Instant) override {}
-  void Start(TaskPtr task, TaskId, Instant) override { started.push_back(std::move(task)); }
-  void Interrupt(TaskId, Reason, Instant) override {}
-  void Tick(Instant) override {}
-  void Stop() override {}
-
-  std::vector<TaskPtr> started;
-};
-
-class DurableExecutionTest : public ::testing::Test {
- protected:
-  DurableExecutionTest()
-      : stage(bench.shared, bench.tally.execution[0], runs, 1,
-              {.finished = finished.emit(),
-               .slot_freed = freed.back(),
-               .slot_lent = lent.back(),
-               .returned = returned.back(),
-               .departed = flow::Departure(nullptr)}) {}
-
-  template <class... Events>
-  void Handle(Events&&... events) {
-    std::vector<Execution::In> batch = BatchOf<Execution::In>(std::forward<Events>(events)...);
-    stage.Handle(batch, bench.now());
-  }
-  [[nodiscard]] Placed Once(std::uint64_t seq) {
-    TaskPtr task = bench.Accept(seq, function);
-    task->level = Level::kAsync;
-    task->max_retries = 0;
-    return {std::move(task), {}};
-  }
-
-  Bench bench;
-  const FunctionId function = bench.AddFunction("f", 1000);
-  CountedStarts runs;
-  Probe<Finished> finished;
-  Probe<SlotFreed> freed;
-  Probe<SlotLent> lent;
-  Probe<Returned> returned;
-  Execution stage;
-};
-
-TEST_F(DurableExecutionTest, WhatMayRunOnceBeginsWhenTheDiskKnowsThatItDoes) {
-  Handle(Once(1));
-  EXPECT_TRUE(runs.started.empty());
-  EXPECT_TRUE(bench.Find({Bench::kSession, 1})->begun) << "a snapshot has to say so too";
-  Handle(Durable{.written = bench.journal.last()});
-  EXPECT_TRUE(runs.started.empty()) << "a power failure could still make it run again";
-  Handle(Durable{.written = bench.journal.last(), .synced = bench.journal.last()});
-  EXPECT_EQ(runs.started.size(), 1U);
-}
-
-TEST_F(DurableExecutionTest, WhatDidNotBeginBeforeAStopIsSaidNotTo) {
-  Handle(Once(1), Once(2));
-  Handle(Durable{.written = 1, .synced = 1});
-  ASSERT_EQ(runs.started.size(), 1U);
-  const Lsn noted = bench.journal.last();
-  Handle(Ran{{std::move(runs.started[0]), RunEnd::kTurnedAway, Nanos(0), "", Reason::kDrained}});
-  stage.Flush(bench.now());
-  EXPECT_EQ(finished.events.size(), 2U);
-  ASSERT_EQ(bench.journal.last(), noted + 2);
-  for (std::uint64_t seq = 1; seq <= 2; ++seq) {
-    const auto said = record::Read(AsBytes(bench.journal.records[noted + seq - 1].bytes));
-    ASSERT_TRUE(said.has_value() && std::holds_alternative<record::NotStarted>(*said));
-    EXPECT_EQ(std::get<record::NotStarted>(*said).id.seq, seq);
-    EXPECT_FALSE(bench.Find({Bench::kSession, seq})->begun);
-  }
-}
-
-TEST_F(DurableExecutionTest, WhatWaitsForTheDiskExpiresOrIsCancelledWithoutIt) {
-  Placed due = Once(1);
-  due.task->deadline = bench.now() + std::chrono::milliseconds(5);
-  Handle(std::move(due), Once(2), Once(3));
-  stage.Tick(bench.now());
-  EXPECT_TRUE(finished.events.empty());
-  bench.clock.Advance(std::chrono::milliseconds(6));
-  stage.Tick(bench.now());
-  ASSERT_EQ(finished.events.size(), 1U);
-  EXPECT_EQ(finished.events[0].task->id.seq, 1U);
-  EXPECT_EQ(finished.events[0].task->outcome.fate, Fate::kExpired);
-  EXPECT_EQ(freed.events.size(), 1U) << "its lease is for others now";
-
-  bench.MarkCancelled({Bench::kSession, 2});
-  Handle(CancelAsked{{Bench::kSession, 2}});
-  stage.Tick(bench.now());
-  ASSERT_EQ(finished.events.size(), 2U);
-  EXPECT_EQ(finished.events[1].task->outcome.fate, Fate::kCancelled);
-
-  Handle(Durable{.written = bench.journal.last(), .synced = bench.journal.last()});
-  ASSERT_EQ(runs.started.size(), 1U) << "the one that is left";
-  EXPECT_EQ(runs.started[0]->id.seq, 3U);
-}
-
-TEST_F(DurableExecutionTest, WhatWaitsForTheDiskHoldsItsSlotAndPaysForIt) {
-  Placed due = Once(2);
-  due.task->deadline = bench.now() + std::chrono::milliseconds(30);
-  Handle(Once(1));
-  Handle(std::move(due));
-  bench.clock.Advance(std::chrono::milliseconds(20));
-  Handle(Durable{.written = 1, .synced = 1});
-  ASSERT_EQ(runs.started.size(), 1U);
-  runs.started[0]->outcome.fate = Fate::kDone;
-  const Nanos wall = std::chrono::milliseconds(2);
-  Handle(Ran{{std::move(runs.started[0]), RunEnd::kEnded, wall, ""}});
-  bench.clock.Advance(std::chrono::milliseconds(11));
-  stage.Tick(bench.now());
-  ASSERT_EQ(freed.events.size(), 2U);
-  EXPECT_EQ(freed.events[0].cost, wall);
-  EXPECT_EQ(freed.events[0].earlier, std::chrono::milliseconds(20));
-  EXPECT_EQ(freed.events[1].earlier, std::chrono::milliseconds(31)) << "it never ran";
-}
-
-TEST_F(DurableExecutionTest, WhatMayRunAgainBeginsAtOnce) {
-  Placed placed = Once(1);
-  placed.task->max_retries = 1;
-  Handle(std::move(placed));
-  EXPECT_EQ(runs.started.size(), 1U);
-  EXPECT_TRUE(bench.journal.records.empty());
-}
-
-TEST_F(DurableExecutionTest, WhatCannotBeNotedFailsAndGivesItsLeaseBack) {
-  bench.journal.full = true;
-  Handle(Once(1));
-  ASSERT_EQ(finished.events.size(), 1U);
-  EXPECT_EQ(finished.events[0].task->outcome.reason, Reason::kJournal);
-  EXPECT_EQ(freed.events.size(), 1U);
-  EXPECT_TRUE(runs.started.empty());
 }
 
 }  // namespace

@@ -4,7 +4,9 @@
 #pragma once
 
 #include <cstring>
+#include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/base/buffer.h"
@@ -34,6 +36,7 @@ class MemoryJournal final : public Journal {
   }
   void Return(std::size_t) override {}
   [[nodiscard]] Lsn Commit(JournalBytes& bytes) override {
+    if (before_commit) std::exchange(before_commit, nullptr)();
     const Lsn first = next_;
     const std::byte* at = bytes.memory.get() + JournalBytes::kFront;
     for (std::uint32_t i = 0; i < bytes.records; ++i) {
@@ -52,6 +55,7 @@ class MemoryJournal final : public Journal {
   bool open = false;
   bool full = false;  // of whatever purpose
   bool wants_compaction = false;
+  std::function<void()> before_commit;  // what another thread does just then; once
   std::vector<Kept> records;
 
  private:

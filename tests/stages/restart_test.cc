@@ -1,6 +1,7 @@
 // What a node that starts again makes of the journal: the tasks that had not ended, the results
 // that nobody let go of, and which numbers were accepted; with a snapshot in the log and without.
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "server/compaction.h"
@@ -93,6 +94,8 @@ class RestartTest : public SubmissionBench, public ::testing::WithParamInterface
   }
 };
 
+class SnapshotTest : public RestartTest {};
+
 TEST_P(RestartTest, WhatHadNotEndedRunsAgainAndWhatHadIsKept) {
   Accept(1, 4);
   End(0, Bench::Done("one"));
@@ -174,6 +177,30 @@ TEST_P(RestartTest, WhatMayRunOnceAndHadBegunDoesNotRunAgain) {
   EXPECT_EQ(restarted.recovered.not_again, 1U);
 }
 
+TEST_P(SnapshotTest, WhatBeganWhileASnapshotWasWrittenDoesNotRunAgain) {
+  Accept(1, 2, Restarted::AddOnce(bench));
+  bench.journal.before_commit = [this] {
+    Got(1).record->begun = true;
+    Note(record::Started{.id = Got(1).id});
+  };
+  Restarted restarted(Log());
+  EXPECT_EQ(restarted.Unfinished(), (Seqs{1}));
+  EXPECT_EQ(restarted.Result(2), "worker_died");
+}
+
+TEST_P(SnapshotTest, NothingEndsWhileASnapshotIsWritten) {
+  Accept(1, 1);
+  bool locked = false;
+  bench.journal.before_commit = [&] {
+    std::thread([&] {
+      locked = !bench.table.mutex().try_lock();
+      if (!locked) bench.table.mutex().unlock();
+    }).join();
+  };
+  (void)Log();
+  EXPECT_TRUE(locked) << "the end of a task would stand before its beginning";
+}
+
 TEST_P(RestartTest, WhatMayRunOnceAndDidNotBeginAfterAllRuns) {
   const FunctionId once = Restarted::AddOnce(bench);
   Accept(1, 1, once);
@@ -219,6 +246,7 @@ TEST_P(RestartTest, ARootIsClosedAlthoughTheJournalHadNoRoomToSaySo) {
 }
 
 INSTANTIATE_TEST_SUITE_P(WithoutAndWithASnapshot, RestartTest, ::testing::Bool());
+INSTANTIATE_TEST_SUITE_P(With, SnapshotTest, ::testing::Values(true));
 
 }  // namespace
 }  // namespace spillgate::testing

@@ -1,0 +1,304 @@
+// The first run of what may run once at most waits until the disk knows that it begins.
+#include <chrono>
+#include <cstdint>
+#include <vector>
+
+#include "stages/execution.h"
+#include "tests/stages/execution_bench.h"
+
+namespace spillgate::testing {
+namespace {
+
+class CountedStarts final : public Executor {
+ public:
+  void RunHere(Task&, Instant) override {}
+  void Start(TaskPtr task, TaskId, Instant) override { started.push_back(std::move(task)); }
+  void Interrupt(TaskId, Reason, Instant) override {}
+  void Tick(Instant) override {}
+  void Stop() override {}
+
+  std::vector<TaskPtr> started;
+};
+
+class DurableExecutionTest : public ::testing::Test {
+ protected:
+  DurableExecutionTest()
+      : stage(bench.shared, bench.tally.execution[0], runs, 1,
+              {.finished = finished.emit(),
+               .slot_freed = freed.back(),
+               .slot_lent = lent.back(),
+               .returned = returned.back(),
+               .departed = flow::Departure(nullptr)}) {}
+
+  template <class... Events>
+  void Handle(Events&&... events) {
+    std::vector<Execution::In> batch = BatchOf<Execution::In>(std::forward<Events>(events)...);
+    stage.Handle(batch, bench.now());
+  }
+  [[nodiscard]] Placed Once(std::uint64_t seq) {
+    TaskPtr task = bench.Accept(seq, function);
+    task->level = Level::kAsync;
+    task->max_retries = 0;
+    return {std::move(task), {}};
+  }
+
+  void TickAfter(std::chrono::milliseconds time) {
+    bench.clock.Advance(time);
+    stage.Tick(bench.now());
+  }
+  [[nodiscard]] Durable Synced() const {
+    return {.written = bench.journal.last(), .synced = bench.journal.last()};
+  }
+  [[nodiscard]] Placed Again(std::size_t which) {
+    return {std::move(returned.events.at(which).task), {}};
+  }
+
+  Bench bench;
+  const FunctionId function = bench.AddFunction("f", 1000);
+  const Resources nothing;
+  CountedStarts runs;
+  Probe<Finished> finished;
+  Probe<SlotFreed> freed;
+  Probe<SlotLent> lent;
+  Probe<Returned> returned;
+  Execution stage;
+};
+
+TEST_F(DurableExecutionTest, WhatMayRunOnceBeginsWhenTheDiskKnowsThatItDoes) {
+  Handle(Once(1));
+  EXPECT_TRUE(runs.started.empty());
+  EXPECT_TRUE(bench.Find({Bench::kSession, 1})->begun) << "a snapshot has to say so too";
+  Handle(Durable{.written = bench.journal.last()});
+  EXPECT_TRUE(runs.started.empty()) << "a power failure could still make it run again";
+  Handle(Synced());
+  EXPECT_EQ(runs.started.size(), 1U);
+}
+
+TEST_F(DurableExecutionTest, WhatDidNotBeginBeforeAStopIsSaidNotTo) {
+  Handle(Once(1), Once(2));
+  Handle(Durable{.written = 1, .synced = 1});
+  ASSERT_EQ(runs.started.size(), 1U);
+  const Lsn noted = bench.journal.last();
+  Handle(Ran{{std::move(runs.started[0]), RunEnd::kTurnedAway, Nanos(0), "", Reason::kDrained}});
+  stage.Flush(bench.now());
+  EXPECT_EQ(finished.events.size(), 2U);
+  ASSERT_EQ(bench.journal.last(), noted + 2);
+  for (std::uint64_t seq = 1; seq <= 2; ++seq) {
+    const auto said = record::Read(AsBytes(bench.journal.records[noted + seq - 1].bytes));
+    ASSERT_TRUE(said.has_value() && std::holds_alternative<record::NotStarted>(*said));
+    EXPECT_EQ(std::get<record::NotStarted>(*said).id.seq, seq);
+    EXPECT_FALSE(bench.Find({Bench::kSession, seq})->begun);
+  }
+}
+
+TEST_F(DurableExecutionTest, WhatWaitsForTheDiskExpiresOrIsCancelledWithoutIt) {
+  Placed due = Once(1);
+  due.task->deadline = bench.now() + std::chrono::milliseconds(5);
+  Handle(std::move(due), Once(2), Once(3));
+  stage.Tick(bench.now());
+  EXPECT_TRUE(finished.events.empty());
+  bench.clock.Advance(std::chrono::milliseconds(6));
+  stage.Tick(bench.now());
+  ASSERT_EQ(finished.events.size(), 1U);
+  EXPECT_EQ(finished.events[0].task->id.seq, 1U);
+  EXPECT_EQ(finished.events[0].task->outcome.fate, Fate::kExpired);
+  EXPECT_EQ(freed.events.size(), 1U) << "its lease is for others now";
+
+  bench.MarkCancelled({Bench::kSession, 2});
+  Handle(CancelAsked{{Bench::kSession, 2}});
+  stage.Tick(bench.now());
+  ASSERT_EQ(finished.events.size(), 2U);
+  EXPECT_EQ(finished.events[1].task->outcome.fate, Fate::kCancelled);
+
+  Handle(Synced());
+  ASSERT_EQ(runs.started.size(), 1U) << "the one that is left";
+  EXPECT_EQ(runs.started[0]->id.seq, 3U);
+}
+
+TEST_F(DurableExecutionTest, WhatWaitsForTheDiskHoldsItsSlotAndPaysForIt) {
+  Placed due = Once(2);
+  due.task->deadline = bench.now() + std::chrono::milliseconds(30);
+  Handle(Once(1));
+  Handle(std::move(due));
+  bench.clock.Advance(std::chrono::milliseconds(20));
+  Handle(Durable{.written = 1, .synced = 1});
+  ASSERT_EQ(runs.started.size(), 1U);
+  runs.started[0]->outcome.fate = Fate::kDone;
+  const Nanos wall = std::chrono::milliseconds(2);
+  Handle(Ran{{std::move(runs.started[0]), RunEnd::kEnded, wall, ""}});
+  bench.clock.Advance(std::chrono::milliseconds(11));
+  stage.Tick(bench.now());
+  ASSERT_EQ(freed.events.size(), 2U);
+  EXPECT_EQ(freed.events[0].cost, wall);
+  EXPECT_EQ(freed.events[0].earlier, std::chrono::milliseconds(20));
+  EXPECT_EQ(freed.events[1].earlier, std::chrono::milliseconds(31)) << "it never ran";
+}
+
+TEST_F(DurableExecutionTest, WhatMayRunAgainBeginsAtOnce) {
+  Placed placed = Once(1);
+  placed.task->max_retries = 1;
+  Handle(std::move(placed));
+  EXPECT_EQ(runs.started.size(), 1U);
+  EXPECT_TRUE(bench.journal.records.empty());
+}
+
+TEST_F(DurableExecutionTest, WhatCannotBeNotedFailsAndGivesItsLeaseBack) {
+  bench.journal.full = true;
+  Handle(Once(1));
+  ASSERT_EQ(finished.events.size(), 1U);
+  EXPECT_EQ(finished.events[0].task->outcome.reason, Reason::kJournal);
+  EXPECT_EQ(freed.events.size(), 1U);
+  EXPECT_TRUE(runs.started.empty());
+}
+
+TEST_F(DurableExecutionTest, WhatWaitsForADiskThatStandsStillLeavesItsSlotToOthers) {
+  Handle(Once(1), Once(2));
+  TickAfter(std::chrono::milliseconds(100));
+  EXPECT_TRUE(freed.events.empty()) << "a sync may take as long";
+  const Lsn noted = bench.journal.last();
+  TickAfter(std::chrono::milliseconds(1));
+  ASSERT_EQ(freed.events.size(), 2U);
+  EXPECT_EQ(freed.events[0].earlier, std::chrono::milliseconds(101)) << "it pays for what it held";
+  ASSERT_EQ(bench.journal.last(), noted + 2);
+  for (std::uint64_t seq = 1; seq <= 2; ++seq) {
+    const auto said = record::Read(AsBytes(bench.journal.records[noted + seq - 1].bytes));
+    EXPECT_TRUE(said.has_value() && std::holds_alternative<record::NotStarted>(*said));
+    EXPECT_FALSE(bench.Find({Bench::kSession, seq})->begun) << "the next process may run it";
+  }
+  EXPECT_EQ(bench.shared.signals.disk_stands, 1);
+  Handle(Once(3));
+  EXPECT_EQ(freed.events.size(), 3U) << "none has a slot while the disk stands";
+  EXPECT_EQ(bench.journal.last(), noted + 2);
+  EXPECT_TRUE(runs.started.empty() && returned.events.empty() && finished.events.empty());
+}
+
+TEST_F(DurableExecutionTest, ItHasItsTurnAgainWhenTheDiskWorks) {
+  Handle(Once(1), Once(2));
+  TickAfter(std::chrono::milliseconds(101));
+  Handle(Durable{.written = bench.journal.last()});
+  EXPECT_TRUE(returned.events.empty());
+  Handle(Durable{.written = bench.journal.last(), .synced = 1});
+  ASSERT_EQ(returned.events.size(), 2U);
+  EXPECT_TRUE(runs.started.empty()) << "it has no slot";
+  EXPECT_EQ(bench.shared.signals.disk_stands, 0);
+
+  Handle(Again(0));
+  EXPECT_TRUE(runs.started.empty());
+  Handle(Synced());
+  ASSERT_EQ(runs.started.size(), 1U) << "once it is noted again";
+  EXPECT_EQ(runs.started[0]->id.seq, 1U);
+  EXPECT_EQ(runs.started[0]->attempt, 1);
+}
+
+TEST_F(DurableExecutionTest, WithoutASlotItExpiresOrIsCancelledOrGoesOnInTheNextProcess) {
+  Placed due = Once(1);
+  due.task->deadline = bench.now() + std::chrono::milliseconds(150);
+  Handle(std::move(due), Once(2), Once(3));
+  TickAfter(std::chrono::milliseconds(101));
+  ASSERT_EQ(freed.events.size(), 3U);
+  TickAfter(std::chrono::milliseconds(50));
+  ASSERT_EQ(finished.events.size(), 1U);
+  EXPECT_EQ(finished.events[0].task->outcome.fate, Fate::kExpired);
+  bench.MarkCancelled({Bench::kSession, 2});
+  Handle(CancelAsked{{Bench::kSession, 2}});
+  stage.Tick(bench.now());
+  ASSERT_EQ(finished.events.size(), 2U);
+  EXPECT_EQ(finished.events[1].task->outcome.fate, Fate::kCancelled);
+  stage.Flush(bench.now());
+  ASSERT_EQ(finished.events.size(), 3U);
+  EXPECT_EQ(finished.events[2].task->outcome.reason, Reason::kDrained);
+  EXPECT_FALSE(bench.Find({Bench::kSession, 3})->begun);
+  EXPECT_EQ(freed.events.size(), 3U) << "each lease came home once";
+}
+
+// A disk whose every sync takes 150 ms, and covers what was written when it began.
+TEST_F(DurableExecutionTest, ASlowDiskIsWaitedForLonger) {
+  Placed placed = Once(1);
+  int rounds = 0;
+  for (Instant began = bench.now(); runs.started.empty() && rounds < 20; ++rounds) {
+    Handle(std::move(placed));
+    const Lsn noted = bench.journal.last();
+    while (returned.events.empty() && runs.started.empty()) {
+      ASSERT_LT(bench.now() - began, std::chrono::seconds(10));
+      for (int ms = 0; ms < 150; ++ms) TickAfter(std::chrono::milliseconds(1));
+      Handle(Durable{.written = bench.journal.last(), .synced = noted});
+    }
+    if (returned.events.empty()) continue;
+    placed = Again(0);
+    returned.events.clear();
+  }
+  EXPECT_EQ(runs.started.size(), 1U);
+  EXPECT_EQ(rounds, 2);
+}
+
+TEST_F(DurableExecutionTest, QuickSyncsMakeItImpatientAgain) {
+  Handle(Once(1));
+  TickAfter(std::chrono::milliseconds(101));  // from here on it waits for 200 ms
+  Handle(Synced());
+  Handle(Again(0));
+  TickAfter(std::chrono::milliseconds(120));
+  EXPECT_EQ(freed.events.size(), 1U);
+  Handle(Synced());
+  Handle(Once(2));
+  Handle(Synced());  // at once
+  Handle(Once(3));
+  TickAfter(std::chrono::milliseconds(101));
+  EXPECT_EQ(freed.events.size(), 2U);
+}
+
+// The disk is judged by what it owes, not by who waits for that now.
+TEST_F(DurableExecutionTest, TasksThatHaveNoTimeDoNotHideThatItStands) {
+  for (std::uint64_t seq = 1; seq <= 4; ++seq) {
+    Placed due = Once(seq);
+    due.task->deadline = bench.now() + std::chrono::milliseconds(30);
+    Handle(std::move(due));
+    TickAfter(std::chrono::milliseconds(31));
+    EXPECT_EQ(finished.events.size(), seq);
+  }
+  EXPECT_EQ(bench.shared.signals.disk_stands, 1);
+  Handle(Durable{.written = bench.journal.last(), .synced = 1});
+  EXPECT_EQ(bench.shared.signals.disk_stands, 0);
+}
+
+TEST_F(DurableExecutionTest, WhatIsNotedWhileItStandsHasItsTimeAfterwards) {
+  Handle(Once(1));
+  TickAfter(std::chrono::milliseconds(101));
+  Placed free = Once(2);
+  free.task->shape = &nothing;
+  Handle(std::move(free));
+  const Lsn noted = bench.journal.last();
+  EXPECT_EQ(freed.events.size(), 1U) << "it has no slot that it could leave";
+  TickAfter(std::chrono::milliseconds(1000));
+  Handle(Durable{.written = bench.journal.last(), .synced = 1});
+  ASSERT_EQ(returned.events.size(), 1U);
+  Handle(Again(0));
+  TickAfter(std::chrono::milliseconds(1));
+  EXPECT_EQ(bench.shared.signals.disk_stands, 0) << "it has synced what it owed, just now";
+  Handle(Durable{.written = noted, .synced = noted});
+  ASSERT_EQ(runs.started.size(), 1U);
+  EXPECT_EQ(runs.started[0]->id.seq, 2U);
+}
+
+TEST_F(DurableExecutionTest, WhatWasCancelledBeforeItCameWaitsForNothing) {
+  Placed placed = Once(1);
+  bench.MarkCancelled({Bench::kSession, 1});
+  Handle(std::move(placed));
+  ASSERT_EQ(finished.events.size(), 1U);
+  EXPECT_EQ(finished.events[0].task->outcome.fate, Fate::kCancelled);
+  EXPECT_EQ(freed.events.size(), 1U);
+  EXPECT_TRUE(bench.journal.records.empty());
+}
+
+// The thread of the one that waits for it would stand for ever.
+TEST_F(DurableExecutionTest, WhatRunsInThePlaceOfAnotherStaysThere) {
+  Placed child = Once(1);
+  child.nested_in = {Bench::kSession, 9};
+  Handle(std::move(child));
+  TickAfter(std::chrono::milliseconds(101));
+  EXPECT_TRUE(freed.events.empty());
+  Handle(Synced());
+  EXPECT_EQ(runs.started.size(), 1U);
+}
+
+}  // namespace
+}  // namespace spillgate::testing
