@@ -3,48 +3,18 @@
 #include <cstdint>
 #include <vector>
 
-#include "stages/execution.h"
 #include "tests/stages/execution_bench.h"
 
 namespace spillgate::testing {
 namespace {
 
-class CountedStarts final : public Executor {
- public:
-  void RunHere(Task&, Instant) override {}
-  void Start(TaskPtr task, TaskId, Instant) override { started.push_back(std::move(task)); }
-  void Interrupt(TaskId, Reason, Instant) override {}
-  void Tick(Instant) override {}
-  void Stop() override {}
-
-  std::vector<TaskPtr> started;
-};
-
-class DurableExecutionTest : public ::testing::Test {
+class DurableExecutionTest : public ExecutionBench {
  protected:
-  DurableExecutionTest()
-      : stage(bench.shared, bench.tally.execution[0], runs, 1,
-              {.finished = finished.emit(),
-               .slot_freed = freed.back(),
-               .slot_lent = lent.back(),
-               .returned = returned.back(),
-               .departed = flow::Departure(nullptr)}) {}
-
-  template <class... Events>
-  void Handle(Events&&... events) {
-    std::vector<Execution::In> batch = BatchOf<Execution::In>(std::forward<Events>(events)...);
-    stage.Handle(batch, bench.now());
-  }
   [[nodiscard]] Placed Once(std::uint64_t seq) {
     TaskPtr task = bench.Accept(seq, function);
     task->level = Level::kAsync;
     task->max_retries = 0;
     return {std::move(task), {}};
-  }
-
-  void TickAfter(std::chrono::milliseconds time) {
-    bench.clock.Advance(time);
-    stage.Tick(bench.now());
   }
   [[nodiscard]] Durable Synced() const {
     return {.written = bench.journal.last(), .synced = bench.journal.last()};
@@ -53,33 +23,26 @@ class DurableExecutionTest : public ::testing::Test {
     return {std::move(returned.events.at(which).task), {}};
   }
 
-  Bench bench;
-  const FunctionId function = bench.AddFunction("f", 1000);
   const Resources nothing;
-  CountedStarts runs;
-  Probe<Finished> finished;
-  Probe<SlotFreed> freed;
-  Probe<SlotLent> lent;
-  Probe<Returned> returned;
-  Execution stage;
 };
 
 TEST_F(DurableExecutionTest, WhatMayRunOnceBeginsWhenTheDiskKnowsThatItDoes) {
   Handle(Once(1));
-  EXPECT_TRUE(runs.started.empty());
+  EXPECT_TRUE(runs.runs.empty());
   EXPECT_TRUE(bench.Find({Bench::kSession, 1})->begun) << "a snapshot has to say so too";
   Handle(Durable{.written = bench.journal.last()});
-  EXPECT_TRUE(runs.started.empty()) << "a power failure could still make it run again";
+  EXPECT_TRUE(runs.runs.empty()) << "a power failure could still make it run again";
   Handle(Synced());
-  EXPECT_EQ(runs.started.size(), 1U);
+  EXPECT_EQ(runs.starts, 1);
 }
 
 TEST_F(DurableExecutionTest, WhatDidNotBeginBeforeAStopIsSaidNotTo) {
   Handle(Once(1), Once(2));
   Handle(Durable{.written = 1, .synced = 1});
-  ASSERT_EQ(runs.started.size(), 1U);
+  ASSERT_EQ(runs.starts, 1);
   const Lsn noted = bench.journal.last();
-  Handle(Ran{{std::move(runs.started[0]), RunEnd::kTurnedAway, Nanos(0), "", Reason::kDrained}});
+  Handle(Ran{
+      {std::move(runs.runs.at(Id(1))), RunEnd::kTurnedAway, Nanos(0), "", Reason::kDrained}});
   stage.Flush(bench.now());
   EXPECT_EQ(finished.events.size(), 2U);
   ASSERT_EQ(bench.journal.last(), noted + 2);
@@ -111,8 +74,8 @@ TEST_F(DurableExecutionTest, WhatWaitsForTheDiskExpiresOrIsCancelledWithoutIt) {
   EXPECT_EQ(finished.events[1].task->outcome.fate, Fate::kCancelled);
 
   Handle(Synced());
-  ASSERT_EQ(runs.started.size(), 1U) << "the one that is left";
-  EXPECT_EQ(runs.started[0]->id.seq, 3U);
+  ASSERT_EQ(runs.starts, 1) << "the one that is left";
+  EXPECT_TRUE(runs.runs.contains(Id(3)));
 }
 
 TEST_F(DurableExecutionTest, WhatWaitsForTheDiskHoldsItsSlotAndPaysForIt) {
@@ -122,10 +85,10 @@ TEST_F(DurableExecutionTest, WhatWaitsForTheDiskHoldsItsSlotAndPaysForIt) {
   Handle(std::move(due));
   bench.clock.Advance(std::chrono::milliseconds(20));
   Handle(Durable{.written = 1, .synced = 1});
-  ASSERT_EQ(runs.started.size(), 1U);
-  runs.started[0]->outcome.fate = Fate::kDone;
+  ASSERT_EQ(runs.starts, 1);
+  runs.runs.at(Id(1))->outcome.fate = Fate::kDone;
   const Nanos wall = std::chrono::milliseconds(2);
-  Handle(Ran{{std::move(runs.started[0]), RunEnd::kEnded, wall, ""}});
+  Handle(Ran{{std::move(runs.runs.at(Id(1))), RunEnd::kEnded, wall, ""}});
   bench.clock.Advance(std::chrono::milliseconds(11));
   stage.Tick(bench.now());
   ASSERT_EQ(freed.events.size(), 2U);
@@ -138,7 +101,7 @@ TEST_F(DurableExecutionTest, WhatMayRunAgainBeginsAtOnce) {
   Placed placed = Once(1);
   placed.task->max_retries = 1;
   Handle(std::move(placed));
-  EXPECT_EQ(runs.started.size(), 1U);
+  EXPECT_EQ(runs.starts, 1);
   EXPECT_TRUE(bench.journal.records.empty());
 }
 
@@ -148,7 +111,7 @@ TEST_F(DurableExecutionTest, WhatCannotBeNotedFailsAndGivesItsLeaseBack) {
   ASSERT_EQ(finished.events.size(), 1U);
   EXPECT_EQ(finished.events[0].task->outcome.reason, Reason::kJournal);
   EXPECT_EQ(freed.events.size(), 1U);
-  EXPECT_TRUE(runs.started.empty());
+  EXPECT_TRUE(runs.runs.empty());
 }
 
 TEST_F(DurableExecutionTest, WhatWaitsForADiskThatStandsStillLeavesItsSlotToOthers) {
@@ -169,7 +132,7 @@ TEST_F(DurableExecutionTest, WhatWaitsForADiskThatStandsStillLeavesItsSlotToOthe
   Handle(Once(3));
   EXPECT_EQ(freed.events.size(), 3U) << "none has a slot while the disk stands";
   EXPECT_EQ(bench.journal.last(), noted + 2);
-  EXPECT_TRUE(runs.started.empty() && returned.events.empty() && finished.events.empty());
+  EXPECT_TRUE(runs.runs.empty() && returned.events.empty() && finished.events.empty());
 }
 
 TEST_F(DurableExecutionTest, ItHasItsTurnAgainWhenTheDiskWorks) {
@@ -179,15 +142,15 @@ TEST_F(DurableExecutionTest, ItHasItsTurnAgainWhenTheDiskWorks) {
   EXPECT_TRUE(returned.events.empty());
   Handle(Durable{.written = bench.journal.last(), .synced = 1});
   ASSERT_EQ(returned.events.size(), 2U);
-  EXPECT_TRUE(runs.started.empty()) << "it has no slot";
+  EXPECT_TRUE(runs.runs.empty()) << "it has no slot";
   EXPECT_EQ(bench.shared.signals.disk_stands, 0);
 
   Handle(Again(0));
-  EXPECT_TRUE(runs.started.empty());
+  EXPECT_TRUE(runs.runs.empty());
   Handle(Synced());
-  ASSERT_EQ(runs.started.size(), 1U) << "once it is noted again";
-  EXPECT_EQ(runs.started[0]->id.seq, 1U);
-  EXPECT_EQ(runs.started[0]->attempt, 1);
+  ASSERT_EQ(runs.starts, 1) << "once it is noted again";
+  EXPECT_TRUE(runs.runs.contains(Id(1)));
+  EXPECT_EQ(runs.runs.at(Id(1))->attempt, 1);
 }
 
 TEST_F(DurableExecutionTest, WithoutASlotItExpiresOrIsCancelledOrGoesOnInTheNextProcess) {
@@ -215,10 +178,10 @@ TEST_F(DurableExecutionTest, WithoutASlotItExpiresOrIsCancelledOrGoesOnInTheNext
 TEST_F(DurableExecutionTest, ASlowDiskIsWaitedForLonger) {
   Placed placed = Once(1);
   int rounds = 0;
-  for (Instant began = bench.now(); runs.started.empty() && rounds < 20; ++rounds) {
+  for (Instant began = bench.now(); runs.runs.empty() && rounds < 20; ++rounds) {
     Handle(std::move(placed));
     const Lsn noted = bench.journal.last();
-    while (returned.events.empty() && runs.started.empty()) {
+    while (returned.events.empty() && runs.runs.empty()) {
       ASSERT_LT(bench.now() - began, std::chrono::seconds(10));
       for (int ms = 0; ms < 150; ++ms) TickAfter(std::chrono::milliseconds(1));
       Handle(Durable{.written = bench.journal.last(), .synced = noted});
@@ -227,7 +190,7 @@ TEST_F(DurableExecutionTest, ASlowDiskIsWaitedForLonger) {
     placed = Again(0);
     returned.events.clear();
   }
-  EXPECT_EQ(runs.started.size(), 1U);
+  EXPECT_EQ(runs.starts, 1);
   EXPECT_EQ(rounds, 2);
 }
 
@@ -275,8 +238,8 @@ TEST_F(DurableExecutionTest, WhatIsNotedWhileItStandsHasItsTimeAfterwards) {
   TickAfter(std::chrono::milliseconds(1));
   EXPECT_EQ(bench.shared.signals.disk_stands, 0) << "it has synced what it owed, just now";
   Handle(Durable{.written = noted, .synced = noted});
-  ASSERT_EQ(runs.started.size(), 1U);
-  EXPECT_EQ(runs.started[0]->id.seq, 2U);
+  ASSERT_EQ(runs.starts, 1);
+  EXPECT_TRUE(runs.runs.contains(Id(2)));
 }
 
 TEST_F(DurableExecutionTest, WhatWasCancelledBeforeItCameWaitsForNothing) {
@@ -297,7 +260,7 @@ TEST_F(DurableExecutionTest, WhatRunsInThePlaceOfAnotherStaysThere) {
   TickAfter(std::chrono::milliseconds(101));
   EXPECT_TRUE(freed.events.empty());
   Handle(Synced());
-  EXPECT_EQ(runs.started.size(), 1U);
+  EXPECT_EQ(runs.starts, 1);
 }
 
 }  // namespace
