@@ -22,13 +22,16 @@ constexpr int kPatience = 4;     // times that it may take
 class Bomb {
  public:
   Bomb(RootRuns mice, const Options& options, const Target& target)
-      : mice_(std::move(mice)), options_(options), target_(target) {}
+      : mice_(std::move(mice)),
+        options_(options),
+        target_(target),
+        children_(options.children.value_or(kUsualChildren)) {}
 
   Status Run(const std::function<void(Row&)>& report) {
     const Result<RootRuns::Basis> basis = mice_.FindBasis();
     if (!basis.ok()) return basis.error();
     basis_ = basis.value();
-    const Nanos work = options_.service * options_.children;
+    const Nanos work = options_.service * children_;
     const double left =
         (1 - kMice) * basis_.capacity * std::chrono::duration<double>(kMouse).count();
     expected_ = Nanos(static_cast<std::int64_t>(static_cast<double>(work.count()) / left));
@@ -69,7 +72,7 @@ class Bomb {
     if (!bomb.ok()) return AsError(bomb.error());
     const std::string function = kChild;
     const std::string micros = Format("{}", options_.service / std::chrono::microseconds(1));
-    const std::string children = Format("{}", options_.children);
+    const std::string children = Format("{}", children_);
     const std::vector<client::Arg> arguments{client::Arg(function), client::Arg(micros),
                                              client::Arg(children)};
     const CpuMeter meter({target_.process});
@@ -86,8 +89,7 @@ class Bomb {
     Row row = RowOf(mice.value(), meter.Read());
     row.bomb->tenant = tenant.empty() ? "same" : "other";
     row.bomb->share = static_cast<double>(expected_.count()) / static_cast<double>(took.count());
-    row.per_s =
-        static_cast<double>(options_.children) / std::chrono::duration<double>(took).count();
+    row.per_s = static_cast<double>(children_) / std::chrono::duration<double>(took).count();
     if (!value.ok()) {
       row.SetProblem(Format("the bomb failed: {}", value.error().message));
     } else if (AsText(value.value().view()) != children) {
@@ -108,7 +110,7 @@ class Bomb {
     row.placement = std::string(ToString(mice_.placement()));
     row.deadline_ratio = mice_.deadline_ratio();
     BombFigures& figures = row.bomb.emplace();
-    figures.children = options_.children;
+    figures.children = children_;
     figures.service_us = Micros(options_.service);
     figures.alone_p99_us = Micros(alone_p99_);
     figures.success = static_cast<double>(mice.Count(RootFate::kGood)) /
@@ -137,6 +139,7 @@ class Bomb {
   RootRuns mice_;
   const Options& options_;
   const Target& target_;
+  const std::uint32_t children_;
   RootRuns::Basis basis_;
   Nanos expected_{0};  // that a bomb takes which has all that the small roots leave
   Nanos alone_p99_{0};

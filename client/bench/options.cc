@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "client/bench/heeded.h"
 #include "client/bench/root_cost.h"
 #include "core/base/format.h"
 
@@ -146,6 +147,9 @@ Status CheckClients(const Benchmark& benchmark, const Options& options) {
   if (cooperative && benchmark.method == Method::kStorm) {
     return Wrong("a storm is of clients that do not listen: no --clients cooperative");
   }
+  if (cooperative && benchmark.method == Method::kBomb) {
+    return Wrong("the small roots beside a bomb come when they are due: no --clients cooperative");
+  }
   if (options.turnaround != Nanos(0) && !cooperative) {
     return Wrong("--turnaround is for --clients cooperative");
   }
@@ -213,15 +217,16 @@ Status CheckOverload(const Benchmark& benchmark, const Options& options) {
   if (Status status = CheckClients(benchmark, options); !status.ok()) return status;
   if (Status status = CheckClasses(benchmark, options); !status.ok()) return status;
   if (Status status = CheckDeadline(options); !status.ok()) return status;
-  if (options.retries > 10) return Wrong("--retries has to be 0 to 10");
+  if (options.retries.value_or(kUsualRetries) > 10) return Wrong("--retries has to be 0 to 10");
   if (!(options.retry_budget >= 0 && options.retry_budget <= 1)) {
     return Wrong("--retry-budget has to be 0 to 1");
   }
-  if (options.tenants < 1 || options.tenants > 32) return Wrong("--tenants has to be 1 to 32");
-  if (options.children < 1 || options.children > 100'000'000) {
-    return Wrong("--children has to be 1 to 100000000");
-  }
-  if (options.spikes < 1 || options.spikes > 1000) return Wrong("--spikes has to be 1 to 1000");
+  const std::uint32_t tenants = options.tenants.value_or(kUsualTenants);
+  const std::uint32_t children = options.children.value_or(kUsualChildren);
+  const std::uint32_t spikes = options.spikes.value_or(kUsualSpikes);
+  if (tenants < 1 || tenants > 32) return Wrong("--tenants has to be 1 to 32");
+  if (children < 1 || children > 100'000'000) return Wrong("--children has to be 1 to 100000000");
+  if (spikes < 1 || spikes > 1000) return Wrong("--spikes has to be 1 to 1000");
   return {};
 }
 
@@ -290,6 +295,7 @@ Status Check(const Benchmark& benchmark, const Options& options) {
     return Wrong("open wants a --rate, from 1 to 100000000 tasks a second");
   }
   if (!open && options.rate != 0) return Wrong("--rate is for open");
+  if (Status status = CheckHeeded(benchmark, options); !status.ok()) return status;
   if (IsLoad(benchmark.method)) return CheckOverload(benchmark, options);
   if (options.manners != Manners::kRaw || !options.steps.empty()) {
     return Wrong(

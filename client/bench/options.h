@@ -112,6 +112,11 @@ struct ClassPart {
 // A root's deadline, in medians of what its function takes without load, unless the user says
 // otherwise.
 inline constexpr double kDeadlineRatio = 10;
+// Unless the user says otherwise, of the one benchmark that each of these is for.
+inline constexpr std::uint32_t kUsualTenants = 4;
+inline constexpr std::uint32_t kUsualRetries = 3;
+inline constexpr std::uint32_t kUsualSpikes = 20;
+inline constexpr std::uint32_t kUsualChildren = 1'000'000;
 
 struct Options {
   Nanos time = std::chrono::seconds(2);  // of each measurement
@@ -136,11 +141,11 @@ struct Options {
   std::vector<ClassPart> classes;
   double deadline_ratio = kDeadlineRatio;  // of a load
   std::uint32_t unloaded_roots = 20;       // overload: at least, that are timed without load
-  std::uint32_t tenants = 4;               // fair: that ask for little
-  std::uint32_t retries = 3;               // storm: of each root
+  std::optional<std::uint32_t> tenants;    // fair: that ask for little
+  std::optional<std::uint32_t> retries;    // storm: of each root
   double retry_budget = 0;                 // storm: of what is sent, at most; 0: any
-  std::uint32_t spikes = 20;               // spike: short ones
-  std::uint32_t children = 1'000'000;      // bomb: of the root that grows
+  std::optional<std::uint32_t> spikes;     // spike and storm: short ones
+  std::optional<std::uint32_t> children;   // bomb: of the root that grows
   Shape shape = Shape::kTree;
   std::uint32_t size = 255;                        // tasks of a graph
   Nanos poll = std::chrono::microseconds(20);      // clients look again for so long, then block

@@ -24,6 +24,7 @@ class Overload {
         runs_(std::move(runs)),
         options_(options),
         target_(target),
+        tenants_(options.tenants.value_or(kUsualTenants)),
         rows_(runs_, basis_, options) {}
   Overload(Overload&&) = delete;
 
@@ -57,7 +58,7 @@ class Overload {
   // Connections beside the one that asks for most.
   Status JoinOthers() {
     if (method_ == Method::kFair) {
-      for (std::uint32_t i = 0; i < options_.tenants; ++i) {
+      for (std::uint32_t i = 0; i < tenants_; ++i) {
         if (Status status = runs_.Join(Format("mouse-{}", i)); !status.ok()) return status;
       }
       return {};
@@ -71,7 +72,7 @@ class Overload {
   // What each of them asks for, in capacities.
   [[nodiscard]] std::vector<double> Demands(double x) const {
     if (method_ == Method::kFair) {
-      std::vector<double> demands(options_.tenants + 1, kMice / options_.tenants);
+      std::vector<double> demands(tenants_ + 1, kMice / tenants_);
       demands.front() = x;
       return demands;
     }
@@ -164,6 +165,7 @@ class Overload {
   RootRuns runs_;
   const Options& options_;
   const Target& target_;
+  const std::uint32_t tenants_;  // that ask for little
   RootRuns::Basis basis_;
   const OverloadRows rows_;
 };

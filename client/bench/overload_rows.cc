@@ -54,7 +54,8 @@ Row OverloadRows::Of(double x, const RootReport& report, const CpuShares& shares
   const double seconds = Seconds(report.span);
   figures.offered_per_s = static_cast<double>(report.offered) / seconds;
   figures.offered_work_ratio = Ratio(report.offered_work, runs_.root_cost()) / seconds;
-  figures.received_per_s = static_cast<double>(report.received) / seconds;
+  const std::uint64_t received = report.node_received.value_or(report.received);
+  figures.received_per_s = static_cast<double>(received) / seconds;
   figures.goodput_ratio = Ratio(report.good_work, runs_.root_cost()) / seconds;
   figures.goodput_ratio_count = static_cast<double>(figures.good) / seconds;
   const Nanos spent = Spent(report);
@@ -79,12 +80,26 @@ void OverloadRows::SetFates(const RootReport& report, OverloadFigures& figures) 
   if (options_.burst > 1) figures.burst = options_.burst;
 }
 
+// Of what nobody asked for, nothing failed; where nothing was good, no function was.
+double OverloadRows::LeastSuccess(const RootReport& report, std::size_t modes) {
+  const std::uint64_t good = report.Count(RootFate::kGood);
+  if (report.offered == 0) return 1;
+  if (good == 0) return 0;
+  if (modes == 1) return 1;
+  double least = 1;
+  for (std::size_t i = 0; i < modes; ++i) {
+    const RootReport::Mode& mode = report.modes[i];
+    if (mode.offered == 0) continue;
+    least = std::min(least, Share(mode.Count(RootFate::kGood), mode.offered));
+  }
+  return least / Share(good, report.offered);
+}
+
 // How the functions fared, of a mix that has several.
 void OverloadRows::SetFunctions(const RootReport& report, OverloadFigures& figures) const {
   const std::size_t modes = ModesOf(options_.mix);
+  figures.min_function_success = LeastSuccess(report, modes);
   if (modes == 1) return;
-  const double all = Share(figures.good, report.offered);
-  double least = 1;
   for (std::size_t i = 0; i < modes; ++i) {
     const RootReport::Mode& mode = report.modes[i];
     figures.functions.push_back({.function = runs_.Function(i),
@@ -98,12 +113,8 @@ void OverloadRows::SetFunctions(const RootReport& report, OverloadFigures& figur
                                  .p999_us = Micros(mode.times.Quantile(0.999)),
                                  .unloaded_p99_us = Micros(basis_.unloaded.p99s[i]),
                                  .deadline_us = Micros(basis_.unloaded.Deadlines()[i])});
-    // Of what nobody asked for, nothing failed.
-    if (mode.offered == 0) continue;
-    least = std::min(least, Share(mode.Count(RootFate::kGood), mode.offered));
   }
   figures.long_p99_us = figures.functions[1].p99_us;
-  figures.min_function_success = all > 0 ? least / all : 0;
 }
 
 // Where a client is not told of all tasks of a root, the node says what those took that it gave up.

@@ -23,6 +23,9 @@ class OverloadRows {
   // The tenants, by what they got of what they are entitled to.
   void Compare(std::span<const double> demands, std::span<const RootReport> reports,
                OverloadFigures& figures) const;
+  // Of a mix of so many functions: the part of its roots that were good, of the worst of them, to
+  // that of all.
+  [[nodiscard]] static double LeastSuccess(const RootReport& report, std::size_t modes);
   // The classes, if there are several: a report for each of them.
   static void SetClasses(std::span<const ClassPart> parts, std::span<const RootReport> reports,
                          OverloadFigures& figures);

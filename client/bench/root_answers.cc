@@ -33,6 +33,13 @@ void RootStream::Close(Sending& sending) {
   --under_way_;
 }
 
+// However often it was sent, a root has one fate. What comes after it was good, or wrong, does not
+// change that.
+void RootStream::Judge(Root& root, RootFate fate) {
+  if (root.fate == RootFate::kGood || root.fate == RootFate::kWrong) return;
+  root.fate = fate;
+}
+
 void RootStream::TakeFrames() {
   const Instant now = clock_.Now();
   wire::FrameView frame;
@@ -72,7 +79,8 @@ void RootStream::TakeVerdict(const wire::Verdict& verdict, Instant now) {
     Sending* sending = SendingOf(seq);
     if (sending == nullptr) return Wrong("a verdict on what was not sent");
     if (IsFirst(seq)) {
-      ++PartOf(roots_[sending->root]).received;
+      // Within the time of the load; of a phase, all of its own.
+      if (now <= until_ || load_.parts) ++PartOf(roots_[sending->root]).received;
       if (!writer_.opens()) gate_.NoteAnswered(load_.cls);
       if (sending->tries == 0) retry_budget_.Earn(1);
       if (!accepted) TakeRefusal(*sending, verdict, now);
@@ -98,7 +106,7 @@ void RootStream::TakeRefusal(Sending& sending, const wire::Verdict& verdict, Ins
   sending.refused = true;
   Close(sending);
   Root& root = roots_[sending.root];
-  root.fate = RootFate::kRefused;
+  Judge(root, RootFate::kRefused);
   PartOf(root).refusals.Add(now - sending.sent);
   SendAgain(Sending(sending), now, std::chrono::microseconds(verdict.retry_after_us));
 }
@@ -132,7 +140,7 @@ void RootStream::CountResult(Sending& sending, Instant now) {
   if (--sending.results > 0) return;
   Close(sending);
   Root& root = roots_[sending.root];
-  if (sending.expired && root.fate != RootFate::kGood) root.fate = RootFate::kExpired;
+  if (sending.expired) Judge(root, RootFate::kExpired);
   const bool again = root.fate == RootFate::kExpired || root.fate == RootFate::kLate;
   if (again && !load_.cooperative) SendAgain(Sending(sending), now, Nanos(0));
 }
@@ -154,11 +162,8 @@ void RootStream::TakeDone(Sending& sending, std::uint64_t seq, ByteView value, I
   part.modes[root.mode].times.Add(now - sending.due);
   // However often it was sent: it was due once.
   const Nanos deadline = load_.deadlines[root.mode];
-  if (deadline == Nanos(0) || now <= root.due + deadline) {
-    root.fate = RootFate::kGood;
-  } else if (root.fate != RootFate::kGood) {
-    root.fate = RootFate::kLate;
-  }
+  const bool in_time = deadline == Nanos(0) || now <= root.due + deadline;
+  Judge(root, in_time ? RootFate::kGood : RootFate::kLate);
 }
 
 // Whose deadline passes, and what then lacks an argument or a child, was given up by the node.

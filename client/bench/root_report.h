@@ -41,7 +41,11 @@ struct RootReport {
   std::array<Mode, kModes> modes;
   std::array<std::uint64_t, kRootFates> fates{};  // what became of each in the end
   std::uint64_t offered = 0;
-  std::uint64_t received = 0;  // have a verdict; each time that they were sent
+  // Each time that they were sent: those that had a verdict while roots were due; of a phase, all
+  // that have one.
+  std::uint64_t received = 0;
+  // Of all streams together, while roots were due: tasks that came to the node, by its own count.
+  std::optional<std::uint64_t> node_received;
   std::uint64_t errors = 0;
   std::uint64_t again = 0;  // sent, of those above: a root counts once
   std::string problem;      // the first of the errors

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <utility>
 
 #include "client/bench/cpu_meter.h"
+#include "client/bench/stage_counts.h"
 #include "client/lib/options.h"
 #include "core/base/format.h"
 
@@ -33,6 +35,12 @@ Nanos Times(double ratio, Nanos time) {
 
 double Ratio(Nanos a, Nanos b) {
   return static_cast<double>(a.count()) / static_cast<double>(b.count());
+}
+
+// Nothing if the node does not say, or cannot be asked.
+std::optional<std::uint64_t> Arrived(const Result<std::string>& told) {
+  if (!told.ok()) return std::nullopt;
+  return ArrivedIn(told.value());
 }
 
 }  // namespace
@@ -198,10 +206,23 @@ Result<std::vector<RootReport>> RootRuns::RunTogether(std::vector<RootLoad> load
   const Result<Nanos> before = ask ? AskWasted() : Nanos(0);
   if (!before.ok()) return before.error();
   const Nanos cpu_before = own ? ThreadTime(target_.process, kSlotThread) : Nanos(0);
+  // What came to the node, by its own count: of tasks, so of roots where these are single ones. Its
+  // second answer is taken later, as roots are under way when it is asked.
+  std::optional<std::uint64_t> arrived;
+  std::function<void()> at_end;
+  if (options_.root == RootShape::kSingle && loads.front().rate > 0) {
+    arrived = Arrived(asker_.Stats("stages"));
+    if (arrived.has_value()) at_end = [this] { asker_.AskStats("stages"); };
+  }
   Result<std::vector<RootReport>> reports =
-      RootStream::RunTogether(std::span(streams_).first(loads.size()), loads, options_);
-  if (!reports.ok() || !own) return reports;
+      RootStream::RunTogether(std::span(streams_).first(loads.size()), loads, options_, at_end);
+  if (!reports.ok()) return reports;
   RootReport& first = reports.value().front();
+  if (arrived.has_value()) {
+    const std::optional<std::uint64_t> by_the_end = Arrived(asker_.TakeStats());
+    if (by_the_end.has_value()) first.node_received = *by_the_end - *arrived;
+  }
+  if (!own) return reports;
   first.slots_cpu = ThreadTime(target_.process, kSlotThread) - cpu_before;
   if (!ask) return reports;
   const Result<Nanos> after = AskWasted();

@@ -1,6 +1,7 @@
 // RootStream: what goes out, and when.
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "client/bench/root_stream.h"
 
@@ -85,6 +86,22 @@ Instant RootStream::SendWhatIsHeld(Instant now) {
   return next;
 }
 
+// Of a client that does not listen: what is not answered by its deadline goes again, by the clock
+// of the client, which does not know whether the node has as much as read it.
+Instant RootStream::SendWhatTimedOut(Instant now) {
+  if (now >= until_) timeouts_.Clear();  // nothing more is sent
+  while (wire_.out().size() < kMostUnsent) {
+    const std::optional<std::uint32_t> over = timeouts_.Take(now);
+    if (!over.has_value()) break;
+    const Sending sending = sendings_[*over];  // which may move when another is sent
+    const RootFate fate = roots_[sending.root].fate;
+    if (!sending.open || fate == RootFate::kGood || fate == RootFate::kWrong) continue;
+    sendings_[*over].given_up = true;
+    SendAgain(sending, now, Nanos(0));
+  }
+  return timeouts_.Next();
+}
+
 // What has no deadline is not waited for when nothing more is sent.
 Instant RootStream::DeadlineOf(const Root& root) const {
   const Nanos deadline = load_.deadlines[root.mode];
@@ -128,11 +145,17 @@ void RootStream::Send(std::uint32_t at, std::uint8_t tries, Instant due, Instant
   ++under_way_;
   sendings_.push_back(
       {.root = at, .due = due, .sent = now, .results = writer_.results(), .tries = tries});
+  // Only of what would be sent again.
+  const bool insists = !load_.cooperative && tries < load_.retries && deadline > Nanos(0);
+  if (insists && due + deadline < until_) {
+    timeouts_.Add(due + deadline, static_cast<std::uint32_t>(sendings_.size() - 1));
+  }
 }
 
-// Who does not listen: as if it had just thought of it.
+// Who does not listen: as if it had just thought of it. What was given up has been sent again, if
+// it could be.
 void RootStream::SendAgain(const Sending& sending, Instant now, Nanos retry_after) {
-  if (sending.tries >= load_.retries || now >= until_) return;
+  if (sending.given_up || sending.tries >= load_.retries || now >= until_) return;
   const auto tries = static_cast<std::uint8_t>(sending.tries + 1);
   Instant from = now;
   if (load_.cooperative) {

@@ -48,16 +48,27 @@ Result<RootReport> RootStream::Run(const RootLoad& load, const Options& options)
 
 Result<std::vector<RootReport>> RootStream::RunTogether(std::span<RootStream> streams,
                                                         std::span<const RootLoad> loads,
-                                                        const Options& options) {
+                                                        const Options& options,
+                                                        const std::function<void()>& at_end) {
   const Instant began = streams.front().clock_.Now();
-  for (std::size_t i = 0; i < streams.size(); ++i) streams[i].Begin(loads[i], began);
+  Instant until = began;
+  for (std::size_t i = 0; i < streams.size(); ++i) {
+    streams[i].Begin(loads[i], began);
+    until = std::max(until, streams[i].until_);
+  }
+  bool ended = !at_end;
   for (bool done = false; !done;) {
     const Instant now = streams.front().clock_.Now();
     Instant next = kNever;
     bool connected = true;
     for (RootStream& stream : streams) {
-      next = std::min({next, stream.SendWhatIsDue(now), stream.SendWhatIsHeld(now)});
+      next = std::min({next, stream.SendWhatIsDue(now), stream.SendWhatIsHeld(now),
+                       stream.SendWhatTimedOut(now)});
       connected = connected && stream.wire_.Flush();
+    }
+    if (!ended && now >= until) {
+      ended = true;
+      at_end();
     }
     connected = connected && (streams.size() == 1 ? streams.front().Wait(now, next)
                                                   : WaitForAll(streams, now, next));
@@ -97,6 +108,7 @@ void RootStream::Begin(const RootLoad& load, Instant now) {
   sendings_.clear();
   held_.Clear();
   later_.clear();
+  timeouts_.Clear();
   roots_.reserve(static_cast<std::size_t>(expected * 1.2) + 1024);
   sendings_.reserve(roots_.capacity());
   retry_budget_ = client::RetryBudget(load_.retry_budget, client::RetryOptions{}.burst);
@@ -122,6 +134,10 @@ bool RootStream::Done(Instant now) {
 
 RootReport RootStream::Finish() {
   under_way_ = 0;
+  // Nobody knows what became of it, whatever is known of the root's other sendings.
+  for (const Sending& sending : sendings_) {
+    if (sending.open) Judge(roots_[sending.root], RootFate::kSilent);
+  }
   RootReport all;
   for (const Root& root : roots_) {
     RootReport& part = PartOf(root);

@@ -3,11 +3,13 @@
 // times: what is refused, late, lost or held up on the way is not good. In a closed loop a number
 // of them is kept under way. A raw client ignores what the node says of when to send; one that
 // cooperates holds roots back until it has credit for them, and sends what was refused again when
-// it was told to. One thread at a time.
+// it was told to; one of a storm sends again whatever was refused, late, or not answered by the
+// deadline. One thread at a time.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <random>
 #include <span>
@@ -20,6 +22,7 @@
 #include "client/bench/root_cost.h"
 #include "client/bench/root_report.h"
 #include "client/bench/root_writer.h"
+#include "client/bench/timeouts.h"
 #include "client/bench/wire_client.h"
 #include "client/lib/retry_budget.h"
 #include "core/model/reason.h"
@@ -47,7 +50,8 @@ struct RootLoad {
   bool cooperative = false;          // of an open loop
   Nanos turnaround{0};               // that a client takes which cooperates
   // Times that a root which was refused is sent again; of all that is sent at most this part again,
-  // 0: any. Who does not cooperate also sends again what did not come in time, and at once.
+  // 0: any. Who does not cooperate also sends again what did not come in time, and at once: also
+  // what the node has not answered by then.
   std::uint32_t retries = 0;
   double retry_budget = 0;
   std::uint64_t seed = 1;
@@ -68,9 +72,10 @@ class RootStream {
   // that it cannot go on.
   [[nodiscard]] Result<RootReport> Run(const RootLoad& load, const Options& options);
   // A load for each of the streams, at the same time; of more than one, all are open loops.
-  [[nodiscard]] static Result<std::vector<RootReport>> RunTogether(std::span<RootStream> streams,
-                                                                   std::span<const RootLoad> loads,
-                                                                   const Options& options);
+  // `at_end`: called once, when their time is over and all that was due has been sent.
+  [[nodiscard]] static Result<std::vector<RootReport>> RunTogether(
+      std::span<RootStream> streams, std::span<const RootLoad> loads, const Options& options,
+      const std::function<void()>& at_end = nullptr);
 
  private:
   struct Root {
@@ -78,7 +83,7 @@ class RootStream {
     std::uint32_t cost_us = 0;  // of each of its tasks
     std::uint8_t mode = 0;
     std::uint8_t phase = 0;
-    RootFate fate = RootFate::kSilent;  // the best of all its sendings, or the last
+    RootFate fate = RootFate::kSilent;  // good, if one of its sendings was; else that of the last
   };
   struct Sending {
     std::uint32_t root = 0;  // by its place
@@ -89,6 +94,7 @@ class RootStream {
     bool open = true;
     bool refused = false;
     bool expired = false;
+    bool given_up = false;  // its client waits no more: whatever becomes of it, nothing follows
   };
   struct Later {
     HeldRoot root;
@@ -111,6 +117,7 @@ class RootStream {
   // root_sending.cc: what goes out
   [[nodiscard]] Instant SendWhatIsDue(Instant now);
   [[nodiscard]] Instant SendWhatIsHeld(Instant now);
+  [[nodiscard]] Instant SendWhatTimedOut(Instant now);
   [[nodiscard]] Instant NextDue();
   [[nodiscard]] bool IsLastPhase() const { return phase_ + 1 >= load_.phases.size(); }
   std::uint32_t Offer(Instant due);
@@ -130,6 +137,7 @@ class RootStream {
   void TakeFailure(Sending& sending, const wire::ResultHead& head, ByteView value, Instant now);
   void CountResult(Sending& sending, Instant now);
   void Close(Sending& sending);
+  static void Judge(Root& root, RootFate fate);
   void Wrong(Sending& sending, std::string what);
   void Wrong(std::string what);
   [[nodiscard]] Sending* SendingOf(std::uint64_t seq);
@@ -159,6 +167,7 @@ class RootStream {
   std::vector<Sending> sendings_;  // in the order of their numbers
   HeldRoots held_;                 // may go as soon as there is credit
   std::vector<Later> later_;       // a heap by when they may go
+  Timeouts timeouts_;              // of those that would be sent again
   std::uint64_t under_way_ = 0;
   Instant next_due_;
   std::uint32_t in_burst_ = 0;  // roots that are still to come at that time

@@ -58,7 +58,7 @@ struct OverloadFigures : FateCounts {
   double capacity_ratio = 0;       // work of those to the time of all slots
   double offered_per_s = 0;        // by the schedule
   double offered_work_ratio = 0;   // work that came to that of x times the capacity
-  double received_per_s = 0;       // have a verdict
+  double received_per_s = 0;       // came to the node while roots were due
   double goodput_ratio = 0;        // work of good roots to min(x, 1) of the capacity
   double goodput_ratio_count = 0;  // the same by their number
   double unloaded_p99_us = 0;
@@ -70,16 +70,16 @@ struct OverloadFigures : FateCounts {
   double lateness_p99_us = 0;  // of the sender
   double deadline_us = 0;
   std::vector<FunctionFigures> functions;
-  std::optional<double> long_p99_us;           // of the second of them
-  std::optional<double> min_function_success;  // of the worst of them, to that of all
-  std::vector<ClassFigures> classes;           // the most important first
-  std::optional<double> critical_ok_ratio;     // good ones of that class, to those offered
+  std::optional<double> long_p99_us;        // of the second of them
+  double min_function_success = 1;          // of the worst of them, to that of all; of one, 1
+  std::vector<ClassFigures> classes;        // the most important first
+  std::optional<double> critical_ok_ratio;  // good ones of that class, to those offered
   std::optional<double> critical_p99_us;
   std::optional<std::uint64_t> critical_n;  // of that class, offered
-  std::optional<double> jain;               // over good work to entitlement, by tenant
+  double jain = 1;                          // over good work to entitlement, by tenant; of one, 1
   std::optional<double> least_of_tenant;    // the least of those
   std::optional<double> mice_p99_us;        // of the tenants that ask for little
-  std::uint64_t again = 0;                  // sent again, after a refusal
+  std::uint64_t again = 0;                  // sent again, as they were refused
   std::string controller;                   // of submission
   std::string mix;
   std::string clients;

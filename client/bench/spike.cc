@@ -50,6 +50,7 @@ class Spike {
         runs_(std::move(runs)),
         options_(options),
         target_(target),
+        short_ones_(options.spikes.value_or(kUsualSpikes)),
         base_(storm_ ? kStormBase : kBase),
         x_(storm_ ? kTrigger : *std::max_element(options.x.begin(), options.x.end())) {}
 
@@ -82,9 +83,9 @@ class Spike {
   }
 
   Status Measure(Row& row) {
-    spikes_.assign(options_.spikes, storm_ ? kTriggerTime : kShortTime);
+    spikes_.assign(short_ones_, storm_ ? kTriggerTime : kShortTime);
     if (!storm_)
-      spikes_.insert(spikes_.end(), (options_.spikes + kShortToLong - 1) / kShortToLong,
+      spikes_.insert(spikes_.end(), (short_ones_ + kShortToLong - 1) / kShortToLong,
                      kLongTime * options_.time);
     std::vector<Phase> phases{{base_ * basis_.capacity, rest_}};
     for (const Nanos time : spikes_) {
@@ -107,7 +108,7 @@ class Spike {
 
   // The same without a step: how long from any moment to a hundred that are as good.
   Status MeasureBaselines(Row& row) {
-    const std::int64_t moments = std::int64_t{options_.spikes} + 2;
+    const std::int64_t moments = std::int64_t{short_ones_} + 2;
     const Nanos time = moments * std::max(kShortTime, rest_);
     for (const bool spike : {true, false}) {
       Result<RootReport> report =
@@ -127,7 +128,7 @@ class Spike {
     load.deadlines = basis_.unloaded.Deadlines();
     load.phases = std::move(phases);
     if (storm_) {
-      load.retries = options_.retries;
+      load.retries = options_.retries.value_or(kUsualRetries);
       load.retry_budget = options_.retry_budget;
     }
     Result<RootReport> report = runs_.Run(std::move(load));
@@ -173,6 +174,7 @@ class Spike {
   RootRuns runs_;
   const Options& options_;
   const Target& target_;
+  const std::uint32_t short_ones_;  // spikes
   const double base_;
   const double x_;
   std::uint64_t again_ = 0;

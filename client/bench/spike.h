@@ -11,7 +11,8 @@
 namespace spillgate::bench {
 
 // kSpike: spikes of the largest of `options.x`. kStorm: triggers of three times the capacity for a
-// tenth of a second, on 0.8 of it, where all that is refused or late is sent again.
+// tenth of a second, on 0.8 of it, where all that is refused, late or not answered in time is sent
+// again.
 [[nodiscard]] Result<Row> MeasureSpike(Method method, const Options& options, const Target& target);
 
 // From `since` to the first root after which at most 2 of the next 100 are bad; to `until`, when

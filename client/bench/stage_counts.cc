@@ -14,6 +14,15 @@ constexpr std::array<std::string_view, 5> kPassed{"submission", "resolution", "s
                                                   "execution", "publication"};
 constexpr Nanos kCountedWithin = std::chrono::seconds(2);
 
+// Null if they are none.
+Json StagesIn(std::string_view json) {
+  const Json figures = Json::parse(json, nullptr, false);
+  if (!figures.is_object()) return nullptr;
+  const auto stages = figures.find("stages");
+  if (stages == figures.end() || !stages->is_array()) return nullptr;
+  return *stages;
+}
+
 // 0 if the node does not know the stage.
 std::uint64_t HandledBy(const StageCounts& counts, std::string_view stage) {
   const auto found = std::find_if(counts.begin(), counts.end(),
@@ -24,13 +33,10 @@ std::uint64_t HandledBy(const StageCounts& counts, std::string_view stage) {
 }  // namespace
 
 Result<StageCounts> ParseStageCounts(std::string_view json) {
-  const Json figures = Json::parse(json, nullptr, false);
-  const auto stages = figures.is_object() ? figures.find("stages") : figures.end();
-  if (!figures.is_object() || stages == figures.end() || !stages->is_array()) {
-    return Error{Code::kCorrupt, "the node's statistics name no stages"};
-  }
+  const Json stages = StagesIn(json);
+  if (!stages.is_array()) return Error{Code::kCorrupt, "the node's statistics name no stages"};
   StageCounts counts;
-  for (const Json& stage : *stages) {
+  for (const Json& stage : stages) {
     if (!stage.is_object()) continue;
     const auto name = stage.find("stage");
     const auto handled = stage.find("handled");
@@ -39,6 +45,19 @@ Result<StageCounts> ParseStageCounts(std::string_view json) {
     counts.push_back({name->get<std::string>(), handled->get<std::uint64_t>()});
   }
   return counts;
+}
+
+std::optional<std::uint64_t> ArrivedIn(std::string_view json) {
+  const Json stages = StagesIn(json);
+  for (const Json& stage : stages) {
+    if (!stage.is_object()) continue;
+    const auto name = stage.find("stage");
+    const auto arrived = stage.find("arrived");
+    if (name == stage.end() || arrived == stage.end()) continue;
+    if (!name->is_string() || !arrived->is_number_unsigned()) continue;
+    if (name->get<std::string>() == kPassed.front()) return arrived->get<std::uint64_t>();
+  }
+  return std::nullopt;
 }
 
 Result<StageCounts> ReadStageCounts(const AskStages& ask) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,6 +23,10 @@ using StageCounts = std::vector<StageCount>;
 
 // The node's "stages" statistics.
 [[nodiscard]] Result<StageCounts> ParseStageCounts(std::string_view json);
+
+// Tasks that came to the first stage, refused ones as well, in those statistics; nothing if they do
+// not say.
+[[nodiscard]] std::optional<std::uint64_t> ArrivedIn(std::string_view json);
 
 // Asks the node for them: over the connection that is at hand.
 using AskStages = std::function<Result<std::string>()>;

@@ -89,7 +89,16 @@ Result<std::uint32_t> WireClient::Find(std::string_view function) {
 }
 
 Result<std::string> WireClient::Stats(std::string_view what) {
+  AskStats(what);
+  return TakeStats();
+}
+
+void WireClient::AskStats(std::string_view what) {
   wire::Encode(wire::Stats{.what = std::string(what)}, NextCorrelation(), out_);
+  (void)Flush();  // who takes the answer notices that the connection is gone
+}
+
+Result<std::string> WireClient::TakeStats() {
   const Result<wire::FrameView> frame = Ask(wire::FrameType::kStatsReply);
   if (!frame.ok()) return frame.error();
   return std::string(AsText(frame.value().payload));

@@ -37,6 +37,9 @@ class WireClient {
   // Questions, for when nothing else is under way: other answers that come meanwhile are dropped.
   [[nodiscard]] Result<std::uint32_t> Find(std::string_view function);
   [[nodiscard]] Result<std::string> Stats(std::string_view what);
+  // The same in two halves: asks, without waiting for anything; and takes the answer.
+  void AskStats(std::string_view what);
+  [[nodiscard]] Result<std::string> TakeStats();
   // What was put into out(), and then the frame of that type which answers it, good until the next
   // Receive.
   [[nodiscard]] Result<wire::FrameView> Ask(wire::FrameType answer);

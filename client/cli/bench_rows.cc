@@ -147,6 +147,7 @@ void PutOverload(Json& json, const bench::OverloadFigures& figures) {
   Put(json, "long_p99_us", figures.long_p99_us);
   Put(json, "min_function_success", figures.min_function_success);
   if (!figures.classes.empty()) json["classes"] = ClassesOf(figures);
+  json["critical_ok_ratio"] = nullptr;  // there in any case, also where no root was critical
   Put(json, "critical_ok_ratio", figures.critical_ok_ratio);
   Put(json, "critical_p99_us", figures.critical_p99_us);
   Put(json, "critical_n", figures.critical_n);

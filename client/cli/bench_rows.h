@@ -9,7 +9,7 @@
 
 namespace spillgate::cli {
 
-// What does not apply is absent.
+// What does not apply is absent; but of `overload` there is what every run is judged by.
 [[nodiscard]] Json ToJson(const bench::Row& row);
 [[nodiscard]] std::string ToText(std::span<const bench::Row> rows);
 

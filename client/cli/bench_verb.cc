@@ -309,14 +309,17 @@ void AddRoots(CLI::App& verb, BenchPlan& plan) {
                   "of overload and what is like it: that are timed without load, at least [20]")
       ->type_name("N");
   verb.add_option("--tenants", options.tenants, "of fair: that ask for little [4]")->type_name("N");
-  verb.add_option("--retries", options.retries, "of storm: of each root [3]")->type_name("N");
+  verb.add_option("--retries", options.retries,
+                  "of storm: of each root that is refused, late or not answered in time [3]")
+      ->type_name("N");
   verb.add_option("--retry-budget", options.retry_budget,
                   "of storm: part of what is sent that is sent again at most [any]")
       ->type_name("R");
   verb.add_option("--children", options.children, "of bomb: that the root spawns [1000000]")
       ->type_name("N");
   verb.add_option("--spikes", options.spikes,
-                  "of spike: of 300 ms, and one of five times --seconds for each seven [20]");
+                  "of spike: of 300 ms, and one of five times --seconds for each seven; of storm: "
+                  "of 100 ms [20]");
   verb.add_option("--mix", plan.mix, "of overload and spike: how costs are spread [constant]")
       ->type_name("MIX")
       ->check(CLI::IsMember(ListOf(bench::kMixNames)));
@@ -346,7 +349,8 @@ void AddLoad(CLI::App& verb, BenchPlan& plan) {
       ->check(CLI::IsMember(ListOf(bench::kPlacementNames)));
   verb.add_option("--rate", options.rate, "of open: tasks a second")->type_name("R");
   verb.add_option("--x", options.x,
-                  "of overload and spike (the largest): times the capacity [0.5,0.7,1,2,5,10]")
+                  "of overload, fair and spike (the largest): times the capacity "
+                  "[0.5,0.7,1,2,5,10]")
       ->type_name("LIST")
       ->delimiter(',');
   verb.add_option("--shape", plan.shape,

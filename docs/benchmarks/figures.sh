@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # All that docs/benchmarks.md says of overload, from one command: the searched settings, the sweep,
-# what tells controllers apart, faults, the crowd, and single runs. Some five hours on two cores
-# that do nothing else; each part goes on where it was interrupted, and can be named to run alone.
-#   docs/benchmarks/figures.sh [tune|sweep|contrasts|scenarios|crowd|runs]…
+# what tells controllers apart, faults, the crowd, and single runs, which are held against what they
+# should be; last the pictures and the rows that the page has. Some five hours on two cores that do
+# nothing else; each part goes on where it was interrupted, and can be named to run alone.
+#   docs/benchmarks/figures.sh [tune|sweep|contrasts|scenarios|crowd|runs|plots]…
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 export SPILLGATE_BIN=${SPILLGATE_BIN:-$PWD/build/release/bin}
@@ -28,15 +29,35 @@ runs() {
   run storm-budget storm --spikes 6 --seconds 1 --retry-budget 0.1
   run bomb-100us bomb --seconds 2 --service 100us --children 1000000
   run bomb-10ms bomb --seconds 2 --service 10ms --children 1500
+  run fair fair --x 15 --seconds 4
+  run fair-100 fair --x 100 --service 10ms --seconds 4
+  run critical-100us overload --service 100us --critical 0.3 --x 2,10 --seconds 8
+  run fan-10ms overload --mix exponential --shape fan --service 10ms --x 1,10 --seconds 30
   run burst overload --seconds 3 --x 0.7,1,2,10 --burst 8
   run turnaround overload --seconds 3 --x 0.7,1,2,10 --service 100us --clients cooperative \
     --turnaround 100us
-  [[ ! -s $out/spike.jsonl ]] ||
-    python3 docs/benchmarks/plot_spike.py "$out/spike.jsonl" -o "$out/spike.svg"
+  python3 tests/slow/goals.py "$out" || failed+=(goals)
+}
+
+# What of these the page shows: pictures, and the rows of the sweep as they were measured.
+plots() {
+  local rows=docs/benchmarks/overload part
+  if [[ -s $out/spike.jsonl ]]; then
+    python3 docs/benchmarks/plot_spike.py "$out/spike.jsonl" -o docs/benchmarks/spike.svg ||
+      failed+=(spike.svg)
+  fi
+  for part in build/overload/*-*.jsonl; do
+    [[ ! -s $part ]] || cp "$part" "$rows/"
+  done
+  tests/slow/overload.sh --report --out "$rows" >"$out/report.log" || failed+=(report)
+  grep -E '"case": "spin-1ms-(constant|bimodal)-single-raw"' "$rows/all.jsonl" \
+    >"$out/singles.jsonl" || true
+  python3 docs/benchmarks/plot.py "$out/singles.jsonl" -o docs/benchmarks/overload.svg \
+    --title 'One slot, roots of 1 ms: goodput by offered load' || failed+=(overload.svg)
 }
 
 failed=()
-for part in "${@:-tune sweep contrasts scenarios crowd runs}"; do
+for part in "${@:-tune sweep contrasts scenarios crowd runs plots}"; do
   for each in $part; do
     case $each in
       tune) python3 tests/slow/tune.py || failed+=("$each") ;;
@@ -45,8 +66,10 @@ for part in "${@:-tune sweep contrasts scenarios crowd runs}"; do
       scenarios) tests/slow/scenarios.sh || failed+=("$each") ;;
       crowd) tests/slow/crowd.sh || failed+=("$each") ;;
       runs) runs ;;
+      plots) plots ;;
       *)
-        echo "usage: docs/benchmarks/figures.sh [tune|sweep|contrasts|scenarios|crowd|runs]…" >&2
+        echo "usage: docs/benchmarks/figures.sh" \
+          "[tune|sweep|contrasts|scenarios|crowd|runs|plots]…" >&2
         exit 2
         ;;
     esac

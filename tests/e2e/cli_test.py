@@ -74,8 +74,8 @@ class Verbs(Case):
         few, many = (json.loads(line) for line in done.stdout.splitlines())
         for row in (few, many):
             ended = row["good"] + row["late"] + row["expired"] + row["silent"]
-            refused = round(row["refused_ratio"] * row["n"])
-            self.assertEqual(ended + refused + row["errors"], row["n"], row)
+            self.assertEqual(ended + row["refused"] + row["errors"], row["n"], row)
+            self.assertAlmostEqual(row["refused_ratio"], row["refused"] / row["n"], delta=0.001)
             self.assertEqual((row["errors"], row["silent"]), (0, 0), row)
             self.assertEqual(row["controller"], "work_bound")
             self.assertGreater(row["good"], 0, row)

@@ -3,12 +3,11 @@
 benchmarks to say."""
 
 import json
-import subprocess
-import tempfile
 import time
 import unittest
 
-from command import COMMAND, PATIENCE, Case, CommandNode, environment
+from bench_case import BenchCase
+from command import Case, CommandNode
 from node import settle
 
 FATES = ("good", "late", "expired", "refused", "held", "silent")
@@ -85,24 +84,9 @@ class Overload(Case):
                 self.assertEqual(accepted[each["class"]], sent, each)
 
 
-class Roots(unittest.TestCase):
-    """The load generator on a node of its own: whatever the machine does meanwhile, it knows what
-    became of every root, and no task of an accepted root is refused."""
-
-    def run_bench(self, name: str, *words: str) -> list[dict]:
-        folder = self.enterContext(tempfile.TemporaryDirectory())
-        command = [COMMAND, "bench", name, "--seconds", "0.4", "-o", "json", *words]
-        done = subprocess.run(
-            command, env=environment(folder), capture_output=True, timeout=2 * PATIENCE, check=False
-        )
-        rows = [json.loads(line) for line in done.stdout.splitlines()]
-        self.assertTrue(rows, done.stderr)
-        for row in rows:
-            self.assertEqual(row["errors"], 0, row)
-            # A machine that is busy with other things makes a run void, and says so.
-            void = row.get("problem", "").startswith(("void", "refused without load"))
-            self.assertNotEqual(row["verified"], void, row)
-        return rows
+class Roots(BenchCase):
+    """Whatever the machine does meanwhile, the load generator knows what became of every root, and
+    no task of an accepted root is refused."""
 
     def bench(self, *words: str) -> list[dict]:
         rows = self.run_bench("overload", *words)
@@ -119,7 +103,8 @@ class Roots(unittest.TestCase):
                 self.assertEqual((row["shape"], row["size"]), (shape, tasks))
                 self.assertEqual((row["clients"], row["held"], row["again"]), ("raw", 0, 0))
                 received = row["received_per_s"] / row["offered_per_s"]
-                self.assertAlmostEqual(received, 1, places=3, msg="a verdict for each root")
+                self.assertGreater(received, 0, "some had their verdict before the end")
+                self.assertLess(received, 1.001, "and each has one")
                 # They all cost the same, so the work that came is their number.
                 came = row["offered_per_s"] / (row["x"] * row["capacity_per_s"])
                 self.assertAlmostEqual(row["offered_work_ratio"], came, places=2)
@@ -127,6 +112,8 @@ class Roots(unittest.TestCase):
     def test_what_is_critical_goes_before_the_rest(self):
         [row] = self.bench("--critical", "0.3", "--x", "5")
         self.assertGreater(row["critical_n"], 0)
+        self.assertEqual(row["jain"], 1, "there is one tenant")
+        self.assertEqual(row["min_function_success"], int(row["good"] > 0), "and one function")
         self.assertNotIn("deadline_ratio", row)
         if row["verified"]:
             self.assertGreater(row["critical_ok_ratio"], row["good"] / row["n"])
@@ -151,7 +138,11 @@ class Roots(unittest.TestCase):
         sleeping = ("--function", "sleep", "--service", "10ms", "--set", "node.resources.cpu=64")
         [row] = self.bench(*sleeping, "--x", "2", "--burst", "16")
         self.assertEqual((row["slots"], row["burst"]), (64, 16))
+        self.assertIsNone(row["critical_ok_ratio"])
         self.assertGreater(row["good"], 0)
+        # By the node's own count, which knows nothing of what never reached it.
+        self.assertGreater(row["received_per_s"], 0)
+        self.assertLess(row["received_per_s"], 1.001 * row["offered_per_s"])
         self.assertNotIn("slots_cpu_ratio", row)
 
     def test_clients_that_cooperate_come_again_when_they_are_told_to(self):
@@ -166,24 +157,6 @@ class Roots(unittest.TestCase):
         sent = busy["received_per_s"] * 0.6
         first = busy["n"] - busy["held"]
         self.assertTrue(first - 1 < sent < first + busy["again"] + 1, busy)
-
-    def test_a_storm_of_retries_is_told_of_whole_and_held_by_a_budget(self):
-        words = ("--spikes", "1", "--service", "300us")
-        [any_number] = self.run_bench("storm", *words)
-        self.assertGreater(any_number["again"], 0)
-        self.assertNotIn("no outcome", any_number.get("problem", ""))
-        [budget] = self.run_bench("storm", *words, "--retry-budget", "0.1")
-        sent = budget["n"] + budget["again"]
-        handful = 10
-        self.assertLessEqual(budget["again"], 0.1 * sent + handful)
-
-    def test_all_children_of_a_bomb_end_beside_small_roots(self):
-        rows = self.run_bench("bomb", "--children", "2000", "--service", "100us")
-        self.assertEqual([row["tenant"] for row in rows], ["same", "other"])
-        for row in rows:
-            self.assertEqual(row["children"], 2000)
-            self.assertTrue(0 <= row["success"] <= 1, row)
-            self.assertGreater(row["share"], 0)
 
     def test_each_mode_of_a_heavy_tail_is_a_function_of_its_own(self):
         [row] = self.bench("--mix", "heavy", "--service", "30us", "--x", "1")

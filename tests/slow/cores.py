@@ -24,16 +24,20 @@ def ours() -> float:
 
 
 class Cores:
-    """From here to told(), when the processes of a Crew have ended and the node has not."""
+    """From here to told(), when the processes of a Crew have ended and the node has not; without a
+    node, when all that was started has ended."""
 
-    def __init__(self, node_pid: int):
-        self.node = Process(node_pid)
-        self.began = (ticks(), self.node.cpu_us(), ours(), time.monotonic())
+    def __init__(self, node_pid: int | None = None):
+        self.node = None if node_pid is None else Process(node_pid)
+        self.began = (ticks(), self.node_us(), ours(), time.monotonic())
+
+    def node_us(self) -> float:
+        return 0.0 if self.node is None else self.node.cpu_us()
 
     def told(self) -> dict[str, float]:
         then, node, own, at = self.began
         now, took = ticks(), time.monotonic() - at
-        node = (self.node.cpu_us() - node) / 1e6 / took
+        node = (self.node_us() - node) / 1e6 / took
         foreign = (now[1] - then[1]) / 100 / took - node - (ours() - own) / took
         return {
             "node_cores": round(node, 2),

@@ -28,7 +28,7 @@ from dataclasses import dataclass
 
 from controllers import settings_of
 from overload_parts import QUICK_SECONDS, SECONDS, Part, estimate, groups, micros, seconds_of
-from overload_report import BIN, ROOT, UNKNOWN, Memory, compare, rank
+from overload_report import BIN, MOST_FOREIGN, ROOT, UNKNOWN, Memory, compare, rank
 from overload_tables import report_of
 
 ATTEMPTS = 2
@@ -90,16 +90,26 @@ def measured(path: pathlib.Path, build: str = "") -> dict[float, dict]:
     return rows
 
 
+IDLE = "refused without load"
+
+
+def refuses_idle(row: dict) -> bool:
+    """By chance, or the node's own doing: it is tried again, and fails in the end."""
+    return not row["verified"] and "void" not in row and row.get("problem") == IDLE
+
+
 def is_disturbed(row: dict) -> bool:
-    """A machine that is busy with other things may well make the node refuse without load."""
-    problem = row.get("problem", "")
-    return not row["verified"] and ("void" in row or problem == "refused without load")
+    """A machine that is busy with other things may well make the node refuse without load. (Where
+    the host takes the CPU away the run is void.)"""
+    if refuses_idle(row):
+        return row.get("foreign_cpu_pct", 0) > MOST_FOREIGN
+    return not row["verified"] and "void" in row
 
 
 def as_it_is(row: dict) -> dict:
     """Of a controller that is compared: that it refuses without load is its own doing, and what it
     makes of load can still be compared. Beside other programs it counts for nothing anyway."""
-    if row.get("problem") != "refused without load" or "void" in row:
+    if row.get("problem") != IDLE or "void" in row:
         return row
     return row | {"verified": True, "problem": "", "note": row["problem"]}
 
@@ -142,7 +152,7 @@ def keep(part: Part, path: pathlib.Path, rows: list[dict], build: str) -> None:
     with path.open("a") as file:
         file.write("".join(json.dumps(row | about) + "\n" for row in rows))
     for row in rows:
-        if is_disturbed(row):
+        if is_disturbed(row) or refuses_idle(row):
             print(f"  {row['x']:g}: {row['problem']}", flush=True)
         elif rank(row) == 1:
             print(f"  {row['x']:g}: others had {row['foreign_cpu_pct']:.0f} % of the cores")

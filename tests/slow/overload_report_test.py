@@ -67,6 +67,18 @@ class Report(Programs):
         self.assertIn("critical_ok_ratio 0.99", told)
         self.assertIn("converge_ms 0.5", told)
 
+    def test_what_is_in_every_row_is_told_where_it_says_something(self):
+        fair = row(15, 0.9, bench="fair", jain=0.75, least_of_tenant=0.5)
+        two = [{"function": name, "offered": 2, "good": 1} for name in ("spin", "spin_long")]
+        rows = [row(2, 0.9, min_function_success=1), fair,
+                row(2, 0.95, functions=two, min_function_success=0.625)]  # fmt: skip
+        self.assertEqual([overload_tables.is_special(each) for each in rows], [False, True, False])
+        told = overload_tables.report_of(rows, [], [])
+        self.assertIn("jain 0.75, least_of_tenant 0.5", told)
+        self.assertNotIn("critical_ok_ratio", told)
+        self.assertNotIn("jain 1", told)
+        self.assertIn("The worst of the functions had 0.625", told)
+
     def test_controllers_are_compared_where_all_were_measured(self):
         def by(name: str, x: float, goodput: float, **more) -> dict:
             return row(x, goodput, controller=name, default=False, **more)

@@ -75,7 +75,7 @@ def cells(row: dict) -> list[str]:
         figure(row["wasted_ratio"]),
         figure(row["refused_ratio"]),
         figure(row.get("held", 0) / max(1, row["n"])),
-        figure(row.get("min_function_success")),
+        figure(row.get("min_function_success") if row.get("functions") else None),
         said(row),
     ]
 
@@ -89,14 +89,21 @@ def told(number: float | None) -> str:
     return "never" if number is None else f"{number:g}"
 
 
+def is_of(row: dict, key: str) -> bool:
+    """Some are in every row, and say nothing of one tenant, or where no root was critical."""
+    if key == "jain":
+        return "least_of_tenant" in row
+    return key in row and (key != "critical_ok_ratio" or row[key] is not None)
+
+
 def is_special(row: dict) -> bool:
-    return any(key in row for key in SPECIAL)
+    return any(is_of(row, key) for key in SPECIAL)
 
 
 def special(rows: list[dict]) -> str:
     """Classes, tenants and bursts: as the benchmark names them."""
     lines = [[row["case"], f"{row['x']:g}",
-              ", ".join(f"{key} {told(row[key])}" for key in SPECIAL if key in row), said(row)]
+              ", ".join(f"{key} {told(row[key])}" for key in SPECIAL if is_of(row, key)), said(row)]
              for row in rows]  # fmt: skip
     return markdown(("case", "x", "figures", "problem"), lines) if lines else ""
 
@@ -198,7 +205,7 @@ def headline(rows: list[dict]) -> list[str]:
             f"{blind['goodput_ratio'] / blind['frontier']['blind']:.3f} of that of the best rule "
             f"which does not know a root's cost ({at(blind)})."
         )
-    several = [row for row in judged if "min_function_success" in row]
+    several = [row for row in judged if row.get("functions") and "min_function_success" in row]
     if several:
         least = min(several, key=lambda row: row["min_function_success"])
         told.append(f"The worst of the functions had {least['min_function_success']:.3f} of the "

@@ -44,7 +44,8 @@ def row(x: float, goodput: float = 0.8, problem: str = "", **more) -> dict:
         "offered_per_s": 10, "deadline_us": 10_500, "capacity_per_s": 950, "p99_us": 5000,
         "unloaded_p99_us": 2000, "wasted_ratio": 0, "refused_ratio": 0.5, "part": PART.name,
         "layout": "spin-1ms", "slots": 1, "shape": "single", "clients": "raw", "default": True,
-        "case": PART.case.name, "judged": True,
+        "case": PART.case.name, "judged": True, "jain": 1, "min_function_success": 1,
+        "critical_ok_ratio": None,
     } | more  # fmt: skip
 
 
@@ -105,6 +106,18 @@ class Sweep(Programs):
         void = overload.as_it_is(refused | {"void": "the host took CPU away"})
         self.assertFalse(void["verified"])
         self.assertTrue(overload.is_disturbed(void))
+
+    def test_a_default_that_refuses_without_load_is_tried_again_and_then_fails(self):
+        refused = row(2, problem="refused without load", foreign_cpu_pct=1)
+        asked = self.measure([row(0.7), refused], [refused], [refused])
+        self.assertEqual(asked, [[0.7, 2], [2], [2]])
+        found = overload.report([PART], self.folder, of_any=False)
+        self.assertEqual(found, [f"{PART.name} at 2: refused without load"])
+
+    def test_a_default_that_refuses_beside_other_programs_says_nothing_of_the_node(self):
+        refused = row(2, problem="refused without load", foreign_cpu_pct=40)
+        self.measure([row(0.7), refused], [refused], attempts=2)
+        self.assertEqual(overload.report([PART], self.folder, of_any=False), [])
 
     def test_nothing_is_begun_when_the_time_is_over(self):
         overload.measure_all([PART], self.folder, effort(until=0))

@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "client/bench/overload.h"
@@ -99,6 +101,34 @@ TEST(Classes, OneAloneIsNotTold) {
   OverloadRows::SetClasses(parts, reports, figures);
   EXPECT_TRUE(figures.classes.empty());
   EXPECT_FALSE(figures.critical_n.has_value());
+}
+
+using OfferedAndGood = std::vector<std::pair<std::uint64_t, std::uint64_t>>;
+
+RootReport OfFunctions(const OfferedAndGood& functions) {
+  RootReport report;
+  constexpr auto kGood = static_cast<std::size_t>(RootFate::kGood);
+  for (std::size_t i = 0; i < functions.size(); ++i) {
+    const auto& [offered, good] = functions[i];
+    report.modes[i].offered = offered;
+    report.modes[i].fates[kGood] = good;
+    report.offered += offered;
+    report.fates[kGood] += good;
+  }
+  return report;
+}
+
+TEST(Functions, TheWorstIsComparedWithAll) {
+  EXPECT_DOUBLE_EQ(OverloadRows::LeastSuccess(OfFunctions({{90, 90}, {10, 2}}), 2), 0.2 / 0.92);
+  EXPECT_DOUBLE_EQ(OverloadRows::LeastSuccess(OfFunctions({{90, 45}, {0, 0}}), 2), 1)
+      << "of what nobody asked for nothing failed";
+  EXPECT_EQ(OverloadRows::LeastSuccess(OfFunctions({{90, 0}, {10, 0}}), 2), 0);
+}
+
+TEST(Functions, OneAloneFaresAsAllUnlessNothingWasGood) {
+  EXPECT_EQ(OverloadRows::LeastSuccess(OfFunctions({{10, 3}}), 1), 1);
+  EXPECT_EQ(OverloadRows::LeastSuccess(OfFunctions({{10, 0}}), 1), 0);
+  EXPECT_EQ(OverloadRows::LeastSuccess(OfFunctions({{0, 0}}), 1), 1) << "nobody asked";
 }
 
 TEST(Deadlines, AreThatManyMediansOfEachFunction) {

@@ -119,6 +119,15 @@ TEST(StageCounts, SomethingElseIsRefused) {
   EXPECT_TRUE(odd.value().empty());
 }
 
+TEST(StageCounts, WhatCameIsThatOfTheFirstStage) {
+  EXPECT_EQ(ArrivedIn(R"({"stages":[{"stage":"execution","arrived":2},
+                                    {"stage":"submission","arrived":7}]})"),
+            7U);
+  EXPECT_FALSE(ArrivedIn(R"({"stages":[{"stage":"submission","arrived":"many"}]})").has_value());
+  EXPECT_FALSE(ArrivedIn(Stages(5, 5)).has_value()) << "they do not say";
+  EXPECT_FALSE(ArrivedIn("no json").has_value());
+}
+
 TEST(BareEcho, GivesBackAsMuchAsItIsToldAndEnds) {
   pid_t child = 0;
   {

@@ -192,7 +192,51 @@ TEST(Check, OnlyClientsOfALoadCooperateAndNotInAStorm) {
                         {.manners = Manners::kCooperative, .turnaround = std::chrono::seconds(2)}),
               HasSubstr("0 to 1s"));
   EXPECT_THAT(Complaint("storm", {.manners = Manners::kCooperative}), HasSubstr("do not listen"));
+  EXPECT_THAT(Complaint("bomb", {.manners = Manners::kCooperative}), HasSubstr("beside a bomb"));
   EXPECT_THAT(Complaint("rtt", {.manners = Manners::kCooperative}), HasSubstr("a number there"));
+}
+
+TEST(Check, WhatABenchmarkDoesNotHeedIsNotTaken) {
+  const std::string x = "--x, which is for overload, spike, fair";
+  EXPECT_THAT(Complaint("storm", {.x = {2}}), HasSubstr(x));
+  EXPECT_THAT(Complaint("bomb", {.x = {2}}), HasSubstr(x));
+  EXPECT_THAT(Complaint("rtt", {.x = {2}}), HasSubstr(x));
+  for (const char* name : {"bomb", "submit-batch"}) {
+    EXPECT_THAT(Complaint(name, {.mix = CostMix::kBimodal}), HasSubstr("--mix,")) << name;
+    EXPECT_THAT(Complaint(name, {.root = RootShape::kNested}), HasSubstr("--shape,")) << name;
+    EXPECT_THAT(Complaint(name, {.burst = 2}), HasSubstr("--burst,")) << name;
+  }
+  for (const char* name : {"bomb", "storm", "open"}) {
+    Options options{.rate = std::string_view(name) == "open" ? 1000.0 : 0.0};
+    options.turnaround = std::chrono::milliseconds(1);
+    EXPECT_THAT(Complaint(name, options), HasSubstr("--turnaround,")) << name;
+  }
+  for (const char* name : {"overload", "spike", "fair", "bomb", "dag"}) {
+    EXPECT_THAT(Complaint(name, {.retries = kUsualRetries}), HasSubstr("is for storm")) << name;
+    EXPECT_THAT(Complaint(name, {.retry_budget = 0.1}), HasSubstr("--retry-budget,")) << name;
+  }
+  for (const char* name : {"overload", "spike", "storm", "bomb", "rtt"}) {
+    EXPECT_THAT(Complaint(name, {.tenants = kUsualTenants}), HasSubstr("is for fair")) << name;
+  }
+  for (const char* name : {"overload", "spike", "storm", "fair", "client-rtt"}) {
+    EXPECT_THAT(Complaint(name, {.children = 10}), HasSubstr("is for bomb")) << name;
+  }
+  for (const char* name : {"overload", "fair", "bomb", "rtt"}) {
+    EXPECT_THAT(Complaint(name, {.spikes = 2}), HasSubstr("is for spike, storm")) << name;
+  }
+  EXPECT_THAT(Complaint("rtt", {.service = std::chrono::milliseconds(2)}), HasSubstr("--service,"));
+  EXPECT_THAT(Complaint("rtt", {.unloaded_roots = 100}), HasSubstr("--unloaded-roots,"));
+}
+
+TEST(Check, WhatABenchmarkHeedsIsTaken) {
+  EXPECT_EQ(Complaint("spike", {.x = {10}, .mix = CostMix::kBimodal, .burst = 8, .spikes = 7}), "");
+  EXPECT_EQ(Complaint("storm",
+                      {.root = RootShape::kChain, .retries = 5, .retry_budget = 0.1, .spikes = 6}),
+            "");
+  EXPECT_EQ(Complaint("fair", {.x = {15}, .tenants = 8}), "");
+  EXPECT_EQ(Complaint("bomb", {.service = std::chrono::milliseconds(10), .children = 1500}), "");
+  EXPECT_EQ(Complaint("dag", {.root = RootShape::kChain, .shape = Shape::kChain}), "")
+      << "a chain is a shape of both";
 }
 
 TEST(FunctionOf, EchoesWhenThereIsSomethingToEcho) {

@@ -86,6 +86,11 @@ TEST(BenchVerb, MistakesAreToldBeforeANodeIsStarted) {
   ExpectUsage({"overload", "--critical", "-1"}, "the part of class critical is -1");
   ExpectUsage({"fair", "--critical", "0.3"}, "are for overload, not for fair");
   ExpectUsage({"overload", "--deadline", "0.5"}, "--deadline is 0.5");
+  ExpectUsage({"storm", "--x", "2"}, "storm does not heed --x, which is for overload, spike, fair");
+  ExpectUsage({"overload", "--retries", "3"}, "overload does not heed --retries");
+  ExpectUsage({"rtt", "--tenants", "4"}, "rtt does not heed --tenants, which is for fair");
+  ExpectUsage({"bomb", "--clients", "cooperative"}, "no --clients cooperative");
+  ExpectUsage({"bomb", "--shape", "chain"}, "bomb does not heed --shape");
   // The second of two is looked at before the first is run.
   ExpectUsage({"submit-batch", "rtt", "--clients", "2"}, "rtt is one client's");
 }
@@ -152,6 +157,18 @@ TEST(BenchRows, ClientsOfALoadAreToldByTheirManners) {
   EXPECT_EQ(json["functions"][0]["expired"], 0);
   EXPECT_EQ(json["functions"][0]["refused"], 2);
   EXPECT_EQ(json["functions"][0]["p99_us"], 1.5);
+}
+
+TEST(BenchRows, WhatALoadIsJudgedByIsThereInAnyCase) {
+  bench::Row row{.bench = "overload"};
+  row.overload.emplace();
+  const Json json = ToJson(row);
+  EXPECT_EQ(json["jain"], 1);
+  EXPECT_EQ(json["min_function_success"], 1);
+  ASSERT_TRUE(json.contains("critical_ok_ratio"));
+  EXPECT_TRUE(json["critical_ok_ratio"].is_null());
+  row.overload->critical_ok_ratio = 0.5;
+  EXPECT_EQ(ToJson(row)["critical_ok_ratio"], 0.5);
 }
 
 TEST(BenchRows, ClassesAreToldWhereThereAreSeveral) {
