@@ -8,6 +8,7 @@ namespace spillgate::config {
 namespace {
 
 constexpr std::uint32_t kExtraPerCpu = 4;
+constexpr std::int64_t kOneCpu = 1000;  // thousandths
 
 HostLimits ForTasks(const Config& config, const HostLimits& host) {
   HostLimits given = host;
@@ -69,7 +70,16 @@ Offered OfferedBy(const Config& config, const HostLimits& host) {
   return offered;
 }
 
+// What its library says of the CPU is for the host that it names. Runs inline are done when they
+// have begun, and nobody times them: one that held a CPU would be an unknown function for ever. And
+// elsewhere a run that holds none would take its turn with nobody.
 Resources ShapeOf(const FunctionConfig& function, const ResourceNames& names, Resources declared) {
+  std::int64_t& cpu = declared.amount[kCpu];
+  if (function.host == Host::kInline) {
+    cpu = 0;
+  } else if (function.host && cpu == 0) {
+    cpu = kOneCpu;
+  }
   if (function.cpu) declared.amount[kCpu] = *function.cpu;
   if (function.gpu) declared.amount[kGpu] = *function.gpu;
   if (function.memory) declared.amount[kMemory] = static_cast<std::int64_t>(function.memory->count);

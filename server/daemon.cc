@@ -157,7 +157,8 @@ Status Daemon::OpenJournal() {
     Result<ShapeId> shape = node_->AddShape(text);
     return shape.ok() ? shape.value() : 0;
   };
-  Recovery recovery(node_->shared(), shape_of, clock_.Now());
+  const flow::Controller& door = node_->submission().front()->controller();
+  Recovery recovery(node_->shared(), door, shape_of, clock_.Now());
   Result<std::unique_ptr<journal::Log>> log = journal::Log::Open(
       options, files_, clock_, [&](Lsn, ByteView record) { return recovery.Apply(record); },
       [this](const Durable& durable) { node_->OnDurable(durable); });

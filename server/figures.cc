@@ -75,6 +75,7 @@ admin::NodeFigures CollectFigures(const FigureSources& sources) {
   figures.config_generation = sources.config_generation;
   figures.last_reload_ok = sources.last_reload_ok;
   if (sources.log != nullptr) figures.journal = JournalOf(*sources.log, sources.config.journal);
+  figures.journal.stands = shared.signals.disk_stands.load(std::memory_order_relaxed) > 0;
   if (!figures.journal.accepting && figures.why_not.empty()) {
     figures.why_not = "the journal takes no new work: " + figures.journal.why_not;
   }

@@ -33,9 +33,14 @@ std::uint32_t RetryAfter(Reason reason, Nanos retry_after) {
 
 void Admission::Judge(const Asking& asking, std::uint32_t left, Ruling& ruling, Instant now) {
   ruling.refusal = LookAtFixedPart(asking, ruling, now);
-  if (ruling.refusal == Reason::kNone) return TakePlaces(asking, left, ruling, now);
-  waits_ = 0;
-  ruling.load_level = load_level();
+  if (ruling.refusal == Reason::kNone) {
+    TakePlaces(asking, left, ruling, now);
+  } else {
+    waits_ = 0;
+    ruling.load_level = LoadLevel(asking.tenant, asking.ask.cls);
+  }
+  if (!asking.roots()) return;
+  CountRootsRefused(asking.ask.cls, ruling.refusal, left - ruling.admitted);
 }
 
 // All but load.
@@ -63,10 +68,7 @@ Reason Admission::LookAtFixedPart(const Asking& asking, Ruling& ruling, Instant 
     return Reason::kJournal;
   }
   if (asking.exceeds_credit && ask.root == 0) {
-    ruling.retry_after = kLeastRetry;
-    if (by_work()) {
-      ruling.retry_after = UntilPlaces(KeyOf(asking), HintOf(ask, named), ask.count);
-    }
+    ruling.retry_after = UntilPlaces(KeyOf(asking), HintOf(ask, named), ask.count);
     return Reason::kInFlight;
   }
   return Reason::kNone;
@@ -108,7 +110,7 @@ void Admission::TakePlaces(const Asking& asking, std::uint32_t left, Ruling& rul
         static_cast<std::uint32_t>(std::min({std::int64_t{wanted} - 1, places.room(), by_bytes}));
   }
   ruling.admitted = wanted;
-  ruling.load_level = load_level();
+  ruling.load_level = LoadLevel(asking.tenant, asking.ask.cls, wanted);
   if (wanted == left) return;
   // Where both are full it is the node that is.
   const bool is_full =
@@ -119,12 +121,6 @@ void Admission::TakePlaces(const Asking& asking, std::uint32_t left, Ruling& rul
     ruling.refusal = Reason::kQuota;
     ruling.retry_after = UntilItsOwnEnd(asking, left - wanted);
   }
-}
-
-std::uint8_t Admission::PlacesTaken() const {
-  const flow::Credits& places = shared_.in_flight;
-  const std::int64_t most = std::max<std::int64_t>(1, places.count_limit());
-  return static_cast<std::uint8_t>(std::clamp<std::int64_t>(places.count() * 255 / most, 0, 255));
 }
 
 flow::Ask Admission::QuestionOf(const Asking& asking, const Named& named, std::uint32_t count) {
@@ -149,7 +145,7 @@ std::uint32_t Admission::LetIn(const Asking& asking, const Ruling& ruling, std::
   if (ruling.deadline != kNever) question.remaining = std::max(Nanos(1), ruling.deadline - now);
   if (!looks_at_work()) return Decide(question, has, now);
   const Resources& shape = *named.shape;
-  const WorkAccount::Needs& needs = NeedsOf(shape);
+  const WorkAccount::Needs& needs = NeedsOf(shape, ask.function);
   if (needs.size() == 0) return Decide(question, has, now);  // it waits for nothing
   std::uint32_t admitted = 0;
   if (question.remaining == Nanos(0)) {  // it waits for as long as it takes
@@ -162,7 +158,8 @@ std::uint32_t Admission::LetIn(const Asking& asking, const Ruling& ruling, std::
         by_work() ? ruling.line
                   : LineOf(shared_.limits, ask.cls, question.remaining, question.work.p95);
     admitted = DecideByWork(question, NewcomerOf(question), needs, has, now);
-    if (admitted < wanted) NoteTurnedAway(question, shape, now);
+    // What is only asked has no effect, and others refuse for reasons that no slot mends.
+    if (by_work() && admitted < wanted) NoteTurnedAway(question, shape, now);
   }
   work_.Admitted(NewcomerOf(question), ask.function, needs, admitted);
   return admitted;
@@ -252,8 +249,7 @@ WorkAtDoor::Newcomer Admission::NewcomerOf(const flow::Ask& question) const {
           .function = question.function,
           .held_back = shared_.account.IsHeldBack(question.function),
           .share = shared_.limits.shares[Index(cls)].load(std::memory_order_relaxed),
-          .slot_time = shared_.costs.Takes(KeyOf(question), question.cost_hint) +
-                       shared_.costs.SpawnsOf(question.function).work()};
+          .slot_time = shared_.costs.Takes(KeyOf(question), question.cost_hint)};
 }
 
 // And for what would run before them.
@@ -274,6 +270,7 @@ void Admission::Weigh(flow::Work& work, const flow::Ask& question, const WorkAtD
                                                          needs.slots())
                               : needs.slots();
   work.busy = ahead_.busy;
+  work.taken = ahead_.taken;
   work.waiting = ahead_.tasks + ahead_.promises;
   work.may_try = ahead_.tasks == 0 ||
                  (question.function < tries_at_.size() && now >= tries_at_[question.function]);
@@ -282,7 +279,8 @@ void Admission::Weigh(flow::Work& work, const flow::Ask& question, const WorkAtD
   Nanos longest{0};
   for (const flow::Queue& queue : work.queues) longest = std::max(longest, queue.wait);
   if (!by_work() || question.remaining == Nanos(0)) return;
-  const Nanos within = std::max(Nanos(1), flow::WaitWithin(flow::SlackOf(question), work.line));
+  const Nanos within =
+      std::max(Nanos(1), flow::WaitWithin(flow::SlackOf(question), work.line, work.slots));
   const double part = static_cast<double>(longest.count()) / static_cast<double>(within.count());
   waits_ = static_cast<std::uint8_t>(std::min(255.0, 255 * part));
 }
@@ -295,7 +293,7 @@ void Admission::NoteTry(const flow::Ask& question, bool tries, Instant now) {
 }
 
 void Admission::NoteTurnedAway(const flow::Ask& question, const Resources& shape, Instant now) {
-  if (shared_.costs.CountRuns(question.function) == 0) return;
+  if (ahead_.for_brought || shared_.costs.CountRuns(question.function) == 0) return;
   auto& last = shared_.account.Of(static_cast<TaskClass>(question.cls)).turned_away;
   last.p95.Set(question.work.p95.count());
   last.slack.Set(question.remaining.count());
@@ -309,7 +307,7 @@ std::int64_t Admission::Fits(const Asking& like, Nanos longer, Instant now) {
   const wire::SubmitPreamble& ask = like.ask;
   const Named named = FindNamed(shared_, ask.function, ask.shape);
   if (!by_work() || named.problem != Reason::kNone) return kAny;
-  const WorkAccount::Needs& needs = NeedsOf(*named.shape);
+  const WorkAccount::Needs& needs = NeedsOf(*named.shape, ask.function);
   const Nanos remaining = ask.remaining_us != 0 ? Nanos(std::chrono::microseconds(ask.remaining_us))
                                                 : UsualTime(ask.cls);
   if (needs.size() == 0 || remaining == Nanos(0)) return kAny;
@@ -344,7 +342,7 @@ void Admission::Overload(const flow::Ask& refused, Ruling& ruling, bool shed) {
     const bool has_place = shared_.in_flight.room() > 0;
     ruling.refusal = shed && by_load && has_place ? Reason::kBacklog : Reason::kInFlight;
   }
-  if (by_work() && IsForRoom(ruling.refusal)) {
+  if (IsForRoom(ruling.refusal)) {
     ruling.retry_after = UntilPlaces(KeyOf(refused), refused.cost_hint, refused.count);
     controller.NoteRetry(ruling.retry_after);
   } else {

@@ -56,7 +56,8 @@ class Admission {
         stage_(stage),
         tally_(tally),
         work_(shared.account),
-        needs_(Resources(), shared.account.total()) {}
+        needs_(Resources(), shared.account.total()),
+        needs_with_brought_(needs_) {}
 
   // On the last `left` tasks of the frame, by everything that the fixed part can tell. What is
   // admitted has its places.
@@ -74,19 +75,29 @@ class Admission {
   // How many more roots such as these load leaves time for, if they may wait for `longer` than what
   // is let in; a very large number where the controller does not go by work.
   [[nodiscard]] std::int64_t Fits(const Asking& like, Nanos longer, Instant now);
-  // How full the node is, 0 to 255: of the places in flight, and, for such as were judged last, how
-  // long they would wait, as a part of the time that they may.
-  [[nodiscard]] std::uint8_t load_level() const { return std::max(waits_, PlacesTaken()); }
-  // Of the places in flight alone.
+  // The same of roots that are opened, of which the first task has to fit.
+  [[nodiscard]] std::int64_t Fits(const wire::OpenRoot& like, TenantId tenant, Nanos longer,
+                                  Instant now);
+  // How full the node is for roots of that class and tenant, 0 to 255: by places, and, for such as
+  // were judged last, how long they would wait, as a part of the time that they may. `has`: those
+  // that are let in of a frame, which its tenant has not got yet.
+  [[nodiscard]] std::uint8_t LoadLevel(TenantId tenant, TaskClass cls,
+                                       std::uint32_t has = 0) const {
+    return std::max(waits_, LevelOfPlaces(tenant, cls, has));
+  }
+  // By places alone: the node's, what its controller goes by, and its tenant's.
+  [[nodiscard]] std::uint8_t LevelOfPlaces(TenantId tenant, TaskClass cls,
+                                           std::uint32_t has = 0) const;
+  // Of the node's places alone, whoever asks.
   [[nodiscard]] std::uint8_t PlacesTaken() const;
   // Of its tenant, that of such a root; the first of all where the controller does not go by work.
   [[nodiscard]] SlackLine Line(TaskClass cls, Nanos remaining, Nanos p95) const {
     return by_work() ? LineOf(shared_.limits, cls, remaining, p95) : SlackLine{0};
   }
   // The one load decision on a root that is to be opened: the ruling admits one, with its line and
-  // its deadline, or refuses it.
+  // its deadline, or refuses it; also where it `crowds_out` others, for whom there is no room yet.
   void Judge(const wire::OpenRoot& asked, TenantId tenant, Nanos transit, Ruling& ruling,
-             Instant now);
+             Instant now, bool crowds_out = false);
   // Why the journal takes nothing new of that level, if it does not; also of what is not judged by
   // load.
   [[nodiscard]] static Reason LookAtLevel(const Shared& shared, Level level) {
@@ -102,7 +113,7 @@ class Admission {
   void Promise(const wire::OpenRoot& asked, const Ruling& ruling, Root& root);
   // What a root will bring that begins like others before it counts until it comes, if a controller
   // goes by work. The caller holds the task table's lock.
-  void Expect(Root& root, const Resources& shape);
+  void Expect(Root& root);
   // When so many of its tenant's unfinished tasks will have ended, about, if they are like these.
   [[nodiscard]] Nanos UntilItsOwnEnd(const Asking& asking, std::uint32_t tasks) const;
   [[nodiscard]] Nanos UntilItsOwnEnd(TenantId tenant, Nanos each, std::uint32_t tasks) const;
@@ -135,6 +146,11 @@ class Admission {
   void CountRefused(Reason reason, std::uint32_t tasks) {
     tally_.refused[static_cast<std::size_t>(reason)].Add(tasks);
   }
+  // Of those, roots of a class; where the node has neither room nor time for them.
+  void CountRootsRefused(TaskClass cls, Reason reason, std::uint32_t roots) {
+    const bool full = reason == Reason::kInFlight || reason == Reason::kInFlightBytes;
+    if (full || reason == Reason::kBacklog) tally_.roots_refused[Index(cls)].Add(roots);
+  }
 
  private:
   // What a root of that class has that names no time; 0: any.
@@ -156,6 +172,8 @@ class Admission {
   [[nodiscard]] bool DiskIsTooLate(Level level, Ruling& ruling, Instant now) const;
   [[nodiscard]] bool CannotBegin(Level level, const Named& named, Ruling& ruling) const;
   [[nodiscard]] const WorkAccount::Needs& NeedsOf(const Resources& shape);
+  // Of roots of that function, with what they bring: that waits too, and its client for it.
+  [[nodiscard]] const WorkAccount::Needs& NeedsOf(const Resources& shape, FunctionId function);
   [[nodiscard]] std::int64_t BytesRoom(TaskClass cls, const flow::Load& load, bool shed) const;
   [[nodiscard]] flow::Load LoadBeside(std::uint32_t has, std::uint32_t bytes_each) const;
   [[nodiscard]] std::uint32_t Decide(flow::Ask& question, std::uint32_t has, Instant now);
@@ -181,6 +199,7 @@ class Admission {
   std::vector<Instant> tries_at_;        // by function
   const Resources* needs_of_ = nullptr;  // a shape that stays
   WorkAccount::Needs needs_;
+  WorkAccount::Needs needs_with_brought_;
   std::array<Instant, 2> on_disk_since_{kNever, kNever};  // level async, level sync
 };
 

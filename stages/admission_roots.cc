@@ -1,6 +1,7 @@
 // Admission, second half: roots that come piece by piece. Each is one decision, on its estimate,
-// and what it will bring counts as work until it comes.
+// and what it will bring counts as work until it comes; as does what others will spawn.
 #include <algorithm>
+#include <limits>
 #include <memory>
 
 #include "core/model/work_promise.h"
@@ -11,7 +12,9 @@
 namespace spillgate {
 
 void Admission::Judge(const wire::OpenRoot& asked, TenantId tenant, Nanos transit, Ruling& ruling,
-                      Instant now) {
+                      Instant now, bool crowds_out) {
+  waits_ = 0;
+  ruling.load_level = LoadLevel(tenant, asked.cls);
   if (asked.remaining_us != 0) {
     const Nanos remaining = std::chrono::microseconds(asked.remaining_us) - transit;
     if (remaining <= Nanos(0)) {
@@ -24,8 +27,12 @@ void Admission::Judge(const wire::OpenRoot& asked, TenantId tenant, Nanos transi
   }
   if (DiskIsTooLate(asked.level, ruling, now)) {
     ruling.refusal = Reason::kJournal;
-    waits_ = 0;
-    ruling.load_level = load_level();
+    return;
+  }
+  if (crowds_out) {
+    ruling.refusal = Reason::kInFlight;
+    ruling.retry_after = kLeastRetry;
+    if (by_work()) ruling.retry_after = UntilPlaces(0, Nanos(asked.slot_time_ns), 1);
     return;
   }
   flow::Ask question = QuestionOf(asked, tenant, ruling.deadline, now);
@@ -35,7 +42,7 @@ void Admission::Judge(const wire::OpenRoot& asked, TenantId tenant, Nanos transi
   if (RoomOfTenant(shared_, tenant, asked.cls) == 0) {
     ruling.refusal = Reason::kQuota;
     ruling.retry_after = UntilItsOwnEnd(tenant, question.cost_hint, 1);
-    ruling.load_level = load_level();
+    ruling.load_level = LoadLevel(tenant, asked.cls);
     return;
   }
   const flow::Load load = LoadBeside(0, 0);
@@ -45,13 +52,29 @@ void Admission::Judge(const wire::OpenRoot& asked, TenantId tenant, Nanos transi
   if (dry != nullptr && !dry->controller->Opens(question, load, now)) {
     dry->refused[Index(asked.cls)].Add(1);
   }
-  ruling.load_level = load_level();
+  ruling.load_level = LoadLevel(tenant, asked.cls);
   if (let_in) {
     ruling.admitted = 1;
     return;
   }
   if (by_work()) question.count = 1;  // it was the one place that was wanting
   Overload(question, ruling, true);
+  CountRootsRefused(asked.cls, ruling.refusal, 1);
+}
+
+std::int64_t Admission::Fits(const wire::OpenRoot& like, TenantId tenant, Nanos longer,
+                             Instant now) {
+  static constexpr std::int64_t kAny = std::numeric_limits<std::int64_t>::max();
+  waits_ = 0;
+  const Nanos remaining = like.remaining_us != 0
+                              ? Nanos(std::chrono::microseconds(like.remaining_us))
+                              : UsualTime(like.cls);
+  if (!by_work() || remaining == Nanos(0)) return kAny;
+  flow::Ask question = QuestionOf(like, tenant, After(now, remaining), now);
+  Weigh(question.work, question, NewcomerOf(question), NeedsOf(like), now);
+  if (flow::OutOfReach(question)) return kAny;
+  const std::int64_t tasks = stage_.controller().Fits(question, longer);
+  return tasks <= 0 ? 0 : 1 + (tasks - 1) / question.count;
 }
 
 Nanos Admission::UntilItsOwnEnd(TenantId tenant, Nanos each, std::uint32_t tasks) const {
@@ -78,7 +101,7 @@ void Admission::Promise(const wire::OpenRoot& asked, const Ruling& ruling, Root&
   root.promise = std::make_unique<WorkPromise>(
       shared_.account,
       WorkPromise::Of{.cls = root.cls, .tenant = root.tenant, .line = root.line, .opened = true},
-      NeedsOf(asked), shared_.costs.Takes(0, Nanos(asked.slot_time_ns)),
+      NeedsOf(asked).ByKind(shared_.costs.Takes(0, Nanos(asked.slot_time_ns))),
       std::min(TasksOf(asked, root.tenant), PromiseRoom()));
 }
 
@@ -114,12 +137,20 @@ const WorkAccount::Needs& Admission::NeedsOf(const wire::OpenRoot& asked) {
   return NeedsOf(shape == nullptr ? kUsual : shape->resources);
 }
 
-void Admission::Expect(Root& root, const Resources& shape) {
+const WorkAccount::Needs& Admission::NeedsOf(const Resources& shape, FunctionId function) {
+  const CostModel::Spawns spawns = shared_.costs.SpawnsOf(function);
+  if (spawns.tasks == 0) return NeedsOf(shape);
+  needs_with_brought_ = NeedsOf(shape);
+  needs_with_brought_.Bring(spawns);
+  return needs_with_brought_;
+}
+
+void Admission::Expect(Root& root) {
   const CostModel::Spawns spawns = shared_.costs.SpawnsOf(root.function);
   if (spawns.tasks == 0 || !looks_at_work()) return;
   root.promise = std::make_unique<WorkPromise>(
       shared_.account, WorkPromise::Of{.cls = root.cls, .tenant = root.tenant, .line = root.line},
-      NeedsOf(shape), spawns.each, std::min(spawns.tasks, PromiseRoom()));
+      spawns.node_time, std::min(spawns.tasks, PromiseRoom()));
 }
 
 // All that is promised can never be here at a time.

@@ -28,8 +28,18 @@ void EarlySpawns::Begins(Task& task, Instant now) {
   } else if (task.parent != TaskId{} && now <= root.ready.soon_until) {
     // What its client said of a task is not for the roots of others.
     const bool known = shared_.costs.CountRuns(task.cost_key()) > 0;
-    shared_.costs.LearnSpawn(root.function, known ? task.estimate : CostModel::kPrior);
+    const Nanos takes = known ? task.estimate : CostModel::kPrior;
+    shared_.costs.LearnSpawn(root.function, takes, NeedsOf(*task.shape).ByKind(takes));
   }
+}
+
+// Most are like the one before.
+const WorkAccount::Needs& EarlySpawns::NeedsOf(const Resources& shape) {
+  if (needs_of_ != &shape) {
+    needs_of_ = &shape;
+    needs_ = WorkAccount::Needs(shape, shared_.account.total());
+  }
+  return needs_;
 }
 
 }  // namespace spillgate

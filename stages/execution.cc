@@ -194,7 +194,7 @@ void Execution::SetBlocked(Running& running, const RunNotice& notice) {
 void Execution::OnCancel(TaskId id, Instant now) {
   const auto resting = resting_.find(id);
   if (resting != resting_.end()) {
-    TaskPtr task = EndRest(resting, now);
+    TaskPtr task = EndRest(resting, DeferralTally::kCancelled, now);
     Cancel(*task);
     Free(id, Nanos(0), Lesson::kNone);
     Finish(std::move(task));
@@ -244,8 +244,9 @@ void Execution::Tick(Instant now) {
     const auto found = resting_.find(again_.top().task);
     again_.pop();
     if (found == resting_.end()) continue;
-    TaskPtr task = EndRest(found, now);
-    if (now > task->deadline) {
+    const bool late = now > found.value()->deadline;
+    TaskPtr task = EndRest(found, late ? DeferralTally::kExpired : DeferralTally::kRun, now);
+    if (late) {
       Expire(*task, "while it waited to be run again");
       Free(task->id, Nanos(0), Lesson::kNone);
       Finish(std::move(task));
@@ -257,6 +258,8 @@ void Execution::Tick(Instant now) {
 }
 
 void Execution::EmitAll(Instant now) {
+  tally_.aside.Set(static_cast<std::int64_t>(aside_.size()));
+  tally_.resting.Set(static_cast<std::int64_t>(resting_.size()));
   CommitNoted(now);
   out_.slot_lent(lent_, now);
   out_.slot_freed(freed_, now);
@@ -276,7 +279,7 @@ void Execution::EmitAll(Instant now) {
 void Execution::Flush(Instant now) {
   AbandonNoted(now);
   while (!resting_.empty()) {
-    TaskPtr task = EndRest(resting_.begin(), now);
+    TaskPtr task = EndRest(resting_.begin(), DeferralTally::kCancelled, now);
     Abandon(*task);
     Free(task->id, Nanos(0), Lesson::kNone);
     Finish(std::move(task));

@@ -114,8 +114,9 @@ class Execution {
   void Free(TaskId id, Nanos cost, Lesson lesson, Nanos span = Nanos(0), TaskId handed_to = {});
   [[nodiscard]] Nanos SlotTimeOf(const Task& task, Nanos wall) const;
   void Rest(TaskPtr task, Nanos cost, Instant until, Instant now);
-  [[nodiscard]] TaskPtr EndRest(HashMap<TaskId, TaskPtr>::iterator resting, Instant now);
-  void PayForWait(Task& task, Instant now);
+  [[nodiscard]] TaskPtr EndRest(HashMap<TaskId, TaskPtr>::iterator resting,
+                                DeferralTally::Outcome how, Instant now);
+  Nanos PayForWait(Task& task, Instant now);
   void Finish(TaskPtr task);
   void EmitAll(Instant now);
 
@@ -135,11 +136,15 @@ class Execution {
     Lsn lsn;
     Placed placed;
   };
+  struct Aside {
+    TaskPtr task;
+    Instant since;
+  };
   JournalWriter journal_;
   std::vector<Noted> uncommitted_;  // of this pass; `lsn` is a position
   std::deque<Noted> unsynced_;
-  std::vector<TaskPtr> aside_;  // without leases, while the disk stands
-  Lsn owed_ = 0;                // the first note that is not synced; 0: none
+  std::vector<Aside> aside_;  // without leases, while the disk stands
+  Lsn owed_ = 0;              // the first note that is not synced; 0: none
   Instant owed_since_ = kNever;
   Nanos patience_ = kLongestSync;  // with a disk that owes a note
   bool stands_ = false;            // it has owed one for longer

@@ -47,21 +47,25 @@ void Execution::Rest(TaskPtr task, Nanos cost, Instant until, Instant now) {
   resting_.insert({task->id, std::move(task)});
 }
 
-TaskPtr Execution::EndRest(HashMap<TaskId, TaskPtr>::iterator resting, Instant now) {
+TaskPtr Execution::EndRest(HashMap<TaskId, TaskPtr>::iterator resting, DeferralTally::Outcome how,
+                           Instant now) {
   TaskPtr task = std::move(resting.value());
   resting_.erase(resting);
-  PayForWait(*task, now);
+  tally_.retry_deferrals.Count(how, PayForWait(*task, now));
   return task;
 }
 
-// It has held its lease since then, and nothing ran on it. Nobody is to take that for a handover.
-void Execution::PayForWait(Task& task, Instant now) {
+// It has held its lease since then, for as long as is returned, and nothing ran on it. Nobody is to
+// take that for a handover.
+Nanos Execution::PayForWait(Task& task, Instant now) {
   const auto found = running_.find(task.id);
-  if (found == running_.end()) return;
+  if (found == running_.end()) return Nanos(0);
   Running& running = found.value();
-  const Nanos held = SlotTime(now - std::exchange(running.since, kNever), running.units);
+  const Nanos waited = now - std::exchange(running.since, kNever);
+  const Nanos held = SlotTime(waited, running.units);
   running.earlier += held;
   if (task.leased()) task.spent += held;
+  return waited;
 }
 
 // It has had as many deaths as it may.

@@ -69,7 +69,10 @@ void Execution::HasSynced(Instant now) {
   if (!stands_) return;
   stands_ = false;
   shared_.signals.disk_stands.fetch_sub(1, std::memory_order_relaxed);
-  for (TaskPtr& task : aside_) Return(std::move(task), now);
+  for (Aside& each : aside_) {
+    tally_.disk_deferrals.Count(DeferralTally::kRun, now - each.since);
+    Return(std::move(each.task), now);
+  }
   aside_.clear();
 }
 
@@ -96,7 +99,7 @@ void Execution::SetAside(TaskPtr task, Instant now) {
   PayForWait(*task, now);
   Free(task->id, Nanos(0), Lesson::kNone);
   noted_until_ = std::min(noted_until_, task->deadline);
-  aside_.push_back(std::move(task));
+  aside_.push_back({std::move(task), now});
 }
 
 // Should the journal have no room to say so, the next process believes that it has run.
@@ -127,7 +130,13 @@ void Execution::EndDoomedNoted(Instant now) {
     return true;
   };
   std::erase_if(unsynced_, [&](Noted& each) { return ends(each.placed.task); });
-  std::erase_if(aside_, ends);
+  std::erase_if(aside_, [&](Aside& each) {
+    const bool cancelled = each.task->record->cancelled.load(std::memory_order_relaxed);
+    if (!ends(each.task)) return false;
+    tally_.disk_deferrals.Count(cancelled ? DeferralTally::kCancelled : DeferralTally::kExpired,
+                                now - each.since);
+    return true;
+  });
   const std::size_t left = unsynced_.size() + aside_.size();
   look_again_ = now + std::chrono::milliseconds(left / kLooksEachMilli);
 }
@@ -135,10 +144,11 @@ void Execution::EndDoomedNoted(Instant now) {
 // The node stops, and they have not run.
 void Execution::AbandonNoted(Instant now) {
   for (Noted& each : std::exchange(unsynced_, {})) SetAside(std::move(each.placed.task), now);
-  for (TaskPtr& task : std::exchange(aside_, {})) {
-    TakeBack(*task);
-    Abandon(*task);
-    Finish(std::move(task));
+  for (Aside& each : std::exchange(aside_, {})) {
+    tally_.disk_deferrals.Count(DeferralTally::kCancelled, now - each.since);
+    TakeBack(*each.task);
+    Abandon(*each.task);
+    Finish(std::move(each.task));
   }
 }
 

@@ -108,10 +108,10 @@ class Publication {
   Answers answers_;
   JournalWriter journal_;
   bool stopping_ = false;
-  std::deque<TaskPtr> held_;                      // for which the journal had no room
-  std::vector<Unsynced> uncommitted_;             // of this pass; `lsn` is a position
-  std::array<std::deque<Unsynced>, 2> unsynced_;  // level async, level sync; in order of LSN
-  std::deque<TaskId> cancelling_;                 // trees that were too large for one pass
+  std::deque<TaskPtr> held_;                            // for which the journal had no room
+  std::vector<Unsynced> uncommitted_;                   // of this pass; `lsn` is a position
+  std::array<std::deque<Unsynced>, 2> unsynced_;        // level async, level sync; in order of LSN
+  std::deque<TaskId> cancelling_;                       // trees that were too large for one pass
   std::vector<SessionId> sessions_of_cancelled_roots_;  // of this pass
   // Looks at records that cancels may take in this pass: they mark few where much has ended.
   static constexpr std::size_t kMostCancelLooks = 32768;

@@ -33,6 +33,14 @@ namespace spillgate {
                                                 TaskClass cls) {
   return RoomIn(LoadOf(shared.table, tenant, shared.tenants.At(tenant)), cls);
 }
+// How much of what such roots may have of it is taken, 0 to 255, with `more` that were let in and
+// are not counted yet. Likewise.
+[[nodiscard]] inline std::uint8_t LevelOfTenant(const Shared& shared, TenantId tenant,
+                                                TaskClass cls, std::uint32_t more) {
+  flow::Load load = LoadOf(shared.table, tenant, shared.tenants.At(tenant));
+  load.held += more;
+  return flow::LevelOf(load.held, RoomIn(load, cls));
+}
 
 // Tasks, by what one client may have unfinished.
 [[nodiscard]] inline std::uint32_t RoomOfClient(const Shared& shared, const Session& session)

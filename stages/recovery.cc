@@ -101,8 +101,10 @@ bool Recovery::Decode(const record::Tasks& record, TaskGroup& group) {
   return true;
 }
 
-// As when it was accepted, but for what its function was known to cost.
+// As when it was accepted, but for what its function was known to cost: in the line of new ones
+// that are like it, which is the first where none goes by work.
 SlackLine Recovery::LineNow(const Root& root) const {
+  if (!by_work_) return 0;
   const Nanos remaining =
       root.deadline == kNever ? Nanos(0) : std::max(Nanos(1), root.deadline - now_);
   return LineOf(shared_.limits, root.cls, remaining, Nanos(0));

@@ -12,6 +12,7 @@
 
 #include "core/base/hash_map.h"
 #include "core/base/result.h"
+#include "core/flow/admission.h"
 #include "schema/record.h"
 #include "stages/build_task.h"
 #include "stages/events.h"
@@ -24,8 +25,9 @@ class Recovery {
   // The number of a shape, by its text; 0: this node cannot have it.
   using ShapeOf = std::function<ShapeId(std::string_view text)>;
 
-  Recovery(Shared& shared, ShapeOf shape_of, Instant now)
-      : shared_(shared), shape_of_(std::move(shape_of)), now_(now) {}
+  // `door`: that of submission.
+  Recovery(Shared& shared, const flow::Controller& door, ShapeOf shape_of, Instant now)
+      : shared_(shared), by_work_(door.UsesWork()), shape_of_(std::move(shape_of)), now_(now) {}
 
   // Fails if the bytes are no record: the log is damaged, or of a later version.
   [[nodiscard]] Status Apply(ByteView bytes);
@@ -76,6 +78,7 @@ class Recovery {
   void End(Pending& pending, Outcome&& outcome) REQUIRES(shared_.table.mutex());
 
   Shared& shared_;
+  const bool by_work_;
   const ShapeOf shape_of_;
   const Instant now_;
   const Deaths* deaths_ = nullptr;

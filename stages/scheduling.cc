@@ -101,6 +101,7 @@ void Scheduling::Hold(TaskPtr task, Instant now) {
     return;
   }
   if (task->root->ready.doomed) {
+    shared_.tally.scheduling.out_of_reach.Add(1);
     EndOutOfReach(*task, ready_.TimeNeeded(*task), now);
     finished_.push_back({std::move(task)});
     return;
@@ -125,13 +126,9 @@ void Scheduling::Charge(Task& task, Instant now) {
 }
 
 void Scheduling::PlaceHeld(TaskPtr task, TaskId nested_in, Instant now) {
-  LeaveHeld(*task, now);
+  held_.erase(task->id);
+  CountDeferral(DeferredSince(*task), DeferralTally::kRun, now);
   Place(std::move(task), nested_in, now);
-}
-
-void Scheduling::LeaveHeld(const Task& task, Instant now) {
-  held_.erase(task.id);
-  CountDeferral(task, DeferralTally::kRun, now);
 }
 
 void Scheduling::Dispatch(Instant now) {
@@ -163,7 +160,7 @@ void Scheduling::PlaceShort(Instant now) {
 void Scheduling::EndDropped(Instant now) {
   for (TaskPtr& task : dropped_) {
     held_.erase(task->id);
-    CountDeferral(*task, DeferralTally::kExpired, now);
+    CountDeferral(DeferredSince(*task), DeferralTally::kExpired, now);
     EndOutOfReach(*task, ready_.TimeNeeded(*task), now);
     finished_.push_back({std::move(task)});
   }
@@ -171,8 +168,13 @@ void Scheduling::EndDropped(Instant now) {
   dropped_.clear();
 }
 
-void Scheduling::CountDeferral(const Task& task, DeferralTally::Outcome how, Instant now) {
-  if (task.root->patient()) shared_.tally.scheduling.deferrals.Count(how, now - task.ready.since);
+// kNever: it does not wait behind those that cannot wait as long.
+Instant Scheduling::DeferredSince(const Task& task) {
+  return task.root->patient() ? task.ready.since : kNever;
+}
+
+void Scheduling::CountDeferral(Instant since, DeferralTally::Outcome how, Instant now) {
+  if (since != kNever) shared_.tally.scheduling.deferrals.Count(how, now - since);
 }
 
 // Blocked tasks that would run a child in their place: the child comes before others when there is
@@ -220,7 +222,7 @@ void Scheduling::OnCancel(TaskId id, Instant now) {
   if (found == held_.end()) return;
   TaskPtr task = ready_.Remove(*found->second);
   held_.erase(id);
-  CountDeferral(*task, DeferralTally::kCancelled, now);
+  CountDeferral(DeferredSince(*task), DeferralTally::kCancelled, now);
   Cancel(*task);
   finished_.push_back({std::move(task)});
 }
@@ -258,7 +260,7 @@ void Scheduling::Tick(Instant now) {
   ready_.Expire(now, kMostExpiriesAPass, expired);
   for (TaskPtr& task : expired) {
     held_.erase(task->id);
-    CountDeferral(*task, DeferralTally::kExpired, now);
+    CountDeferral(DeferredSince(*task), DeferralTally::kExpired, now);
     Expire(*task, "while it waited for its turn");
     finished_.push_back({std::move(task)});
   }
@@ -346,7 +348,7 @@ void Scheduling::EmitAll(Instant now) {
 void Scheduling::Flush(Instant now) {
   for (const auto& [id, task] : held_) {
     TaskPtr taken = ready_.Remove(*task);
-    CountDeferral(*taken, DeferralTally::kCancelled, now);
+    CountDeferral(DeferredSince(*taken), DeferralTally::kCancelled, now);
     Abandon(*taken);
     finished_.push_back({std::move(taken)});
   }

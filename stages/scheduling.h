@@ -69,7 +69,6 @@ class Scheduling {
   void SpillKept(Instant now);
   void Place(TaskPtr task, TaskId nested_in, Instant now);
   void PlaceHeld(TaskPtr task, TaskId nested_in, Instant now);  // one that left the ready set
-  void LeaveHeld(const Task& task, Instant now);
   void Charge(Task& task, Instant now);
   void TakeBack(const Task& task);
   void Dispatch(Instant now);
@@ -81,7 +80,8 @@ class Scheduling {
   void Lease(const Prefetch::Waiting& to, Instant now);
   void LeaseHome(const SlotFreed& event, TaskId heir, Instant now);
   void GrantLeases(Instant now);
-  void CountDeferral(const Task& task, DeferralTally::Outcome how, Instant now);
+  [[nodiscard]] static Instant DeferredSince(const Task& task);
+  void CountDeferral(Instant since, DeferralTally::Outcome how, Instant now);
   void ReadLimits();
   void FollowCpus();
   void ReadWeights();

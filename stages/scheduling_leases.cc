@@ -23,8 +23,9 @@ void Scheduling::Lease(Task& task, bool in_place, Instant now) {
                              .hands_on = task.hands_on});
 }
 
-// To one that was placed without it.
+// To one that was placed without it: now it has waited for long enough.
 void Scheduling::Lease(const Prefetch::Waiting& to, Instant now) {
+  CountDeferral(to.since, DeferralTally::kRun, now);
   GiveLease(*to.function, {.task = to.task,
                            .held = Prefetch::OneSlot(),
                            .begun = now,
@@ -53,12 +54,14 @@ void Scheduling::GrantLeases(Instant now) {
 void Scheduling::OnFreed(const SlotFreed& event, Instant now) {
   const TaskId heir = event.handed_to.is_none() ? TaskId() : prefetch_.HeirOf(event.handed_to);
   // Ended before it was known who had handed it the slot: that one's end is still to come.
-  const bool unheard = event.prefetched && prefetch_.Leave(event.task).has_value();
+  const auto unheard = event.prefetched ? prefetch_.Leave(event.task) : std::nullopt;
   const Instant leased = unheard ? kNever : busy_slots_.Ends(event.task);
   const Instant since = event.prefetched ? leased : event.since;
   const CostKey key(event.function->id, event.bytes);
   const bool exact = event.lesson == SlotFreed::Lesson::kExact;
   const bool at_least = event.lesson == SlotFreed::Lesson::kAtLeast;
+  // Without a run it comes back, and waits on.
+  if (unheard && (exact || at_least)) CountDeferral(unheard->since, DeferralTally::kRun, now);
   // Of one that never ran, what its client says of it holds until there is more to go by.
   if (exact || (at_least && event.cost > shared_.costs.Estimate(key, event.estimated))) {
     shared_.costs.Learn(key, event.cost);
@@ -95,10 +98,13 @@ void Scheduling::OnLent(const SlotLent& event, Instant now) {
     return;
   }
   if (event.function != nullptr) {
-    if (!event.prefetched || !prefetch_.Leave(event.notice.task).has_value()) {
+    const auto ahead = event.prefetched ? prefetch_.Leave(event.notice.task) : std::nullopt;
+    if (!ahead) {
       (void)busy_slots_.Ends(event.notice.task);
       free_ += event.held;
       ready_.Ended(*event.function, event.held);
+    } else {
+      CountDeferral(ahead->since, DeferralTally::kRun, now);
     }
     ready_.Waits(*event.function);
   }
@@ -126,10 +132,13 @@ void Scheduling::PlacePrefetched(Instant now) {
   while (prefetch_.HasRoom(ending)) {
     TaskPtr task = ready_.PopToPrefetch(now, dropped_);
     if (task == nullptr) return;
-    LeaveHeld(*task, now);
+    held_.erase(task->id);
     task->hands_on = true;
     task->prefetched = true;
-    prefetch_.Add({task->id, task->function, task->estimate});
+    prefetch_.Add({.task = task->id,
+                   .function = task->function,
+                   .takes = task->estimate,
+                   .since = DeferredSince(*task)});
     Charge(*task, now);
     shared_.tally.scheduling.prefetched.Add(1);
     placed_.push_back({std::move(task), {}});

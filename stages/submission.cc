@@ -136,6 +136,7 @@ bool Submission::MayRepeat(Group& group) {
 // What was accepted before is not judged again: a refusal would say that it did not run. Of a frame
 // that was taken in part, these are the first.
 void Submission::AnswerRepeats(Group& group) {
+  group.load_level = admission_.LevelOfPlaces(group.tenant, group.ask.cls);
   MutexLock lock(shared_.table.mutex());
   const Session* session = shared_.table.FindSession(group.session);
   if (session != nullptr) SkipRepeats(group, *session);

@@ -151,7 +151,7 @@ class Submission {
   void AcceptAll(Instant now);
   void AcceptGroups(Instant now);
   void Accept(Group& group, Instant now) REQUIRES(shared_.table.mutex());
-  void JoinByArguments(Group& group, Instant now) REQUIRES(shared_.table.mutex());
+  void JoinByArguments(Group& group, Session& session, Instant now) REQUIRES(shared_.table.mutex());
   [[nodiscard]] static std::uint32_t BehindRoots(const Group& group, std::uint32_t from);
   [[nodiscard]] Reason FindRoot(Group& group, Record*& parent, RootPtr& root)
       REQUIRES(shared_.table.mutex());

@@ -97,7 +97,7 @@ void Submission::Accept(Group& group, Instant now) {
   RootPtr root;
   const Reason reason = FindRoot(group, parent, root);
   if (reason != Reason::kNone) return GivePlacesBack(group, 0, reason);
-  if (!root && group.ask.root != 0) JoinByArguments(group, now);
+  if (!root && group.ask.root != 0) JoinByArguments(group, *session, now);
   if (root) {
     group.root_order = root->order;
     group.deadline = std::min(group.deadline, root->deadline);
@@ -213,12 +213,13 @@ Reason Submission::FindRoot(Group& group, Record*& parent, RootPtr& root) {
 // let in without being judged as such. What is accepted of a frame are its first, so one that is
 // refused stops those behind it, also of roots that were let in: these are not shed for it, but
 // wait like any piece without room.
-void Submission::JoinByArguments(Group& group, Instant now) {
+void Submission::JoinByArguments(Group& group, Session& session, Instant now) {
   std::uint32_t roots = 0;
   for (TaskPtr& task : group.tasks) {
     task->root = RootOfArguments(shared_.table, *task, group.session);
     roots += task->root ? 0 : 1;
   }
+  session.joined_none[Index(group.ask.cls)] += roots;
   std::uint32_t let_in = 0;
   Ruling as_roots = group;
   const Named named{.function = group.function, .shape = group.shape};
@@ -242,7 +243,8 @@ void Submission::JoinByArguments(Group& group, Instant now) {
       group.behind = behind;
       group.retry_after = admission_.UntilItsOwnEnd(group.asking(), refused);
       if (by_quota) return;
-      return admission_.Overload(group.asking(), refused, group, !group.exceeds_credit);
+      admission_.Overload(group.asking(), refused, group, !group.exceeds_credit);
+      return admission_.CountRootsRefused(group.ask.cls, group.refusal, refused);
     }
     if (!root) --let_in;
     // Those before it in the group may all be of the same root.
@@ -300,7 +302,7 @@ RootPtr Submission::NewRoot(const Group& group, const Task& task, const Session&
   root->deadline = task.deadline;
   root->line = group.line;
   root->function = task.function->id;
-  admission_.Expect(*root, *task.shape);
+  admission_.Expect(*root);
   root->window = shared_.limits.root_window.load(std::memory_order_relaxed);
   return root;
 }
@@ -344,8 +346,8 @@ void Submission::Enter(Group& group, std::uint32_t i, TaskPtr task, Session& ses
 // tasks that wait in one spawn each.
 bool Submission::MoreMayWait(const Group& group) const {
   const std::int64_t bytes = waiting_bytes_ + static_cast<std::int64_t>(group.frame.size());
-  return waiting_.empty() || (waiting_.size() < kMostWaitingSpawns &&
-                              bytes <= shared_.in_flight.bytes_limit());
+  return waiting_.empty() ||
+         (waiting_.size() < kMostWaitingSpawns && bytes <= shared_.in_flight.bytes_limit());
 }
 
 // Answers for what was dealt with; a spawn without room waits with the rest.

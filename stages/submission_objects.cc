@@ -93,7 +93,8 @@ wire::Verdict Submission::JudgePut(const Received& received, const wire::FrameVi
   wire::Verdict verdict{.first_seq = put.seq,
                         .count = 1,
                         .correlation = frame.header.correlation,
-                        .level = put.level};
+                        .level = put.level,
+                        .load_level = admission_.PlacesTaken()};
   const TaskId id{received.session, put.seq};
   MutexLock lock(shared_.table.mutex());
   Session* session = shared_.table.FindSession(id.session);
@@ -150,7 +151,10 @@ void Submission::OnOpenRoot(const Received& received, const wire::FrameView& fra
 wire::Verdict Submission::JudgeRoot(const Received& received, const wire::OpenRoot& asked,
                                     Instant now, std::optional<std::uint32_t>& position,
                                     RootPtr& opened) {
-  wire::Verdict verdict{.first_seq = asked.seq, .count = 1, .level = asked.level};
+  wire::Verdict verdict{.first_seq = asked.seq,
+                        .count = 1,
+                        .level = asked.level,
+                        .load_level = admission_.LevelOfPlaces(received.tenant, asked.cls)};
   const TaskId id{received.session, asked.seq};
   MutexLock lock(shared_.table.mutex());
   Session* session = shared_.table.FindSession(id.session);
@@ -167,7 +171,8 @@ wire::Verdict Submission::JudgeRoot(const Received& received, const wire::OpenRo
   if (HasTooManyRoots(session->tenant)) return Refused(verdict, Reason::kQuota, kRootsRetry);
   Ruling ruling = received.ruling;
   if (ruling.admitted == 0) {
-    admission_.Judge(asked, session->tenant, received.UnderWay(now), ruling, now);
+    admission_.Judge(asked, session->tenant, received.UnderWay(now), ruling, now,
+                     received.exceeds_credit);
   }
   if (ruling.admitted == 0) return RefusalOf(asked, 0, ruling);
   if (asked.level != Level::kNone) {

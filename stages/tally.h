@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/base/clock.h"
+#include "core/base/gauge.h"
 #include "core/flow/spread.h"
 #include "core/flow/stage_stats.h"
 #include "core/model/class.h"
@@ -44,6 +45,7 @@ struct DeferralTally {
 struct SubmissionTally {
   ByClass accepted;
   ByReason refused;
+  ByClass roots_refused;        // of those refused, roots for which there was no room or no time
   flow::Counter repeated;       // known already: answered again, not run again
   flow::Counter spawns_waited;  // times that the rest of a frame of spawns had to wait for room
   flow::Counter from_reserve;   // accepted on the spawn reserve
@@ -69,6 +71,11 @@ struct ExecutionTally {
   flow::Counter host_deaths;
   flow::Counter retried;
   flow::Counter held_up;  // started, and given back before they began
+  // Without a slot, while the disk stood still on which their one run has to be noted.
+  DeferralTally disk_deferrals;
+  DeferralTally retry_deferrals;  // rested after the death of their worker
+  Gauge aside;                    // tasks that wait for that disk now
+  Gauge resting;                  // and that rest
 };
 
 // How those fared that were let in. Counted while a controller wants to know it

@@ -3,6 +3,12 @@
 #include <algorithm>
 
 namespace spillgate {
+namespace {
+
+// However much more important classes had: what is left is never nothing.
+constexpr double kMostAbove = 0.95;
+
+}  // namespace
 
 // A pass that ended while some of them were on their way to the ready set did not see them.
 void WorkAtDoor::ForgetWhatWasCounted() {
@@ -26,8 +32,13 @@ WorkAtDoor::Ahead WorkAtDoor::Look(const Newcomer& root, const WorkAccount::Need
     const bool counts = root.held_back || !account_.IsHeldBack(entry.function);
     if (Index(entry.cls) <= Index(root.cls) && counts) ahead.tasks += entry.tasks;
   }
+  Nanos longest{0};
   for (std::size_t i = 0; i < needs.size(); ++i) {
-    ahead.queues[i] = LookAt(root, needs, i);
+    ahead.queues[i] = LookAt(SeenBy(needs, i, root), needs, i, now);
+    ahead.taken = std::max(ahead.taken, TakenLately(root, needs[i].kind, now));
+    const Nanos behind_it = ahead.queues[i].wait + ahead.queues[i].each;
+    if (behind_it > longest) ahead.for_brought = needs.IsBrought(i);
+    longest = std::max(longest, behind_it);
     const bool is_cpu = needs[i].kind == kCpu;
     if (is_cpu && root.length == 0 && account_.HasPlaceForShort()) continue;
     if (is_cpu) {
@@ -36,6 +47,16 @@ WorkAtDoor::Ahead WorkAtDoor::Look(const Newcomer& root, const WorkAccount::Need
     ahead.busy = std::max(ahead.busy, account_.BusyFor(needs[i].kind, now));
   }
   return ahead;
+}
+
+// To a resource it is a task that takes as much of it as the root and all that it brings. The limit
+// of its function holds back what it brings no more than anybody else.
+WorkAtDoor::Newcomer WorkAtDoor::SeenBy(const WorkAccount::Needs& needs, std::size_t which,
+                                        const Newcomer& root) {
+  Newcomer seen = root;
+  seen.slot_time = needs.WithBrought(which, root.slot_time);
+  if (needs.IsBrought(which)) seen.held_back = false;
+  return seen;
 }
 
 WorkAtDoor::Before WorkAtDoor::Count(const Newcomer& root, std::size_t kind, bool all) const {
@@ -75,14 +96,14 @@ WorkAtDoor::Before WorkAtDoor::Count(const Newcomer& root, std::size_t kind, boo
 // What is held back by the limit of its own function goes before others with no more than the slots
 // that such functions have, and the rest of the resource is left for all else.
 flow::Queue WorkAtDoor::LookAt(const Newcomer& root, const WorkAccount::Needs& needs,
-                               std::size_t which) const {
+                               std::size_t which, Instant now) const {
   const std::size_t kind = needs[which].kind;
-  const flow::Queue all = Behind(Count(root, kind, true), root, needs, which);
+  const flow::Queue all = Behind(Count(root, kind, true), root, needs, which, now);
   if (root.held_back) return BehindItsLike(all, root, needs, which);
   if (account_.HeldBackBefore(root.cls) == 0) return all;
   const double left = account_.Left(kind);
   if (left <= 0) return all;
-  const flow::Queue rest = Behind(Count(root, kind, false), root, needs, which);
+  const flow::Queue rest = Behind(Count(root, kind, false), root, needs, which, now);
   const double wait = static_cast<double>(rest.wait.count()) / left;
   if (wait >= static_cast<double>(all.wait.count())) return all;
   const double each = static_cast<double>(rest.each.count()) / left;
@@ -96,7 +117,7 @@ flow::Queue WorkAtDoor::BehindItsLike(const flow::Queue& all, const Newcomer& ro
                                       const WorkAccount::Needs& needs, std::size_t which) const {
   const auto own_slots =
       static_cast<double>(std::max<std::int64_t>(1, account_.Running(root.function)));
-  const double longer = std::max(1.0, static_cast<double>(needs.slots()) / own_slots);
+  const double longer = std::max(1.0, static_cast<double>(needs.own_slots()) / own_slots);
   const double part = account_.PartOf(root.function, needs, which);
   const double wait = static_cast<double>(all.wait.count()) * std::max(1.0, part * longer);
   const double each = static_cast<double>(all.each.count()) * longer;
@@ -104,12 +125,47 @@ flow::Queue WorkAtDoor::BehindItsLike(const flow::Queue& all, const Newcomer& ro
           .each = Nanos(static_cast<std::int64_t>(each))};
 }
 
+double WorkAtDoor::AboveLately(TaskClass cls, std::size_t kind, Instant now) const {
+  double above = 0;
+  for (std::size_t i = 0; i < Index(cls); ++i) {
+    above += account_.At(static_cast<TaskClass>(i)).given[kind].Part(now);
+  }
+  return std::min(above, kMostAbove);
+}
+
+// For who had more than its fair part of late: so it lives on what others leave, as much as those
+// ask for. Who had less is given its part when it asks, whoever had it until now.
+double WorkAtDoor::OthersLately(const Newcomer& root, std::size_t kind, Instant now) const {
+  const WorkAccount::Class& mine = account_.At(root.cls);
+  const WorkAccount::Flow& flow = account_.At(root.cls, root.tenant);
+  const double own = flow.given[kind].Part(now);
+  const double given = mine.given[kind].Part(now) - own;
+  if (given <= 0) return 0;
+  const std::int64_t window = GivenLately::WindowOf(now);
+  const auto weight = static_cast<double>(flow.weight.get());
+  const double active =
+      static_cast<double>(mine.active.At(window)) - (flow.active.IsActive(window) ? weight : 0.0);
+  const double weights = std::max(active, 1.0);
+  const double left = 1 - AboveLately(root.cls, kind, now);
+  if (own * (weights + weight) < left * weight) return 0;
+  return std::min(given / left, weights / (weights + weight));
+}
+
+double WorkAtDoor::TakenLately(const Newcomer& root, std::size_t kind, Instant now) const {
+  const double above = AboveLately(root.cls, kind, now);
+  return above + (1 - above) * OthersLately(root, kind, now);
+}
+
 // All of the more important classes, of its own flow what is in its line or before it, and of what
 // is behind that as much as its line has and what it is owed, and of the others in its class what
 // the fair queue gives them meanwhile: as much for each weight as this flow is given, and what they
-// are still owed. A class with a least share waits no longer than that takes.
+// are still owed. Who asks for little hardly ever waits, but comes again: so it is taken to have as
+// much of the time as lately, or who asks for more than its share would be let in to what small
+// ones, or more important classes, will have. A class with a least share waits no longer than that
+// takes.
 flow::Queue WorkAtDoor::Behind(const Before& before, const Newcomer& root,
-                               const WorkAccount::Needs& needs, std::size_t which) const {
+                               const WorkAccount::Needs& needs, std::size_t which,
+                               Instant now) const {
   const auto [kind, node_time] = needs[which];
   const WorkAccount::Class& mine = account_.At(root.cls);
   const WorkAccount::Flow& flow = account_.At(root.cls, root.tenant);
@@ -132,20 +188,26 @@ flow::Queue WorkAtDoor::Behind(const Before& before, const Newcomer& root,
   const double by_weight = std::max(rest, before.others > 0 ? 1.0 : 0.0) / weight;
   const double given = (static_cast<double>(own + cost) + head_start * weight) * by_weight;
   const bool all = given >= static_cast<double>(before.others);
-  if (!all) grows *= 1 + by_weight;
-  const std::int64_t in_class = own + (all ? before.others : static_cast<std::int64_t>(given));
-  double wait = static_cast<double>(before.above + in_class);
-  double each = static_cast<double>(cost) * grows;
+  const double lately = OthersLately(root, kind, now);
+  const double come = lately / (1 - lately);
+  grows *= 1 + std::max(all ? 0.0 : by_weight, come);
+  const double others =
+      std::max(all ? static_cast<double>(before.others) : given, static_cast<double>(own) * come);
+  const double in_class = static_cast<double>(own) + others;
+  const double left = 1 - AboveLately(root.cls, kind, now);
+  const double wait = (static_cast<double>(before.above) + in_class) / left;
+  const double each = static_cast<double>(cost) * grows;
   if (root.share > 0) {
     const double at_least = 100.0 / root.share;
-    const double by_share = static_cast<double>(in_class + cost) * at_least;
+    const double saved = static_cast<double>(mine.saved.get()) * node_time;
+    const double by_share = std::max(0.0, in_class + static_cast<double>(cost) - saved) * at_least;
     if (by_share < wait) {
-      wait = by_share;
-      each *= at_least;
+      return {.wait = Nanos(static_cast<std::int64_t>(by_share)),
+              .each = Nanos(static_cast<std::int64_t>(each * at_least))};
     }
   }
   return {.wait = Nanos(static_cast<std::int64_t>(wait)),
-          .each = Nanos(static_cast<std::int64_t>(each))};
+          .each = Nanos(static_cast<std::int64_t>(each / left))};
 }
 
 void WorkAtDoor::Admitted(const Newcomer& root, FunctionId function,
@@ -162,7 +224,8 @@ void WorkAtDoor::Admitted(const Newcomer& root, FunctionId function,
   }
   entry->tasks += count;
   for (std::size_t i = 0; i < needs.size(); ++i) {
-    entry->work[needs[i].kind] += needs.NodeTime(i, root.slot_time) * count;
+    const Nanos slot_time = needs.WithBrought(i, root.slot_time);
+    entry->work[needs[i].kind] += needs.NodeTime(i, slot_time) * count;
   }
 }
 

@@ -1,6 +1,6 @@
 // What would run before a root that comes now: the work of the account, and what this door has let
-// in since the account last said what waits, or many could come in between. One for each shard of
-// submission, on its thread.
+// in since the account last said what waits, or many could come in between. On each resource that
+// the root needs, or what it will bring. One for each shard of submission, on its thread.
 #pragma once
 
 #include <array>
@@ -33,10 +33,12 @@ class WorkAtDoor {
   struct Ahead {
     std::array<flow::Queue, kResourceKinds> queues{};
     std::size_t count = 0;
+    bool for_brought = false;   // what it waits for longest only what it brings needs
     Nanos busy{0};              // all of one of its resources is held so long by what runs
     std::int64_t tasks = 0;     // that wait, of its class and above
     std::int64_t promises = 0;  // roots of its class that have not brought all of theirs: what
                                 // is only promised to more important ones leaves no slot idle
+    double taken = 0;           // the part of a resource that goes to those, and to others
   };
   [[nodiscard]] Ahead Look(const Newcomer& root, const WorkAccount::Needs& needs, Instant now);
   // What one of those that wait takes of the node on the mean; 0 if none does. So often, about, a
@@ -67,14 +69,23 @@ class WorkAtDoor {
     std::int64_t others = 0;  // of other tenants of its class
   };
   void ForgetWhatWasCounted();
+  [[nodiscard]] static Newcomer SeenBy(const WorkAccount::Needs& needs, std::size_t which,
+                                       const Newcomer& root);
   // `all`: with what is held back.
   [[nodiscard]] Before Count(const Newcomer& root, std::size_t kind, bool all) const;
   [[nodiscard]] flow::Queue LookAt(const Newcomer& root, const WorkAccount::Needs& needs,
-                                   std::size_t which) const;
+                                   std::size_t which, Instant now) const;
   [[nodiscard]] flow::Queue BehindItsLike(const flow::Queue& all, const Newcomer& root,
                                           const WorkAccount::Needs& needs, std::size_t which) const;
   [[nodiscard]] flow::Queue Behind(const Before& before, const Newcomer& root,
-                                   const WorkAccount::Needs& needs, std::size_t which) const;
+                                   const WorkAccount::Needs& needs, std::size_t which,
+                                   Instant now) const;
+  // The part of the resource that was given lately to more important classes; and of what they
+  // left, to other tenants of its class.
+  [[nodiscard]] double AboveLately(TaskClass cls, std::size_t kind, Instant now) const;
+  [[nodiscard]] double OthersLately(const Newcomer& root, std::size_t kind, Instant now) const;
+  // To both.
+  [[nodiscard]] double TakenLately(const Newcomer& root, std::size_t kind, Instant now) const;
 
   const WorkAccount& account_;
   std::int64_t passes_ = 0;

@@ -11,7 +11,8 @@
 
 namespace spillgate::client {
 
-// The part of its slack that the node would let a root spend on waiting (core/flow/admission.h).
+// The part of its slack that a node would let a root spend on waiting, at most: on few slots, on
+// many a little less (core/flow/admission.h). How many slots there are the client does not know.
 inline constexpr double kWaitPart = 0.45;
 
 // `came`, `deadline`: of the one that has waited longest. Without a deadline none is ever late.

@@ -75,7 +75,8 @@ bool Session::OnVerdict(const wire::Verdict& verdict, Instant now) {
   if (!parcel->was_sent || first > parcel->count || verdict.count > parcel->count - first) {
     return Wrong("a verdict on tasks that its frame did not have");
   }
-  load_level_ = verdict.load_level;
+  // That of a put is of no class, and tells less than what was heard of roots.
+  if (parcel->kind != Parcel::Kind::kPut) load_level_ = verdict.load_level;
   if (verdict.status == wire::VerdictStatus::kUnknown) {
     OnUnknown(*parcel, now);
     return true;
@@ -147,8 +148,8 @@ bool Session::IsSure(const Parcel& parcel) {
 // A root that was let in is slowed by the quotas that hold for its pieces, and not shed: they open
 // as its own tasks, or its client's, end. That is no overload, and costs no retries.
 bool Session::WaitsForRoom(const Parcel& parcel, Reason reason) {
-  return parcel.terms.root != 0 && (reason == Reason::kQuota || reason == Reason::kClientQuota ||
-                                    reason == Reason::kRate);
+  return parcel.terms.root != 0 &&
+         (reason == Reason::kQuota || reason == Reason::kClientQuota || reason == Reason::kRate);
 }
 
 // A few wait a little longer each time; many for as long as it takes to send them all again, or

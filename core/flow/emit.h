@@ -40,12 +40,10 @@ class Departure {
   void Note(const Meta& meta, Instant now) {
     if (from_ == nullptr) return;
     const std::size_t cls = meta.cls < kMaxClasses ? meta.cls : kMaxClasses - 1;
-    const Nanos delay = now - meta.arrived;
     if (meta.is_task) {
-      from_->stats().wait[cls].Add(delay);
+      from_->stats().wait[cls].Add(now - meta.arrived);
       from_->stats().handled[cls].Add(1);
     }
-    from_->NoteDelay(delay);
     ++count_;
     bytes_ += meta.bytes;
   }

@@ -185,11 +185,6 @@ class AnyInbox {
     if (credits_.room() > 0) upstream->MarkReady();  // it came free in between
   }
 
-  // The longest delay of those that left since the last call. For the one thread that is in the
-  // stage.
-  void NoteDelay(Nanos delay) { longest_delay_ = std::max(longest_delay_, delay); }
-  [[nodiscard]] Nanos TakeLongestDelay() { return std::exchange(longest_delay_, Nanos(0)); }
-
   // At each tick, by the one thread that is in the stage: publishes what the counters alone do not
   // say. `held_oldest`: when the oldest that the stage holds arrived, kNever if it holds none;
   // without it, what it holds is taken to leave in the order of arrival.
@@ -226,7 +221,6 @@ class AnyInbox {
   StageStats stats_;
   ArrivalMarks marks_;
   std::atomic<Runnable*> short_of_room_{nullptr};
-  Nanos longest_delay_{0};
   const std::string name_;
   const std::uint32_t shard_;
 };

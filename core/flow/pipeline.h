@@ -51,7 +51,7 @@ class StageRunner final : public Runnable {
     stage_->Handle(std::span<In>(batch_), now);
     const Instant after = clock_.Now();
     limit_.Took(batch_.size(), after - now);
-    Account(before, after - now, after);
+    Account(before, after - now);
     return after;
   }
 
@@ -84,7 +84,7 @@ class StageRunner final : public Runnable {
   }
 
  private:
-  void Account(const std::array<std::uint64_t, kMaxClasses>& before, Nanos busy, Instant now) {
+  void Account(const std::array<std::uint64_t, kMaxClasses>& before, Nanos busy) {
     StageStats& stats = inbox_.stats();
     stats.batches.Add(1);
     stats.busy_ns.Add(static_cast<std::uint64_t>(busy.count()));
@@ -99,8 +99,6 @@ class StageRunner final : public Runnable {
     for (std::size_t c = 0; c < kMaxClasses; ++c) {
       if (by_class[c] > 0) stats.service[c].Add(each, by_class[c]);
     }
-    inbox_.controller().Left(static_cast<std::uint32_t>(left), inbox_.TakeLongestDelay(), busy,
-                             now);
   }
 
   Inbox<In>& inbox_;

@@ -124,14 +124,24 @@ void CostModel::LearnRoot(FunctionId function) {
     cost.roots /= 2;
     cost.spawns /= 2;
     cost.spawned /= 2;
+    for (Cost::SpawnedOn& on : cost.spawned_on) {
+      on.spawns /= 2;
+      on.node_time /= 2;
+    }
   }
   ShowSpawns(cost);
 }
 
-void CostModel::LearnSpawn(FunctionId root, Nanos slot_time) {
+void CostModel::LearnSpawn(FunctionId root, Nanos slot_time, const NodeTimes& node_time) {
   Cost& cost = CostOf(root);
   ++cost.spawns;
   cost.spawned += static_cast<double>(slot_time.count());
+  for (std::size_t kind = 0; kind < kResourceKinds; ++kind) {
+    if (node_time[kind] <= 0) continue;
+    Cost::SpawnedOn& on = cost.spawned_on[kind];
+    ++on.spawns;
+    on.node_time += static_cast<double>(node_time[kind]);
+  }
 }
 
 // Those that have not brought all of theirs are counted like the others, so it is a little low.
@@ -139,7 +149,26 @@ void CostModel::ShowSpawns(Cost& cost) {
   const std::uint64_t most = std::min<std::uint64_t>(cost.spawns / cost.roots, kMostSpawns);
   cost.spawned_tasks.Set(static_cast<std::int64_t>(most));
   if (cost.spawns == 0) return;
-  cost.spawned_ns.Set(static_cast<std::int64_t>(cost.spawned / static_cast<double>(cost.spawns)));
+  const auto spawns = static_cast<double>(cost.spawns);
+  cost.spawned_ns.Set(static_cast<std::int64_t>(cost.spawned / spawns));
+  std::int64_t kinds = 0;
+  for (std::size_t kind = 0; kind < kResourceKinds; ++kind) {
+    Cost::SpawnedOn& on = cost.spawned_on[kind];
+    on.mean_ns.Set(static_cast<std::int64_t>(on.node_time / spawns));
+    // What hardly any root needs is not what all of them wait for.
+    if (2 * on.spawns >= cost.roots) kinds |= std::int64_t{1} << kind;
+  }
+  cost.spawned_kinds.Set(kinds);
+}
+
+CostModel::Spawns CostModel::ReadSpawns(const Cost& cost) {
+  Spawns spawns{.tasks = static_cast<std::uint32_t>(cost.spawned_tasks.get()),
+                .each = Nanos(cost.spawned_ns.get()),
+                .kinds = static_cast<std::uint64_t>(cost.spawned_kinds.get())};
+  for (std::size_t kind = 0; kind < kResourceKinds; ++kind) {
+    spawns.node_time[kind] = cost.spawned_on[kind].mean_ns.get();
+  }
+  return spawns;
 }
 
 // ---- the spread

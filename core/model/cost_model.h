@@ -63,9 +63,9 @@ class CostModel {
   // below nothing; the mean is what counts.
   void LearnHandover(FunctionId function, Nanos slot_time);
   // A root begins whose own task is of that function; a task that one of it has spawned runs, soon
-  // after.
+  // after, and takes so much of each resource.
   void LearnRoot(FunctionId function);
-  void LearnSpawn(FunctionId root, Nanos slot_time);
+  void LearnSpawn(FunctionId root, Nanos slot_time, const NodeTimes& node_time);
 
   // The mean, at least 1 ns. Of a function that never ran: the hint if there is one, else the
   // prior.
@@ -98,17 +98,19 @@ class CostModel {
   // size it is that of the size which takes least.
   [[nodiscard]] Nanos MedianSpan(CostKey key) const;
 
-  // What a root soon brings that begins with a task of that function: tasks and the slot time of
-  // one of them, on average over the last roots.
+  // What a root soon brings that begins with a task of that function: tasks, and the slot time and
+  // the node time of one of them, on average over the last roots.
   struct Spawns {
     std::uint32_t tasks = 0;
     Nanos each{0};
-    [[nodiscard]] Nanos work() const { return SlotTimeOf(tasks, each); }
+    NodeTimes node_time{};
+    std::uint64_t kinds = 0;  // a bit for each resource that a task of every second root needs
+    [[nodiscard]] bool Need(std::size_t kind) const { return ((kinds >> kind) & 1U) != 0; }
   };
   [[nodiscard]] Spawns SpawnsOf(FunctionId function) const {
     const Cost* cost = Find(function);
-    if (cost == nullptr) return {};
-    return {static_cast<std::uint32_t>(cost->spawned_tasks.get()), Nanos(cost->spawned_ns.get())};
+    const bool brings = cost != nullptr && cost->spawned_tasks.get() > 0;
+    return brings ? ReadSpawns(*cost) : Spawns{};
   }
 
   // Runs learned from, at most kWindow: 0 is a function whose estimate is a guess.
@@ -158,8 +160,15 @@ class CostModel {
     std::uint32_t roots = 0;
     std::uint64_t spawns = 0;
     double spawned = 0;  // slot time, ns
+    struct SpawnedOn {   // a resource
+      std::uint64_t spawns = 0;
+      double node_time = 0;  // ns
+      Gauge mean_ns;         // of all spawns, also of those that do not need it
+    };
+    std::array<SpawnedOn, kResourceKinds> spawned_on;
     Gauge spawned_tasks;
     Gauge spawned_ns;
+    Gauge spawned_kinds;  // as in Spawns
   };
 
   // tidy: atomics: written by scheduling, read by the door on any thread
@@ -185,6 +194,7 @@ class CostModel {
   [[nodiscard]] Cost& CostOf(FunctionId function);
   [[nodiscard]] Runs* ToLearnOf(Cost& cost, std::uint8_t size);
   static void ShowSpawns(Cost& cost);
+  [[nodiscard]] static Spawns ReadSpawns(const Cost& cost);
 
   std::unique_ptr<Place[]> costs_;
   const std::uint32_t most_;

@@ -36,6 +36,7 @@ class Prefetch {
     TaskId task;
     const Function* function = nullptr;
     Nanos takes{0};
+    Instant since = kNever;  // it waits behind those that cannot wait as long; kNever: it does not
   };
 
   [[nodiscard]] static Resources OneSlot() {

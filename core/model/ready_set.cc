@@ -183,7 +183,8 @@ void ReadySet::Show(const Flow& flow) {
 
 // Remembers it by age and by deadline.
 void ReadySet::Track(Task& task, Instant now) {
-  task.ready.since = now;
+  // What comes back as it was held up has waited since it came first.
+  if (!task.held_up) task.ready.since = now;
   task.ready.older = newest_;
   task.ready.newer = nullptr;
   (newest_ != nullptr ? newest_->ready.newer : oldest_) = &task;

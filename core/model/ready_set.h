@@ -213,7 +213,7 @@ class ReadySet {
 
   // ready_set_pick.cc: who is next.
   [[nodiscard]] Turns BeginPick(Instant now);
-  [[nodiscard]] Turns TurnsNow() const;
+  [[nodiscard]] Turns TurnsNow();
   [[nodiscard]] Nanos Quantum(std::size_t cls) const;
   [[nodiscard]] bool AtLimit(const ready::Kind& kind) const;
   [[nodiscard]] Found First(const Turns& turns, const Room* room);
@@ -229,6 +229,7 @@ class ReadySet {
   [[nodiscard]] bool MayTry(const Task& task, Instant now);
   void Drop(Task& task, std::vector<TaskPtr>& dropped);
   [[nodiscard]] TaskPtr Take(const Found& found);
+  void NoteGiven(const Found& found, Nanos cost);
 
   const CostModel& costs_;
   WorkAccount& account_;

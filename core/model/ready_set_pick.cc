@@ -199,6 +199,7 @@ void ReadySet::HearOfTurnedAway() {
     const std::int64_t at = last.at.get();
     const Resources* shape = last.shape.load(std::memory_order_acquire);
     if (std::exchange(heard_of_[cls], at) == at || shape == nullptr) continue;
+    if (classes_[cls].size == 0) shares_.Wants(cls, Nanos(last.p95.get()));
     kept_slot_.Came(static_cast<TaskClass>(cls), Nanos(last.p95.get()), Nanos(last.slack.get()),
                     *shape, Instant(Nanos(at)));
   }
@@ -229,7 +230,7 @@ ReadySet::Turns ReadySet::BeginPick(Instant now) {
   return TurnsNow();
 }
 
-ReadySet::Turns ReadySet::TurnsNow() const {
+ReadySet::Turns ReadySet::TurnsNow() {
   Turns turns;
   std::size_t top = 0;
   while (classes_[top].size == 0) ++top;
@@ -355,10 +356,7 @@ TaskPtr ReadySet::Take(const Found& found) {
   const Nanos cost = costs_.Estimate(task.cost_key(), task.estimate);
   task.estimate = cost;
 
-  ready::ClassShares::Waiting waiting{};
-  for (std::size_t cls = 0; cls < kClasses; ++cls) waiting[cls] = classes_[cls].size != 0;
-  shares_.Dispatched(Index(flow.cls), found.owed, cost, waiting);
-
+  NoteGiven(found, cost);
   const std::int64_t lag = options_.most_lag.count();
   flow.tag = std::max(flow.tag, queue.time - lag);
   queue.time = std::max(queue.time, flow.tag);
@@ -369,6 +367,24 @@ TaskPtr ReadySet::Take(const Found& found) {
   TakeTurn(flow, bundle.root->line, cost.count());
   Detach(task);
   return TaskPtr(&task);
+}
+
+void ReadySet::NoteGiven(const Found& found, Nanos cost) {
+  const Flow& flow = *found.group->flow;
+  ready::ClassShares::Waiting waiting{};
+  for (std::size_t cls = 0; cls < kClasses; ++cls) waiting[cls] = classes_[cls].size != 0;
+  shares_.Dispatched(Index(flow.cls), found.owed, cost, waiting);
+  for (std::size_t cls = 0; cls < kClasses; ++cls) {
+    account_.Of(static_cast<TaskClass>(cls)).saved.Set(shares_.Saved(cls).count());
+  }
+  WorkAccount::Class& given = account_.Of(flow.cls);
+  const WorkAccount::Needs& needs = found.group->lane->kind->needs;
+  for (std::size_t i = 0; i < needs.size(); ++i) {
+    const std::int64_t node_time = needs.NodeTime(i, cost);
+    given.given[needs[i].kind].Add(node_time, now_);
+    flow.account->given[needs[i].kind].Add(node_time, now_);
+  }
+  given.active.Add(flow.account->active, flow.weight, GivenLately::WindowOf(now_));
 }
 
 }  // namespace spillgate

@@ -28,6 +28,9 @@ struct Resources {
   friend bool operator==(const Resources&, const Resources&) = default;
 };
 
+// Work by kind: for how long all that the node has of that would be busy with it, in ns.
+using NodeTimes = std::array<std::int64_t, kResourceKinds>;
+
 // Names of the kinds on this node, in the order of the vector. Fixed once the config is loaded.
 struct ResourceNames {
   std::vector<std::string> names{"cpu", "gpu", "memory"};

@@ -1,11 +1,23 @@
 #include "core/model/work_account.h"
 
 #include <algorithm>
+#include <cmath>
+#include <utility>
 
 #include "core/base/check.h"
-#include "core/model/cost_model.h"
 
 namespace spillgate {
+namespace {
+
+// Far beyond what counts of any task, so that a small part of a resource is not cut short; and
+// another slot time can be added to it.
+constexpr double kLongest = 4e18;  // ns
+
+Nanos AsSlotTime(double ns) {
+  return Nanos(static_cast<std::int64_t>(std::min(ns, kLongest)));
+}
+
+}  // namespace
 
 WorkAccount::Needs::Needs(const Resources& shape, const Resources& total) {
   const auto units = static_cast<double>(SlotUnits(shape));
@@ -18,6 +30,33 @@ WorkAccount::Needs::Needs(const Resources& shape, const Resources& total) {
     needs_[size_++] = {.kind = kind, .node_time = part * static_cast<double>(kOneSlot) / units};
     slots_ = std::min(slots_, std::max<std::int64_t>(1, total.amount[kind] / amount));
   }
+  own_ = size_;
+  own_slots_ = slots_;
+}
+
+// As many roots at a time as keep that busy with what they bring.
+void WorkAccount::Needs::Bring(const CostModel::Spawns& spawns) {
+  if (spawns.tasks == 0) return;
+  const auto tasks = static_cast<double>(spawns.tasks);
+  NodeTimes others = spawns.node_time;
+  for (std::size_t i = 0; i < own_; ++i) {
+    const std::int64_t node_time = std::exchange(others[needs_[i].kind], 0);
+    brought_[i] = AsSlotTime(tasks * static_cast<double>(node_time) / needs_[i].node_time);
+  }
+  const auto each = static_cast<double>(std::max<Nanos::rep>(1, spawns.each.count()));
+  for (std::size_t kind = 0; kind < kResourceKinds; ++kind) {
+    if (others[kind] <= 0 || !spawns.Need(kind)) continue;
+    const double part = static_cast<double>(others[kind]) / each;
+    brought_[size_] = AsSlotTime(tasks * each);
+    needs_[size_++] = {.kind = kind, .node_time = part};
+    slots_ = std::min(slots_, std::max<std::int64_t>(1, std::llround(1 / (part * tasks))));
+  }
+}
+
+NodeTimes WorkAccount::Needs::ByKind(Nanos slot_time) const {
+  NodeTimes times{};
+  for (std::size_t i = 0; i < size_; ++i) times[needs_[i].kind] = NodeTime(i, slot_time);
+  return times;
 }
 
 WorkAccount::WorkAccount(const Resources& total, std::uint32_t most_tenants)

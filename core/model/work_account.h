@@ -29,8 +29,11 @@
 #include "core/base/gauge.h"
 #include "core/base/ids.h"
 #include "core/base/mutex.h"  // tidy: locks: two may meet an unknown tenant at once
+#include "core/model/active_weights.h"
 #include "core/model/class.h"
+#include "core/model/cost_model.h"
 #include "core/model/function.h"
+#include "core/model/given_lately.h"
 #include "core/model/kept_slot.h"
 #include "core/model/open_root_sizes.h"
 #include "core/model/resources.h"
@@ -41,6 +44,7 @@ namespace spillgate {
 class WorkAccount {
  public:
   using Work = std::array<Gauge, kResourceKinds>;  // node time in ns
+  using Given = std::array<GivenLately, kResourceKinds>;
 
   // A tenant in a class.
   struct Flow {
@@ -60,6 +64,8 @@ class WorkAccount {
     // both wait.
     std::array<Gauge, kLines> behind;
     OpenRootSizes open_roots;
+    Given given;
+    ActiveWeights::Mark active;
     Gauge tag;  // virtual time, in slot ns, at which it has had what it was given
     Gauge weight{1};
   };
@@ -85,6 +91,9 @@ class WorkAccount {
     Gauge promises;  // open roots that have something left to bring
     Gauge time;      // virtual
     Gauge weights;   // of the flows that wait
+    Given given;
+    ActiveWeights active;
+    Gauge saved;  // slot time that it may have before more important classes, of its least share
   };
 
   // Of one task, at most: as many as a node can have add up without an overflow.
@@ -92,7 +101,8 @@ class WorkAccount {
   // The same for sums of slot time: what a task that waits is there.
   [[nodiscard]] static Nanos Summed(Nanos slot_time) { return std::min(slot_time, kMostNodeTime); }
 
-  // What a task of some shape takes of each resource: node time for one slot time.
+  // What a task of some shape takes of each resource: node time for one slot time. Of a root, also
+  // what it will bring beside that task.
   class Needs {
    public:
     struct Need {
@@ -100,23 +110,39 @@ class WorkAccount {
       double node_time = 0;  // ns, of 1 ns of slot time
     };
     Needs(const Resources& shape, const Resources& total);
+    // It is a root that brings those. What only they need it needs as well, for the node time that
+    // they take of it for each slot time of theirs.
+    void Bring(const CostModel::Spawns& spawns);
     [[nodiscard]] std::size_t size() const { return size_; }
     [[nodiscard]] const Need& operator[](std::size_t i) const { return needs_[i]; }
     [[nodiscard]] std::int64_t cpu() const { return cpu_; }  // as in Resources
     // Tasks of the shape that the node can run at a time.
+    [[nodiscard]] std::int64_t own_slots() const { return own_slots_; }
+    // The same of roots, as far as what they bring needs something else.
     [[nodiscard]] std::int64_t slots() const { return slots_; }
+    // Its own task does not need that, only what it brings.
+    [[nodiscard]] bool IsBrought(std::size_t i) const { return i >= own_; }
+    // How long a task takes as much of that as the root and what it brings, if its own task takes
+    // so long.
+    [[nodiscard]] Nanos WithBrought(std::size_t i, Nanos slot_time) const {
+      return (IsBrought(i) ? Nanos(0) : slot_time) + brought_[i];
+    }
     // The same for the same arguments, so that what was added can be taken away again.
     [[nodiscard]] std::int64_t NodeTime(std::size_t i, Nanos slot_time) const {
       const double ns = static_cast<double>(slot_time.count()) * needs_[i].node_time;
       return static_cast<std::int64_t>(std::min(ns, static_cast<double>(kMostNodeTime.count()))) +
              1;
     }
+    [[nodiscard]] NodeTimes ByKind(Nanos slot_time) const;
 
    private:
     std::array<Need, kResourceKinds> needs_{};
     std::size_t size_ = 0;
+    std::size_t own_ = 0;  // the first so many are its own
     std::int64_t slots_ = 0;
+    std::int64_t own_slots_ = 0;
     std::int64_t cpu_ = 0;
+    std::array<Nanos, kResourceKinds> brought_{};  // slot time
   };
 
   // Tenant ids are at most `most_tenants`.

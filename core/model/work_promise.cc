@@ -4,15 +4,14 @@
 
 namespace spillgate {
 
-WorkPromise::WorkPromise(WorkAccount& account, const Of& of, const WorkAccount::Needs& needs,
-                         Nanos slot_time, std::uint32_t tasks)
+WorkPromise::WorkPromise(WorkAccount& account, const Of& of, const NodeTimes& each,
+                         std::uint32_t tasks)
     : cls_(account.Of(of.cls)),
       flow_(account.Of(of.cls, of.tenant)),
       line_(of.line),
       opened_(of.opened ? &account.opened() : nullptr),
+      each_(each),
       left_(tasks) {
-  for (std::size_t i = 0; i < needs.size(); ++i)
-    each_[needs[i].kind] = needs.NodeTime(i, slot_time);
   Count(left_);
   if (left_ > 0) cls_.promises.Add(1);
 }

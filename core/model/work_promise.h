@@ -4,7 +4,6 @@
 // Made, kept and let go of by one thread at a time: under the lock of the task table.
 #pragma once
 
-#include <array>
 #include <cstdint>
 
 #include "core/base/clock.h"
@@ -23,10 +22,9 @@ class WorkPromise {
     SlackLine line = 0;
     bool opened = false;  // its client will send them
   };
-  // That so many tasks of `slot_time` each will come. All promises together are of no more tasks
-  // than a node can have, or sums of their work overflow.
-  WorkPromise(WorkAccount& account, const Of& of, const WorkAccount::Needs& needs, Nanos slot_time,
-              std::uint32_t tasks);
+  // That so many tasks will come, each of which takes so much of each resource. All promises
+  // together are of no more tasks than a node can have, or sums of their work overflow.
+  WorkPromise(WorkAccount& account, const Of& of, const NodeTimes& each, std::uint32_t tasks);
   ~WorkPromise() { Keep(left_); }
   WorkPromise(const WorkPromise&) = delete;
   WorkPromise& operator=(const WorkPromise&) = delete;
@@ -41,8 +39,8 @@ class WorkPromise {
   WorkAccount::Class& cls_;
   WorkAccount::Flow& flow_;
   const SlackLine line_;
-  Gauge* const opened_;                              // null: its tasks spawn them
-  std::array<std::int64_t, kResourceKinds> each_{};  // node time
+  Gauge* const opened_;  // null: its tasks spawn them
+  const NodeTimes each_;
   std::uint32_t left_;
 };
 

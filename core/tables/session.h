@@ -9,6 +9,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/ids.h"
+#include "core/model/class.h"
 #include "core/tables/seen_window.h"
 #include "core/tables/token_bucket.h"
 
@@ -40,6 +41,8 @@ struct Session {
   Root* roots = nullptr;     // of those that OpenRoot made, the ones that have not ended
   SeenWindow seen;           // which numbers were accepted
   TokenBucket rate;          // of tasks that it brings
+  // Tasks that were to join a root and are roots, by class, since the door last counted them.
+  std::array<std::uint32_t, kClasses> joined_none{};
 };
 
 }  // namespace spillgate

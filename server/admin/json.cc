@@ -123,6 +123,7 @@ Json ToJson(const JournalFigures& journal) {
           {"buffered_bytes", journal.buffered_bytes},
           {"buffer_limit", journal.buffer_limit},
           {"disk_bytes", journal.disk_bytes},
+          {"stands", journal.stands},
           {"errors", journal.errors}};
 }
 
@@ -157,6 +158,7 @@ Json ToJson(const TaskFigures& tasks) {
   }
   return {{"accepted", accepted},
           {"accepted_by_class", ToJson(tasks.accepted)},
+          {"roots_refused_by_class", ToJson(tasks.roots_refused)},
           {"repeated", tasks.repeated},
           {"parked", tasks.parked},
           {"deferred", std::move(deferred)},
@@ -168,6 +170,8 @@ Json ToJson(const TaskFigures& tasks) {
           {"runs", tasks.started},
           {"runs_died", tasks.host_deaths},
           {"retried", tasks.retried},
+          {"aside", tasks.aside},
+          {"resting", tasks.resting},
           {"ended", ended},
           {"unsuccessful_by_reason", ToJson(tasks.unsuccessful)},
           {"late_outcomes", tasks.late},

@@ -78,7 +78,9 @@ void StageCounters(Families& f, const Snapshot& s) {
   EachStage(f, s, [](const StageFigures& x) { return x.kept; });
   f.Counter("stage_events_dropped_total", "Doomed events that went to publication instead");
   EachStage(f, s, [](const StageFigures& x) { return x.dropped; });
-  f.Counter("stage_fuses_blown_total", "Events kept for want of a place that was promised: a bug");
+  f.Counter("stage_fuses_blown_total",
+            "Events kept for want of a place that was promised: a bug, unless a reload has just "
+            "lowered a bound");
   EachStage(f, s, [](const StageFigures& x) { return x.fuses; });
   f.Counter("stage_batches_total", "Batches that the stage ran");
   EachStage(f, s, [](const StageFigures& x) { return x.batches; });
@@ -147,12 +149,20 @@ void Deferrals(Families& f, const TaskFigures& t) {
   for (std::size_t reason = 0; reason < kDeferralReasons.size(); ++reason) {
     f.Add({{"reason", kDeferralReasons[reason]}}, t.deferrals[reason].ages, kDeferralBuckets);
   }
+  f.Gauge("tasks_aside", "Tasks that left their slots until a disk that stands still works",
+          t.aside);
+  f.Gauge("tasks_resting", "Tasks that wait to run again after the death of their worker",
+          t.resting);
 }
 
 void Tasks(Families& f, const Snapshot& s) {
   const TaskFigures& t = s.tasks;
   f.Counter("tasks_accepted_total", "Tasks accepted");
   for (std::size_t c = 0; c < kClasses; ++c) f.Add({{"class", kClassNames[c]}}, t.accepted[c]);
+  f.Counter("roots_refused_total", "Roots refused as there was no room or no time for them");
+  for (std::size_t c = 0; c < kClasses; ++c) {
+    f.Add({{"class", kClassNames[c]}}, t.roots_refused[c]);
+  }
   f.Counter("tasks_repeated_total", "Tasks submitted again that were known already", t.repeated);
   f.Counter("tasks_parked_total", "Tasks that had to wait in the park", t.parked);
   Deferrals(f, t);
@@ -255,6 +265,8 @@ void JournalAndNode(Families& f, const Snapshot& s) {
   f.Counter("journal_syncs_total", "Times that what was written was synced to the disk", j.syncs);
   f.Gauge("journal_buffered_bytes", "Bytes not yet written", j.buffered_bytes);
   f.Gauge("journal_disk_bytes", "Size of the journal's files", j.disk_bytes);
+  f.Gauge("journal_stands", "1 while a sync takes so long that tasks leave their slots",
+          double(j.stands));
   f.Counter("journal_errors_total", "Failed writes and syncs", j.errors);
 
   f.Gauge("build_info", "1; the label says what this node runs");

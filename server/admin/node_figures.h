@@ -52,6 +52,7 @@ struct JournalFigures {
   std::int64_t buffer_limit = 0;
   std::int64_t disk_bytes = 0;
   std::uint64_t errors = 0;
+  bool stands = false;  // a sync takes so long that tasks that wait for it leave their slots
 };
 
 // In whole units: CPUs, GPUs, bytes.

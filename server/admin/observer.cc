@@ -127,12 +127,13 @@ TaskFigures Observer::ReadTasks() const {
   TaskFigures tasks;
   for (const SubmissionTally& shard : tally_.submission) {
     AddCounters(tasks.accepted, shard.accepted);
+    AddCounters(tasks.roots_refused, shard.roots_refused);
     tasks.repeated += shard.repeated.get();
     tasks.spawns_waited += shard.spawns_waited.get();
     tasks.from_reserve += shard.from_reserve.get();
   }
   tasks.parked = tally_.resolution.parked.get();
-  auto& [slack, arguments, spawn] = tasks.deferrals;
+  auto& [slack, arguments, spawn, disk, retry] = tasks.deferrals;
   slack.Add(tally_.scheduling.deferrals);
   arguments.Add(tally_.resolution.deferrals);
   for (const SubmissionTally& shard : tally_.submission) spawn.Add(shard.deferrals);
@@ -143,6 +144,10 @@ TaskFigures Observer::ReadTasks() const {
     tasks.started += shard.started.get();
     tasks.host_deaths += shard.host_deaths.get();
     tasks.retried += shard.retried.get();
+    tasks.aside += shard.aside.get();
+    tasks.resting += shard.resting.get();
+    disk.Add(shard.disk_deferrals);
+    retry.Add(shard.retry_deferrals);
   }
   for (const PublicationTally& shard : tally_.publication) {
     AddCounters(tasks.ended, shard.ended);

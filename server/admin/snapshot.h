@@ -99,7 +99,8 @@ struct PoolFigures {
 };
 
 // What tasks waited for before they could go on.
-inline constexpr std::array<std::string_view, 3> kDeferralReasons{"slack", "arguments", "spawn"};
+inline constexpr std::array<std::string_view, 5> kDeferralReasons{"slack", "arguments", "spawn",
+                                                                  "disk", "retry"};
 inline constexpr std::array<std::string_view, DeferralTally::kOutcomes> kDeferralOutcomes{
     "run", "expired", "cancelled", "failed"};
 
@@ -113,6 +114,7 @@ struct DeferralFigures {
 // The tally, summed over shards.
 struct TaskFigures {
   CountByClass accepted{};
+  CountByClass roots_refused{};  // for want of room or time
   std::uint64_t repeated = 0;
   std::uint64_t spawns_waited = 0;
   std::uint64_t from_reserve = 0;
@@ -124,6 +126,8 @@ struct TaskFigures {
   std::uint64_t started = 0;
   std::uint64_t host_deaths = 0;
   std::uint64_t retried = 0;
+  std::int64_t aside = 0;    // now, without a slot while the disk stands still
+  std::int64_t resting = 0;  // now, after the death of their worker
   std::array<std::uint64_t, kFates> ended{};
   CountByReason unsuccessful{};
   std::uint64_t late = 0;

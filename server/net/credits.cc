@@ -11,7 +11,7 @@ constexpr Nanos kRenewAfter = CreditWindow::kTtl / 2;
 constexpr Nanos kNothingToSend = std::chrono::milliseconds(100);
 constexpr std::int64_t kSmoothing = 8;
 // That a sender's clock is believed.
-constexpr Nanos kMostTransit = std::chrono::milliseconds(100);
+constexpr Nanos kMostTransit = OpenedRoots::kMostTransit;
 // Told of a class of which a connection has sent nothing yet: how much more fits depends on what it
 // will send, which these show.
 constexpr std::uint64_t kAtFirst = 64;
@@ -27,6 +27,7 @@ bool IsNews(std::uint64_t left, std::uint64_t share) {
 void CreditWindow::NoteSent(TaskClass cls, std::uint32_t count, Instant now, Nanos transit) {
   const std::size_t i = Index(cls);
   sent_[i] += count;
+  opened_[i].Spend(count);
   lain_[i] = Nanos(0);
   lies_from_[i] = now;
   // What it sent before it can have heard, or when its credit had expired, is not held against it.
@@ -45,6 +46,18 @@ void CreditWindow::NoteSent(TaskClass cls, std::uint32_t count, Instant now, Nan
                     : turnaround_ + (sample - turnaround_) / kSmoothing;
 }
 
+void CreditWindow::NoteOpened(TaskClass cls, std::uint32_t roots, Instant now) {
+  const std::size_t i = Index(cls);
+  opened_[i].Note(roots);
+  lain_[i] = Nanos(0);
+  lies_from_[i] = now;
+}
+
+void CreditWindow::NoteTurnedAway(TaskClass cls, Instant now, Nanos transit) {
+  const std::size_t i = Index(cls);
+  if (opened_[i].TurnAway(now, transit)) ignores_until_[i] = now + kTtl;
+}
+
 std::optional<wire::Credits> CreditWindow::Renew(const Shares& shares, std::uint8_t load_level,
                                                  Instant now) {
   bool news = told_ == Instant() || (sends() && now - told_ > kRenewAfter);
@@ -53,15 +66,16 @@ std::optional<wire::Credits> CreditWindow::Renew(const Shares& shares, std::uint
   Shares allowed{};
   Shares told{};
   for (std::size_t cls = 0; cls < kClasses; ++cls) {
+    opened_[cls].Deal(shares[cls]);  // of this its client need not hear
     const std::uint64_t share = sent_[cls] > 0 ? shares[cls] : std::min(shares[cls], kAtFirst);
     told[cls] = share;
     allowed[cls] = sent_[cls] + std::min(shares[cls], kAnyNumber - sent_[cls]);
     window[cls] = sent_[cls] + std::min(share, kAnyNumber - sent_[cls]);
     const std::uint64_t left = Left(static_cast<TaskClass>(cls));
     // One at zero cannot send, so that it would have to ask whether it may.
-    opens = opens || (left == 0 && share > 0 && sent_[cls] > 0);
+    opens = opens || (sent_[cls] >= window_[cls] && share > 0 && sent_[cls] > 0);
     news = news || (left == 0 && share > 0);
-    news = news || (sent_[cls] != sent_when_told_[cls] && IsNews(left, share));
+    news = news || (SentSinceTold(cls) && IsNews(left, share));
   }
   if (!news) return std::nullopt;
   for (std::size_t cls = 0; cls < kClasses; ++cls) {
@@ -70,6 +84,7 @@ std::optional<wire::Credits> CreditWindow::Renew(const Shares& shares, std::uint
     lies_from_[cls] = now;
     if (left != told[cls] || told_ == Instant()) heard_[cls] = now;
     most_told_[cls] = std::max(most_told_[cls], window[cls]);
+    opened_[cls].Tell();
   }
   window_ = window;
   allowed_ = allowed;
@@ -151,15 +166,20 @@ std::vector<CreditRound::Party>& CreditRound::Deal() {
     for (std::size_t cls = 0; cls < kClasses; ++cls) {
       const auto one = static_cast<TaskClass>(cls);
       const bool waits = party.shares[cls] == 0 && party.own > 0 && party.window->Waits(one, now_);
-      if (waits && !party.window->ignores(one, now_)) tenants_[party.tenant][cls].held_back = true;
+      if (!waits || party.window->ignores(one, now_)) continue;
+      Pot& pot = tenants_[party.tenant][cls];
+      ++pot.held_back;
+      pot.one = party.id;
     }
   }
   return parties_;
 }
 
-bool CreditRound::HeldBack(TenantId tenant, TaskClass cls) const {
+bool CreditRound::HeldBack(TenantId tenant, TaskClass cls, ConnectionId but) const {
   const auto found = tenants_.find(tenant);
-  return found != tenants_.end() && found->second[Index(cls)].held_back;
+  if (found == tenants_.end()) return false;
+  const Pot& pot = found->second[Index(cls)];
+  return pot.held_back > 1 || (pot.held_back == 1 && pot.one != but);
 }
 
 // One of each tenant in turns, so that many connections bring no more than one; of each tenant that

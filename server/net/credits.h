@@ -12,6 +12,9 @@
 // What was learned from Breakwater (Cho et al., OSDI 2020): the window covers the way to the client
 // and back, or slots stand idle while credit travels; and more credit than there is room for, given
 // to many that seldom send, comes back as a crowd.
+//
+// What a connection brings without credit has its part in what there is room for as well
+// (opened_roots.h).
 #pragma once
 
 #include <array>
@@ -25,6 +28,7 @@
 #include "core/base/ids.h"
 #include "core/model/class.h"
 #include "schema/messages.h"
+#include "server/net/opened_roots.h"
 
 namespace spillgate::net {
 
@@ -35,12 +39,17 @@ inline constexpr std::uint64_t kAnyNumber = std::numeric_limits<std::uint64_t>::
 class CreditWindow {
  public:
   static constexpr Nanos kTtl = std::chrono::seconds(2);
-  static constexpr Nanos kMostTurnaround = std::chrono::milliseconds(10);
+  static constexpr Nanos kMostTurnaround = OpenedRoots::kHeardWithin;
 
   // `transit`: how long before `now` it was sent.
   void NoteSent(TaskClass cls, std::uint32_t count, Instant now, Nanos transit = Nanos(0));
+  // So many roots came without credit, as they may.
+  void NoteOpened(TaskClass cls, std::uint32_t roots, Instant now);
+  // One of them was let in, or was refused because it is more than its share and others hold back.
+  void NoteLetIn(TaskClass cls, Instant now) { opened_[Index(cls)].LetIn(now); }
+  void NoteTurnedAway(TaskClass cls, Instant now, Nanos transit);
   // It does not listen: of late it has sent more of this class than it could believe that it may,
-  // whatever it had heard by then.
+  // whatever it had heard by then; or it opens roots however often they are refused.
   [[nodiscard]] bool ignores(TaskClass cls, Instant now) const {
     return now < ignores_until_[Index(cls)];
   }
@@ -52,19 +61,31 @@ class CreditWindow {
   [[nodiscard]] bool Spent(TaskClass cls, Instant now) const {
     return now < valid_until_ && sent_[Index(cls)] >= allowed_[Index(cls)];
   }
+  // Whether more came without credit than was left of its share, with so many more.
+  [[nodiscard]] bool PastShare(TaskClass cls, Instant now, std::uint64_t more = 0) const {
+    return now < valid_until_ && opened_[Index(cls)].Exceeds(more);
+  }
   // It has sent something since it was last told.
-  [[nodiscard]] bool sends() const { return sent_ != sent_when_told_; }
+  [[nodiscard]] bool sends() const {
+    for (std::size_t cls = 0; cls < kClasses; ++cls) {
+      if (SentSinceTold(cls)) return true;
+    }
+    return false;
+  }
   // Of this class, or it would if it might. One that is told often, for what it sends of others,
   // sends this one until it lets it lie.
   [[nodiscard]] bool Sends(TaskClass cls, Instant now) const {
-    if (sent_[Index(cls)] != sent_when_told_[Index(cls)]) return true;
+    if (SentSinceTold(Index(cls))) return true;
     return Waits(cls, now) || (sends() && HasSent(cls) && !LetsLie(cls, now));
   }
-  [[nodiscard]] bool HasSent(TaskClass cls) const { return sent_[Index(cls)] > 0; }
-  // What it may still send.
+  [[nodiscard]] bool HasSent(TaskClass cls) const {
+    return sent_[Index(cls)] > 0 || opened_[Index(cls)].any();
+  }
+  // What it may still send. Its client may believe it to be more, by what it has opened meanwhile.
   [[nodiscard]] std::uint64_t Left(TaskClass cls) const {
     const std::size_t i = Index(cls);
-    return window_[i] > sent_[i] ? window_[i] - sent_[i] : 0;
+    const std::uint64_t used = sent_[i] + opened_[i].since_told();
+    return window_[i] > used ? window_[i] - used : 0;
   }
   // Since it last sent any of this class it could have for a while, so it has none to send. All of
   // that time counts, however often it was told meanwhile that there is none.
@@ -72,9 +93,10 @@ class CreditWindow {
     const std::size_t i = Index(cls);
     return lain_[i] + (Left(cls) > 0 ? now - lies_from_[i] : Nanos(0)) >= kMostTurnaround;
   }
-  // It holds back more of this class, if it has any.
+  // It holds back more of this class, if it has any; but not what needs no credit.
   [[nodiscard]] bool Waits(TaskClass cls, Instant now) const {
-    return HasSent(cls) && Left(cls) == 0 && !LetsLie(cls, now);
+    const std::size_t i = Index(cls);
+    return sent_[i] > 0 && sent_[i] >= window_[i] && !LetsLie(cls, now);
   }
   // It may send less than half of what it was told.
   [[nodiscard]] bool WantsMore(TaskClass cls) const {
@@ -105,8 +127,13 @@ class CreditWindow {
                                                    Instant now);
 
  private:
+  [[nodiscard]] bool SentSinceTold(std::size_t cls) const {
+    return sent_[cls] != sent_when_told_[cls] || opened_[cls].since_told() > 0;
+  }
+
   Shares sent_{};
   Shares sent_when_told_{};
+  std::array<OpenedRoots, kClasses> opened_;
   Shares window_{};
   Shares allowed_{};  // more than that of what it has not sent yet
   Shares told_shares_{};
@@ -128,7 +155,8 @@ struct Pot {
 
   std::uint64_t senders = 0;
   std::uint64_t listeners = 0;  // of those, that keep to their windows
-  bool held_back = false;       // one of those waits for room
+  std::uint32_t held_back = 0;  // of those, that wait for room
+  ConnectionId one = 0;         // of these
   std::uint64_t given = 0;      // to those that use it
   std::uint64_t newcomers = 0;  // that were given some and have sent nothing yet
   std::uint32_t hungry = 0;     // connections that get nothing unless it is their turn
@@ -154,8 +182,9 @@ class CreditRound {
   void Add(const Party& party);
   // What each may send more.
   [[nodiscard]] std::vector<Party>& Deal();
-  // Whether some of the tenant that keep to their windows still wait for room, after the deal.
-  [[nodiscard]] bool HeldBack(TenantId tenant, TaskClass cls) const;
+  // Whether others of the tenant than `but` that keep to their windows still wait for room, after
+  // the deal.
+  [[nodiscard]] bool HeldBack(TenantId tenant, TaskClass cls, ConnectionId but = 0) const;
 
  private:
   using Pots = std::array<Pot, kClasses>;

@@ -108,7 +108,7 @@ void Door::OnSubmit(Visitor& visitor, const wire::FrameView& frame, ByteView byt
   Ruling ruling;
   if (is_lost) {
     ruling.refusal = Reason::kUnknownRoot;
-    ruling.load_level = admission->load_level();
+    ruling.load_level = admission->LevelOfPlaces(visitor.tenant, ask->cls);
   } else {
     admission->Judge(asking, ask->count, ruling, now);
   }
@@ -129,16 +129,19 @@ void Door::OnOpenRoot(Visitor& visitor, const wire::FrameView& frame, ByteView b
   const bool drains = shared_.signals.draining.load(std::memory_order_relaxed);
   const auto asked = wire::DecodeOpenRoot(frame);
   if (!asked.has_value()) return PassOn(visitor, bytes, now, transit);
+  const bool crowds_out = CrowdsOut(visitor, *asked, transit, now);
   const bool may_be_open = asked->seq <= visitor.opened_until;
   if (admission == nullptr || drains || may_be_open) {
     visitor.opened_until = std::max(visitor.opened_until, asked->seq);
-    return PassOn(visitor, bytes, now, transit);
+    if (!crowds_out) visitor.credits.NoteLetIn(asked->cls, now);  // as far as is known here
+    return PassOn(visitor, bytes, now, transit, crowds_out);
   }
   visitor.refused_roots.Forget(asked->seq, 1);
   Ruling ruling;
-  admission->Judge(*asked, visitor.tenant, transit, ruling, now);
+  admission->Judge(*asked, visitor.tenant, transit, ruling, now, crowds_out);
   if (ruling.admitted > 0) {
     admission->LetThrough(*asked, visitor.tenant, ruling, now);
+    visitor.credits.NoteLetIn(asked->cls, now);
     visitor.opened_until = asked->seq;
     return PassOn(visitor, bytes, now, transit, false, &ruling);
   }

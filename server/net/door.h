@@ -65,6 +65,7 @@ struct Visitor {
   Transit transit;
   CreditWindow credits;
   std::array<NextRoots, kClasses> next_roots;
+  Instant joined{};                     // when it last sent tasks that were to join a root
   std::uint32_t refused = 0;            // of its frames, by the door, since the listener looked
   std::uint32_t shed = 0;               // of those, for load alone
   std::vector<wire::Verdict> verdicts;  // on those, as far as they were submissions
@@ -134,6 +135,12 @@ class Door {
               bool exceeds_credit = false, const Ruling* ruling = nullptr);
   [[nodiscard]] bool ExceedsCredit(Visitor& visitor, const wire::SubmitPreamble& ask,
                                    std::size_t bytes, Nanos transit, Instant now);
+  [[nodiscard]] bool CrowdsOut(Visitor& visitor, const wire::OpenRoot& asked, Nanos transit,
+                               Instant now);
+  [[nodiscard]] std::optional<std::int64_t> FitsByLoad(const Visitor& visitor, TaskClass cls,
+                                                       Instant now);
+  void NoteJoinedNone(Visitor& visitor, Session& session, Instant now)
+      REQUIRES(shared_.table.mutex());
   [[nodiscard]] bool IsTight() const;
   void OnHello(Visitor& visitor, const wire::FrameView& frame, Instant now);
   [[nodiscard]] std::string_view WhyNot(const Visitor& visitor, const wire::Hello& hello,

@@ -19,8 +19,9 @@ void Listener::ListSenders(Instant now) {
   senders_.clear();
   for (auto& [id, visitor] : visitors_) {
     const CreditWindow& window = visitor.credits;
-    const bool matters =
-        window.sends() || window.at_zero() || now - window.told() < CreditWindow::kMostTurnaround;
+    const bool matters = window.sends() || window.at_zero() ||
+                         now - window.told() < CreditWindow::kMostTurnaround ||
+                         now - visitor.joined < CreditWindow::kMostTurnaround;
     if (!visitor.welcome || visitor.connection->closing() || !matters) continue;
     senders_.push_back({.visitor = &visitor});
   }

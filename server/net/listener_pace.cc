@@ -61,7 +61,8 @@ void Listener::ResumePaused(Instant now) {
   if (yielded_) loop_.Post([] {});  // or the loop would wait for bytes while it has some
 }
 
-// Saying no has its part of the loop's time; beyond it the noisiest are not read for a while.
+// Saying no has its part of the loop's time; beyond it the noisiest are not read for a while. In
+// whatever order they are looked at: those that rest already are compared with as well.
 void Listener::ShareRefusals(Instant now) {
   refusals_.EndTurn(turn_.Busy(now), now);
   turn_ = {};

@@ -36,6 +36,7 @@ class RefusalShare {
     std::uint64_t window = 0;
     std::uint32_t refused = 0;
     Instant rests_until{};
+    bool rested = false;    // and nothing of it was refused since
     Instant noisy_until{};  // it was refused of late: it is read in small portions
   };
 
@@ -80,13 +81,14 @@ class RefusalShare {
     refused_in_window_ = parts_ = 0;
   }
   [[nodiscard]] bool Over() const { return debt_ > kBurst; }
-  // Whether this one is among those that were refused most, and reads now.
+  // Whether this one is among those that were refused most, and reads now. Those that rest count
+  // until the window ends, or of the quiet, that are left, some would be the loudest.
   [[nodiscard]] bool ShouldRest(const Part& part, Instant now) const {
-    return part.window == window_ && part.rests_until <= now &&
+    return part.window == window_ && part.rests_until <= now && !part.rested &&
            part.refused * parts_ >= refused_in_window_;
   }
-  // It closed, or begins to rest: those that are left are compared with each other. What it cost is
-  // a debt all the same.
+  // It closed: those that are left are compared with each other. What it cost is a debt all the
+  // same.
   void Leave(Part& part) {
     if (part.window != window_) return;
     refused_in_window_ -= std::min<std::uint64_t>(refused_in_window_, part.refused);
@@ -95,9 +97,9 @@ class RefusalShare {
     part.window = 0;
   }
   // It is not read until the debt can be paid, but has its turn again in any case before it rests
-  // once more. Answers the end of its rest.
-  Instant Rest(Part& part, Instant now) {
-    Leave(part);
+  // once more. Answers the end of its rest. Who else is to rest does not change with it.
+  Instant Rest(Part& part, Instant now) const {
+    part.rested = true;
     const bool mostly_shed = shed_ * 2 > debt_;
     const Nanos unpaid = (debt_ - kBurst) * 100 / (kPercent + (mostly_shed ? kPercentOfSleep : 0));
     part.rests_until = now + std::clamp(unpaid, kLeastRest, kMostRest);
@@ -112,6 +114,8 @@ class RefusalShare {
     }
     part.window = window_;
     part.refused += refused;
+    // What was on its way when it began to rest is no turn of its own.
+    if (now >= part.rests_until) part.rested = false;
     part.noisy_until = noisy_until_ = now + kNoisyFor;
     refused_in_window_ += refused;
   }

@@ -79,5 +79,23 @@ TEST(Resolve, AFunctionsShapeIsLaidOverWhatItsLibrarySays) {
   EXPECT_EQ(shape.amount[kFirstCustom + 1], 0);
 }
 
+TEST(Resolve, AFunctionThatMovesHoldsTheCpuOfItsNewHost) {
+  const ResourceNames names = OfferedBy(Config{}, kHost).names;
+  Resources one_cpu;
+  one_cpu.amount[kCpu] = 1000;
+  one_cpu.amount[kGpu] = 500;
+  const auto cpu = [&](const FunctionConfig& function, const Resources& declared) {
+    return ShapeOf(function, names, declared).amount[kCpu];
+  };
+  EXPECT_EQ(cpu({.host = Host::kInline}, one_cpu), 0);
+  EXPECT_EQ(cpu({.host = Host::kInline, .cpu = 250}, one_cpu), 250) << "as the config says";
+  EXPECT_EQ(cpu({.host = Host::kWorker}, one_cpu), 1000);
+  EXPECT_EQ(cpu({.host = Host::kThread}, Resources()), 1000) << "it was inline";
+  EXPECT_EQ(cpu({.host = Host::kThread, .cpu = 0}, Resources()), 0);
+  EXPECT_EQ(cpu({.host = Host::kInline}, Resources()), 0);
+  EXPECT_EQ(cpu({.slots = 1}, Resources()), 0);
+  EXPECT_EQ(ShapeOf({.host = Host::kInline}, names, one_cpu).amount[kGpu], 500);
+}
+
 }  // namespace
 }  // namespace spillgate::config

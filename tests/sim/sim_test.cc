@@ -68,6 +68,7 @@ TEST_P(SimPart, KeepsItsPromises) {
   ExpectOften("retried", sum.retried);
   ExpectOften("left children of an earlier run", sum.unmatched);
   ExpectOften("killed", sum.killed);
+  ExpectOften("blew fuses of tiny stages", sum.fuses);
   RecordProperty("accepted", std::to_string(sum.accepted));
 }
 

@@ -67,7 +67,8 @@ config::Config World::MakeConfig(bool peer) {
   }
   // What a blocked task needs to go on may not stand behind it.
   config.stages.execution.capacity = limits.in_flight + limits.spawn_reserve;
-  config.stages.publication.capacity = limits.in_flight;
+  // For all that was accepted, as the config has to; in a tiny world less, so that fuses blow.
+  config.stages.publication.capacity = limits.in_flight + (tiny_ ? 0 : limits.spawn_reserve);
   config.scheduling.reserve_after = std::chrono::milliseconds(among(1, 5));
   config.workers.retry_backoff = std::chrono::milliseconds(1);
   config.workers.retry_backoff_max = std::chrono::milliseconds(20);

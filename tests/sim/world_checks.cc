@@ -92,6 +92,9 @@ void World::CheckEmpty(Side& side) {
   for (const auto& inbox : side.node->flow().inboxes()) {
     zero(inbox->name() + "'s credit", inbox->credits().count());
     zero(inbox->name() + "'s credit in bytes", inbox->credits().bytes());
+    // Where every stage has room for all that was accepted, nothing waits for a place.
+    const auto fuses = static_cast<std::int64_t>(inbox->stats().fuses.load());
+    if (!tiny_) zero("the count of blown fuses of " + inbox->name(), fuses);
   }
   zero("the in-flight count", shared.in_flight.count());
   zero("the in-flight bytes", shared.in_flight.bytes());

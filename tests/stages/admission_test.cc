@@ -202,13 +202,22 @@ TEST_F(AdmissionTest, SchedulingHearsOfWhatIsTurnedAway) {
   EXPECT_EQ(Nanos(last.at.get()), bench.now().time_since_epoch());
 }
 
+// Else a slot would be kept for what nobody who decides has found too late.
+TEST_F(AdmissionTest, SchedulingHearsNothingOfWhatADryRunLooksAt) {
+  inbox.Use(flow::MakeController("bound"));
+  inbox.UseDryRun(flow::MakeController("work_bound"));
+  ASSERT_TRUE(bench.in_flight.Reserve(100, 100));
+  EXPECT_EQ(SubmitWithin(milliseconds(20), 1, 64), "in_flight 64");
+  EXPECT_EQ(bench.account.At(TaskClass::kNormal).turned_away.shape.load(), nullptr);
+}
+
 TEST_F(AdmissionTest, EveryVerdictSaysHowFullTheNodeIs) {
   EXPECT_EQ(SubmitWithin(milliseconds(20), 1, 64), "accepted 18, backlog 46");
-  EXPECT_EQ(bench.answered.verdicts.back().load_level, 18 * 255 / 100) << "of the places";
+  EXPECT_EQ(bench.answered.verdicts.back().load_level, 18 * 255 / 80) << "of its class's places";
   EXPECT_EQ(SubmitWithin(milliseconds(20), 100), "backlog 1");
   EXPECT_EQ(bench.answered.verdicts.back().load_level, 255) << "9 ms of 8.5";
   EXPECT_EQ(SubmitWithin(Nanos(0), 200), "accepted 1");
-  EXPECT_EQ(bench.answered.verdicts.back().load_level, 19 * 255 / 100);
+  EXPECT_EQ(bench.answered.verdicts.back().load_level, 19 * 255 / 80);
 }
 
 // What was learned too high, of runs that had to share their core perhaps, would stay so.
@@ -226,6 +235,25 @@ TEST_F(AdmissionTest, WhereThereAreNoPlacesThatIsSaid) {
   bench.in_flight.Resize(10, 1 << 20);
   EXPECT_EQ(SubmitWithin(Nanos(0), 1, 10), "accepted 8, in_flight 2") << "a class has its part";
   EXPECT_EQ(SubmitWithin(Nanos(0), 20, 10), "in_flight 10");
+}
+
+// Pieces of a root that was let in are no roots, and who asks in vain for other reasons finds no
+// full node.
+TEST_F(AdmissionTest, RootsForWhichThereIsNoRoomOrNoTimeAreCountedByClass) {
+  const auto refused = [this](TaskClass cls) {
+    return bench.tally.submission[0].roots_refused[Index(cls)].get();
+  };
+  EXPECT_EQ(SubmitWithin(milliseconds(20), 1, 64), "accepted 18, backlog 46");
+  EXPECT_EQ(refused(TaskClass::kNormal), 46U);
+  EXPECT_EQ(OpenRoot(500), "accepted 1");
+  ASSERT_TRUE(bench.in_flight.Reserve(82, 82));
+  EXPECT_EQ(SubmitWithin(Nanos(0), 600, 3, TaskClass::kCritical), "in_flight 3");
+  EXPECT_EQ(Open(700, 5, Nanos(0), TaskClass::kCritical), "in_flight 1");
+  EXPECT_EQ(refused(TaskClass::kCritical), 4U);
+  EXPECT_EQ(Submit({.ask = {.root = 500, .first_seq = 800}}), "in_flight 1");
+  bench.signals.draining = true;
+  EXPECT_EQ(SubmitWithin(Nanos(0), 900), "draining 1");
+  EXPECT_EQ(refused(TaskClass::kNormal), 46U);
 }
 
 // Else those who obey would ask a thousand times a second, for as long as it takes.
@@ -257,6 +285,24 @@ TEST_F(AdmissionTest, WhoFindsNoPlaceIsToldWhenThereWillBeOne) {
   flow::ControllerState state;
   inbox.controller().Snapshot(state);
   EXPECT_EQ(state.retry_after, milliseconds(10)) << "which is what the metrics say";
+}
+
+// What waits is known whatever decides who is let in.
+TEST_F(AdmissionTest, WhoFindsNoPlaceIsToldSoByOtherControllersToo) {
+  bench.account.Of(TaskClass::kNormal).tasks.Add(100);
+  bench.account.Of(TaskClass::kNormal).work[kCpu].Add(Nanos(std::chrono::seconds(50)).count());
+  ASSERT_TRUE(bench.in_flight.Reserve(100, 100));
+  std::uint64_t seq = 0;
+  for (const char* controller : {"none", "bound", "deadline"}) {
+    inbox.Use(flow::MakeController(controller));
+    seq += 10;
+    EXPECT_EQ(Submit({.ask = {.first_seq = seq}, .tasks = 4}), "in_flight 4") << controller;
+    EXPECT_EQ(bench.answered.verdicts.back().retry_after_us, 2'000'000U) << controller;
+    Received frame = From(Bench::kClient, Write({.ask = {.first_seq = seq + 5}}));
+    frame.exceeds_credit = true;
+    Handle(std::move(frame));
+    EXPECT_EQ(bench.answered.verdicts.back().retry_after_us, 500'000U) << controller;
+  }
 }
 
 TEST_F(AdmissionTest, WhoExceedsItsCreditIsToldWhenOthersHaveEnded) {

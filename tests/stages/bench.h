@@ -113,6 +113,12 @@ class Bench {
   [[nodiscard]] static Outcome Failed(Reason reason, TaskId cause = {});
   void MarkCancelled(TaskId id);
 
+  // What a task of that shape takes of the node.
+  [[nodiscard]] NodeTimes Takes(Nanos slot_time,
+                                const Resources& shape = Resources{.amount = {kOneSlot}}) const {
+    return WorkAccount::Needs(shape, account.total()).ByKind(slot_time);
+  }
+
   [[nodiscard]] Instant now() const { return clock.Now(); }
   [[nodiscard]] Session& session();
   [[nodiscard]] Record* Find(TaskId id);

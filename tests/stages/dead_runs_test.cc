@@ -80,6 +80,42 @@ TEST_F(DeadRunsTest, WhatDoesNotRunAgainHasHeldItsSlotMeanwhile) {
   }
 }
 
+TEST_F(DeadRunsTest, WhatRestsIsDeferredAndCounted) {
+  bench.limits.retry_backoff = bench.limits.retry_backoff_max = milliseconds(1000);
+  for (std::uint64_t seq = 1; seq <= 3; ++seq) Place(seq);
+  for (std::uint64_t seq = 1; seq <= 3; ++seq) Handle(End(seq, RunEnd::kHostDied));
+  const ExecutionTally& tally = bench.tally.execution[0];
+  EXPECT_EQ(tally.resting.get(), 3);
+  bench.clock.Advance(milliseconds(2));
+  bench.MarkCancelled(Id(1));
+  Handle(CancelAsked{Id(1)});
+  bench.clock.Advance(milliseconds(1000));
+  const Nanos age = milliseconds(1002);
+  stage.Tick(bench.now());
+  ASSERT_EQ(runs.starts, 5);
+  EXPECT_EQ(tally.resting.get(), 0);
+  EXPECT_EQ(tally.retry_deferrals.outcomes[DeferralTally::kCancelled].get(), 1U);
+  EXPECT_EQ(tally.retry_deferrals.outcomes[DeferralTally::kRun].get(), 2U);
+  EXPECT_EQ(Nanos(tally.retry_deferrals.ages.sum_ns()), milliseconds(2) + 2 * age);
+}
+
+TEST_F(DeadRunsTest, WhatItsDeadlineOrAStopEndsWasDeferredToo) {
+  bench.limits.retry_backoff = bench.limits.retry_backoff_max = milliseconds(1000);
+  Place(1);
+  Place(2);
+  runs.runs.at(Id(1))->deadline = bench.now() + milliseconds(1000);
+  Handle(End(1, RunEnd::kHostDied));
+  bench.clock.Advance(milliseconds(1001));
+  stage.Tick(bench.now());
+  Handle(End(2, RunEnd::kHostDied));
+  bench.clock.Advance(milliseconds(3));
+  stage.Flush(bench.now());
+  const DeferralTally& deferrals = bench.tally.execution[0].retry_deferrals;
+  EXPECT_EQ(deferrals.outcomes[DeferralTally::kExpired].get(), 1U);
+  EXPECT_EQ(deferrals.outcomes[DeferralTally::kCancelled].get(), 1U);
+  EXPECT_EQ(Nanos(deferrals.ages.sum_ns()), milliseconds(1001 + 3));
+}
+
 // It would hold its slot until its pause is over, for nothing.
 TEST_F(DeadRunsTest, WhatHasNoTimeToRunAgainEndsAtOnce) {
   bench.limits.retry_backoff = bench.limits.retry_backoff_max = seconds(1);

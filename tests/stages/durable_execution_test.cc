@@ -41,8 +41,8 @@ TEST_F(DurableExecutionTest, WhatDidNotBeginBeforeAStopIsSaidNotTo) {
   Handle(Durable{.written = 1, .synced = 1});
   ASSERT_EQ(runs.starts, 1);
   const Lsn noted = bench.journal.last();
-  Handle(Ran{
-      {std::move(runs.runs.at(Id(1))), RunEnd::kTurnedAway, Nanos(0), "", Reason::kDrained}});
+  Handle(
+      Ran{{std::move(runs.runs.at(Id(1))), RunEnd::kTurnedAway, Nanos(0), "", Reason::kDrained}});
   stage.Flush(bench.now());
   EXPECT_EQ(finished.events.size(), 2U);
   ASSERT_EQ(bench.journal.last(), noted + 2);
@@ -172,6 +172,47 @@ TEST_F(DurableExecutionTest, WithoutASlotItExpiresOrIsCancelledOrGoesOnInTheNext
   EXPECT_EQ(finished.events[2].task->outcome.reason, Reason::kDrained);
   EXPECT_FALSE(bench.Find({Bench::kSession, 3})->begun);
   EXPECT_EQ(freed.events.size(), 3U) << "each lease came home once";
+}
+
+// For as long as it has no slot; a sync that takes as long as syncs do defers nobody.
+TEST_F(DurableExecutionTest, WhoIsSetAsideIsDeferredAndCounted) {
+  const ExecutionTally& tally = bench.tally.execution[0];
+  const auto ended = [&](DeferralTally::Outcome how) {
+    return tally.disk_deferrals.outcomes[how].get();
+  };
+  Placed due = Once(1);
+  due.task->deadline = bench.now() + std::chrono::milliseconds(150);
+  Handle(std::move(due), Once(2), Once(3));
+  TickAfter(std::chrono::milliseconds(101));
+  EXPECT_EQ(tally.aside.get(), 3);
+  TickAfter(std::chrono::milliseconds(50));
+  EXPECT_EQ(ended(DeferralTally::kExpired), 1U);
+  bench.MarkCancelled({Bench::kSession, 2});
+  Handle(CancelAsked{{Bench::kSession, 2}});
+  TickAfter(std::chrono::milliseconds(10));
+  EXPECT_EQ(ended(DeferralTally::kCancelled), 1U);
+  EXPECT_EQ(tally.aside.get(), 1);
+  bench.clock.Advance(std::chrono::milliseconds(40));
+  Handle(Synced());
+  EXPECT_EQ(ended(DeferralTally::kRun), 1U);
+  EXPECT_EQ(tally.aside.get(), 0);
+  EXPECT_EQ(Nanos(tally.disk_deferrals.ages.sum_ns()), std::chrono::milliseconds(50 + 60 + 100));
+  Handle(Again(0));
+  bench.clock.Advance(std::chrono::milliseconds(50));
+  Handle(Synced());
+  ASSERT_EQ(runs.starts, 1);
+  EXPECT_EQ(ended(DeferralTally::kRun), 1U) << "it had a slot meanwhile";
+}
+
+TEST_F(DurableExecutionTest, WhatAStopFindsAsideIsNoLongerDeferred) {
+  Handle(Once(1));
+  TickAfter(std::chrono::milliseconds(101));
+  TickAfter(std::chrono::milliseconds(10));
+  stage.Flush(bench.now());
+  const DeferralTally& deferrals = bench.tally.execution[0].disk_deferrals;
+  EXPECT_EQ(deferrals.outcomes[DeferralTally::kCancelled].get(), 1U);
+  EXPECT_EQ(Nanos(deferrals.ages.sum_ns()), std::chrono::milliseconds(10));
+  EXPECT_EQ(bench.tally.execution[0].aside.get(), 0);
 }
 
 // A disk whose every sync takes 150 ms, and covers what was written when it began.

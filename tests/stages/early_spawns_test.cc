@@ -26,8 +26,9 @@ class EarlySpawnsTest : public ::testing::Test {
     early.Begins(*task, bench.now());
     return task;
   }
-  void Spawn(const Task& parent, std::uint64_t seq) {
+  void Spawn(const Task& parent, std::uint64_t seq, const Resources* shape = nullptr) {
     TaskPtr child = bench.Accept(seq, function);
+    if (shape != nullptr) child->shape = shape;
     child->root = parent.root;
     child->parent = parent.id;
     child->estimate = milliseconds(2);
@@ -42,15 +43,15 @@ class EarlySpawnsTest : public ::testing::Test {
   }
   // One of which something is expected, as others like it have brought some.
   TaskPtr BeginExpected(std::uint64_t seq, Instant deadline) {
-    for (int child = 0; child < 2; ++child) bench.costs.LearnSpawn(function, milliseconds(2));
+    for (int child = 0; child < 2; ++child) {
+      bench.costs.LearnSpawn(function, milliseconds(2), bench.Takes(milliseconds(2)));
+    }
     return Begin(seq, true, deadline);
   }
   void Promise(Root& root) {
-    static const Resources kOne{.amount = {kOneSlot}};
-    const WorkAccount::Needs needs(kOne, bench.account.total());
     root.promise = std::make_unique<WorkPromise>(
-        bench.account, WorkPromise::Of{.cls = root.cls, .tenant = root.tenant}, needs,
-        milliseconds(2), 3);
+        bench.account, WorkPromise::Of{.cls = root.cls, .tenant = root.tenant},
+        bench.Takes(milliseconds(2)), 3);
   }
   [[nodiscard]] std::int64_t Promised() const { return bench.account.Promised(); }
 
@@ -68,6 +69,27 @@ TEST_F(EarlySpawnsTest, EachCountsOnceAndOnlyInTheFirstSecond) {
   const TaskPtr next = Begin(100);
   EXPECT_EQ(bench.costs.SpawnsOf(function).tasks, 1U) << "three, of two roots";
   EXPECT_EQ(bench.costs.SpawnsOf(function).each, milliseconds(2));
+}
+
+// Or a root would wait for what it does not need, and others for it.
+TEST_F(EarlySpawnsTest, WhatTheyTakeIsLearnedByResource) {
+  static constexpr Resources kOnGpu{.amount = {0, 1000}};
+  static constexpr Resources kOnAll{.amount = {2000, 1000}};
+  const TaskPtr root = Begin(1);
+  for (std::uint64_t seq = 2; seq < 6; ++seq) Spawn(*root, seq, &kOnGpu);
+  for (std::uint64_t seq = 6; seq < 10; ++seq) Spawn(*root, seq);
+  const TaskPtr next = Begin(100);
+  const CostModel::Spawns spawns = bench.costs.SpawnsOf(function);
+  EXPECT_EQ(spawns.tasks, 4U) << "eight, of two roots";
+  EXPECT_EQ(spawns.each, milliseconds(2));
+  EXPECT_EQ(Nanos(spawns.node_time[kCpu]), std::chrono::microseconds(500))
+      << "half of them, on one of two";
+  EXPECT_EQ(Nanos(spawns.node_time[kGpu]), milliseconds(1));
+  EXPECT_EQ(spawns.node_time[kMemory], 0);
+  for (std::uint64_t seq = 10; seq < 18; ++seq) Spawn(*root, seq, &kOnAll);
+  const TaskPtr last = Begin(101);
+  EXPECT_NEAR(static_cast<double>(bench.costs.SpawnsOf(function).node_time[kCpu]), 750'000, 10)
+      << "of which the wide ones have two slots for a millisecond";
 }
 
 // Roots of other tenants begin with the same function.

@@ -81,6 +81,21 @@ TEST_F(JoinsTest, WhoJoinsAnEndedTaskIsStillInTheRootOfItsUnfinishedArguments) {
   EXPECT_EQ(bench.answered.Verdicts(), "accepted 1") << "what is in a root needs none";
 }
 
+// So that the door can tell how many roots a connection brings.
+TEST_F(JoinsTest, ThoseThatAreRootsAreCounted) {
+  const auto counted = [this](TaskClass cls) { return bench.session().joined_none[Index(cls)]; };
+  EXPECT_EQ(Submit({.tasks = 3}), "accepted 3");
+  EXPECT_EQ(counted(TaskClass::kNormal), 0U) << "they join nothing";
+  EXPECT_EQ(JoinWith({2, 3}, 10), "accepted 2");
+  EXPECT_EQ(counted(TaskClass::kNormal), 0U);
+  End(0);
+  EXPECT_EQ(JoinWith({1, 2, 1}, 20, TaskClass::kHigh), "accepted 3");
+  EXPECT_EQ(counted(TaskClass::kHigh), 2U);
+  bench.in_flight.Resize(8, 1 << 20);
+  EXPECT_EQ(JoinWith({1}, 30), "in_flight 1");
+  EXPECT_EQ(counted(TaskClass::kNormal), 1U) << "also those that are refused";
+}
+
 TEST_F(JoinsTest, EachOfAFrameIsInTheRootOfItsOwnArguments) {
   EXPECT_EQ(Submit({.tasks = 2}), "accepted 2");
   EXPECT_EQ(Submit({.ask = {.remaining_us = 1000, .first_seq = 3}}), "accepted 1");

@@ -102,6 +102,7 @@ TEST_F(LearnedCostsTest, WhatIsOutOfReachOfItsDeadlineEndsThereAndSaysWhatItNeed
   ASSERT_EQ(finished.events.size(), 2U);
   EXPECT_EQ(finished.events[1].task->outcome.failure->message,
             "dropped with its root, which is out of reach of its deadline");
+  EXPECT_EQ(bench.tally.scheduling.out_of_reach.get(), 2U);
 }
 
 }  // namespace

@@ -78,6 +78,22 @@ TEST_F(OpenRootsTest, ARootIsOneToAControllerThatGoesByThoseThatRan) {
   }
 }
 
+// The door could not decide on it, and passed it on.
+TEST_F(OpenRootsTest, OneThatCrowdsOutOthersIsRefusedThoughThereIsRoom) {
+  Received frame = Other(wire::OpenRoot{.seq = 1});
+  frame.exceeds_credit = true;
+  Handle(std::move(frame));
+  EXPECT_EQ(bench.answered.Verdicts(), "in_flight 1");
+  EXPECT_GE(bench.answered.verdicts.back().retry_after_us, 1000U);
+  EXPECT_EQ(Promised(), 0);
+  EXPECT_EQ(Open(2, 1, Nanos(0)), "accepted 1");
+  Received again = Other(wire::OpenRoot{.seq = 2});
+  again.exceeds_credit = true;
+  bench.answered.Clear();
+  Handle(std::move(again));
+  EXPECT_EQ(bench.answered.Verdicts(), "earlier 1") << "it is there";
+}
+
 TEST_F(OpenRootsTest, TokensArePaidForAllOfItsTasks) {
   inbox.Use(flow::MakeController("seda_aimd"));
   EXPECT_EQ(Open(1, 50, milliseconds(100)), "accepted 1");
@@ -192,7 +208,9 @@ TEST_F(OpenRootsTest, WhatHasNotComeForASecondIsExpectedNoMore) {
 TEST_F(OpenRootsTest, ChildrenOfOtherRootsPutOffNothing) {
   for (int i = 0; i < 4; ++i) {
     bench.costs.LearnRoot(function);
-    for (int child = 0; child < 12; ++child) bench.costs.LearnSpawn(function, milliseconds(1));
+    for (int child = 0; child < 12; ++child) {
+      bench.costs.LearnSpawn(function, milliseconds(1), bench.Takes(milliseconds(1)));
+    }
   }
   EXPECT_EQ(SubmitWithin(Nanos(0), 1), "accepted 1");
   ASSERT_GT(Promised(), 2);
@@ -264,7 +282,9 @@ TEST_F(OpenRootsTest, WhatIsNeverClosedTeachesThatItBringsNoFewer) {
 TEST_F(OpenRootsTest, ARootIsChargedWhatOthersLikeItHaveSpawned) {
   for (int i = 0; i < 4; ++i) {
     bench.costs.LearnRoot(function);
-    for (int child = 0; child < 12; ++child) bench.costs.LearnSpawn(function, milliseconds(1));
+    for (int child = 0; child < 12; ++child) {
+      bench.costs.LearnSpawn(function, milliseconds(1), bench.Takes(milliseconds(1)));
+    }
   }
   bench.costs.LearnRoot(function);
   ASSERT_EQ(bench.costs.SpawnsOf(function).tasks, 9U) << "48 of five roots";

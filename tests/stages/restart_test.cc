@@ -1,6 +1,7 @@
 // What a node that starts again makes of the journal: the tasks that had not ended, the results
 // that nobody let go of, and which numbers were accepted; with a snapshot in the log and without.
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -16,10 +17,13 @@ constexpr std::uint64_t kEpoch = 7;
 // The node that starts again.
 class Restarted {
  public:
-  explicit Restarted(const MemoryJournal& journal, const Recovery::Deaths& deaths = {}) {
+  explicit Restarted(const MemoryJournal& journal, const Recovery::Deaths& deaths = {},
+                     std::string_view door = "work_bound") {
     bench.AddFunction("f", 1000);
     AddOnce(bench);
-    Recovery recovery(bench.shared, [](std::string_view) { return ShapeId(0); }, bench.now());
+    Recovery recovery(
+        bench.shared, *flow::MakeController(door), [](std::string_view) { return ShapeId(0); },
+        bench.now());
     for (const MemoryJournal::Kept& each : journal.records) {
       EXPECT_TRUE(recovery.Apply(AsBytes(each.bytes)).ok()) << "record " << each.lsn;
     }
@@ -114,6 +118,21 @@ TEST_P(RestartTest, WhatAClientSaidOfItsCostIsKnownAgain) {
   Restarted restarted(Log());
   ASSERT_EQ(restarted.recovered.tasks.size(), 1U);
   EXPECT_EQ(restarted.recovered.tasks[0].task->estimate, std::chrono::milliseconds(7));
+}
+
+// Else it would stand behind all that is new, which has no lines there.
+TEST_P(RestartTest, WhatCanWaitIsInALineOfItsOwnOnlyWhereTheDoorGoesByWork) {
+  Accept(1, 1);
+  Handle(Other(wire::OpenRoot{.seq = 2, .level = Level::kAsync}));
+  Submit({.ask = {.level = Level::kAsync, .root = 2, .first_seq = 3}});
+  const MemoryJournal& log = Log();
+  for (const std::string_view door : {"work_bound", "bound"}) {
+    const Restarted restarted(log, {}, door);
+    ASSERT_EQ(restarted.Unfinished(), (Seqs{1, 3}));
+    for (const Accepted& event : restarted.recovered.tasks) {
+      EXPECT_EQ(event.task->root->patient(), door == "work_bound") << door << event.task->id.seq;
+    }
+  }
 }
 
 TEST_P(RestartTest, WhoJoinedTheRootOfAnArgumentIsInItAgain) {

@@ -293,16 +293,17 @@ TEST_F(SchedulingTest, FlushGivesUpWhatWaits) {
 
 TEST_F(SchedulingTest, ANodeWhoseRootsHaveEndedMaySleepHoweverFarTheirDeadlinesAre) {
   bench.costs.LearnRoot(one);
-  for (int i = 0; i < 8; ++i) bench.costs.LearnSpawn(one, milliseconds(1));
+  for (int i = 0; i < 8; ++i) {
+    bench.costs.LearnSpawn(one, milliseconds(1), bench.Takes(milliseconds(1)));
+  }
   bench.costs.LearnRoot(one);
   TaskPtr task = bench.Accept(1, one);
   Root& root = *task->root;
   root.id = task->id;
   root.function = one;
   root.deadline = bench.now() + std::chrono::hours(1);
-  const WorkAccount::Needs needs(Cpu(1000), bench.account.total());
   root.promise = std::make_unique<WorkPromise>(bench.account, WorkPromise::Of{.cls = root.cls},
-                                               needs, milliseconds(1), 4);
+                                               bench.Takes(milliseconds(1)), 4);
   Handle(Resolved{std::move(task)});
   stage.Tick(bench.now());
   EXPECT_FALSE(stage.Idle()) << "it may bring four more";

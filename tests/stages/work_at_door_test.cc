@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <utility>
 #include <vector>
 
 #include "core/model/parked_work.h"
@@ -12,7 +13,9 @@
 namespace spillgate {
 namespace {
 
+using std::chrono::microseconds;
 using std::chrono::milliseconds;
+using std::chrono::seconds;
 
 constexpr TenantId kMine = 1;
 constexpr TenantId kOther = 2;
@@ -203,7 +206,7 @@ TEST_F(WorkAtDoorTest, WhatIsNotHereYetIsInItsLineToo) {
   const TaskPtr task = MakeTask(MakeRoot({.tenant = kMine, .line = 2}), {});
   for (int i = 0; i < 20; ++i) parked.Add(*task);
   const WorkPromise promise(account_, {.cls = TaskClass::kNormal, .tenant = kMine, .line = 2},
-                            needs, milliseconds(1), 20);
+                            needs.ByKind(milliseconds(1)), 20);
   line_ = 1;
   EXPECT_NEAR(Wait(kMine), 1, 0.01);
   line_ = 2;
@@ -259,12 +262,87 @@ TEST_F(WorkAtDoorTest, ALeastShareBoundsTheWait) {
   EXPECT_NEAR(Wait(kMine), 5 * 20, 0.1) << "20 times what goes before it in its class, and itself";
 }
 
+TEST_F(WorkAtDoorTest, OfItsLeastShareAClassHasWhatItHasSaved) {
+  Push(kOther, TaskClass::kCritical, 1000);
+  share_ = 5;
+  EXPECT_NEAR(Wait(kMine), 20, 0.1) << "until one has been saved for";
+  ready_.Apply({.shares = {0, 5, 5, 5}});
+  account_.Of(TaskClass::kNormal).turned_away.p95.Set(Nanos(milliseconds(1)).count());
+  account_.Of(TaskClass::kNormal).turned_away.shape.store(&function_.shape);
+  account_.Of(TaskClass::kNormal).turned_away.at.Set(1);
+  for (int i = 0; i < 10; ++i) Pop();
+  EXPECT_NEAR(Wait(kMine), 10, 1) << "half of it";
+  for (int i = 0; i < 100; ++i) Pop();
+  EXPECT_NEAR(Wait(kMine), 0, 0.01) << "it may have one";
+  Push(kMine, TaskClass::kNormal, 1);
+  EXPECT_NEAR(Wait(kMine), 20, 0.1) << "and no more, as nothing of it waited";
+}
+
+TEST_F(WorkAtDoorTest, WhatOthersHadLatelyTheyWillHaveAgain) {
+  Push(kMine, TaskClass::kNormal, 60);
+  Push(kOther, TaskClass::kNormal, 60);
+  TaskPtr task;
+  for (int i = 0; i < 120; ++i) {
+    task = Pop();
+    now_ += microseconds(500);
+  }
+  Push(kMine, TaskClass::kNormal, 10);
+  EXPECT_NEAR(Wait(kMine), 20, 3) << "half of the time, though none of theirs waits";
+  now_ += seconds(1);
+  EXPECT_NEAR(Wait(kMine), 10, 0.1);
+}
+
+TEST_F(WorkAtDoorTest, SoWillMoreImportantClasses) {
+  for (int i = 0; i < 100; ++i) {
+    Push(kOther, TaskClass::kCritical, 1);
+    Pop();
+    now_ += milliseconds(1);
+  }
+  Push(kMine, TaskClass::kNormal, 10);
+  EXPECT_NEAR(Wait(kMine), 20, 3) << "they had one of two slots";
+  EXPECT_NEAR(Wait(kOther, TaskClass::kCritical), 0, 0.1);
+  now_ += seconds(1);
+  EXPECT_NEAR(Wait(kMine), 10, 0.1);
+}
+
 TEST_F(WorkAtDoorTest, EachResourceHasItsOwnQueue) {
   const Resources gpu{.amount = {1000, 1000}};
   Push(kOther, TaskClass::kNormal, 8, &gpu);
   Push(kMine, TaskClass::kNormal, 8, &gpu);
   EXPECT_NEAR(Wait(kMine, TaskClass::kNormal, 1, &gpu), (8 + 8) * 2, 0.2);
   EXPECT_NEAR(Wait(kMine, TaskClass::kNormal, 0, &gpu), 8 + 8, 0.2);
+}
+
+// Two tasks of two milliseconds on the GPU, which the root itself does not need, and one on a CPU.
+TEST_F(WorkAtDoorTest, WhatARootBringsTakesWhatItNeeds) {
+  const Resources gpu{.amount = {0, 1000}};
+  Push(kMine, TaskClass::kNormal, 8, &gpu);
+  NodeTimes each{};  // on average
+  each[kGpu] = Nanos(milliseconds(4)).count() / 3;
+  each[kCpu] = Nanos(milliseconds(1)).count() / 3;
+  WorkAccount::Needs needs(function_.shape, kTotal);
+  needs.Bring({.tasks = 3, .each = milliseconds(2), .node_time = each, .kinds = 1U << kGpu});
+  ASSERT_EQ(needs.size(), 2U);
+  EXPECT_EQ(needs.slots(), 1) << "one of them has enough for the GPU";
+  EXPECT_EQ(needs.own_slots(), 2);
+  WorkAtDoor::Newcomer root{
+      .cls = TaskClass::kNormal, .tenant = kMine, .function = 1, .slot_time = milliseconds(1)};
+  const auto look = [&](std::size_t which) {
+    const flow::Queue queue = door_.Look(root, needs, now_).queues[which];
+    return std::pair(static_cast<double>(queue.wait.count()) / 1e6,
+                     static_cast<double>(queue.each.count()) / 1e6);
+  };
+  EXPECT_NEAR(look(0).first, 0, 0.001);
+  EXPECT_NEAR(look(0).second, 0.5 + 1, 0.001);
+  EXPECT_NEAR(look(1).first, 8, 0.001);
+  EXPECT_NEAR(look(1).second, 4, 0.001);
+  EXPECT_TRUE(door_.Look(root, needs, now_).for_brought);
+  root.held_back = true;
+  EXPECT_NEAR(look(1).first, 8, 0.001) << "what it brings has no limit of its function";
+  root.held_back = false;
+  door_.Admitted(root, 1, needs, 10);
+  EXPECT_NEAR(look(0).first, 15, 0.001);
+  EXPECT_NEAR(look(1).first, 8 + 40, 0.001);
 }
 
 TEST_F(WorkAtDoorTest, WhatWasLetInCountsUntilTheAccountHasIt) {

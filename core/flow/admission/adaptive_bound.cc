@@ -8,6 +8,7 @@
 // no rate yet, and again when all places are taken although nothing waits, the bound is doubled a
 // tick until what it lets in waits for half of the target.
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 
 #include "core/flow/admission/class_room.h"
@@ -47,6 +48,11 @@ class AdaptiveBound final : public Controller {
   [[nodiscard]] std::int64_t BytesRoom(std::uint8_t cls, const Load& load) const override {
     return ClassBytesRoom(cls, load);
   }
+  // A level is of the moment.
+  [[nodiscard]] std::uint8_t Level(std::uint8_t cls, const Load& load) const override {
+    const std::int64_t bound = told_bound_.load(std::memory_order_relaxed);
+    return LevelOf(load.queued + load.held, ClassRoom(cls, Within(load, bound)));
+  }
 
   void Observe(const Served& served, Instant now) override {
     const bool measured = rate_.Note(served, now);
@@ -59,6 +65,7 @@ class AdaptiveBound final : public Controller {
     bound_ =
         std::clamp(bound_, std::max<std::int64_t>(1, kLeastForEachSlot * served.slots), kMostBound);
     if (served.samples > 0) full_ = false;
+    told_bound_.store(bound_, std::memory_order_relaxed);
   }
 
   void Snapshot(ControllerState& state) const override {
@@ -82,6 +89,7 @@ class AdaptiveBound final : public Controller {
   }
 
   std::int64_t bound_ = kFirstBound;
+  std::atomic<std::int64_t> told_bound_{kFirstBound};  // for any thread
   DrainRate rate_;
   bool searching_ = true;
   bool full_ = false;  // since something that was timed has ended: all places were taken

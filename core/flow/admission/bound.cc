@@ -7,10 +7,6 @@
 namespace spillgate::flow {
 namespace {
 
-constexpr Nanos kLeastRetry = std::chrono::milliseconds(1);
-constexpr Nanos kMostRetry = std::chrono::seconds(1);
-constexpr double kSmoothing = 0.2;
-
 class Bound final : public Controller {
  public:
   std::uint32_t Admit(const Ask& ask, const Load& load, Instant) override {
@@ -38,24 +34,14 @@ class Bound final : public Controller {
     return fits ? Verdict::kAdmit : Verdict::kKeep;
   }
 
-  void Left(std::uint32_t, Nanos delay, Nanos, Instant) override {
-    smoothed_delay_ns_ += kSmoothing * (static_cast<double>(delay.count()) - smoothed_delay_ns_);
-  }
-
   [[nodiscard]] std::string_view name() const override { return "bound"; }
-  void Snapshot(ControllerState& state) const override {
-    // A place comes free about half a delay from now.
-    const Nanos half(static_cast<std::int64_t>(smoothed_delay_ns_ / 2));
-    state.retry_after = std::clamp(half, kLeastRetry, kMostRetry);
-  }
+  void Snapshot(ControllerState& state) const override { state.retry_after = last_retry(); }
 
  private:
   static Load WithPromised(Load load) {
     load.held += load.promised;
     return load;
   }
-
-  double smoothed_delay_ns_ = 0;
 };
 
 }  // namespace

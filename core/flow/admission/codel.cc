@@ -9,6 +9,7 @@
 // so that some are in time where all would be late. There is no rule of 1/sqrt(n), which is for
 // senders that slow down. It knows no classes: in a full node all are refused alike.
 #include <algorithm>
+#include <atomic>
 
 #include "core/flow/admission/controllers.h"
 #include "core/flow/admission/drain_rate.h"
@@ -28,7 +29,10 @@ class Codel final : public Controller {
   [[nodiscard]] bool Observes() const override { return true; }
 
   std::uint32_t Admit(const Ask& ask, const Load& load, Instant) override {
-    if (!overloaded_ || rate_.per_second() <= 0) return ask.count;
+    if (!overloaded_ || rate_.per_second() <= 0) {
+      most_held_.store(kMany, std::memory_order_relaxed);
+      return ask.count;
+    }
     // Who comes behind so many others ends when those have, and has run for a while by then.
     const Nanos longest = kTimesTarget * target_delay();
     const double within_s = std::chrono::duration<double>(longest).count() + service_s_;
@@ -36,7 +40,14 @@ class Codel final : public Controller {
     const std::int64_t held = load.queued + load.held;
     // An idle slot is not refused, or nothing could ever say that the overload has ended.
     const std::int64_t room = std::max(static_cast<std::int64_t>(most), slots_) - held;
+    most_held_.store(held + room, std::memory_order_relaxed);
     return static_cast<std::uint32_t>(std::clamp<std::int64_t>(room, 0, ask.count));
+  }
+
+  [[nodiscard]] std::uint8_t Level(std::uint8_t cls, const Load& load) const override {
+    const std::int64_t held = load.queued + load.held;
+    return LevelOf(held,
+                   std::min(Room(cls, load), most_held_.load(std::memory_order_relaxed) - held));
   }
 
   [[nodiscard]] bool NewestFirst() const override { return overloaded_; }
@@ -74,6 +85,7 @@ class Codel final : public Controller {
   Nanos least_ = Nanos::max();
   std::int64_t waiting_ = kMany;  // at least, in the interval
   bool overloaded_ = false;
+  std::atomic<std::int64_t> most_held_{kMany};  // when it was last asked
 };
 
 }  // namespace

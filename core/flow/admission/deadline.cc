@@ -14,7 +14,7 @@ class Deadline final : public Controller {
     return meta.cancelled || now > meta.deadline ? Verdict::kDrop : Verdict::kAdmit;
   }
   [[nodiscard]] std::string_view name() const override { return "deadline"; }
-  void Snapshot(ControllerState&) const override {}
+  void Snapshot(ControllerState& state) const override { state.retry_after = last_retry(); }
 };
 
 }  // namespace

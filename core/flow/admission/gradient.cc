@@ -10,6 +10,7 @@
 // drifts up to the overloaded response time, and the limit with it. Of the limit the lower classes
 // have a part, as of any bound.
 #include <algorithm>
+#include <atomic>
 #include <utility>
 
 #include "core/flow/admission/class_room.h"
@@ -56,6 +57,11 @@ class Gradient final : public Controller {
   [[nodiscard]] std::int64_t BytesRoom(std::uint8_t cls, const Load& load) const override {
     return ClassBytesRoom(cls, load);
   }
+  // A level is of the moment.
+  [[nodiscard]] std::uint8_t Level(std::uint8_t cls, const Load& load) const override {
+    const std::int64_t limit = told_limit_.load(std::memory_order_relaxed);
+    return LevelOf(load.queued + load.held, ClassRoom(cls, Within(load, limit)));
+  }
 
   void Observe(const Served& served, Instant now) override {
     if (served.samples > 0) {
@@ -68,6 +74,7 @@ class Gradient final : public Controller {
     const double least =
         std::max(kLeastLimit, static_cast<double>(kLeastForEachSlot * served.slots));
     limit_ = std::clamp(limit_, least, std::max(least, kMostLimit));
+    told_limit_.store(whole(), std::memory_order_relaxed);
   }
 
   void Snapshot(ControllerState& state) const override {
@@ -107,6 +114,7 @@ class Gradient final : public Controller {
   double short_s_ = 0;
   double long_s_ = 0;
   int updates_ = 0;
+  std::atomic<std::int64_t> told_limit_{static_cast<std::int64_t>(kFirstLimit)};  // for any thread
 };
 
 }  // namespace

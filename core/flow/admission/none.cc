@@ -8,7 +8,7 @@ class None final : public Controller {
  public:
   std::uint32_t Admit(const Ask& ask, const Load&, Instant) override { return ask.count; }
   [[nodiscard]] std::string_view name() const override { return "none"; }
-  void Snapshot(ControllerState&) const override {}
+  void Snapshot(ControllerState& state) const override { state.retry_after = last_retry(); }
 };
 
 }  // namespace

@@ -53,6 +53,7 @@ class SedaAimd final : public Controller {
     const auto admitted = static_cast<std::uint32_t>(std::max(0.0, most));
     tokens_ -= admitted;
     if (admitted < ask.count) NoteRefusal();
+    NoteLevel();
     return admitted;
   }
 
@@ -63,10 +64,17 @@ class SedaAimd final : public Controller {
     Refill(now);
     if (tokens_ < 1) {
       NoteRefusal();
+      NoteLevel();
       return false;
     }
     tokens_ = std::max(tokens_ - ask.count, -kMostOwedSeconds * rate_);
+    NoteLevel();
     return true;
+  }
+
+  // By its tokens, when it was last asked: while nobody is refused there are mostly all of them.
+  [[nodiscard]] std::uint8_t Level(std::uint8_t, const Load&) const override {
+    return level_.load(std::memory_order_relaxed);
   }
 
   void Observe(const Served& served, Instant now) override {
@@ -100,8 +108,16 @@ class SedaAimd final : public Controller {
     owed_.store(std::max(0.0, -tokens_), std::memory_order_relaxed);
   }
 
+  // By the tokens that are missing.
+  void NoteLevel() {
+    const double left = std::clamp(std::floor(tokens_) / Depth(), 0.0, 1.0);
+    level_.store(static_cast<std::uint8_t>(255 * (1 - left)), std::memory_order_relaxed);
+  }
+
+  [[nodiscard]] double Depth() const { return std::max(kLeastDepth, rate_ * kDepthSeconds); }
+
   void Refill(Instant now) {
-    const double depth = std::max(kLeastDepth, rate_ * kDepthSeconds);
+    const double depth = Depth();
     // Two threads may have read the clock, so the later call can have the earlier time.
     if (now > filled_) {
       tokens_ = started_ ? tokens_ + rate_ * Seconds(now - filled_) : depth;
@@ -123,9 +139,10 @@ class SedaAimd final : public Controller {
     refused_ = false;
   }
 
-  double rate_ = kFirstRate;     // tokens a second
-  double tokens_ = kLeastDepth;  // less than none: of an open root, to be paid for
-  std::atomic<double> owed_{0};  // when it last refused
+  double rate_ = kFirstRate;            // tokens a second
+  double tokens_ = kLeastDepth;         // less than none: of an open root, to be paid for
+  std::atomic<double> owed_{0};         // when it last refused
+  std::atomic<std::uint8_t> level_{0};  // when it was last asked
   Instant filled_;
   bool started_ = false;
   bool refused_ = false;  // since the last update

@@ -9,7 +9,6 @@
 // slots idle; but none that what runs now leaves no chance. Of a function whose cost nobody knows,
 // no more wait than two for each slot until the first has ended, but for those that can wait.
 #include <algorithm>
-#include <atomic>
 
 #include "core/flow/admission/class_room.h"
 #include "core/flow/admission/controllers.h"
@@ -41,7 +40,14 @@ Nanos Later(Nanos time, Nanos longer) {
 Nanos Target(const Ask& ask) {
   if (ask.remaining <= Nanos(0)) return Nanos::max();
   const Nanos left = ask.remaining - ask.work.cost - ask.work.busy;
-  return std::min(WaitWithin(SlackOf(ask), ask.work.line), left);
+  return std::min(WaitWithin(SlackOf(ask), ask.work.line, ask.work.slots), left);
+}
+
+// So many may always wait, or variable service would leave slots idle. But fewer the more others
+// keep them busy: it would wait behind all that comes of those.
+std::int64_t Floor(const Work& work) {
+  const auto slots = static_cast<double>(work.slots);
+  return static_cast<std::int64_t>(2 * slots * (1 - work.taken)) + 1;
 }
 
 // How long so many take of which each makes the next wait; kMostRetry at most.
@@ -80,7 +86,7 @@ class WorkBound final : public Controller {
     const Nanos target = Later(Target(ask), longer);
     std::int64_t most = kMany;
     for (const Queue& queue : work.queues) most = std::min(most, Fit(queue, target));
-    most = std::max(most, 2 * work.slots + 1 - work.waiting);
+    most = std::max(most, Floor(work) - work.waiting);
     if (!work.known && work.line == 0)
       most = std::min(most, kUnknownPerSlot * work.slots - work.unstarted);
     return most;
@@ -93,31 +99,18 @@ class WorkBound final : public Controller {
     return ClassBytesRoom(cls, load);
   }
 
-  Verdict Look(const Meta& meta, const Load& load, Instant now) override {
-    if (meta.cancelled || now > meta.deadline) return Verdict::kDrop;
-    return load.queued + load.held < load.capacity ? Verdict::kAdmit : Verdict::kKeep;
-  }
-
   [[nodiscard]] std::string_view name() const override { return "work_bound"; }
   void Snapshot(ControllerState& state) const override {
-    state.retry_after = Nanos(retry_ns_.load(std::memory_order_relaxed));
-  }
-  void NoteRetry(Nanos retry_after) override {
-    retry_ns_.store(retry_after.count(), std::memory_order_relaxed);
+    state.retry_after = std::max(kLeastRetry, last_retry());
   }
 
  private:
   // The rest may come again when what waits too long by now has been served.
   std::uint32_t Admitted(const Ask& ask, std::int64_t most, Nanos too_long) {
     const auto admitted = static_cast<std::uint32_t>(std::max<std::int64_t>(0, most));
-    if (admitted < ask.count) {
-      retry_ns_.store(std::clamp(too_long, kLeastRetry, kMostRetry).count(),
-                      std::memory_order_relaxed);
-    }
+    if (admitted < ask.count) NoteRetry(std::clamp(too_long, kLeastRetry, kMostRetry));
     return admitted;
   }
-
-  std::atomic<std::int64_t> retry_ns_{kLeastRetry.count()};
 };
 
 }  // namespace

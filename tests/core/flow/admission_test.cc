@@ -84,15 +84,21 @@ TEST(Bound, WhatOpenRootsAreToBringIsNoRoom) {
   EXPECT_EQ(bound->Room(0, load), 20);
 }
 
-TEST(Bound, KeepsWhatDoesNotFitAndTellsWhenToComeBack) {
+TEST(Bound, KeepsWhatDoesNotFit) {
   const auto bound = MakeController("bound");
   const Load full{.held = 10, .capacity = 10, .capacity_bytes = 1000};
   EXPECT_EQ(bound->Look({}, full, Instant()), Verdict::kKeep);
-  for (int i = 0; i < 100; ++i) bound->Left(1, milliseconds(40), milliseconds(1), Instant());
-  ControllerState state;
-  bound->Snapshot(state);
-  EXPECT_GE(state.retry_after, milliseconds(19));
-  EXPECT_LE(state.retry_after, milliseconds(20));
+}
+
+// Of when a place comes free the node knows more than they do.
+TEST(Controllers, ShowWhatThoseWereToldThatFoundNoPlace) {
+  for (const char* name : {"none", "bound", "deadline", "work_bound"}) {
+    const auto controller = MakeController(name);
+    controller->NoteRetry(milliseconds(40));
+    ControllerState state;
+    controller->Snapshot(state);
+    EXPECT_EQ(state.retry_after, milliseconds(40)) << name;
+  }
 }
 
 TEST(Deadline, DropsTheDoomedAndNothingElse) {

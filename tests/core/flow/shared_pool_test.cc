@@ -47,8 +47,8 @@ TEST(SharedPool, OneThreadMayBlockWhileAnotherIsInALongBatch) {
   Pipeline pipeline(clock);
   Pool& pool = pipeline.AddPool("two", {.threads = 2});
   pipeline.StepOnly();
-  Inbox<Event>& inbox = pipeline.Open<Event>(
-      "stage", 0, {.capacity = 10, .capacity_bytes = 1000}, MakeController("none"));
+  Inbox<Event>& inbox = pipeline.Open<Event>("stage", 0, {.capacity = 10, .capacity_bytes = 1000},
+                                             MakeController("none"));
   std::latch in(1);
   std::latch out(1);
   auto made = std::make_unique<Slow>(&inbox, in, out);

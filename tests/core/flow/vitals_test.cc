@@ -114,8 +114,9 @@ TEST(Vitals, TheControllersStateIsPublished) {
   Bench<Keeping> bench;
   EXPECT_EQ(bench.inbox_->controller_name(), "bound");
   EXPECT_EQ(bench.inbox_->stats().retry_after_ns.load(), 0);
+  bench.inbox_->controller().NoteRetry(milliseconds(7));
   bench.Tick(milliseconds(1));
-  EXPECT_EQ(bench.inbox_->stats().retry_after_ns.load(), Nanos(milliseconds(1)).count());
+  EXPECT_EQ(bench.inbox_->stats().retry_after_ns.load(), Nanos(milliseconds(7)).count());
 }
 
 }  // namespace

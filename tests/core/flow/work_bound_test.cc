@@ -25,6 +25,7 @@ struct Case {
   std::int64_t unstarted = 0;
   bool known = true;
   std::uint8_t line = 0;
+  double taken = 0;
   std::int64_t held = 0;  // of 1000 places
   std::uint32_t admitted = 0;
 };
@@ -41,8 +42,20 @@ const Case kCases[] = {
     {.what = "of a group on eight slots",
      .count = 64,
      .queues = {Wait(4, 125)},
-     .slots = 8,
+     .slots = 4,
      .admitted = 49},
+    {.what = "eight slots are kept busy by less",
+     .count = 64,
+     .queues = {Wait(4, 125)},
+     .slots = 8,
+     .admitted = 40},
+    {.what = "many by less again, but a burst has its part",
+     .count = 64,
+     .remaining = milliseconds(101),
+     .queues = {Wait(34)},
+     .slots = 64,
+     .waiting = 1000,
+     .admitted = 2},
     {.what = "the scarcer of two resources decides",
      .count = 64,
      .queues = {Wait(0, 10), Wait(9)},
@@ -98,6 +111,13 @@ const Case kCases[] = {
      .slots = 2,
      .waiting = 1,
      .admitted = 4},
+    {.what = "less where others take nearly all",
+     .count = 64,
+     .queues = {Wait(1000)},
+     .slots = 2,
+     .waiting = 0,
+     .taken = 0.8,
+     .admitted = 1},
     {.what = "and no more", .queues = {Wait(1000)}, .slots = 2, .waiting = 5, .admitted = 0},
     {.what = "unknown: two that wait for each slot",
      .count = 64,
@@ -156,6 +176,7 @@ TEST(WorkBound, AdmitsWhatIsServedInTime) {
                            .may_try = c.waiting == 0,
                            .unstarted = c.unstarted,
                            .known = c.known,
+                           .taken = c.taken,
                            .line = c.line}};
     EXPECT_EQ(controller->Admit(ask, load, Instant()), c.admitted) << c.what;
   }

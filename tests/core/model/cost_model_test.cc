@@ -50,15 +50,39 @@ TEST(CostModel, WhatARootBringsIsWhatItsLikeHaveBrought) {
   for (int i = 0; i < 200; ++i) {
     costs.LearnRoot(1);
     for (int child = 0; child < 12; ++child)
-      costs.LearnSpawn(1, microseconds(child < 6 ? 50 : 150));
+      costs.LearnSpawn(1, microseconds(child < 6 ? 50 : 150), {});
   }
   EXPECT_NEAR(costs.SpawnsOf(1).tasks, 12, 1);
   EXPECT_NEAR(static_cast<double>(costs.SpawnsOf(1).each.count()), 100'000, 1'000);
   for (int i = 0; i < 500; ++i) costs.LearnRoot(1);
   EXPECT_EQ(costs.SpawnsOf(1).tasks, 0U) << "they spawn no more";
-  EXPECT_EQ(costs.SpawnsOf(1).work(), Nanos(0));
   EXPECT_EQ(SlotTimeOf(3, std::chrono::hours(8)), kMostSlotTime);
   EXPECT_EQ(SlotTimeOf(1 << 24, std::chrono::hours(1)), kMostSlotTime) << "a sum is never too much";
+}
+
+TEST(CostModel, WhatItBringsIsLearnedByResource) {
+  CostModel costs(10);
+  for (int root = 0; root < 40; ++root) {
+    costs.LearnRoot(1);
+    for (int child = 0; child < 4; ++child) {
+      NodeTimes node_time{};
+      node_time[child < 3 ? kCpu : kGpu] = child < 3 ? 1000 : 9000;
+      if (root % 10 == 0 && child == 0) node_time[kMemory] = 40;
+      costs.LearnSpawn(1, microseconds(10), node_time);
+    }
+  }
+  costs.LearnRoot(1);
+  const CostModel::Spawns spawns = costs.SpawnsOf(1);
+  EXPECT_EQ(spawns.tasks, 3U) << "a little low";
+  EXPECT_EQ(spawns.node_time[kCpu], 750);
+  EXPECT_EQ(spawns.node_time[kGpu], 2250);
+  EXPECT_EQ(spawns.node_time[kMemory], 1);
+  EXPECT_TRUE(spawns.Need(kCpu));
+  EXPECT_TRUE(spawns.Need(kGpu)) << "each root one";
+  EXPECT_FALSE(spawns.Need(kMemory)) << "one in ten roots";
+  for (int i = 0; i < 500; ++i) costs.LearnRoot(1);
+  EXPECT_EQ(costs.SpawnsOf(1).node_time, NodeTimes{});
+  EXPECT_EQ(costs.SpawnsOf(1).kinds, 0U);
 }
 
 TEST(CostModel, TheFirstRunsAreAveragedAndLaterOnesReplaceThem) {

@@ -132,7 +132,7 @@ TEST(Metrics, EverySeriesIsThereFromTheStartAndZero) {
   EXPECT_EQ(scrape.At("spillgate_stage_wait_seconds_count",
                       {{"stage", "spillover"}, {"class", "sheddable"}}),
             0);
-  EXPECT_LT(scrape.size(), 1000U);  // the budget: labels are closed sets, and few
+  EXPECT_LT(scrape.size(), 1050U);  // the budget: labels are closed sets, and few
 }
 
 TEST(Metrics, NamesHaveThePrefixAHelpATypeAndTheirUnit) {
@@ -162,6 +162,7 @@ TEST(Metrics, ShowTheCountersOfTheNode) {
   node.Pass(milliseconds(1));
   node.Pass(milliseconds(1500));
   node.tally.submission[0].refused[std::size_t(Reason::kQuota)].Add(3);
+  node.tally.submission[0].roots_refused[Index(TaskClass::kCritical)].Add(6);
   node.tally.publication[0].ended[std::size_t(Fate::kDone)].Add(11);
   node.tally.publication[0].unsuccessful[std::size_t(Reason::kPoison)].Add(2);
   node.tally.publication[0].wasted_ns[Index(TaskClass::kHigh)].Add(1'500'000'000);
@@ -185,6 +186,8 @@ TEST(Metrics, ShowTheCountersOfTheNode) {
   EXPECT_EQ(scrape.At("spillgate_stage_events_refused_total",
                       {{"stage", "submission"}, {"reason", "quota"}}),
             3);
+  EXPECT_EQ(scrape.At("spillgate_roots_refused_total", {{"class", "critical"}}), 6);
+  EXPECT_EQ(scrape.At("spillgate_roots_refused_total", {{"class", "normal"}}), 0);
   EXPECT_EQ(scrape.At("spillgate_tasks_finished_total", {{"outcome", "done"}}), 11);
   EXPECT_EQ(scrape.At("spillgate_tasks_unsuccessful_total", {{"reason", "poison"}}), 2);
   EXPECT_DOUBLE_EQ(scrape.At("spillgate_work_wasted_seconds_total", {{"class", "high"}}), 1.5);
@@ -202,6 +205,32 @@ TEST(Metrics, ShowTheCountersOfTheNode) {
                    1.5);
   EXPECT_EQ(scrape.At("spillgate_resource_units", {{"resource", "memory"}, {"state", "free"}}),
             4096);
+}
+
+TEST(Metrics, EveryDeferralHasAReasonAnAgeAndAnOutcome) {
+  ToyNode node;
+  ExecutionTally& execution = node.tally.execution[0];
+  execution.disk_deferrals.Count(DeferralTally::kRun, milliseconds(3000), 2);
+  execution.disk_deferrals.Count(DeferralTally::kExpired, milliseconds(500));
+  execution.retry_deferrals.Count(DeferralTally::kCancelled, milliseconds(40));
+  execution.retry_deferrals.Count(DeferralTally::kRun, microseconds(40));  // hardly one
+  execution.aside.Set(7);
+  execution.resting.Set(2);
+  node.figures.journal.stands = true;
+  const Scrape scrape = ScrapeOf(node);
+  std::map<std::string, double> ended;
+  for (const auto& [labels, count] : scrape.series.at("spillgate_deferrals_total")) {
+    if (count > 0) ended[labels.at("reason") + " " + labels.at("outcome")] = count;
+  }
+  EXPECT_EQ(ended, (std::map<std::string, double>{
+                       {"disk run", 2}, {"disk expired", 1}, {"retry cancelled", 1}}));
+  EXPECT_EQ(scrape.At("spillgate_deferral_seconds_count", {{"reason", "disk"}}), 3);
+  EXPECT_NEAR(scrape.At("spillgate_deferral_seconds_sum", {{"reason", "disk"}}), 6.5, 1e-6);
+  EXPECT_NEAR(scrape.At("spillgate_deferral_seconds_sum", {{"reason", "retry"}}), 0.04, 1e-6);
+  EXPECT_EQ(scrape.At("spillgate_deferral_seconds_count", {{"reason", "slack"}}), 0);
+  EXPECT_EQ(scrape.At("spillgate_tasks_aside", {}), 7);
+  EXPECT_EQ(scrape.At("spillgate_tasks_resting", {}), 2);
+  EXPECT_EQ(scrape.At("spillgate_journal_stands", {}), 1);
 }
 
 TEST(Metrics, ShowWhatTheControllerOnTrialWouldRefuse) {

@@ -80,6 +80,7 @@ TEST(Observer, AddsUpShardsAndKeepsEach) {
     node.tally.submission[shard].accepted[0].Add(5);
     node.inboxes[shard]->stats().wait[1].Add(microseconds(7));
   }
+  node.inboxes[1]->controller().NoteRetry(milliseconds(5));
   node.Pass(milliseconds(1));
   const Snapshot snapshot = node.Take();
   ASSERT_EQ(snapshot.stages.size(), 6U);
@@ -91,7 +92,7 @@ TEST(Observer, AddsUpShardsAndKeepsEach) {
   EXPECT_EQ(submission.all.wait[1].count(), 3U);
   EXPECT_EQ(submission.shards[2].queued, 3);
   EXPECT_EQ(submission.shards[2].refused[std::size_t(Reason::kInFlight)], 12U);
-  EXPECT_EQ(submission.all.retry_after, milliseconds(1));
+  EXPECT_EQ(submission.all.retry_after, milliseconds(5));
   EXPECT_EQ(snapshot.tasks.accepted[0], 15U);
   EXPECT_EQ(snapshot.stages[1].all.refused_in_all(), 0U);
 }

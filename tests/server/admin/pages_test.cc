@@ -61,6 +61,9 @@ TEST(Json, StatusSaysWhatTheNodeHas) {
   node.figures.workers = {.idle = 2, .busy = 1, .died = 7};
   node.tally.publication[0].ended[std::size_t(Fate::kExpired)].Add(9);
   node.tally.execution[0].retried.Add(3);
+  node.tally.execution[0].disk_deferrals.Count(DeferralTally::kExpired, seconds(1), 4);
+  node.tally.execution[0].aside.Set(5);
+  node.figures.journal.stands = true;
   node.Pass(seconds(3));
   const Json json = Json::parse(StatusJson(node.Take()));
   EXPECT_EQ(json["schema"], "spillgate.status/1");
@@ -73,6 +76,11 @@ TEST(Json, StatusSaysWhatTheNodeHas) {
   EXPECT_EQ(json["tasks"]["ended"]["expired"], 9);
   EXPECT_EQ(json["tasks"]["ended"]["done"], 0);
   EXPECT_EQ(json["tasks"]["retried"], 3);
+  EXPECT_EQ(json["tasks"]["deferred"]["disk"]["expired"], 4);
+  EXPECT_EQ(json["tasks"]["deferred"]["retry"]["run"], 0);
+  EXPECT_EQ(json["tasks"]["aside"], 5);
+  EXPECT_EQ(json["tasks"]["resting"], 0);
+  EXPECT_EQ(json["journal"]["stands"], true);
 }
 
 TEST(Json, UnknownStatisticsSayWhatThereIs) {

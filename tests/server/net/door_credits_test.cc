@@ -100,8 +100,7 @@ TEST_F(DoorCreditsTest, TheLoadTheyTellOfIsThatOfTheirOwnRoots) {
   Visitor undated = Visit();
   (void)Hello(undated, {});
   const WorkPromise waits(bench.account, {.cls = TaskClass::kNormal, .tenant = visitor.tenant},
-                          WorkAccount::Needs({.amount = {kOneSlot}}, bench.account.total()),
-                          std::chrono::milliseconds(1), 100);
+                          bench.Takes(std::chrono::milliseconds(1)), 100);
   bench.account.EndPass();
   Send(visitor, 20'000);
   Send(patient, 10'000'000);
@@ -111,7 +110,7 @@ TEST_F(DoorCreditsTest, TheLoadTheyTellOfIsThatOfTheirOwnRoots) {
   EXPECT_EQ(Party(undated).load_level, admission.PlacesTaken()) << "it has sent nothing";
   Send(undated, 0);
   ASSERT_EQ(Party(visitor).load_level, hurried);
-  EXPECT_EQ(Party(undated).load_level, admission.PlacesTaken())
+  EXPECT_EQ(Party(undated).load_level, admission.LevelOfPlaces(undated.tenant, TaskClass::kNormal))
       << "its root waits for as long as it takes";
 }
 

@@ -48,6 +48,31 @@ TEST_F(NextRootsTest, OfAnotherFunctionHaveATimeOfTheirOwn) {
   EXPECT_EQ(TimeAfter(Of(8, 1600)), 1200U);
 }
 
+TEST_F(NextRootsTest, AreOpenedIfTheLastWas) {
+  EXPECT_FALSE(next_.GuessOpened().has_value());
+  (void)TimeAfter(Of(7, 1000));
+  next_.NoteOpened({.seq = 3, .remaining_us = 16'000, .estimated_tasks = 9});
+  EXPECT_FALSE(next_.Guess().has_value());
+  ASSERT_TRUE(next_.GuessOpened().has_value());
+  EXPECT_EQ(next_.GuessOpened()->estimated_tasks, 9U);
+  EXPECT_EQ(next_.GuessOpened()->remaining_us, 16'000U) << "nobody holds it back";
+  next_.NoteOpened({.seq = 4, .remaining_us = 100});
+  EXPECT_GE(next_.GuessOpened()->remaining_us, 15'000U) << "an old one says nothing";
+  EXPECT_EQ(TimeAfter(Of(7, 1000)), 750U);
+  EXPECT_FALSE(next_.GuessOpened().has_value());
+}
+
+TEST_F(NextRootsTest, AreThoseThatJoinedNoneOnceThatIsKnown) {
+  next_.NoteJoinedNone();
+  EXPECT_FALSE(next_.Guess().has_value());
+  (void)TimeAfter(Of(7, 1000));
+  next_.NoteJoining(Of(8, 2000), 300);
+  EXPECT_EQ(next_.Guess()->function, 7U);
+  next_.NoteJoinedNone();
+  EXPECT_EQ(next_.Guess()->function, 8U);
+  EXPECT_EQ(next_.bytes(), 300U);
+}
+
 TEST_F(NextRootsTest, MayHaveNoDeadline) {
   (void)TimeAfter(Of(7, 16'000));
   EXPECT_EQ(TimeAfter(Of(7, 0)), 0U);

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+
 namespace spillgate::net {
 namespace {
 
@@ -86,6 +88,51 @@ TEST_F(RefusalShareTest, TheOneThatIsRefusedMostRestsAndTheOtherGoesOn) {
   Turn(64, {{&loud_, 64}});
   EXPECT_TRUE(share_.Over()) << "the debt is not paid yet";
   EXPECT_TRUE(share_.ShouldRest(loud_, now_));
+}
+
+// As the listener does it, which meets them in any order.
+TEST_F(RefusalShareTest, WhoIsRefusedLittleGoesOnWhileTheLoudRest) {
+  RefusalShare::Part other;
+  const std::array<RefusalShare::Part*, 3> loud_first{&loud_, &quiet_, &other};
+  Turn(2000, {{&loud_, 1800}, {&quiet_, 18}, {&other, 18}});
+  for (RefusalShare::Part* part : loud_first) {
+    ASSERT_TRUE(share_.Over());
+    if (share_.ShouldRest(*part, now_)) (void)share_.Rest(*part, now_);
+  }
+  EXPECT_GT(loud_.rests_until, now_);
+  EXPECT_EQ(quiet_.rests_until, Instant());
+  EXPECT_EQ(other.rests_until, Instant());
+  // Nor later, for as long as it is over and the loud one rests.
+  now_ += milliseconds(1);
+  Turn(100, {{&quiet_, 10}, {&other, 10}});
+  ASSERT_TRUE(share_.Over());
+  EXPECT_FALSE(share_.ShouldRest(quiet_, now_));
+  EXPECT_FALSE(share_.ShouldRest(other, now_));
+  // One of them becomes as loud.
+  Turn(1300, {{&other, 1300}});
+  EXPECT_FALSE(share_.ShouldRest(quiet_, now_));
+  EXPECT_TRUE(share_.ShouldRest(other, now_));
+}
+
+// Or it would rest for what it had sent before, and have no turn.
+TEST_F(RefusalShareTest, WhatIsRefusedWhileItRestsIsNoTurnOfItsOwn) {
+  Turn(3000, {{&loud_, 3000}});
+  (void)share_.Rest(loud_, now_);
+  Turn(10, {{&loud_, 10}});
+  ASSERT_TRUE(share_.Over());
+  EXPECT_FALSE(share_.ShouldRest(loud_, loud_.rests_until));
+  now_ = loud_.rests_until;
+  Turn(10, {{&loud_, 10}});
+  ASSERT_TRUE(share_.Over());
+  EXPECT_TRUE(share_.ShouldRest(loud_, now_));
+}
+
+TEST_F(RefusalShareTest, WhoClosesWhileItRestsIsNotHeldForThoseWhoStay) {
+  Turn(3000, {{&loud_, 2900}, {&quiet_, 50}});
+  (void)share_.Rest(loud_, now_);
+  EXPECT_FALSE(share_.ShouldRest(quiet_, now_));
+  share_.Leave(loud_);
+  EXPECT_TRUE(share_.ShouldRest(quiet_, now_)) << "it is all that is left";
 }
 
 TEST_F(RefusalShareTest, AllThatAreRefusedAsMuchAsOthersRest) {
