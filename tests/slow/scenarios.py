@@ -103,10 +103,13 @@ def stopped_disk(stop: pathlib.Path):
 
 def disk(scene: Scene) -> pathlib.Path:
     """The file that stops it; before the node is started."""
+    library = BIN / "libtest_stopped_disk.so"
+    if not library.exists():  # the loader would go on without it, and the disk would never stop
+        raise AssertionError(f"{library}: build it first (ops/build)")
     stop = scene.node.dir / "stop"
     options = os.environ.get("ASAN_OPTIONS", "")
     scene.node.variables = {
-        "LD_PRELOAD": str(BIN / "libtest_stopped_disk.so"),
+        "LD_PRELOAD": str(library),
         "SPILLGATE_TEST_DISK": str(scene.node.dir / "state"),
         "SPILLGATE_TEST_STOP": str(stop),
         "ASAN_OPTIONS": f"{options}:verify_asan_link_order=0".lstrip(":"),
