@@ -279,6 +279,7 @@ void Admission::Weigh(flow::Work& work, const flow::Ask& question, const WorkAtD
   Nanos longest{0};
   for (const flow::Queue& queue : work.queues) longest = std::max(longest, queue.wait);
   if (!by_work() || question.remaining == Nanos(0)) return;
+  kept_out_ = question.remaining < work.busy + work.cost;
   const Nanos within =
       std::max(Nanos(1), flow::WaitWithin(flow::SlackOf(question), work.line, work.slots));
   const double part = static_cast<double>(longest.count()) / static_cast<double>(within.count());
@@ -304,6 +305,7 @@ void Admission::NoteTurnedAway(const flow::Ask& question, const Resources& shape
 std::int64_t Admission::Fits(const Asking& like, Nanos longer, Instant now) {
   static constexpr std::int64_t kAny = std::numeric_limits<std::int64_t>::max();
   waits_ = 0;
+  kept_out_ = false;
   const wire::SubmitPreamble& ask = like.ask;
   const Named named = FindNamed(shared_, ask.function, ask.shape);
   if (!by_work() || named.problem != Reason::kNone) return kAny;

@@ -78,6 +78,8 @@ class Admission {
   // The same of roots that are opened, of which the first task has to fit.
   [[nodiscard]] std::int64_t Fits(const wire::OpenRoot& like, TenantId tenant, Nanos longer,
                                   Instant now);
+  // Of those it said so last: what runs leaves them no time, whoever else comes.
+  [[nodiscard]] bool kept_out() const { return kept_out_; }
   // How full the node is for roots of that class and tenant, 0 to 255: by places, and, for such as
   // were judged last, how long they would wait, as a part of the time that they may. `has`: those
   // that are let in of a frame, which its tenant has not got yet.
@@ -193,8 +195,9 @@ class Admission {
   flow::AnyInbox& stage_;
   SubmissionTally& tally_;
   WorkAtDoor work_;
-  WorkAtDoor::Ahead ahead_;              // what was weighed last
-  std::uint8_t waits_ = 0;               // 255ths of the time that they may wait
+  WorkAtDoor::Ahead ahead_;  // what was weighed last
+  std::uint8_t waits_ = 0;   // 255ths of the time that they may wait
+  bool kept_out_ = false;
   std::int64_t opening_ = 0;             // to be brought by roots that have not come to the stage
   std::vector<Instant> tries_at_;        // by function
   const Resources* needs_of_ = nullptr;  // a shape that stays

@@ -66,6 +66,7 @@ std::int64_t Admission::Fits(const wire::OpenRoot& like, TenantId tenant, Nanos 
                              Instant now) {
   static constexpr std::int64_t kAny = std::numeric_limits<std::int64_t>::max();
   waits_ = 0;
+  kept_out_ = false;
   const Nanos remaining = like.remaining_us != 0
                               ? Nanos(std::chrono::microseconds(like.remaining_us))
                               : UsualTime(like.cls);

@@ -166,7 +166,7 @@ std::vector<CreditRound::Party>& CreditRound::Deal() {
     for (std::size_t cls = 0; cls < kClasses; ++cls) {
       const auto one = static_cast<TaskClass>(cls);
       const bool waits = party.shares[cls] == 0 && party.own > 0 && party.window->Waits(one, now_);
-      if (!waits || party.window->ignores(one, now_)) continue;
+      if (!waits || party.kept_out[cls] || party.window->ignores(one, now_)) continue;
       Pot& pot = tenants_[party.tenant][cls];
       ++pot.held_back;
       pot.one = party.id;

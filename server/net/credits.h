@@ -170,6 +170,7 @@ class CreditRound {
     CreditWindow* window = nullptr;
     ConnectionId id = 0;
     TenantId tenant = 0;
+    std::array<bool, kClasses> kept_out{};  // by what runs, whatever others send
     Shares fits{};
     std::uint64_t own = kAnyNumber;  // that its client may bring, whatever others do
     bool awaits_time = false;        // it may bring more in a while, though nothing ends

@@ -88,6 +88,7 @@ CreditRound::Party Door::PartyOf(const Sender& sender, Instant now) {
     party.fits[cls] = std::min(bound, sender.tenant_room);
     const std::optional<std::int64_t> by_load = FitsByLoad(visitor, one, now);
     if (!by_load.has_value()) continue;
+    party.kept_out[cls] = asks_.kept_out();
     party.load_level = std::max(party.load_level, asks_.LoadLevel(visitor.tenant, one));
     party.fits[cls] =
         std::min(party.fits[cls], static_cast<std::uint64_t>(std::max<std::int64_t>(0, *by_load)));

@@ -77,6 +77,19 @@ TEST_F(AdmissionTest, WhatWouldComeTooLateIsABacklog) {
   EXPECT_EQ(SubmitWithin(Nanos(0), 200), "accepted 1") << "who has time waits";
 }
 
+TEST_F(AdmissionTest, WhomWhatRunsLeavesNoTimeIsToldApart) {
+  Admission asks(bench.shared, inbox, bench.tally.submission[0]);
+  const wire::SubmitPreamble like{.function = function, .remaining_us = 20'000};
+  EXPECT_GT(asks.Fits({.ask = like}, Nanos(0), bench.now()), 0);
+  EXPECT_FALSE(asks.kept_out());
+  bench.account.SetBusyUntil(kCpu, bench.now() + milliseconds(30));
+  EXPECT_EQ(asks.Fits({.ask = like}, Nanos(0), bench.now()), 0);
+  EXPECT_TRUE(asks.kept_out());
+  const wire::SubmitPreamble patient{.function = function};
+  EXPECT_GT(asks.Fits({.ask = patient}, Nanos(0), bench.now()), 0);
+  EXPECT_FALSE(asks.kept_out()) << "who has no deadline waits";
+}
+
 // As many as would be let in, and of those that come later as many more as run until then.
 TEST_F(AdmissionTest, CreditCoversTheTargetAndTheWayToTheClient) {
   Admission asks(bench.shared, inbox, bench.tally.submission[0]);

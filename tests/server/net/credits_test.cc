@@ -202,6 +202,7 @@ class CreditRoundTest : public testing::Test {
     for (std::size_t i = 0; i < tenants.size(); ++i) {
       CreditRound::Party party{.window = &windows_[i], .id = i, .tenant = tenants[i]};
       party.fits.fill(fits[i]);
+      party.kept_out.fill(i == kept_out_);
       round_.Add(party);
     }
     std::vector<std::uint64_t> shares;
@@ -215,6 +216,7 @@ class CreditRoundTest : public testing::Test {
   void Ignore(std::size_t i) { windows_[i].NoteSent(kNormal, 9, kStart + std::chrono::seconds(1)); }
 
   std::array<CreditWindow, 8> windows_;
+  std::size_t kept_out_ = 8;  // none of them
   CreditRound round_;
 };
 
@@ -333,6 +335,16 @@ TEST_F(CreditRoundTest, ItSaysWhetherSomeHoldBackForWantOfRoom) {
   EXPECT_FALSE(round_.HeldBack(2, kNormal));
   static_cast<void>(Deal(1000, {1}, {0}));
   EXPECT_FALSE(round_.HeldBack(1, kNormal)) << "who does not listen holds nothing back";
+}
+
+// Long roots, from which a slot is kept, do not wait for those that send short ones.
+TEST_F(CreditRoundTest, WhomARunKeepsOutWaitsForNobodyElse) {
+  kept_out_ = 1;
+  static_cast<void>(Deal(1000, {1, 1}, {1, 0}));
+  EXPECT_FALSE(round_.HeldBack(1, kNormal));
+  kept_out_ = 8;
+  static_cast<void>(Deal(1000, {1, 1}, {1, 0}));
+  EXPECT_TRUE(round_.HeldBack(1, kNormal));
 }
 
 }  // namespace
