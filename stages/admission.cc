@@ -279,7 +279,7 @@ void Admission::Weigh(flow::Work& work, const flow::Ask& question, const WorkAtD
   Nanos longest{0};
   for (const flow::Queue& queue : work.queues) longest = std::max(longest, queue.wait);
   if (!by_work() || question.remaining == Nanos(0)) return;
-  kept_out_ = question.remaining < work.busy + work.cost;
+  kept_out_ = flow::TooBusy(question);
   const Nanos within =
       std::max(Nanos(1), flow::WaitWithin(flow::SlackOf(question), work.line, work.slots));
   const double part = static_cast<double>(longest.count()) / static_cast<double>(within.count());

@@ -31,8 +31,7 @@ void Admission::Judge(const wire::OpenRoot& asked, TenantId tenant, Nanos transi
   }
   if (crowds_out) {
     ruling.refusal = Reason::kInFlight;
-    ruling.retry_after = kLeastRetry;
-    if (by_work()) ruling.retry_after = UntilPlaces(0, Nanos(asked.slot_time_ns), 1);
+    ruling.retry_after = UntilPlaces(0, Nanos(asked.slot_time_ns), 1);
     return;
   }
   flow::Ask question = QuestionOf(asked, tenant, ruling.deadline, now);

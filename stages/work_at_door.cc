@@ -34,8 +34,9 @@ WorkAtDoor::Ahead WorkAtDoor::Look(const Newcomer& root, const WorkAccount::Need
   }
   Nanos longest{0};
   for (std::size_t i = 0; i < needs.size(); ++i) {
-    ahead.queues[i] = LookAt(SeenBy(needs, i, root), needs, i, now);
-    ahead.taken = std::max(ahead.taken, TakenLately(root, needs[i].kind, now));
+    const Lately lately = GivenTo(root, needs[i].kind, now);
+    ahead.queues[i] = LookAt(SeenBy(needs, i, root), needs, i, lately);
+    ahead.taken = std::max(ahead.taken, lately.taken());
     const Nanos behind_it = ahead.queues[i].wait + ahead.queues[i].each;
     if (behind_it > longest) ahead.for_brought = needs.IsBrought(i);
     longest = std::max(longest, behind_it);
@@ -96,14 +97,14 @@ WorkAtDoor::Before WorkAtDoor::Count(const Newcomer& root, std::size_t kind, boo
 // What is held back by the limit of its own function goes before others with no more than the slots
 // that such functions have, and the rest of the resource is left for all else.
 flow::Queue WorkAtDoor::LookAt(const Newcomer& root, const WorkAccount::Needs& needs,
-                               std::size_t which, Instant now) const {
+                               std::size_t which, const Lately& lately) const {
   const std::size_t kind = needs[which].kind;
-  const flow::Queue all = Behind(Count(root, kind, true), root, needs, which, now);
+  const flow::Queue all = Behind(Count(root, kind, true), root, needs, which, lately);
   if (root.held_back) return BehindItsLike(all, root, needs, which);
   if (account_.HeldBackBefore(root.cls) == 0) return all;
   const double left = account_.Left(kind);
   if (left <= 0) return all;
-  const flow::Queue rest = Behind(Count(root, kind, false), root, needs, which, now);
+  const flow::Queue rest = Behind(Count(root, kind, false), root, needs, which, lately);
   const double wait = static_cast<double>(rest.wait.count()) / left;
   if (wait >= static_cast<double>(all.wait.count())) return all;
   const double each = static_cast<double>(rest.each.count()) / left;
@@ -125,17 +126,19 @@ flow::Queue WorkAtDoor::BehindItsLike(const flow::Queue& all, const Newcomer& ro
           .each = Nanos(static_cast<std::int64_t>(each))};
 }
 
-double WorkAtDoor::AboveLately(TaskClass cls, std::size_t kind, Instant now) const {
+WorkAtDoor::Lately WorkAtDoor::GivenTo(const Newcomer& root, std::size_t kind, Instant now) const {
   double above = 0;
-  for (std::size_t i = 0; i < Index(cls); ++i) {
+  for (std::size_t i = 0; i < Index(root.cls); ++i) {
     above += account_.At(static_cast<TaskClass>(i)).given[kind].Part(now);
   }
-  return std::min(above, kMostAbove);
+  const double left = 1 - std::min(above, kMostAbove);
+  return {.left = left, .others = OthersLately(root, kind, left, now)};
 }
 
 // For who had more than its fair part of late: so it lives on what others leave, as much as those
 // ask for. Who had less is given its part when it asks, whoever had it until now.
-double WorkAtDoor::OthersLately(const Newcomer& root, std::size_t kind, Instant now) const {
+double WorkAtDoor::OthersLately(const Newcomer& root, std::size_t kind, double left,
+                                Instant now) const {
   const WorkAccount::Class& mine = account_.At(root.cls);
   const WorkAccount::Flow& flow = account_.At(root.cls, root.tenant);
   const double own = flow.given[kind].Part(now);
@@ -146,14 +149,8 @@ double WorkAtDoor::OthersLately(const Newcomer& root, std::size_t kind, Instant 
   const double active =
       static_cast<double>(mine.active.At(window)) - (flow.active.IsActive(window) ? weight : 0.0);
   const double weights = std::max(active, 1.0);
-  const double left = 1 - AboveLately(root.cls, kind, now);
   if (own * (weights + weight) < left * weight) return 0;
   return std::min(given / left, weights / (weights + weight));
-}
-
-double WorkAtDoor::TakenLately(const Newcomer& root, std::size_t kind, Instant now) const {
-  const double above = AboveLately(root.cls, kind, now);
-  return above + (1 - above) * OthersLately(root, kind, now);
 }
 
 // All of the more important classes, of its own flow what is in its line or before it, and of what
@@ -165,7 +162,7 @@ double WorkAtDoor::TakenLately(const Newcomer& root, std::size_t kind, Instant n
 // takes.
 flow::Queue WorkAtDoor::Behind(const Before& before, const Newcomer& root,
                                const WorkAccount::Needs& needs, std::size_t which,
-                               Instant now) const {
+                               const Lately& lately) const {
   const auto [kind, node_time] = needs[which];
   const WorkAccount::Class& mine = account_.At(root.cls);
   const WorkAccount::Flow& flow = account_.At(root.cls, root.tenant);
@@ -188,14 +185,12 @@ flow::Queue WorkAtDoor::Behind(const Before& before, const Newcomer& root,
   const double by_weight = std::max(rest, before.others > 0 ? 1.0 : 0.0) / weight;
   const double given = (static_cast<double>(own + cost) + head_start * weight) * by_weight;
   const bool all = given >= static_cast<double>(before.others);
-  const double lately = OthersLately(root, kind, now);
-  const double come = lately / (1 - lately);
+  const double come = lately.others / (1 - lately.others);
   grows *= 1 + std::max(all ? 0.0 : by_weight, come);
   const double others =
       std::max(all ? static_cast<double>(before.others) : given, static_cast<double>(own) * come);
   const double in_class = static_cast<double>(own) + others;
-  const double left = 1 - AboveLately(root.cls, kind, now);
-  const double wait = (static_cast<double>(before.above) + in_class) / left;
+  const double wait = (static_cast<double>(before.above) + in_class) / lately.left;
   const double each = static_cast<double>(cost) * grows;
   if (root.share > 0) {
     const double at_least = 100.0 / root.share;
@@ -207,7 +202,7 @@ flow::Queue WorkAtDoor::Behind(const Before& before, const Newcomer& root,
     }
   }
   return {.wait = Nanos(static_cast<std::int64_t>(wait)),
-          .each = Nanos(static_cast<std::int64_t>(each / left))};
+          .each = Nanos(static_cast<std::int64_t>(each / lately.left))};
 }
 
 void WorkAtDoor::Admitted(const Newcomer& root, FunctionId function,

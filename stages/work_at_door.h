@@ -68,24 +68,27 @@ class WorkAtDoor {
     std::int64_t behind = 0;  // and in the lines behind that
     std::int64_t others = 0;  // of other tenants of its class
   };
+  // The parts of a resource that were given lately, and are taken to be given again.
+  struct Lately {
+    double left = 1;    // by more important classes
+    double others = 0;  // of that, to other tenants of its class
+    [[nodiscard]] double taken() const { return 1 - left * (1 - others); }
+  };
   void ForgetWhatWasCounted();
   [[nodiscard]] static Newcomer SeenBy(const WorkAccount::Needs& needs, std::size_t which,
                                        const Newcomer& root);
   // `all`: with what is held back.
   [[nodiscard]] Before Count(const Newcomer& root, std::size_t kind, bool all) const;
   [[nodiscard]] flow::Queue LookAt(const Newcomer& root, const WorkAccount::Needs& needs,
-                                   std::size_t which, Instant now) const;
+                                   std::size_t which, const Lately& lately) const;
   [[nodiscard]] flow::Queue BehindItsLike(const flow::Queue& all, const Newcomer& root,
                                           const WorkAccount::Needs& needs, std::size_t which) const;
   [[nodiscard]] flow::Queue Behind(const Before& before, const Newcomer& root,
                                    const WorkAccount::Needs& needs, std::size_t which,
-                                   Instant now) const;
-  // The part of the resource that was given lately to more important classes; and of what they
-  // left, to other tenants of its class.
-  [[nodiscard]] double AboveLately(TaskClass cls, std::size_t kind, Instant now) const;
-  [[nodiscard]] double OthersLately(const Newcomer& root, std::size_t kind, Instant now) const;
-  // To both.
-  [[nodiscard]] double TakenLately(const Newcomer& root, std::size_t kind, Instant now) const;
+                                   const Lately& lately) const;
+  [[nodiscard]] Lately GivenTo(const Newcomer& root, std::size_t kind, Instant now) const;
+  [[nodiscard]] double OthersLately(const Newcomer& root, std::size_t kind, double left,
+                                    Instant now) const;
 
   const WorkAccount& account_;
   std::int64_t passes_ = 0;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "core/base/format.h"
 #include "core/base/json.h"
@@ -23,11 +24,21 @@ Json StagesIn(std::string_view json) {
   return *stages;
 }
 
+// Nothing if it does not say.
+std::optional<StageCount> CountOf(const Json& stage, std::string_view of) {
+  if (!stage.is_object()) return std::nullopt;
+  const auto name = stage.find("stage");
+  const auto count = stage.find(of);
+  if (name == stage.end() || count == stage.end()) return std::nullopt;
+  if (!name->is_string() || !count->is_number_unsigned()) return std::nullopt;
+  return StageCount{.stage = name->get<std::string>(), .count = count->get<std::uint64_t>()};
+}
+
 // 0 if the node does not know the stage.
 std::uint64_t HandledBy(const StageCounts& counts, std::string_view stage) {
   const auto found = std::find_if(counts.begin(), counts.end(),
                                   [stage](const StageCount& each) { return each.stage == stage; });
-  return found == counts.end() ? 0 : found->handled;
+  return found == counts.end() ? 0 : found->count;
 }
 
 }  // namespace
@@ -37,12 +48,8 @@ Result<StageCounts> ParseStageCounts(std::string_view json) {
   if (!stages.is_array()) return Error{Code::kCorrupt, "the node's statistics name no stages"};
   StageCounts counts;
   for (const Json& stage : stages) {
-    if (!stage.is_object()) continue;
-    const auto name = stage.find("stage");
-    const auto handled = stage.find("handled");
-    if (name == stage.end() || handled == stage.end()) continue;
-    if (!name->is_string() || !handled->is_number_unsigned()) continue;
-    counts.push_back({name->get<std::string>(), handled->get<std::uint64_t>()});
+    std::optional<StageCount> count = CountOf(stage, "handled");
+    if (count.has_value()) counts.push_back(std::move(*count));
   }
   return counts;
 }
@@ -50,12 +57,8 @@ Result<StageCounts> ParseStageCounts(std::string_view json) {
 std::optional<std::uint64_t> ArrivedIn(std::string_view json) {
   const Json stages = StagesIn(json);
   for (const Json& stage : stages) {
-    if (!stage.is_object()) continue;
-    const auto name = stage.find("stage");
-    const auto arrived = stage.find("arrived");
-    if (name == stage.end() || arrived == stage.end()) continue;
-    if (!name->is_string() || !arrived->is_number_unsigned()) continue;
-    if (name->get<std::string>() == kPassed.front()) return arrived->get<std::uint64_t>();
+    const std::optional<StageCount> arrived = CountOf(stage, "arrived");
+    if (arrived.has_value() && arrived->stage == kPassed.front()) return arrived->count;
   }
   return std::nullopt;
 }

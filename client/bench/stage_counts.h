@@ -17,7 +17,7 @@ namespace spillgate::bench {
 
 struct StageCount {
   std::string stage;
-  std::uint64_t handled = 0;
+  std::uint64_t count = 0;  // of tasks
 };
 using StageCounts = std::vector<StageCount>;
 

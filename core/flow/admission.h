@@ -63,22 +63,21 @@ struct Work {
                                   // the line, the longer it can, and the more goes before it
 };
 
-// The part of its slack that a root may spend on waiting. What is left bears an estimate half too
-// low, or another as much work that goes before it.
-[[nodiscard]] inline Nanos WaitWithin(Nanos slack) {
-  return Nanos(static_cast<std::int64_t>(0.45 * static_cast<double>(slack.count())));
-}
-
-// And of one in that line, where so many could run at a time: those that come later to each line
-// before it may have half of the time. The first of them is borne by what the above leaves. The
-// more slots, the less of what waits is needed to keep them all busy, as one always ends soon; what
+// The part of its slack that a root may spend on waiting, on so many slots as it could have. What
+// is left bears an estimate half too low, or another as much work that goes before it. The more
+// slots, the less of what waits is needed to keep them all busy, as one always ends soon; what
 // waits beyond that only makes all of them late (Halfin and Whitt, "Heavy-Traffic Limits for Queues
 // with Many Exponential Servers", 1981). Most of what bursts may want is kept: 0.45 on four slots
 // or less, 0.4 on eight, down to 0.35.
-[[nodiscard]] inline Nanos WaitWithin(Nanos slack, std::uint8_t line, std::int64_t slots) {
+[[nodiscard]] inline Nanos WaitWithin(Nanos slack, std::int64_t slots = 1) {
   const double part = 0.35 + 0.4 / static_cast<double>(std::max<std::int64_t>(4, slots));
-  const Nanos of = line > 1 ? slack / (1 << (line - 1)) : slack;
-  return Nanos(static_cast<std::int64_t>(part * static_cast<double>(of.count())));
+  return Nanos(static_cast<std::int64_t>(part * static_cast<double>(slack.count())));
+}
+
+// And of one in that line: those that come later to each line before it may have half of the time.
+// The first of them is borne by what the above leaves.
+[[nodiscard]] inline Nanos WaitWithin(Nanos slack, std::uint8_t line, std::int64_t slots) {
+  return WaitWithin(line > 1 ? slack / (1 << (line - 1)) : slack, slots);
 }
 
 // How full it is where so many are and so many more may come, 0 to 255; 255 where none may.
@@ -109,6 +108,11 @@ struct Ask {
 // It takes longer than it has, as far as is known.
 [[nodiscard]] inline bool OutOfReach(const Ask& ask) {
   return ask.remaining > Nanos(0) && ask.remaining < ask.work.cost;
+}
+
+// Nothing that runs is taken back, so that what runs now leaves it no chance.
+[[nodiscard]] inline bool TooBusy(const Ask& ask) {
+  return ask.remaining > Nanos(0) && ask.remaining < ask.work.busy + ask.work.cost;
 }
 
 // What ended since the last tick, and how it had fared; only for a controller that Observes. The

@@ -27,11 +27,6 @@ std::int64_t Fit(const Queue& queue, Nanos target) {
   return std::min(kMany, (target - queue.wait) / std::max(Nanos(1), queue.each)) + 1;
 }
 
-// Nothing that runs is taken back, so that what runs now leaves it no chance.
-bool TooBusy(const Ask& ask) {
-  return ask.remaining > Nanos(0) && ask.remaining < ask.work.busy + ask.work.cost;
-}
-
 Nanos Later(Nanos time, Nanos longer) {
   return time > Nanos::max() - longer ? Nanos::max() : time + longer;
 }
