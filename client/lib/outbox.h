@@ -66,6 +66,10 @@ class Outbox {
   [[nodiscard]] std::uint64_t tasks_resent() const { return tasks_resent_; }
   void OnCredits(const wire::Credits& credits, Instant now);
   [[nodiscard]] bool HasCredit(TaskClass cls, std::uint32_t tasks, Instant now) const;
+  // Whether it goes only with the node's leave: a root task, at a node that gives credits.
+  [[nodiscard]] bool NeedsCredit(const Parcel& parcel) const {
+    return parcel.lane < kFreeLane && credit_.awaited;
+  }
   [[nodiscard]] Instant NextDue(Instant now) const;  // when time alone lets something go, or expire
   [[nodiscard]] std::uint32_t NextCorrelation();
 

@@ -130,7 +130,7 @@ bool Outbox::MaySend(const Parcel& parcel) const {
 
 // How many of its tasks the node has given credit for.
 std::uint64_t Outbox::Room(const Parcel& parcel, Instant now) const {
-  if (parcel.lane >= kFreeLane || !credit_.awaited) return parcel.count;
+  if (!NeedsCredit(parcel)) return parcel.count;
   // Credit that has expired says nothing, nor does that of a connection that was lost: a few go,
   // and what the node says to them tells. What had waited for the old one would otherwise come
   // all at once. A node that tells no more still gives verdicts, and a few go after each.

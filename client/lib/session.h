@@ -145,6 +145,7 @@ class Session {
   void OnRejected(Parcel& parcel, const wire::Verdict& verdict,
                   const std::vector<std::uint32_t>& positions, Instant now);
   [[nodiscard]] static bool WaitsForRoom(const Parcel& parcel, Reason reason);
+  [[nodiscard]] bool WaitsForCredit(const Parcel& parcel, Reason reason) const;
   [[nodiscard]] Instant DueAgain(const Parcel& parcel, const wire::Verdict& verdict,
                                  const std::vector<std::uint32_t>& positions, Instant now);
   [[nodiscard]] bool MayRetry(const Parcel& parcel, TaskState& state, const wire::Verdict& verdict,

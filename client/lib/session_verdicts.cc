@@ -14,6 +14,13 @@ constexpr std::uint32_t kMostDoublings = 6;
 // What waits for room in its root, however much it is, goes again at this rate at most.
 constexpr Nanos kEachForRoom = std::chrono::microseconds(10);
 
+// What credit is given by: places, bytes, quotas, and the time for which a root would wait.
+constexpr bool IsOfLoad(Reason reason) {
+  return reason == Reason::kBacklog || reason == Reason::kInFlight ||
+         reason == Reason::kInFlightBytes || reason == Reason::kStageFull ||
+         reason == Reason::kQuota || reason == Reason::kClientQuota || reason == Reason::kRate;
+}
+
 // Which bound of the node's configuration it was, for those who can have it raised.
 std::string_view BoundOf(Reason reason) {
   switch (reason) {
@@ -152,13 +159,22 @@ bool Session::WaitsForRoom(const Parcel& parcel, Reason reason) {
          (reason == Reason::kQuota || reason == Reason::kClientQuota || reason == Reason::kRate);
 }
 
+// A root that had leave to come, and is refused all the same: the node has learned since that what
+// is before it takes longer. It waits for leave as before, which bounds what is sent again, and has
+// the rest of its time for that. Nothing else that a refusal may be for ends by waiting for leave.
+bool Session::WaitsForCredit(const Parcel& parcel, Reason reason) const {
+  if (!options_.wait_for_credit || options_.retry.most == 0) return false;
+  return outbox_.NeedsCredit(parcel) && IsOfLoad(reason);
+}
+
 // A few wait a little longer each time; many for as long as it takes to send them all again, or
 // the node would say no to thousands each millisecond.
 Instant Session::DueAgain(const Parcel& parcel, const wire::Verdict& verdict,
                           const std::vector<std::uint32_t>& positions, Instant now) {
   const TaskState& first = *parcel.tasks[positions.front()];
   const bool for_room = WaitsForRoom(parcel, verdict.reason);
-  const std::uint32_t doublings = for_room ? first.waits : first.retries;
+  const bool waits = for_room || WaitsForCredit(parcel, verdict.reason);
+  const std::uint32_t doublings = waits ? first.waits : first.retries;
   const Nanos doubled = kLeastPause * (1U << std::min(doublings, kMostDoublings));
   const Nanos wanted = std::chrono::microseconds(verdict.retry_after_us);
   const Instant due = After(now, Jittered(std::max(wanted, doubled)));
@@ -206,7 +222,7 @@ bool Session::MayRetry(const Parcel& parcel, TaskState& state, const wire::Verdi
   // Whoever opens a root waits for request_timeout, and then wants it no more.
   const Instant gives_up = After(parcel.came, options_.request_timeout);
   if (parcel.kind == Parcel::Kind::kOpenRoot && due >= gives_up) return false;
-  if (WaitsForRoom(parcel, verdict.reason)) {
+  if (WaitsForRoom(parcel, verdict.reason) || WaitsForCredit(parcel, verdict.reason)) {
     if (state.waits < 255) ++state.waits;
     return true;
   }
@@ -215,14 +231,16 @@ bool Session::MayRetry(const Parcel& parcel, TaskState& state, const wire::Verdi
   return true;
 }
 
-// A root that is refused for a reason that passes tells of overload; for another, of nothing. One
-// that is opened counts as one, whatever it is to bring: the node judges it whole.
+// A root that is refused for a reason that passes tells of overload; for another, of nothing, and
+// as little while it waits for credit, which bounds it. One that is opened counts as one, whatever
+// it is to bring: the node judges it whole.
 void Session::Note(const Parcel& parcel, const wire::Verdict& verdict, Instant now) {
   if (parcel.kind == Parcel::Kind::kPut || parcel.terms.root != 0) return;
   Throttle& throttle = throttles_[Index(parcel.terms.cls)];
   if (verdict.status == wire::VerdictStatus::kAccepted) {
     throttle.OnAccepted(verdict.count, verdict.load_level, now);
-  } else if (verdict.status == wire::VerdictStatus::kRejected && Passes(verdict.reason)) {
+  } else if (verdict.status == wire::VerdictStatus::kRejected && Passes(verdict.reason) &&
+             !WaitsForCredit(parcel, verdict.reason)) {
     const Nanos later = std::chrono::microseconds(verdict.retry_after_us);
     shed_ = {.reason = verdict.reason, .retry_after = later};
     throttle.OnRefused(verdict.count, later, now);

@@ -45,7 +45,7 @@ struct TaskState {
   TaskState* next = nullptr;  // among those dropped, or free
 
   std::uint8_t retries = 0;
-  std::uint8_t waits = 0;  // how often its root had no room for it
+  std::uint8_t waits = 0;  // how often it was refused for want of room or credit
   std::uint8_t returns = 1;
   bool is_task = true;  // else a put or an opened root: ready with its verdict
   bool pushed = true;

@@ -46,12 +46,13 @@ class Overload(Case):
         self.assertEqual(deferred["cancelled"], 0)
 
     def test_a_map_with_time_to_go_is_all_done(self):
-        # At first nothing is known of the function: the client sends as it is given credit. What a
+        # At first nothing is known of the function: the client sends as it is given credit, and
+        # again as it is given more what is refused because the node has learned otherwise. What a
         # task costs is learned from runs that a busy machine makes ten times as long: so much more
-        # time has a map of half a second of work.
-        for _ in range(2):
-            values = self.run_ok("submit", "spin", "--arg", "200", "-n", "2000", "--wait",
-                                 "--retries", "3", "--deadline", "60s")  # fmt: skip
+        # time has a map of a second of work.
+        for arg in ("200", "200", "500", "500"):
+            values = self.run_ok("submit", "spin", "--arg", arg, "-n", "2000", "--wait",
+                                 "--retries", "3", "--deadline", "20s")  # fmt: skip
             self.assertEqual(values.count(b"\n"), 2000)
 
     def test_refusals_say_when_to_come_again_and_leave_nothing_behind(self):

@@ -54,6 +54,20 @@ class DoorCreditsTest : public DoorTest {
   std::uint64_t next_seq_ = 1;
 };
 
+TEST_F(DoorCreditsTest, AreTheFirstThatANewConnectionHears) {
+  EXPECT_TRUE(door.TakeWantsCredit());
+  EXPECT_FALSE(door.TakeWantsCredit());
+  CreditRound& round = door.credit_round();
+  round.Begin(door.Places(), bench.now());
+  round.Add(Party(visitor));
+  const auto told = visitor.credits.Renew(round.Deal().front().shares, 0, bench.now());
+  ASSERT_TRUE(told.has_value());
+  for (const std::uint64_t window : told->window) {
+    EXPECT_GT(window, 0U);
+    EXPECT_LE(window, 64U) << "to see";
+  }
+}
+
 TEST_F(DoorCreditsTest, AreNoMoreThanItsTenantMayHave) {
   Set(100);
   Bring(45);

@@ -1,0 +1,119 @@
+// Roots that had credit and are refused all the same: they wait for more of it.
+#include <gmock/gmock.h>
+
+#include "tests/client/lib/session_fixture.h"
+
+namespace spillgate::client {
+namespace {
+
+using testing::SizeIs;
+using wire::FrameType;
+using wire::VerdictStatus;
+
+const RetryOptions kNoBudget{.most = 1, .budget = 0, .burst = 0};
+const SubmitOptions kInASecond{.deadline = 1s};
+
+class CreditAgainTest : public SessionFixture {
+ protected:
+  void Allow(std::uint64_t tasks) {
+    ASSERT_TRUE(Deliver(wire::Credits{.window = {0, 0, tasks, 0}, .ttl_ms = 100'000}, 0));
+  }
+  // A root that was sent, by leave where there is any, and refused so.
+  TaskState* Refused(Reason reason, const ClientOptions& options, Nanos retry_after = 1ms) {
+    Start(options);
+    if (gives_credit) Allow(100);
+    TaskState* state = Submit({}, kInASecond);
+    EXPECT_TRUE(Verdict(CollectOne(FrameType::kSubmit), VerdictStatus::kRejected, reason, 0, 1,
+                        retry_after));
+    return state;
+  }
+
+  bool gives_credit = true;
+};
+
+TEST_F(CreditAgainTest, AMapThatIsRefusedInPartIsAllDone) {
+  Start({.retry = kNoBudget});
+  Allow(2000);
+  std::vector<TaskState*> map;
+  for (int i = 0; i < 2000; ++i) map.push_back(Submit({}, kInASecond));
+  std::uint64_t sent = 0;
+  for (std::uint32_t left = 2000; left > 0; now += 50ms) {
+    std::uint32_t places = 500;
+    const std::uint64_t before = sent;
+    for (const Sent& frame : Collect(FrameType::kSubmit)) {
+      const std::uint32_t count = frame.ask().count;
+      const std::uint32_t taken = std::min(places, count);
+      sent += count;
+      left -= taken;
+      places -= taken;
+      if (taken > 0) {
+        ASSERT_TRUE(Verdict(frame, VerdictStatus::kAccepted, Reason::kNone, 0, taken));
+      }
+      if (count > taken) {
+        ASSERT_TRUE(
+            Verdict(frame, VerdictStatus::kRejected, Reason::kBacklog, taken, count - taken, 5ms));
+      }
+    }
+    ASSERT_GT(sent, before);
+    ASSERT_THAT(Collect(FrameType::kSubmit), SizeIs(0)) << "there is no credit left";
+    Allow(sent + 600);
+  }
+  for (const TaskState* state : map) ASSERT_TRUE(state->accepted);
+}
+
+TEST_F(CreditAgainTest, OnlyWhatIsRefusedForLoadWaits) {
+  for (const Reason reason :
+       {Reason::kBacklog, Reason::kInFlight, Reason::kInFlightBytes, Reason::kStageFull,
+        Reason::kQuota, Reason::kClientQuota, Reason::kRate}) {
+    EXPECT_TRUE(Refused(reason, {.retry = kNoBudget})->pending()) << ToString(reason);
+  }
+  // Its own results that it does not fetch, a node that goes away, a disk: no credit tells of them.
+  for (const Reason reason : {Reason::kUnfetched, Reason::kDraining, Reason::kJournal}) {
+    EXPECT_EQ(KindOfFailure(Refused(reason, {.retry = kNoBudget})), FailureKind::kShed)
+        << ToString(reason);
+  }
+}
+
+TEST_F(CreditAgainTest, WhoWaitsForNoneIsTold) {
+  const ClientOptions at_once{.wait_for_credit = false, .retry = kNoBudget};
+  EXPECT_EQ(KindOfFailure(Refused(Reason::kBacklog, at_once)), FailureKind::kShed);
+  const ClientOptions no_retries{.retry = {.most = 0}};
+  EXPECT_EQ(KindOfFailure(Refused(Reason::kBacklog, no_retries)), FailureKind::kShed);
+  gives_credit = false;
+  const ClientOptions waits{.retry = kNoBudget};
+  EXPECT_EQ(KindOfFailure(Refused(Reason::kBacklog, waits)), FailureKind::kShed);
+}
+
+TEST_F(CreditAgainTest, AWaitThatTheDeadlineDoesNotLeaveIsNotBegun) {
+  const TaskState* state = Refused(Reason::kBacklog, {.retry = kNoBudget}, 2s);
+  EXPECT_EQ(KindOfFailure(state), FailureKind::kShed);
+  EXPECT_EQ(state->failure->retry_after, 2s);
+}
+
+TEST_F(CreditAgainTest, WhatWaitsDoesNotMakeNewOnesFailHere) {
+  Start({.retry = kNoBudget, .seed = 3});
+  Allow(1000);
+  for (int i = 0; i < 100; ++i) (void)Submit({}, kInASecond);
+  ASSERT_TRUE(Verdict(CollectOne(FrameType::kSubmit), VerdictStatus::kRejected, Reason::kBacklog));
+  for (int i = 0; i < 100; ++i) EXPECT_TRUE(Submit({}, kInASecond)->pending());
+  EXPECT_EQ(session->stats().throttled, 0U);
+}
+
+// A node whose credit is worth nothing is not asked without end.
+TEST_F(CreditAgainTest, WhoIsRefusedAgainAndAgainAsksLessOften) {
+  Start({.retry = kNoBudget});
+  Allow(1'000'000);
+  (void)Submit({}, {.deadline = 10s});
+  int asked = 0;
+  for (int i = 0; i < 2000; ++i, now += 1ms) {
+    for (const Sent& frame : Collect(FrameType::kSubmit)) {
+      ASSERT_TRUE(Verdict(frame, VerdictStatus::kRejected, Reason::kBacklog));
+      ++asked;
+    }
+  }
+  EXPECT_GE(asked, 20) << "each tenth of a second";
+  EXPECT_LE(asked, 45);
+}
+
+}  // namespace
+}  // namespace spillgate::client
