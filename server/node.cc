@@ -59,6 +59,7 @@ Node::Node(const Clock& clock, const config::Config& config, const config::HostL
               .spawn_reserve = spawn_reserve_,
               .limits = SetLimits(limits_, config),
               .costs = costs_,
+              .root_spans = root_spans_,
               .account = account_,
               .replies = replies,
               .journal = &journal,

@@ -117,6 +117,7 @@ class Node {
   const std::int64_t most_slots_;
   Limits limits_;
   CostModel costs_;
+  RootSpans root_spans_;
   WorkAccount account_;
   TaskTable table_;
   Slab<Task> tasks_;

@@ -149,6 +149,7 @@ void Publication::Settle(TaskPtr task, Instant now) {
     CancelOnWithout(record);
   }
   shared_.table.Settle(record, std::move(task->outcome), now);
+  LearnRoot(*task, now);
   if (record.waiters != nullptr) AnswerWaiters(record);
   if (record.push) Push(record);
   if (record.wanted) announced_.push_back({record.id});
@@ -191,6 +192,15 @@ void Publication::CountWork(const Task& task, Instant now) {
   if (shared_.costs.CountRuns(task.cost_key()) == 0) return;
   const Nanos saved = shared_.costs.Estimate(task.cost_key());
   tally_.saved_ns[cls].Add(static_cast<std::uint64_t>(saved.count()));
+}
+
+// Of roots that grew, however they ended: those that were cut short took at least so long.
+void Publication::LearnRoot(const Task& task, Instant now) {
+  Root& root = *task.root;
+  if (task.id == root.id) root.began = task.begun;
+  if (!task.parent.is_none()) root.grew = true;
+  if (!root.ended || !root.grew || root.began == kNever || root.function == 0) return;
+  shared_.root_spans.Learn(root.function, std::max(Nanos(0), now - root.began));
 }
 
 // A large result needs room on the heap of values; without, the task has failed.

@@ -55,6 +55,7 @@ class Publication {
   void Settle(TaskPtr task, Instant now) REQUIRES(shared_.table.mutex());
   void CountLate(const Task& task, Instant now) REQUIRES(shared_.table.mutex());
   void CountWork(const Task& task, Instant now) REQUIRES(shared_.table.mutex());
+  void LearnRoot(const Task& task, Instant now) REQUIRES(shared_.table.mutex());
   void BoundValue(Task& task) REQUIRES(shared_.table.mutex());
   void AnswerWaiters(Record& record) REQUIRES(shared_.table.mutex());
   void AnswerOrDelay(ConnectionId to, const Record& record, std::uint32_t index,

@@ -10,6 +10,7 @@
 #include "core/base/slab.h"
 #include "core/flow/credits.h"
 #include "core/model/cost_model.h"
+#include "core/model/root_spans.h"
 #include "core/model/task.h"
 #include "core/model/work_account.h"
 #include "core/ports/journal.h"
@@ -46,8 +47,9 @@ struct Shared {
   flow::Credits&
       spawn_reserve;  // for the oldest waiting root when nothing of it can move otherwise
   Limits& limits;
-  CostModel& costs;      // scheduling learns, submission asks
-  WorkAccount& account;  // likewise
+  CostModel& costs;       // scheduling learns, submission asks
+  RootSpans& root_spans;  // publication learns, submission asks
+  WorkAccount& account;   // likewise
   ReplySink& replies;
   Journal* journal;  // set before the stages are made
   Signals& signals;

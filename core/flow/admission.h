@@ -52,6 +52,8 @@ struct Work {
   std::span<const Queue> queues;  // one for each resource that a root needs
   Nanos cost{0};                  // a root takes at least so long, as learned or as its client says
   Nanos p95{0};                   // 95 of 100 take no longer
+  Nanos lasts{0};                 // 95 of 100 whole roots take no longer from their beginning to
+                                  // their end, of those that grow as they run; 0: not known
   Nanos busy{0};                  // until the first of them could begin, if nothing waited
   std::int64_t slots = 0;         // of them that could run at a time
   std::int64_t waiting = 0;       // tasks that wait, of its class and above, and open roots of it
@@ -101,8 +103,11 @@ struct Ask {
 };
 
 // What is left of its time if it takes as long as most do, or, where that is too long, as half do.
+// Whole roots take the longer the more of them there are: so that is half of its time at most, or
+// all would be refused until it is forgotten.
 [[nodiscard]] inline Nanos SlackOf(const Ask& ask) {
-  return ask.remaining - (ask.work.p95 < ask.remaining ? ask.work.p95 : ask.work.cost);
+  const Nanos own = ask.work.p95 < ask.remaining ? ask.work.p95 : ask.work.cost;
+  return ask.remaining - std::max(own, std::min(ask.work.lasts, ask.remaining / 2));
 }
 
 // It takes longer than it has, as far as is known.

@@ -7,8 +7,6 @@
 namespace spillgate {
 namespace {
 
-// The spread is looked through after so many runs, and after each of the first.
-constexpr std::uint32_t kLookEvery = 8;
 constexpr Nanos kMostHandover =
     std::chrono::milliseconds(1);            // what takes longer is another matter
 constexpr std::uint64_t kMostSpawns = 4096;  // of a root, that are expected
@@ -54,14 +52,14 @@ void CostModel::Runs::Learn(std::int64_t slot_time) {
   mean += (static_cast<double>(slot_time) - mean) / static_cast<double>(runs);
   // NOLINTNEXTLINE(bugprone-incorrect-roundings): a mean of times is never negative
   mean_ns.Set(std::max<std::int64_t>(1, static_cast<std::int64_t>(mean + 0.5)));
-  spread.Add(slot_time);
-  if (spread.IsToBeRead()) p95_ns.Set(std::max(spread.P95(), mean_ns.get()));
+  spread.Add(Nanos(slot_time));
+  if (spread.IsToBeRead()) p95_ns.Set(std::max(spread.P95().count(), mean_ns.get()));
   count.Set(runs);
 }
 
 void CostModel::Runs::LearnSpan(Nanos span) {
-  spans.Add(span.count());
-  if (spans.IsToBeRead()) median_span_ns.Set(spans.Median());
+  spans.Add(span);
+  if (spans.IsToBeRead()) median_span_ns.Set(spans.Median().count());
 }
 
 // Null for one whose runs all have been of one size, as those of most functions are: there is
@@ -169,37 +167,6 @@ CostModel::Spawns CostModel::ReadSpawns(const Cost& cost) {
     spawns.node_time[kind] = cost.spawned_on[kind].mean_ns.get();
   }
   return spawns;
-}
-
-// ---- the spread
-
-void CostModel::Spread::Add(std::int64_t ns) {
-  ++counts_[quarter_octaves::BucketOf(Nanos(ns))];
-  if (++total_ < kMost) return;
-  total_ = 0;
-  for (std::uint16_t& count : counts_) total_ += count /= 2;
-}
-
-bool CostModel::Spread::IsToBeRead() const {
-  return total_ <= 2 * kLookEvery || total_ % kLookEvery == 0;
-}
-
-// The bucket of the longest of them but `most`.
-std::size_t CostModel::Spread::BucketBelow(std::uint32_t most) const {
-  std::uint32_t seen = 0;
-  std::size_t at = counts_.size() - 1;
-  while (at > 0 && (seen += counts_[at]) <= most) --at;
-  return at;
-}
-
-// The upper end of the bucket in which it lies.
-std::int64_t CostModel::Spread::P95() const {
-  return quarter_octaves::UpperEnd(BucketBelow(total_ / 20)).count();
-}
-
-// The lower end of the bucket in which it lies.
-std::int64_t CostModel::Spread::Median() const {
-  return quarter_octaves::LowerEnd(BucketBelow(total_ / 2)).count();
 }
 
 }  // namespace spillgate

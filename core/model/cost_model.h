@@ -20,10 +20,10 @@
 #include "core/base/clock.h"
 #include "core/base/gauge.h"
 #include "core/base/ids.h"
-#include "core/base/quarter_octaves.h"
 #include "core/model/cost_key.h"
 #include "core/model/function.h"
 #include "core/model/resources.h"
+#include "core/model/spread.h"
 
 namespace spillgate {
 
@@ -120,21 +120,6 @@ class CostModel {
   }
 
  private:
-  // Durations. Old ones fade: when there are enough, each count is halved.
-  class Spread {
-   public:
-    void Add(std::int64_t ns);
-    // Whether it is time to look it through again.
-    [[nodiscard]] bool IsToBeRead() const;
-    [[nodiscard]] std::int64_t P95() const;
-    [[nodiscard]] std::int64_t Median() const;
-
-   private:
-    [[nodiscard]] std::size_t BucketBelow(std::uint32_t most) const;
-    static constexpr std::uint32_t kMost = 256;
-    std::array<std::uint16_t, quarter_octaves::kBuckets> counts_{};
-    std::uint32_t total_ = 0;
-  };
   struct Runs {
     double mean =
         0;  // ns; a fraction of one matters when a mean moves by 1/64 of a small difference

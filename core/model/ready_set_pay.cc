@@ -18,7 +18,7 @@ constexpr int kMostMoved = 16;
 
 // Of a root, before it has its fair share and no more.
 constexpr std::int64_t kFirstTasks = 64;
-constexpr std::int64_t kTimesTheMean = 4;
+constexpr std::int64_t kTimesTheMean = 8;
 
 // While the newest go first: a place before all others, for roots of which nothing has begun; the
 // begun ones are twice as far in front.

@@ -61,6 +61,8 @@ struct Root {
   std::uint32_t said = 0;    // of an open root: tasks that its client expected
   std::uint32_t came = 0;    // and those that its client has added
   Nanos said_each{0};        // and the slot time of one, as its client said; 0: it did not
+  Instant began = kNever;    // the task that it began with did, which has ended
+  bool grew = false;         // a task that one of it spawned has ended
   Nanos spent{0};            // slot time of its tasks that have ended, while it has not failed
   Root* next_of_session = nullptr;  // of those that OpenRoot made
   Root* prev_of_session = nullptr;

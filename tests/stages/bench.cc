@@ -93,6 +93,7 @@ Bench::Bench()
              .spawn_reserve = spawn_reserve,
              .limits = limits,
              .costs = costs,
+             .root_spans = root_spans,
              .account = account,
              .replies = answered,
              .journal = &journal,

@@ -126,6 +126,7 @@ class Bench {
   ManualClock clock;
   Limits limits;
   CostModel costs;
+  RootSpans root_spans;
   WorkAccount account{Resources{.amount = {2000, 1000}}, Tenants::kMost};
   TaskTable table{64};
   Slab<Task> tasks{64};

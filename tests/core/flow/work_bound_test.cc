@@ -20,6 +20,7 @@ struct Case {
   std::size_t resources = 1;
   Nanos cost = milliseconds(1);
   Nanos p95 = milliseconds(1);
+  Nanos lasts{0};
   std::int64_t slots = 1;
   std::int64_t waiting = 100;
   std::int64_t unstarted = 0;
@@ -56,6 +57,16 @@ const Case kCases[] = {
      .slots = 64,
      .waiting = 1000,
      .admitted = 2},
+    {.what = "roots that grow take longer than their own task: 0.45 of 23.2 ms less 5",
+     .count = 64,
+     .queues = {Wait(0)},
+     .lasts = milliseconds(5),
+     .admitted = 9},
+    {.what = "of which half of its time is believed",
+     .count = 64,
+     .queues = {Wait(0)},
+     .lasts = seconds(10),
+     .admitted = 6},
     {.what = "the scarcer of two resources decides",
      .count = 64,
      .queues = {Wait(0, 10), Wait(9)},
@@ -171,6 +182,7 @@ TEST(WorkBound, AdmitsWhatIsServedInTime) {
                   .work = {.queues = std::span(c.queues).first(c.resources),
                            .cost = c.cost,
                            .p95 = c.p95,
+                           .lasts = c.lasts,
                            .slots = c.slots,
                            .waiting = c.waiting,
                            .may_try = c.waiting == 0,

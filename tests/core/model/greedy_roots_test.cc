@@ -155,6 +155,22 @@ TEST_F(SmallRootsTest, AreServedOneAfterTheOther) {
   }
 }
 
+// Of costs that vary, one in fifty takes more than four times the mean: to stop it half way would
+// be to have run it for nothing. One in three thousand takes more than eight times.
+TEST_F(SmallRootsTest, AreThoseOfUpToEightTimesTheMean) {
+  for (const auto& [cost, whole] : {std::pair(milliseconds(6), true), {milliseconds(20), false}}) {
+    served_.clear();
+    for (std::uint64_t seq = 1; seq <= 70; ++seq) Begin(seq);
+    for (int i = 0; i < 70 * kTasks; ++i) (void)Serve();
+    Begin(100, 0, cost);
+    for (std::uint64_t seq = 101; seq <= 110; ++seq) Begin(seq);
+    int at_once = 0;
+    while (Serve() == 100) ++at_once;
+    EXPECT_EQ(at_once == kTasks, whole) << at_once;
+    for (int i = at_once + 1; i < 11 * kTasks; ++i) (void)Serve();
+  }
+}
+
 // A hundred times as long as those of the first line, of which there always are many, and one after
 // the other among themselves all the same.
 TEST_F(SmallRootsTest, AreThoseThatAreNotLargerThanOthersOfTheirLine) {
@@ -178,7 +194,7 @@ TEST_F(SmallRootsTest, AreThoseThatAreNotLargerThanOthersOfTheirLine) {
   ASSERT_EQ(order.size(), (kLong - 3) * kTasks);
   EXPECT_GT(next, 1400U) << "as much time went to the short ones";
   std::erase(order, 1);  // before anything of them had run, it seemed to be large
-  ASSERT_GT(order.size(), 4U * kTasks);
+  ASSERT_GE(order.size(), 4U * kTasks);
   for (std::size_t i = 0; i < order.size(); ++i) EXPECT_EQ(order[i], i / kTasks + 2) << i;
 }
 
