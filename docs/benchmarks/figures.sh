@@ -3,7 +3,7 @@
 # what tells controllers apart, faults, the crowd, and single runs, which are held against what they
 # should be; last the pictures and the rows that the page has. Some five hours on two cores that do
 # nothing else; each part goes on where it was interrupted, and can be named to run alone.
-#   docs/benchmarks/figures.sh [tune|sweep|contrasts|scenarios|crowd|runs|plots]…
+#   docs/benchmarks/figures.sh [tune|sweep|contrasts|slots|scenarios|crowd|runs|plots]…
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 export SPILLGATE_BIN=${SPILLGATE_BIN:-$PWD/build/release/bin}
@@ -57,19 +57,20 @@ plots() {
 }
 
 failed=()
-for part in "${@:-tune sweep contrasts scenarios crowd runs plots}"; do
+for part in "${@:-tune sweep contrasts slots scenarios crowd runs plots}"; do
   for each in $part; do
     case $each in
       tune) python3 tests/slow/tune.py || failed+=("$each") ;;
       sweep) tests/slow/overload.sh --minutes 300 || failed+=("$each") ;;
       contrasts) tests/slow/contrasts.sh || failed+=("$each") ;;
+      slots) tests/slow/slots.sh >"$out/slots.jsonl" || failed+=("$each") ;;
       scenarios) tests/slow/scenarios.sh || failed+=("$each") ;;
       crowd) tests/slow/crowd.sh || failed+=("$each") ;;
       runs) runs ;;
       plots) plots ;;
       *)
         echo "usage: docs/benchmarks/figures.sh" \
-          "[tune|sweep|contrasts|scenarios|crowd|runs|plots]…" >&2
+          "[tune|sweep|contrasts|slots|scenarios|crowd|runs|plots]…" >&2
         exit 2
         ;;
     esac

@@ -2,10 +2,16 @@
 """Slots that follow what runs: more than there are CPUs while what runs waits for something
 outside, and no more where it computes."""
 
+import os
+import pathlib
+import sys
 import unittest
 
 from command import Case, CommandNode
 from node import settle
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "slow"))
+import slots  # noqa: E402  pylint: disable=wrong-import-position
 
 
 class Slots(Case):
@@ -48,6 +54,15 @@ class Slots(Case):
         settle(lambda: self.slots()["extra_useful"] > 0, "the CPU is idle while work waits")
         self.assertEqual(self.slots()["extra"], 0)
         self.assertLessEqual(self.node.json("status")["threads"]["busy"], 1)
+
+    @unittest.skipIf(len(os.sched_getaffinity(0)) < 2, "needs two cores")
+    def test_on_a_load_that_shifts_they_follow(self):
+        # A short version of tests/slow/slots.py, without its times.
+        row = slots.run(("node.resources.cpu=1", "pool.exec.threads=16"), 2.0, 4)
+        self.assertEqual(row["problems"], [], row)
+        one_slot = 1e6 / slots.WAITS.argument_us
+        for good in row["good_per_s"][1::2]:
+            self.assertGreater(good, 1.2 * one_slot, row)
 
 
 if __name__ == "__main__":

@@ -43,11 +43,12 @@ def free_port() -> int:
 
 
 class Scene:
-    """A node of its own, with an admin port."""
+    """A node of its own, with an admin port; `reports`: of the loads that were last played."""
 
     def __init__(self, *settings: str, **more):
         self.admin = f"127.0.0.1:{free_port()}"
         self.node = Node(f"listen.admin={self.admin}", *settings, **more)
+        self.reports: dict[str, Report] = {}
 
     def __enter__(self) -> "Scene":
         self.node.__enter__()
@@ -72,7 +73,7 @@ class Scene:
             crew.wait(begin + 3 * plan.third - time.monotonic())
             told = crew.reports(within_s=plan.seconds + 2 * 60)
         after = figures(self.admin)
-        reports = dict(zip(loads, told["open_loop"]))
+        reports = self.reports = dict(zip(loads, told["open_loop"]))
         return {
             "x": plan.x,
             "capacity_per_s": round(plan.capacity),
