@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Whether CPU slots that follow what runs do better than any fixed number, on a real node and a
 load that shifts: tasks that compute, then tasks that mostly wait, and so on, more of either than
-the node can do. A row for each number of slots and one for those that follow; a figure for each phase.
+the node can do. A row for each number of slots and one for those that follow; a figure for each
+phase.
 
 slots.py [--seconds S] [--phases N]
 
