@@ -154,7 +154,7 @@ std::uint32_t Admission::LetIn(const Asking& asking, const Ruling& ruling, std::
   } else {
     question.work.p95 = P95Of(KeyOf(question), question.cost_hint, shape);
     question.work.cost = LeastOf(KeyOf(question), question.cost_hint, shape);
-    question.work.lasts = shared_.root_spans.P95(ask.function);
+    question.work.lasts = shared_.root_spans.P95(ask.function, ask.cls);
     question.work.line =
         by_work() ? ruling.line
                   : LineOf(shared_.limits, ask.cls, question.remaining, question.work.p95);
@@ -318,7 +318,7 @@ std::int64_t Admission::Fits(const Asking& like, Nanos longer, Instant now) {
   question.remaining = remaining;
   question.work.p95 = P95Of(KeyOf(question), question.cost_hint, *named.shape);
   question.work.cost = LeastOf(KeyOf(question), question.cost_hint, *named.shape);
-  question.work.lasts = shared_.root_spans.P95(ask.function);
+  question.work.lasts = shared_.root_spans.P95(ask.function, ask.cls);
   question.work.line = Line(ask.cls, remaining, question.work.p95);
   Weigh(question.work, question, NewcomerOf(question), needs, now);
   // Holding back does not help one that is out of reach, and would hold up the others of its class.

@@ -194,13 +194,14 @@ void Publication::CountWork(const Task& task, Instant now) {
   tally_.saved_ns[cls].Add(static_cast<std::uint64_t>(saved.count()));
 }
 
-// Of roots that grew, however they ended: those that were cut short took at least so long.
+// However they ended: those that were cut short took at least so long.
 void Publication::LearnRoot(const Task& task, Instant now) {
   Root& root = *task.root;
   if (task.id == root.id) root.began = task.begun;
   if (!task.parent.is_none()) root.grew = true;
-  if (!root.ended || !root.grew || root.began == kNever || root.function == 0) return;
-  shared_.root_spans.Learn(root.function, std::max(Nanos(0), now - root.began));
+  if (!root.ended || root.began == kNever || root.function == 0) return;
+  const Nanos span = std::max(Nanos(0), now - root.began);
+  shared_.root_spans.Learn(root.function, root.cls, span, root.grew);
 }
 
 // A large result needs room on the heap of values; without, the task has failed.

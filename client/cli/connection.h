@@ -8,7 +8,8 @@
 
 namespace spillgate::cli {
 
-// `retries`: how often a refused submission is tried again before the user hears of it.
+// `retries`: how often a refused submission is tried again before the user hears of it; what waits
+// for credit or room meanwhile counts for none. 0: the user hears of each refusal.
 [[nodiscard]] client::ClientOptions OptionsFor(const Globals& globals, std::uint32_t retries = 0);
 [[nodiscard]] client::Result<client::Client> Connect(const Globals& globals,
                                                      std::uint32_t retries = 0);

@@ -46,7 +46,9 @@ void AddPlan(CLI::App& verb, SubmitPlan& plan) {
       ->check(CLI::Range(1U, kMostReturns));
   verb.add_option("--shape", plan.shape, "resources, such as cpu=1,gpu=0.5 [the function's]")
       ->type_name("SHAPE");
-  verb.add_option("--retries", plan.retries, "try again when the node sheds it [0]")
+  verb.add_option("--retries", plan.retries,
+                  "try again when the node sheds it, and wait for its leave as long as there is "
+                  "time [0: tell of the first refusal]")
       ->type_name("N")
       ->check(CLI::Range(0U, kMostRetries));
 }

@@ -107,7 +107,7 @@ void Submitter::AwaitVerdicts(std::span<const client::Future> futures,
   }
   for (const std::size_t i : open) {
     tickets[i].failure = problem.has_value() ? *problem : OutOfTime(tickets[i]);
-    abandoned_.push_back(tickets[i].id);
+    Abandon(futures[i]);
   }
 }
 
@@ -161,9 +161,16 @@ void Submitter::AwaitResults(std::span<const client::Future> futures,
       Collect(futures[i], tickets[i]);
     } else {
       tickets[i].failure = OutOfTime(tickets[i]);
-      if (!plan_.detach) abandoned_.push_back(tickets[i].id);
+      if (!plan_.detach) Abandon(futures[i]);
     }
   }
+}
+
+// The node is asked by its number, once. While it may yet go again, under another one, so is the
+// library.
+void Submitter::Abandon(const client::Future& future) {
+  abandoned_.push_back(future.id());
+  if (!future.accepted()) (void)client_.Cancel(future);
 }
 
 void Submitter::Collect(const client::Future& future, Ticket& ticket) {

@@ -66,6 +66,7 @@ class Submitter {
   [[nodiscard]] bool AwaitWhatWasSent();
   [[nodiscard]] client::Failure OutOfTime(const Ticket& ticket) const;
   std::uint64_t Cancel(std::vector<TaskId>& tasks);
+  void Abandon(const client::Future& future);
   void Collect(const client::Future& future, Ticket& ticket);
 
   client::Client& client_;

@@ -19,15 +19,17 @@ class Root;
 // What this client does with a submission, or a root to be opened, that the node refuses for now. A
 // retry has a new id, and waits for as long as the node said and up to half as long again. The
 // budget: retries are at most this share of all submissions, and a handful (retry_budget.h). What
-// waits costs no retries, and is done with by its deadline: tasks of a root that was let in, for
+// waits costs no retries, and goes again until its deadline: tasks of a root that was let in, for
 // room in it or in a quota of theirs; and, with ClientOptions::wait_for_credit, roots that are
-// refused for load by a node that gives credit, for more of it.
+// refused for load (places, quotas, backlog) by a node that gives credit, for more of it; without a
+// deadline for ClientOptions::request_timeout.
 struct RetryOptions {
   std::uint32_t most = 3;    // of one task or root; 0: hand every refusal to the caller
   double budget = 0.1;       // retries for each task that was answered the first time
   std::uint32_t burst = 10;  // retries that a new client has, and one may save up
   // Once the node takes less than one in so many of a class, over some seconds, more is not sent
   // but fails at once with kShed (throttle.h). 0: never.
+  // What waits for credit counts as nothing.
   double throttle = 2;
 };
 

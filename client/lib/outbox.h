@@ -38,6 +38,7 @@ class Outbox {
   struct Bounds {
     std::uint32_t batch = 4096;  // tasks in a frame
     std::size_t payload = 1 << 20;
+    bool waits = true;  // for credit; else verdicts tell, and none is sent that has no credit
   };
 
   Outbox();
@@ -66,7 +67,8 @@ class Outbox {
   [[nodiscard]] std::uint64_t tasks_resent() const { return tasks_resent_; }
   void OnCredits(const wire::Credits& credits, Instant now);
   [[nodiscard]] bool HasCredit(TaskClass cls, std::uint32_t tasks, Instant now) const;
-  // Whether it goes only with the node's leave: a root task, at a node that gives credits.
+  [[nodiscard]] bool gives_credit() const { return credit_.awaited; }  // the node, that is
+  // Whether it goes only with credit: a root task, at a node that gives some.
   [[nodiscard]] bool NeedsCredit(const Parcel& parcel) const {
     return parcel.lane < kFreeLane && credit_.awaited;
   }

@@ -137,6 +137,8 @@ std::uint64_t Outbox::Room(const Parcel& parcel, Instant now) const {
   if (credit_.told == 0 || now >= credit_.expires) {
     return credit_.unanswered[parcel.lane] == 0 ? std::min(parcel.count, kToSee) : 0;
   }
+  // The first is for a few, to see: so do verdicts, for who does not wait.
+  if (!bounds_.waits && credit_.told == 1) return parcel.count;
   const std::uint64_t window = credit_.window[parcel.lane];
   const std::uint64_t sent = credit_.sent[parcel.lane];
   return window > sent ? std::min<std::uint64_t>(window - sent, parcel.count) : 0;

@@ -283,6 +283,7 @@ bool Session::CancelHere(TaskState& state) {
   if (!state.pending()) return true;
   if (state.accepted || state.parcel == nullptr) return false;
   state.cancel_wanted = true;
+  unsent_dropped_ = unsent_dropped_ || !state.parcel->was_sent;
   return true;
 }
 

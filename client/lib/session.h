@@ -145,7 +145,7 @@ class Session {
   void OnRejected(Parcel& parcel, const wire::Verdict& verdict,
                   const std::vector<std::uint32_t>& positions, Instant now);
   [[nodiscard]] static bool WaitsForRoom(const Parcel& parcel, Reason reason);
-  [[nodiscard]] bool WaitsForCredit(const Parcel& parcel, Reason reason) const;
+  [[nodiscard]] bool WaitsForCredit(const Parcel& parcel, Reason reason, Instant due) const;
   [[nodiscard]] Instant DueAgain(const Parcel& parcel, const wire::Verdict& verdict,
                                  const std::vector<std::uint32_t>& positions, Instant now);
   [[nodiscard]] bool MayRetry(const Parcel& parcel, TaskState& state, const wire::Verdict& verdict,
@@ -158,9 +158,10 @@ class Session {
   [[nodiscard]] static bool CameTooEarly(const TaskState& state);
   void GoAgain(TaskState& state, Instant now);
   void Unaccept(TaskState& state);
-  void FailDependants(Instant now);
+  void DropUnsent(Instant now);
   [[nodiscard]] Nanos Jittered(Nanos base);
-  void Note(const Parcel& parcel, const wire::Verdict& verdict, Instant now);
+  // So many of them have that verdict, and do not wait for credit.
+  void Note(const Parcel& parcel, const wire::Verdict& verdict, std::uint32_t count, Instant now);
   [[nodiscard]] bool ThrottlesNext(TaskClass cls, Instant now);
   [[nodiscard]] Failure Throttled() const;
 
@@ -226,13 +227,13 @@ class Session {
   std::array<Throttle, kClasses> throttles_;
   Failure shed_;  // as the node last refused one
   RetryBudget retry_budget_;
-  Instant room_asked_until_{};  // tasks that wait for room in their root have taken that much
+  Instant asked_until_{};  // tasks that wait for room in their root, or for credit, take that much
   std::uint64_t outstanding_ = 0;
   std::size_t held_bytes_ = 0;
   std::uint64_t waiting_callbacks_ = 0;
   std::uint8_t load_level_ = 0;
-  bool repair_ = false;  // tasks that others name as arguments have new numbers
-  bool argument_failed_ = false;
+  bool repair_ = false;          // tasks that others name as arguments have new numbers
+  bool unsent_dropped_ = false;  // what waits to be sent may have been cancelled, or cannot run
   bool connected_ = false;
   ClientStats stats_;
   std::string problem_;

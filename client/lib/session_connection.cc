@@ -21,6 +21,7 @@ std::uint64_t TimeoutMicros(Instant until, Instant now) {
 
 void Session::Collect(Instant now, bool idle, wire::OutBuffer& out) {
   TakeDropped();
+  DropUnsent(now);
   if (!renaming_.under_way) outbox_.Send(now, out);
   if (!closing_.empty()) WriteCloses();
   if (!fetches_.empty() && now >= fetch_not_before_) WriteFetches(now);
@@ -100,7 +101,8 @@ void Session::OnWelcome(const wire::Welcome& welcome, Instant now) {
   }
   welcome_ = welcome;
   outbox_.SetBounds({.batch = std::clamp(options_.max_batch, 1U, welcome.max_batch),
-                     .payload = std::min<std::size_t>(kPayloadAFrame, welcome.max_payload)});
+                     .payload = std::min<std::size_t>(kPayloadAFrame, welcome.max_payload),
+                     .waits = options_.wait_for_credit});
   if (first) handles_epoch_ = welcome.epoch;
   if (!resumed) outbox_.Begin(welcome.session, welcome.next_seq);
   if (!first) Reconnect(now);

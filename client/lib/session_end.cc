@@ -18,7 +18,7 @@ void Session::Succeed(TaskState& state, Phase phase) {
 void Session::Fail(TaskState& state, Failure failure) {
   if (state.Look() > Phase::kAtNode) return;
   state.failure = std::make_unique<Failure>(std::move(failure));
-  argument_failed_ = argument_failed_ || state.pins > 0;
+  unsent_dropped_ = unsent_dropped_ || state.pins > 0;
   End(state, Phase::kFailed);
 }
 
@@ -157,8 +157,11 @@ void Session::ExpireParcel(Parcel& parcel, Instant now) {
     if (now < deadline) return;
     return FailOpen(parcel, {.kind = FailureKind::kExpired,
                              .reason = Reason::kExpired,
-                             .message = "the deadline passed before the node gave credit to send "
-                                        "it; it did not run"});
+                             .message = parcel.terms.retry > 0
+                                            ? "the deadline passed while it waited to be sent "
+                                              "again, which the node had refused; it did not run"
+                                            : "the deadline passed before the node gave credit to "
+                                              "send it; it did not run"});
   }
   if (parcel.open == 0) return;
   if (now >= parcel.give_up && !parcel.note.empty()) {

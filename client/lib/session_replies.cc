@@ -67,7 +67,7 @@ bool Session::OnFrame(const wire::FrameView& frame, Instant now) {
 
 void Session::EndTurn(Instant now) {
   RepairDependants(now);
-  FailDependants(now);
+  DropUnsent(now);
   while (!outbox_.kept().empty() && IsSure(*outbox_.kept().front())) {
     outbox_.Retire(*outbox_.kept().front(), let_go_);
   }

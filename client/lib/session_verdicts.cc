@@ -11,14 +11,14 @@ namespace {
 constexpr Nanos kLeastPause = std::chrono::milliseconds(1);
 constexpr Nanos kUnknownPause = std::chrono::milliseconds(20);
 constexpr std::uint32_t kMostDoublings = 6;
-// What waits for room in its root, however much it is, goes again at this rate at most.
-constexpr Nanos kEachForRoom = std::chrono::microseconds(10);
+// What waits for room in its root, or for credit, goes again at this rate at most, however much it
+// is.
+constexpr Nanos kEachThatWaits = std::chrono::microseconds(10);
 
-// What credit is given by: places, bytes, quotas, and the time for which a root would wait.
-constexpr bool IsOfLoad(Reason reason) {
-  return reason == Reason::kBacklog || reason == Reason::kInFlight ||
-         reason == Reason::kInFlightBytes || reason == Reason::kStageFull ||
-         reason == Reason::kQuota || reason == Reason::kClientQuota || reason == Reason::kRate;
+// What credit tells of: places, quotas, and the time for which a root would wait; not bytes.
+constexpr bool CreditTellsOf(Reason reason) {
+  return reason == Reason::kBacklog || reason == Reason::kInFlight || reason == Reason::kQuota ||
+         reason == Reason::kClientQuota || reason == Reason::kRate;
 }
 
 // Which bound of the node's configuration it was, for those who can have it raised.
@@ -63,6 +63,12 @@ Failure FailureOf(const wire::Verdict& verdict) {
   return failure;
 }
 
+Failure CancelledHere() {
+  return {.kind = FailureKind::kCancelled,
+          .reason = Reason::kCancelled,
+          .message = "it was cancelled before the node had accepted it"};
+}
+
 }  // namespace
 
 bool Session::OnVerdicts(const wire::FrameView& frame, Instant now) {
@@ -88,7 +94,6 @@ bool Session::OnVerdict(const wire::Verdict& verdict, Instant now) {
     OnUnknown(*parcel, now);
     return true;
   }
-  Note(*parcel, verdict, now);
   std::vector<std::uint32_t> rejected;
   std::uint64_t first_tries = 0;
   for (auto i = static_cast<std::uint32_t>(first); i < first + verdict.count; ++i) {
@@ -110,6 +115,9 @@ bool Session::OnVerdict(const wire::Verdict& verdict, Instant now) {
     }
   }
   retry_budget_.Earn(first_tries);
+  if (verdict.status == wire::VerdictStatus::kAccepted) {
+    Note(*parcel, verdict, verdict.count, now);
+  }
   if (!rejected.empty()) OnRejected(*parcel, verdict, rejected, now);
   Settle(*parcel);
   return true;
@@ -159,12 +167,16 @@ bool Session::WaitsForRoom(const Parcel& parcel, Reason reason) {
          (reason == Reason::kQuota || reason == Reason::kClientQuota || reason == Reason::kRate);
 }
 
-// A root that had leave to come, and is refused all the same: the node has learned since that what
-// is before it takes longer. It waits for leave as before, which bounds what is sent again, and has
-// the rest of its time for that. Nothing else that a refusal may be for ends by waiting for leave.
-bool Session::WaitsForCredit(const Parcel& parcel, Reason reason) const {
-  if (!options_.wait_for_credit || options_.retry.most == 0) return false;
-  return outbox_.NeedsCredit(parcel) && IsOfLoad(reason);
+// A root that a node refuses which gives credit: it has learned since that what is before it takes
+// longer. It waits for credit as before, and has the rest of its time for that; and so has what was
+// to join a root that waits, and was taken for one. Of what else a refusal may be for no credit
+// tells.
+bool Session::WaitsForCredit(const Parcel& parcel, Reason reason, Instant due) const {
+  if (!options_.wait_for_credit || options_.retry.most == 0 || !CreditTellsOf(reason)) return false;
+  const bool joins = (parcel.terms.flags & wire::kJoin) != 0 && outbox_.gives_credit();
+  if (!joins && !outbox_.NeedsCredit(parcel)) return false;
+  // Without a deadline as long as any call of ours waits: then it is refused.
+  return parcel.terms.deadline != kNever || due < After(parcel.came, options_.request_timeout);
 }
 
 // A few wait a little longer each time; many for as long as it takes to send them all again, or
@@ -172,32 +184,32 @@ bool Session::WaitsForCredit(const Parcel& parcel, Reason reason) const {
 Instant Session::DueAgain(const Parcel& parcel, const wire::Verdict& verdict,
                           const std::vector<std::uint32_t>& positions, Instant now) {
   const TaskState& first = *parcel.tasks[positions.front()];
-  const bool for_room = WaitsForRoom(parcel, verdict.reason);
-  const bool waits = for_room || WaitsForCredit(parcel, verdict.reason);
+  const bool waits =
+      WaitsForRoom(parcel, verdict.reason) || WaitsForCredit(parcel, verdict.reason, now);
   const std::uint32_t doublings = waits ? first.waits : first.retries;
   const Nanos doubled = kLeastPause * (1U << std::min(doublings, kMostDoublings));
   const Nanos wanted = std::chrono::microseconds(verdict.retry_after_us);
   const Instant due = After(now, Jittered(std::max(wanted, doubled)));
-  if (!for_room) return due;
-  room_asked_until_ = After(std::max(now, room_asked_until_), kEachForRoom * positions.size());
-  return std::max(due, room_asked_until_);
+  if (!waits) return due;
+  asked_until_ = After(std::max(now, asked_until_), kEachThatWaits * positions.size());
+  return std::max(due, asked_until_);
 }
 
 void Session::OnRejected(Parcel& parcel, const wire::Verdict& verdict,
                          const std::vector<std::uint32_t>& positions, Instant now) {
   std::vector<std::uint32_t> retried;
+  std::uint32_t waiting = 0;
   stats_.rejected += positions.size();
   const Instant due = DueAgain(parcel, verdict, positions, now);
   for (const std::uint32_t i : positions) {
     TaskState& state = *parcel.tasks[i];
     const TaskState* failed = FailedArgument(parcel, i);
     if (state.cancel_wanted) {
-      Fail(state, {.kind = FailureKind::kCancelled,
-                   .reason = Reason::kCancelled,
-                   .message = "it was cancelled before the node had accepted it"});
+      Fail(state, CancelledHere());
     } else if (failed != nullptr) {
       Fail(state, FailureFrom(*failed));
     } else if (MayRetry(parcel, state, verdict, due)) {
+      waiting += WaitsForCredit(parcel, verdict.reason, due) ? 1 : 0;
       retried.push_back(i);
       continue;
     } else {
@@ -207,6 +219,7 @@ void Session::OnRejected(Parcel& parcel, const wire::Verdict& verdict,
     state.parcel = nullptr;
     if (state.dropped) let_go_.push_back(&state);
   }
+  Note(parcel, verdict, static_cast<std::uint32_t>(positions.size()) - waiting, now);
   if (retried.empty()) return;
   for (const std::uint32_t i : retried) repair_ = repair_ || parcel.tasks[i]->pins > 0;
   stats_.retried += retried.size();
@@ -222,7 +235,7 @@ bool Session::MayRetry(const Parcel& parcel, TaskState& state, const wire::Verdi
   // Whoever opens a root waits for request_timeout, and then wants it no more.
   const Instant gives_up = After(parcel.came, options_.request_timeout);
   if (parcel.kind == Parcel::Kind::kOpenRoot && due >= gives_up) return false;
-  if (WaitsForRoom(parcel, verdict.reason) || WaitsForCredit(parcel, verdict.reason)) {
+  if (WaitsForRoom(parcel, verdict.reason) || WaitsForCredit(parcel, verdict.reason, due)) {
     if (state.waits < 255) ++state.waits;
     return true;
   }
@@ -232,18 +245,18 @@ bool Session::MayRetry(const Parcel& parcel, TaskState& state, const wire::Verdi
 }
 
 // A root that is refused for a reason that passes tells of overload; for another, of nothing, and
-// as little while it waits for credit, which bounds it. One that is opened counts as one, whatever
-// it is to bring: the node judges it whole.
-void Session::Note(const Parcel& parcel, const wire::Verdict& verdict, Instant now) {
-  if (parcel.kind == Parcel::Kind::kPut || parcel.terms.root != 0) return;
+// as little while it waits. One that is opened counts as one, whatever it is to bring: the node
+// judges it whole.
+void Session::Note(const Parcel& parcel, const wire::Verdict& verdict, std::uint32_t count,
+                   Instant now) {
+  if (parcel.kind == Parcel::Kind::kPut || parcel.terms.root != 0 || count == 0) return;
   Throttle& throttle = throttles_[Index(parcel.terms.cls)];
   if (verdict.status == wire::VerdictStatus::kAccepted) {
-    throttle.OnAccepted(verdict.count, verdict.load_level, now);
-  } else if (verdict.status == wire::VerdictStatus::kRejected && Passes(verdict.reason) &&
-             !WaitsForCredit(parcel, verdict.reason)) {
+    throttle.OnAccepted(count, verdict.load_level, now);
+  } else if (Passes(verdict.reason)) {
     const Nanos later = std::chrono::microseconds(verdict.retry_after_us);
     shed_ = {.reason = verdict.reason, .retry_after = later};
-    throttle.OnRefused(verdict.count, later, now);
+    throttle.OnRefused(count, later, now);
   }
 }
 
@@ -287,18 +300,18 @@ Nanos Session::Jittered(Nanos base) {
   return std::chrono::duration_cast<Nanos>(base * more(random_));
 }
 
-// Tasks that wait here for an argument which has failed meanwhile are not sent; those beside them
-// in a frame go in another.
-void Session::FailDependants(Instant now) {
-  while (argument_failed_) {
-    argument_failed_ = false;
+// Tasks that wait here for an argument which has failed meanwhile are not sent, nor those that were
+// cancelled; those beside them in a frame go in another.
+void Session::DropUnsent(Instant now) {
+  while (unsent_dropped_) {
+    unsent_dropped_ = false;
     for (Parcel* parcel : outbox_.Everything()) {
-      const bool waits = !parcel->was_sent && parcel->kind == Parcel::Kind::kSubmit;
-      if (!waits || parcel->arguments.empty()) continue;
+      if (parcel->was_sent || parcel->kind != Parcel::Kind::kSubmit) continue;
       std::vector<std::uint32_t> good;
       std::vector<std::uint32_t> bad;
       for (std::uint32_t i = 0; i < parcel->count; ++i) {
-        (FailedArgument(*parcel, i) == nullptr ? good : bad).push_back(i);
+        const bool drops = parcel->tasks[i]->cancel_wanted || FailedArgument(*parcel, i) != nullptr;
+        (drops ? bad : good).push_back(i);
       }
       if (bad.empty()) continue;
       for (std::uint32_t i = 0; i < parcel->count; ++i) outbox_.Answer(*parcel);
@@ -307,8 +320,8 @@ void Session::FailDependants(Instant now) {
         outbox_.Reissue(*parcel, good, parcel->terms, later ? parcel->due : now);
       }
       for (const std::uint32_t i : bad) {
-        TaskState& state = *parcel->tasks[i];
-        Fail(state, FailureFrom(*FailedArgument(*parcel, i)));
+        const TaskState* failed = FailedArgument(*parcel, i);
+        Fail(*parcel->tasks[i], failed == nullptr ? CancelledHere() : FailureFrom(*failed));
       }
       outbox_.Retire(*parcel, let_go_);
     }

@@ -138,7 +138,7 @@ bool Door::Welcome(Visitor& visitor, const wire::Hello& hello, const std::string
   visitor.session = welcome.session;
   visitor.shard = Mix(visitor.session) % submission_.size();
   visitor.welcome = true;
-  wants_credit_ = true;  // before it sends: what is sent without may be more than there is room for
+  wants_credit_ = true;  // what is sent without any may be more than there is room for
   visitor.hello_by = kNever;
   visitor.connection->SetLimits(options_.limits);
   wire::Encode(welcome, correlation, visitor.connection->out());

@@ -25,7 +25,6 @@ from scenes import Plan, Scene
 
 FIXED = (1, 2, 4, 8, 16, 32)
 MOST = max(FIXED)
-NODE_CORE, SENDER_CORE = 0, 1
 COMPUTES = Load(rate=2 * 200, seconds=0, function="spin", argument_us=5_000, deadline_us=50_000)
 WAITS = Load(rate=1_600, seconds=0, function="sleep", argument_us=20_000, deadline_us=200_000)
 MOST_LATE_MS = 5.0
@@ -48,10 +47,11 @@ def run(settings: tuple[str, ...], seconds: float, phases: int) -> dict:
     plan = Plan(phases * seconds)
     loads = {"computes": due(COMPUTES, spans[::2]), "waits": due(WAITS, spans[1::2])}
     cores = os.sched_getaffinity(0)
+    for_node, for_sender = sorted(cores)[:2]
     try:
-        os.sched_setaffinity(0, {NODE_CORE})
+        os.sched_setaffinity(0, {for_node})
         with Scene(*settings) as scene:
-            os.sched_setaffinity(0, {SENDER_CORE})
+            os.sched_setaffinity(0, {for_sender})
             told = finish(scene, scene.play(plan, loads))
             computes, waits = scene.reports["computes"], scene.reports["waits"]
     finally:

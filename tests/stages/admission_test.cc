@@ -108,6 +108,20 @@ TEST_F(AdmissionTest, CreditCoversTheTargetAndTheWayToTheClient) {
       << "it has no deadline, so that only places bound it";
 }
 
+// Of which the function's own runs are a small part. Of another class nothing is known.
+TEST_F(AdmissionTest, RootsThatGrowLeaveLessTimeForWaiting) {
+  bench.root_spans.Learn(function, TaskClass::kNormal, milliseconds(9), true);
+  ASSERT_EQ(bench.root_spans.P95(function, TaskClass::kNormal), Nanos(10'485'760));
+  Admission asks(bench.shared, inbox, bench.tally.submission[0]);
+  const auto fits = [&](TaskClass cls) {
+    const wire::SubmitPreamble like{.cls = cls, .function = function, .remaining_us = 20'000};
+    return asks.Fits({.ask = like}, Nanos(0), bench.now());
+  };
+  EXPECT_EQ(fits(TaskClass::kNormal), 9) << "0.45 of 9.5 ms, half a millisecond each";
+  EXPECT_EQ(fits(TaskClass::kHigh), 18);
+  EXPECT_EQ(SubmitWithin(milliseconds(20), 1, 64), "accepted 9, backlog 55");
+}
+
 TEST_F(AdmissionTest, WhatIsOutOfReachClosesNoWindow) {
   Admission asks(bench.shared, inbox, bench.tally.submission[0]);
   bench.account.Of(TaskClass::kNormal).tasks.Add(1);

@@ -63,12 +63,12 @@ TEST_F(CreditAgainTest, AMapThatIsRefusedInPartIsAllDone) {
 
 TEST_F(CreditAgainTest, OnlyWhatIsRefusedForLoadWaits) {
   for (const Reason reason :
-       {Reason::kBacklog, Reason::kInFlight, Reason::kInFlightBytes, Reason::kStageFull,
-        Reason::kQuota, Reason::kClientQuota, Reason::kRate}) {
+       {Reason::kBacklog, Reason::kInFlight, Reason::kQuota, Reason::kClientQuota, Reason::kRate}) {
     EXPECT_TRUE(Refused(reason, {.retry = kNoBudget})->pending()) << ToString(reason);
   }
-  // Its own results that it does not fetch, a node that goes away, a disk: no credit tells of them.
-  for (const Reason reason : {Reason::kUnfetched, Reason::kDraining, Reason::kJournal}) {
+  // Bytes, its own results that it does not fetch, a node that goes away, a disk: no credit tells.
+  for (const Reason reason :
+       {Reason::kInFlightBytes, Reason::kUnfetched, Reason::kDraining, Reason::kJournal}) {
     EXPECT_EQ(KindOfFailure(Refused(reason, {.retry = kNoBudget})), FailureKind::kShed)
         << ToString(reason);
   }
@@ -97,6 +97,96 @@ TEST_F(CreditAgainTest, WhatWaitsDoesNotMakeNewOnesFailHere) {
   ASSERT_TRUE(Verdict(CollectOne(FrameType::kSubmit), VerdictStatus::kRejected, Reason::kBacklog));
   for (int i = 0; i < 100; ++i) EXPECT_TRUE(Submit({}, kInASecond)->pending());
   EXPECT_EQ(session->stats().throttled, 0U);
+}
+
+// Else each frame would count for nothing, however much of it is given up.
+TEST_F(CreditAgainTest, WhatDoesNotWaitMakesNewOnesFailHere) {
+  Start({.retry = kNoBudget, .seed = 3});
+  Allow(1000);
+  for (int i = 0; i < 100; ++i) (void)Submit({}, {.deadline = 20ms});
+  ASSERT_TRUE(Verdict(CollectOne(FrameType::kSubmit), VerdictStatus::kRejected, Reason::kBacklog, 0,
+                      100, 50ms));
+  for (int i = 0; i < 100; ++i) (void)Submit({}, {.deadline = 20ms});
+  EXPECT_GT(session->stats().throttled, 90U);
+}
+
+// It would be judged as a root of its own, and given up, while what makes its argument goes on.
+TEST_F(CreditAgainTest, WhatWasToJoinOneThatWaitsWaitsWithIt) {
+  Start({.retry = kNoBudget});
+  Allow(1000);
+  TaskState* f = Submit({}, kInASecond);
+  const std::vector<Arg> of_f{Of(f)};
+  TaskState* g = Submit(of_f, kInASecond);
+  for (int i = 0; i < 5; ++i) {
+    const std::vector<Sent> frames = Collect(FrameType::kSubmit);
+    ASSERT_EQ(frames.size(), 2U);
+    for (const Sent& frame : frames) {
+      ASSERT_TRUE(Verdict(frame, VerdictStatus::kRejected, Reason::kBacklog));
+    }
+    now += 100ms;
+  }
+  for (const Sent& frame : Collect(FrameType::kSubmit)) ASSERT_TRUE(Accept(frame));
+  ASSERT_TRUE(Result(Seq(f), "f"));
+  ASSERT_TRUE(Result(Seq(g), "g"));
+  EXPECT_EQ(f->Look(), Phase::kHere);
+  EXPECT_EQ(g->Look(), Phase::kHere);
+}
+
+TEST_F(CreditAgainTest, WithoutADeadlineItEndsAfterTheTimeOfACall) {
+  Start({.request_timeout = 2s, .retry = kNoBudget});
+  Allow(1'000'000);
+  const TaskState* state = Submit();
+  for (int i = 0; i < 3000 && state->pending(); ++i, now += 1ms) {
+    for (const Sent& frame : Collect(FrameType::kSubmit)) {
+      ASSERT_TRUE(Verdict(frame, VerdictStatus::kRejected, Reason::kInFlight));
+    }
+  }
+  EXPECT_EQ(KindOfFailure(state), FailureKind::kShed);
+  EXPECT_GT(now, Instant(2900ms));
+  EXPECT_LT(now, Instant(3100ms));
+}
+
+TEST_F(CreditAgainTest, OneThatIsCancelledMeanwhileEndsAtOnce) {
+  Start({.retry = kNoBudget});
+  Allow(2);
+  TaskState* cancelled = Submit({}, kInASecond);
+  TaskState* other = Submit({}, kInASecond);
+  ASSERT_TRUE(Verdict(CollectOne(FrameType::kSubmit), VerdictStatus::kRejected, Reason::kBacklog));
+  EXPECT_TRUE(session->CancelHere(*cancelled));
+  now += 100ms;
+  EXPECT_TRUE(Collect(FrameType::kSubmit).empty()) << "there is no credit";
+  EXPECT_EQ(KindOfFailure(cancelled), FailureKind::kCancelled);
+  Allow(4);
+  const Sent frame = CollectOne(FrameType::kSubmit);
+  EXPECT_EQ(frame.ask().count, 1U);
+  EXPECT_EQ(frame.ask().first_seq, Seq(other));
+}
+
+TEST_F(CreditAgainTest, OneThatRunsOutOfTimeSaysThatItWasRefused) {
+  Start({.retry = kNoBudget});
+  Allow(1);
+  const TaskState* state = Submit({}, kInASecond);
+  ASSERT_TRUE(Verdict(CollectOne(FrameType::kSubmit), VerdictStatus::kRejected, Reason::kBacklog));
+  now += 1s;
+  session->OnTime(now);
+  EXPECT_EQ(KindOfFailure(state), FailureKind::kExpired);
+  EXPECT_THAT(state->failure->message, testing::HasSubstr("which the node had refused"));
+}
+
+// In however many frames.
+TEST_F(CreditAgainTest, ThousandsThatWaitAreNotSentAgainAllTheTime) {
+  Start({.retry = kNoBudget});
+  Allow(100'000'000);
+  for (int i = 0; i < 20'000; ++i) (void)Submit({}, {.deadline = 10s});
+  std::uint64_t sent = 0;
+  for (int i = 0; i < 1000; ++i, now += 1ms) {
+    for (const Sent& frame : Collect(FrameType::kSubmit)) {
+      sent += frame.ask().count;
+      ASSERT_TRUE(Verdict(frame, VerdictStatus::kRejected, Reason::kBacklog, 0, 0, 1ms));
+    }
+  }
+  EXPECT_LE(sent, 120'000U) << "all, and then 100 a millisecond";
+  EXPECT_GE(sent, 100'000U);
 }
 
 // A node whose credit is worth nothing is not asked without end.

@@ -51,7 +51,7 @@ TEST_F(RoomInRootTest, WhatStandsBehindARootThatIsRefusedIsNotGivenUp) {
   EXPECT_TRUE(piece->accepted);
 }
 
-TEST_F(RoomInRootTest, RootsThemselvesAreRefusedByQuotas) {
+TEST_F(RoomInRootTest, RootsThatNeedNoCreditAreRefusedByQuotas) {
   Start({.retry = {.most = 1, .budget = 0, .burst = 0}});
   TaskState* state = Submit();
   ASSERT_TRUE(

@@ -188,6 +188,17 @@ TEST_F(SubmitTest, TheFirstCreditIsForAFewAndTheNextOneTells) {
   EXPECT_FALSE(session->HasCredit(TaskClass::kNormal, 1, now));
 }
 
+// Verdicts tell it, as they would without any credit.
+TEST_F(SubmitTest, WhoDoesNotWaitSendsAllOfTheFirst) {
+  Start({.wait_for_credit = false});
+  ASSERT_TRUE(Deliver(wire::Credits{.window = {64, 64, 64, 64}, .ttl_ms = 1000}, 0));
+  for (int i = 0; i < 500; ++i) (void)Submit();
+  EXPECT_EQ(CollectOne(FrameType::kSubmit).ask().count, 500U);
+  ASSERT_TRUE(Deliver(wire::Credits{.window = {64, 64, 500, 64}, .ttl_ms = 1000}, 0));
+  (void)Submit();
+  EXPECT_TRUE(Collect(FrameType::kSubmit).empty()) << "by now it is known that there is none";
+}
+
 TEST_F(SubmitTest, ExpiredCreditLetsAFewThrough) {
   ASSERT_TRUE(Deliver(wire::Credits{.window = {}, .ttl_ms = 100}, 0));
   for (int i = 0; i < 100; ++i) (void)Submit();
