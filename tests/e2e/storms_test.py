@@ -39,8 +39,8 @@ class Storms(BenchCase):
             self.assertEqual(row["children"], 20_000)
             self.assertTrue(0 <= row["success"] <= 1, row)
             self.assertGreater(row["share"], 0)
-            # Behind all of the children, hardly one would be in time. (While one begins they are: of
-            # a short bomb this says little.)
+            # Behind all of the children, hardly one would be in time. (While a bomb begins, they
+            # are behind it: of a short one this says little.)
             if row["judged"]:
                 self.assertGreater(row["success"], 0.5, row)
 
