@@ -166,8 +166,8 @@ void Submitter::AwaitResults(std::span<const client::Future> futures,
   }
 }
 
-// The node is asked by its number, once. While it may yet go again, under another one, so is the
-// library.
+// It is cancelled by its number, with others; and by its future, as it may yet go again under
+// another number.
 void Submitter::Abandon(const client::Future& future) {
   abandoned_.push_back(future.id());
   if (!future.accepted()) (void)client_.Cancel(future);

@@ -43,9 +43,8 @@ struct ClientStats {
   std::uint64_t frames = 0;     // that they were sent in
   std::uint64_t rejected = 0;   // by the node
   std::uint64_t throttled = 0;  // refused here, as the node refused most of the others
-  std::uint64_t retried =
-      0;  // sent again under another id: retries, and what waited for room or credit
-  std::uint64_t resent = 0;  // tasks sent again under the same id
+  std::uint64_t retried = 0;    // sent again under another id, also what waited for room or credit
+  std::uint64_t resent = 0;     // tasks sent again under the same id
   std::uint64_t results = 0;
   std::uint64_t reconnects = 0;
   std::uint64_t outstanding = 0;  // now: tasks without a result

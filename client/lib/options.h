@@ -28,8 +28,7 @@ struct RetryOptions {
   double budget = 0.1;       // retries for each task that was answered the first time
   std::uint32_t burst = 10;  // retries that a new client has, and one may save up
   // Once the node takes less than one in so many of a class, over some seconds, more is not sent
-  // but fails at once with kShed (throttle.h). 0: never.
-  // What waits for credit counts as nothing.
+  // but fails at once with kShed (throttle.h); what waits for credit is not counted. 0: never.
   double throttle = 2;
 };
 

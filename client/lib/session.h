@@ -145,10 +145,11 @@ class Session {
   void OnRejected(Parcel& parcel, const wire::Verdict& verdict,
                   const std::vector<std::uint32_t>& positions, Instant now);
   [[nodiscard]] static bool WaitsForRoom(const Parcel& parcel, Reason reason);
-  [[nodiscard]] bool WaitsForCredit(const Parcel& parcel, Reason reason, Instant due) const;
+  [[nodiscard]] bool WaitsForCredit(const Parcel& parcel, Reason reason, Instant now) const;
   [[nodiscard]] Instant DueAgain(const Parcel& parcel, const wire::Verdict& verdict,
-                                 const std::vector<std::uint32_t>& positions, Instant now);
-  [[nodiscard]] bool MayRetry(const Parcel& parcel, TaskState& state, const wire::Verdict& verdict,
+                                 const std::vector<std::uint32_t>& positions, bool waits,
+                                 Instant now);
+  [[nodiscard]] bool MayRetry(const Parcel& parcel, TaskState& state, Reason reason, bool waits,
                               Instant due);
   [[nodiscard]] const TaskState* FailedArgument(const Parcel& parcel, std::uint32_t position) const;
   void OnUnknown(Parcel& parcel, Instant now);

@@ -171,21 +171,19 @@ bool Session::WaitsForRoom(const Parcel& parcel, Reason reason) {
 // longer. It waits for credit as before, and has the rest of its time for that; and so has what was
 // to join a root that waits, and was taken for one. Of what else a refusal may be for no credit
 // tells.
-bool Session::WaitsForCredit(const Parcel& parcel, Reason reason, Instant due) const {
+bool Session::WaitsForCredit(const Parcel& parcel, Reason reason, Instant now) const {
   if (!options_.wait_for_credit || options_.retry.most == 0 || !CreditTellsOf(reason)) return false;
   const bool joins = (parcel.terms.flags & wire::kJoin) != 0 && outbox_.gives_credit();
   if (!joins && !outbox_.NeedsCredit(parcel)) return false;
   // Without a deadline as long as any call of ours waits: then it is refused.
-  return parcel.terms.deadline != kNever || due < After(parcel.came, options_.request_timeout);
+  return parcel.terms.deadline != kNever || now < After(parcel.came, options_.request_timeout);
 }
 
 // A few wait a little longer each time; many for as long as it takes to send them all again, or
 // the node would say no to thousands each millisecond.
 Instant Session::DueAgain(const Parcel& parcel, const wire::Verdict& verdict,
-                          const std::vector<std::uint32_t>& positions, Instant now) {
+                          const std::vector<std::uint32_t>& positions, bool waits, Instant now) {
   const TaskState& first = *parcel.tasks[positions.front()];
-  const bool waits =
-      WaitsForRoom(parcel, verdict.reason) || WaitsForCredit(parcel, verdict.reason, now);
   const std::uint32_t doublings = waits ? first.waits : first.retries;
   const Nanos doubled = kLeastPause * (1U << std::min(doublings, kMostDoublings));
   const Nanos wanted = std::chrono::microseconds(verdict.retry_after_us);
@@ -198,9 +196,10 @@ Instant Session::DueAgain(const Parcel& parcel, const wire::Verdict& verdict,
 void Session::OnRejected(Parcel& parcel, const wire::Verdict& verdict,
                          const std::vector<std::uint32_t>& positions, Instant now) {
   std::vector<std::uint32_t> retried;
-  std::uint32_t waiting = 0;
   stats_.rejected += positions.size();
-  const Instant due = DueAgain(parcel, verdict, positions, now);
+  const bool for_credit = WaitsForCredit(parcel, verdict.reason, now);
+  const bool waits = for_credit || WaitsForRoom(parcel, verdict.reason);
+  const Instant due = DueAgain(parcel, verdict, positions, waits, now);
   for (const std::uint32_t i : positions) {
     TaskState& state = *parcel.tasks[i];
     const TaskState* failed = FailedArgument(parcel, i);
@@ -208,8 +207,7 @@ void Session::OnRejected(Parcel& parcel, const wire::Verdict& verdict,
       Fail(state, CancelledHere());
     } else if (failed != nullptr) {
       Fail(state, FailureFrom(*failed));
-    } else if (MayRetry(parcel, state, verdict, due)) {
-      waiting += WaitsForCredit(parcel, verdict.reason, due) ? 1 : 0;
+    } else if (MayRetry(parcel, state, verdict.reason, waits, due)) {
       retried.push_back(i);
       continue;
     } else {
@@ -219,7 +217,8 @@ void Session::OnRejected(Parcel& parcel, const wire::Verdict& verdict,
     state.parcel = nullptr;
     if (state.dropped) let_go_.push_back(&state);
   }
-  Note(parcel, verdict, static_cast<std::uint32_t>(positions.size()) - waiting, now);
+  const std::size_t waiting = for_credit ? retried.size() : 0;
+  Note(parcel, verdict, static_cast<std::uint32_t>(positions.size() - waiting), now);
   if (retried.empty()) return;
   for (const std::uint32_t i : retried) repair_ = repair_ || parcel.tasks[i]->pins > 0;
   stats_.retried += retried.size();
@@ -228,14 +227,14 @@ void Session::OnRejected(Parcel& parcel, const wire::Verdict& verdict,
   outbox_.Reissue(parcel, retried, terms, due);
 }
 
-bool Session::MayRetry(const Parcel& parcel, TaskState& state, const wire::Verdict& verdict,
+bool Session::MayRetry(const Parcel& parcel, TaskState& state, Reason reason, bool waits,
                        Instant due) {
-  if (parcel.kind == Parcel::Kind::kPut || !Passes(verdict.reason)) return false;
+  if (parcel.kind == Parcel::Kind::kPut || !Passes(reason)) return false;
   if (options_.retry.most == 0 || due >= parcel.terms.deadline || state.dropped) return false;
   // Whoever opens a root waits for request_timeout, and then wants it no more.
   const Instant gives_up = After(parcel.came, options_.request_timeout);
   if (parcel.kind == Parcel::Kind::kOpenRoot && due >= gives_up) return false;
-  if (WaitsForRoom(parcel, verdict.reason) || WaitsForCredit(parcel, verdict.reason, due)) {
+  if (waits) {
     if (state.waits < 255) ++state.waits;
     return true;
   }

@@ -53,7 +53,7 @@ struct Work {
   Nanos cost{0};                  // a root takes at least so long, as learned or as its client says
   Nanos p95{0};                   // 95 of 100 take no longer
   Nanos lasts{0};                 // 95 of 100 whole roots take no longer from their beginning to
-                                  // their end, of those that grow as they run; 0: not known
+                                  // their end; 0: not known, or its function spawns nothing
   Nanos busy{0};                  // until the first of them could begin, if nothing waited
   std::int64_t slots = 0;         // of them that could run at a time
   std::int64_t waiting = 0;       // tasks that wait, of its class and above, and open roots of it

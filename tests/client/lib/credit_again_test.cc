@@ -178,13 +178,7 @@ TEST_F(CreditAgainTest, ThousandsThatWaitAreNotSentAgainAllTheTime) {
   Start({.retry = kNoBudget});
   Allow(100'000'000);
   for (int i = 0; i < 20'000; ++i) (void)Submit({}, {.deadline = 10s});
-  std::uint64_t sent = 0;
-  for (int i = 0; i < 1000; ++i, now += 1ms) {
-    for (const Sent& frame : Collect(FrameType::kSubmit)) {
-      sent += frame.ask().count;
-      ASSERT_TRUE(Verdict(frame, VerdictStatus::kRejected, Reason::kBacklog, 0, 0, 1ms));
-    }
-  }
+  const std::uint64_t sent = RefuseAll(1000, Reason::kBacklog, 1ms);
   EXPECT_LE(sent, 120'000U) << "all, and then 100 a millisecond";
   EXPECT_GE(sent, 100'000U);
 }
@@ -194,15 +188,9 @@ TEST_F(CreditAgainTest, WhoIsRefusedAgainAndAgainAsksLessOften) {
   Start({.retry = kNoBudget});
   Allow(1'000'000);
   (void)Submit({}, {.deadline = 10s});
-  int asked = 0;
-  for (int i = 0; i < 2000; ++i, now += 1ms) {
-    for (const Sent& frame : Collect(FrameType::kSubmit)) {
-      ASSERT_TRUE(Verdict(frame, VerdictStatus::kRejected, Reason::kBacklog));
-      ++asked;
-    }
-  }
-  EXPECT_GE(asked, 20) << "each tenth of a second";
-  EXPECT_LE(asked, 45);
+  const std::uint64_t asked = RefuseAll(2000, Reason::kBacklog);
+  EXPECT_GE(asked, 20U) << "each tenth of a second";
+  EXPECT_LE(asked, 45U);
 }
 
 }  // namespace

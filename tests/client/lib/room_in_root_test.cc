@@ -88,27 +88,15 @@ TEST_F(RoomInRootTest, AWaitEndsWithTheDeadline) {
 
 TEST_F(RoomInRootTest, OneThatWaitsAsksLessAndLessOften) {
   (void)AddPiece();
-  int asked = 0;
-  for (int i = 0; i < 2000; ++i, now += 1ms) {
-    for (const Sent& frame : Collect(FrameType::kSubmit)) {
-      ASSERT_TRUE(Verdict(frame, VerdictStatus::kRejected, Reason::kQuota));
-      ++asked;
-    }
-  }
-  EXPECT_GE(asked, 20) << "each tenth of a second";
-  EXPECT_LE(asked, 45);
+  const std::uint64_t asked = RefuseAll(2000, Reason::kQuota);
+  EXPECT_GE(asked, 20U) << "each tenth of a second";
+  EXPECT_LE(asked, 45U);
 }
 
 // In however many frames: each would be sent again after a few milliseconds.
 TEST_F(RoomInRootTest, ThousandsThatWaitAreNotSentAgainAllTheTime) {
   for (int i = 0; i < 20'000; ++i) (void)AddPiece();
-  std::uint64_t sent = 0;
-  for (int i = 0; i < 1000; ++i, now += 1ms) {
-    for (const Sent& frame : Collect(FrameType::kSubmit)) {
-      sent += frame.ask().count;
-      ASSERT_TRUE(Verdict(frame, VerdictStatus::kRejected, Reason::kRate, 0, 0, 1ms));
-    }
-  }
+  const std::uint64_t sent = RefuseAll(1000, Reason::kRate, 1ms);
   EXPECT_LE(sent, 120'000U) << "all, and then 100 a millisecond";
   EXPECT_GE(sent, 100'000U);
 }

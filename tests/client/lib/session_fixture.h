@@ -138,6 +138,17 @@ class SessionFixture : public testing::Test {
     wire::WriteVerdicts({&verdict, 1}, 0, out);
     return Deliver(out);
   }
+  // A node that refuses whatever comes, for so many milliseconds: the tasks that came.
+  std::uint64_t RefuseAll(int milliseconds, Reason reason, Nanos retry_after = 0ns) {
+    std::uint64_t came = 0;
+    for (int i = 0; i < milliseconds; ++i, now += 1ms) {
+      for (const Sent& frame : Collect(wire::FrameType::kSubmit)) {
+        came += frame.ask().count;
+        EXPECT_TRUE(Verdict(frame, wire::VerdictStatus::kRejected, reason, 0, 0, retry_after));
+      }
+    }
+    return came;
+  }
   bool Accept(const Sent& frame) { return Verdict(frame, wire::VerdictStatus::kAccepted); }
   bool Result(std::uint64_t seq, std::string_view value, std::uint32_t correlation = 0) {
     wire::OutBuffer out;
