@@ -132,9 +132,13 @@ void Scheduling::PlaceHeld(TaskPtr task, TaskId nested_in, Instant now) {
 }
 
 void Scheduling::Dispatch(Instant now) {
-  if (!in_place_.empty()) PlaceInPlace(now);
   if (!prefetch_.empty()) GrantLeases(now);
-  while (TaskPtr task = ready_.Pop(free_, now, &dropped_)) PlaceHeld(std::move(task), {}, now);
+  while (true) {
+    if (!in_place_.empty() && PlaceInPlace(now)) continue;
+    TaskPtr task = ready_.Pop(free_, now, &dropped_);
+    if (task == nullptr) break;
+    PlaceHeld(std::move(task), {}, now);
+  }
   PlaceShort(now);
   if (!ready_.empty()) PlacePrefetched(now);
   if (!dropped_.empty()) EndDropped(now);
@@ -177,33 +181,37 @@ void Scheduling::CountDeferral(Instant since, DeferralTally::Outcome how, Instan
   if (since != kNever) shared_.tally.scheduling.deferrals.Count(how, now - since);
 }
 
-// Blocked tasks that would run a child in their place: the child comes before others when there is
-// room. It may not have got here yet when its parent says so. After a while it runs without a CPU
-// slot, as its parent had one and others have it now; and where all that run wait, it runs without
-// whatever it lacks, for that may be held by tasks that wait for a thread which only it can free.
-void Scheduling::PlaceInPlace(Instant now) {
-  for (auto it = in_place_.begin(); it != in_place_.end();) {
-    const auto found = held_.find(it->second.child);
-    const bool late = now - it->second.since > kInPlaceAfter;
-    if (found == held_.end() || !MayRunInPlace(*found->second, late)) {
-      ++it;
-      continue;
-    }
-    PlaceHeld(ready_.Remove(*found->second), it->first, now);
-    it = in_place_.erase(it);
+// Of blocked tasks that would run a child in their place: the one whose root is next does, before
+// other tasks of that root. The child may not have got here yet when its parent says so. One that
+// has waited for a while needs no CPU slot, as its parent had one and others have it now, unless
+// its root has had more than roots mostly have. Where all that run wait, it needs nothing at all
+// and no turn, for that may be held by tasks that wait for a thread which only it can free.
+bool Scheduling::PlaceInPlace(Instant now) {
+  const bool all_wait = shared_.signals.all_wait.load(std::memory_order_relaxed);
+  Resources room = free_;
+  const Root* next = ready_.NextRoot(room, now);
+  const bool no_slot = next == nullptr;
+  if (no_slot) {
+    room.amount[kCpu] = options_.total.amount[kCpu];
+    next = ready_.NextRoot(room, now);
   }
+  for (auto it = in_place_.begin(); it != in_place_.end(); ++it) {
+    const auto found = held_.find(it->second.child);
+    if (found == held_.end()) continue;
+    const Task& task = *found->second;
+    const bool late = now - it->second.since > kInPlaceAfter;
+    const bool is_next = task.root.get() == next && IsWithinLimit(*task.function) &&
+                         task.shape->Fits(room) && (!no_slot || (late && !task.root->ready.large));
+    if (!is_next && !(late && all_wait)) continue;
+    PlaceHeld(ready_.Remove(*found->second), it->first, now);
+    in_place_.erase(it);
+    return true;
+  }
+  return false;
 }
 
-// The slot that its parent gave back may have gone to somebody else in the meantime.
-bool Scheduling::MayRunInPlace(const Task& task, bool late) const {
-  if (late && shared_.signals.all_wait.load(std::memory_order_relaxed)) return true;
-  const Function& function = *task.function;
-  const bool at_limit =
-      function.slot_limit != 0 && ready_.Running(function.id) >= function.slot_limit;
-  if (at_limit) return false;
-  Resources free = free_;
-  if (late) free.amount[kCpu] = std::max(free.amount[kCpu], task.shape->amount[kCpu]);
-  return task.shape->Fits(free);
+bool Scheduling::IsWithinLimit(const Function& function) const {
+  return function.slot_limit == 0 || ready_.Running(function.id) < function.slot_limit;
 }
 
 // Spillover had no place for these.

@@ -63,8 +63,8 @@ class Scheduling {
   void OnLent(const SlotLent& event, Instant now);
   void OnCancel(TaskId id, Instant now);
   void Hold(TaskPtr task, Instant now);
-  [[nodiscard]] bool MayRunInPlace(const Task& task, bool late) const;
-  void PlaceInPlace(Instant now);
+  bool PlaceInPlace(Instant now);
+  [[nodiscard]] bool IsWithinLimit(const Function& function) const;
   void EndDropped(Instant now);
   void SpillKept(Instant now);
   void Place(TaskPtr task, TaskId nested_in, Instant now);

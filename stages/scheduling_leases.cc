@@ -110,7 +110,6 @@ void Scheduling::OnLent(const SlotLent& event, Instant now) {
   }
   if (event.notice.awaited.is_none()) return;
   in_place_[event.notice.task] = {event.notice.awaited, now};
-  PlaceInPlace(now);
 }
 
 // A lease that was never used.

@@ -175,8 +175,13 @@ class Submission {
   void PayForRate(Session& session, std::uint32_t tasks) REQUIRES(shared_.table.mutex());
   [[nodiscard]] bool ClientIsFull(SessionId id) REQUIRES(shared_.table.mutex());
   [[nodiscard]] bool TenantIsFull(TenantId id, std::int64_t held) REQUIRES(shared_.table.mutex());
-  // One task more is; also of a session that is gone, whose quotas hold nobody.
-  [[nodiscard]] bool IsWithinQuotas(const Group& group, Instant now)
+  // How many of the group are within them and within the window of its root, and what holds back
+  // the rest.
+  struct QuotaRoom {
+    std::uint32_t tasks = 0;
+    Reason bound = Reason::kNone;
+  };
+  [[nodiscard]] QuotaRoom RoomByQuotas(const Group& group, Instant now)
       EXCLUDES(shared_.table.mutex());
 
   [[nodiscard]] static bool GoesOn(const Group& group, const Record* parent);

@@ -70,15 +70,25 @@ std::int64_t Submission::SpawnPlacesFrom(const Group& first) const {
   return places;
 }
 
-bool Submission::IsWithinQuotas(const Group& group, Instant now) {
+// Of a session that is gone the quotas hold nobody.
+Submission::QuotaRoom Submission::RoomByQuotas(const Group& group, Instant now) {
   MutexLock lock(shared_.table.mutex());
+  QuotaRoom room{.tasks = group.left()};
+  const auto hold = [&room](std::uint32_t to, Reason bound) {
+    if (to < room.tasks) room = {.tasks = to, .bound = bound};
+  };
   const Record* parent = shared_.table.Find(group.view.child.parent);
-  if (parent != nullptr && parent->root->unfinished >= parent->root->window) return false;
+  if (parent != nullptr) {
+    const Root& root = *parent->root;
+    hold(root.window - std::min(root.window, root.unfinished), Reason::kQuota);
+  }
   Session* session = shared_.table.FindSession(group.session);
-  if (session == nullptr) return true;
-  if (ClientIsFull(group.session) || TenantIsFull(session->tenant, 0)) return false;
+  if (session == nullptr) return room;
+  hold(RoomOfClient(shared_, *session), Reason::kClientQuota);
+  if (TenantIsFull(session->tenant, 0)) hold(0, Reason::kQuota);
   const RateRoom rate = RoomByRate(shared_, *session, now);
-  return rate.client > 0 && rate.tenant > 0;
+  hold(std::min(rate.client, rate.tenant), Reason::kRate);
+  return room;
 }
 
 }  // namespace spillgate

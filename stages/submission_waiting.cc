@@ -45,12 +45,14 @@ bool Submission::RetryNext(WaitingGroups::iterator& at, bool& oldest, bool& full
   Group& group = at->second;
   if (MayWaitOn(group, now, group.refusal)) {
     const bool serve = std::exchange(oldest, false) && IsOldestOfNode(at->first);
-    // Decoding it each time would cost more than it waits for.
-    if (full || (!serve && !IsWithinQuotas(group, now))) {
+    const QuotaRoom room = RoomByQuotas(group, now);
+    if (full || (!serve && room.tasks == 0)) {
       ++at;
       return false;
     }
-    admission_.TakePlaces(group.asking(), group.left(), group, now);
+    // To build all of them for each one that there is room for would cost more than they do.
+    admission_.TakePlaces(group.asking(), room.tasks, group, now);
+    if (group.refusal == Reason::kNone) group.refusal = room.bound;
     if (serve) TakeReserve(group, now);
     if (group.admitted > 0) Decode(group);
     full = group.refusal == Reason::kInFlight || group.refusal == Reason::kInFlightBytes;

@@ -171,10 +171,10 @@ flow::Queue WorkAtDoor::Behind(const Before& before, const Newcomer& root,
   double grows = 1;
   if (root.line < kLastLine) {
     const std::int64_t behind_by = flow.behind[root.line + 1U].get();
-    const auto owed = static_cast<std::int64_t>(
-        static_cast<double>(std::max<std::int64_t>(0, behind_by)) * node_time);
-    own = before.own - before.behind + std::min(before.behind, owed + before.line + cost);
-    if (before.behind > owed + before.line + cost) grows = 2;
+    const auto owed = static_cast<std::int64_t>(static_cast<double>(behind_by) * node_time);
+    const std::int64_t theirs = std::max<std::int64_t>(0, owed + before.line + cost);
+    own = before.own - before.behind + std::min(before.behind, theirs);
+    if (theirs > 0 && before.behind > theirs) grows = 2;
   }
   const bool waits = flow.work[kind].get() > 0;
   const auto weight = static_cast<double>(flow.weight.get());

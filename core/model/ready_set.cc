@@ -73,8 +73,10 @@ void ReadySet::Push(TaskPtr owned, Instant now) {
   task.ready.passed = kNever;
   task.ready.work = costs_.Takes(task.cost_key(), task.estimate);
 
+  // What one had beyond its share while nobody waited was at nobody's expense.
+  if (queue.size == 0) queue.time = std::max(queue.time, queue.furthest);
   if (flow.size++ == 0) {
-    flow.tag = std::max(flow.tag, EarliestTag(flow));
+    flow.tag = std::max(flow.tag, EarliestTag(root));
     flow.order = sequence_;
     queue.weights += flow.weight;
   }
@@ -107,9 +109,11 @@ void ReadySet::Push(TaskPtr owned, Instant now) {
   Track(task, now);
 }
 
-// Of one that was idle: it has little claim on what others had meanwhile.
-std::int64_t ReadySet::EarliestTag(const Flow& flow) const {
-  return classes_[Index(flow.cls)].time - options_.most_saved.count();
+// Of a tenant that was idle, when this root comes: it has little claim on what others had
+// meanwhile, and none for what can wait.
+std::int64_t ReadySet::EarliestTag(const Root& root) const {
+  const Nanos claim = root.patient() ? Nanos(0) : options_.most_saved;
+  return classes_[Index(root.cls)].time - claim.count();
 }
 
 // For those who read it: the task waits (1), or no more (-1).

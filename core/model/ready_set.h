@@ -56,8 +56,9 @@ class ReadySet {
     Nanos reserve_after = std::chrono::milliseconds(100);
     Nanos most_lag = std::chrono::milliseconds(100);   // virtual time that a tenant or root which
                                                        // was kept from running may make up for
-    Nanos most_saved = std::chrono::milliseconds(10);  // of the share that it did not use, for a
-                                                       // tenant, or those of it that cannot wait
+    Nanos most_saved = std::chrono::milliseconds(10);  // of the share that it did not use, for
+                                                       // what cannot wait, of a tenant or before
+                                                       // others of it that can
     std::array<Nanos, kClasses> targets{};  // that short work of a class waits at most; 0: none
     bool learned_limits = true;
   };
@@ -85,6 +86,8 @@ class ReadySet {
   static constexpr std::size_t kMostDropped = 1024;
   [[nodiscard]] TaskPtr Pop(const Resources& free, Instant now,
                             std::vector<TaskPtr>* dropped = nullptr);
+  // The root that is next to have a task of it run by Pop; null when there is none.
+  [[nodiscard]] const Root* NextRoot(const Resources& free, Instant now);
   // Where long runs have all CPU slots and short work comes: the next task of a function whose runs
   // always are short, that fits into this; else null. It is for a place beside the slots, so what
   // is said of Pop holds, but room is kept for nobody and no one is passed.
@@ -201,7 +204,7 @@ class ReadySet {
   void Hold(FunctionState& state, const Resources& held);
   void LetGo(FunctionState& state, const Resources& held);
   void Show(const ready::Flow& flow);
-  [[nodiscard]] std::int64_t EarliestTag(const ready::Flow& flow) const;
+  [[nodiscard]] std::int64_t EarliestTag(const Root& root) const;
   void FollowDoor();
   static void GoFirst(ready::RootQueue& line, ReadyRoot& root);
   static void Give(ReadyRoot& root, std::int64_t slot_time);

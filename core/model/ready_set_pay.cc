@@ -32,9 +32,11 @@ constexpr int kMostLooks = 1024;
 void ReadySet::Pay(const Task& task) {
   Root& root = *task.root;
   Flow& flow = FlowOf(root);
-  if (flow.size == 0) flow.tag = std::max(flow.tag, EarliestTag(flow));
+  if (flow.size == 0) flow.tag = std::max(flow.tag, EarliestTag(root));
   const Nanos cost = std::clamp(task.estimate, Nanos(1), kMostSlotTime);
   Charge(flow, cost.count());
+  std::int64_t& furthest = classes_[Index(flow.cls)].furthest;
+  furthest = std::max(furthest, flow.tag);
   ready::RootQueue& line = flow.lines[root.line];
   if (root.ready.waiting == 0 && root.ready.large) root.ready.Raise(line.served);
   const bool begins = !std::exchange(root.ready.begun, true);
@@ -73,6 +75,8 @@ void ReadySet::Correct(Root& root, Nanos estimated, Nanos actual) {
   const Nanos owes = std::clamp(actual, Nanos(0), kMostSlotTime) - paid;
   Flow& flow = FlowOf(root);
   Charge(flow, owes.count());
+  std::int64_t& furthest = classes_[Index(flow.cls)].furthest;
+  furthest = std::max(furthest, flow.tag);
   ChargeRoot(flow.lines[root.line], root.ready, owes.count(), paid.count());
   Show(flow);
   if (owes >= Nanos(0)) return;

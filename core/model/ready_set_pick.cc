@@ -134,6 +134,11 @@ TaskPtr ReadySet::Pop(const Resources& free, Instant now, std::vector<TaskPtr>* 
   }
 }
 
+const Root* ReadySet::NextRoot(const Resources& free, Instant now) {
+  const Found found = Next(free, now);
+  return found.group == nullptr ? nullptr : FirstBundle(*found.group).root;
+}
+
 TaskPtr ReadySet::PopToPrefetch(Instant now, std::vector<TaskPtr>& dropped) {
   while (size_ > 0) {
     const Found found = First(BeginPick(now), nullptr);

@@ -13,6 +13,7 @@ class InPlaceTest : public SchedulingBench {
 
   const FunctionId gpu = bench.functions.Add("gpu", [](std::uint32_t id) {
     Function function{.id = id, .name = "gpu", .host = Host::kWorker};
+    function.shape.amount[kCpu] = 500;
     function.shape.amount[kGpu] = 1000;
     return function;
   });
@@ -56,6 +57,88 @@ TEST_F(InPlaceTest, AndForAGpuForAsLongAsAnotherHasIt) {
   EXPECT_EQ(PlacedSeqs(), (Seqs{1, 2}));
   Handle(Freed(1));
   EXPECT_EQ(PlacedSeqs(), (Seqs{1, 2, 3}));
+}
+
+// Its root is next, but what makes it so is another of its tasks.
+TEST_F(InPlaceTest, AnAwaitedChildNeedsWhatItNeedsThoughAnotherOfItsRootCouldRun) {
+  for (const FunctionId function : {single, gpu}) {
+    const std::size_t first = placed.events.size();
+    const std::uint64_t seq = 10 * function;
+    Resolve(seq, one);
+    Resolve(seq + 1, function);
+    ASSERT_EQ(placed.events.size(), first + 2);
+    for (const std::uint64_t more : {seq + 2, seq + 3}) {
+      TaskPtr task = bench.Accept(more, more == seq + 2 ? function : two);
+      task->root = placed.events[first].task->root;
+      Handle(Resolved{std::move(task)});
+    }
+    Handle(Lent(first, RunNotice::Kind::kBlocked, {Bench::kSession, seq + 2}));
+    bench.clock.Advance(milliseconds(5));
+    stage.Tick(bench.now());
+    EXPECT_EQ(placed.events.size(), first + 2) << function;
+    Handle(Freed(first + 1));
+    EXPECT_EQ(placed.events[first + 2].task->id.seq, seq + 2);
+    Handle(Freed(first + 2));
+    Handle(Freed(first + 3));
+  }
+}
+
+// The first task runs and awaits the last of three that wait, all of one root, which takes the node
+// with each.
+class InTurnTest : public InPlaceTest {
+ protected:
+  InTurnTest() {
+    Resolve(1, two);
+    for (const std::uint64_t seq : {2, 3, 4}) OfFirst(seq);
+  }
+  void OfFirst(std::uint64_t seq) {
+    TaskPtr task = bench.Accept(seq, two);
+    task->root = placed.events[0].task->root;
+    Handle(Resolved{std::move(task)});
+  }
+  void Block() { Handle(Lent(0, RunNotice::Kind::kBlocked, {Bench::kSession, 4})); }
+  [[nodiscard]] TaskId NestedIn(std::size_t i) const { return placed.events[i].nested_in; }
+};
+
+TEST_F(InTurnTest, AnAwaitedChildComesBeforeOthersOfItsRoot) {
+  Block();
+  EXPECT_EQ(PlacedSeqs(), (Seqs{1, 4}));
+  EXPECT_EQ(NestedIn(1), placed.events[0].task->id);
+  Handle(Freed(1));
+  EXPECT_EQ(PlacedSeqs(), (Seqs{1, 4, 2}));
+  EXPECT_EQ(NestedIn(2), TaskId{});
+}
+
+// Else a root that waits for its children would have the slot until all of them have ended.
+TEST_F(InTurnTest, ButNotBeforeRootsWhoseTurnItIs) {
+  ResolveOf(5, 2, TaskClass::kCritical);
+  Block();
+  EXPECT_EQ(PlacedSeqs(), (Seqs{1, 5}));
+  Handle(Freed(1));
+  EXPECT_EQ(PlacedSeqs(), (Seqs{1, 5, 4}));
+  EXPECT_EQ(NestedIn(2), placed.events[0].task->id);
+}
+
+TEST_F(InTurnTest, NorHoweverLongItHasWaited) {
+  ResolveOf(5, 2, TaskClass::kCritical);
+  ResolveOf(6, 2, TaskClass::kCritical);
+  Block();
+  bench.clock.Advance(milliseconds(2));
+  stage.Tick(bench.now());
+  EXPECT_EQ(PlacedSeqs(), (Seqs{1, 5}));
+}
+
+TEST_F(InTurnTest, ALargeRootHasNoSlotBesideThoseThatThereAre) {
+  ResolveOf(5, 2, TaskClass::kCritical);
+  Block();
+  placed.events[0].task->root->ready.large = true;
+  bench.clock.Advance(milliseconds(2));
+  stage.Tick(bench.now());
+  EXPECT_EQ(PlacedSeqs(), (Seqs{1, 5}));
+  placed.events[0].task->root->ready.large = false;
+  stage.Tick(bench.now());
+  EXPECT_EQ(PlacedSeqs(), (Seqs{1, 5, 4}));
+  EXPECT_EQ(stage.free().amount[kCpu], -2000);
 }
 
 }  // namespace

@@ -166,16 +166,30 @@ TEST_F(PrefetchTest, ABlockedOneLendsItsSlotAndTakesItBack) {
   EXPECT_EQ(free(), Cpu(2000));
 }
 
-TEST_F(PrefetchTest, WhatABlockedOneWaitsForComesBeforeWhatWasPrefetched) {
+// Whose turn it was when that was placed.
+TEST_F(PrefetchTest, WhatWasPrefetchedComesBeforeWhatABlockedOneWaitsFor) {
   SchedulingBench::Resolve(1, blocks);
   Resolve({2, 3});
   Resolve({4, 5});
   ASSERT_TRUE(IsAhead(3));
   Block(0, {Bench::kSession, 5});
-  EXPECT_THAT(PlacedSeqs(), ElementsAre(1, 2, 3, 4, 5));
-  EXPECT_EQ(placed.events[4].nested_in, placed.events[0].task->id);
-  EXPECT_FALSE(placed.events[4].task->hands_on) << "its parent takes the slot back";
-  EXPECT_THAT(granted.events, IsEmpty());
+  ASSERT_EQ(granted.events.size(), 1U);
+  EXPECT_EQ(granted.events[0].task.seq, 3U);
+  for (const Placed& event : placed.events) EXPECT_TRUE(event.nested_in.is_none());
+}
+
+// Its parent takes the slot back.
+TEST_F(PrefetchTest, WhoRunsInThePlaceOfAnotherHandsNothingOn) {
+  SchedulingBench::Resolve(1, blocks);
+  Resolve({2});
+  TaskPtr child = bench.Accept(3, bench.AddFunction("unknown", 1000));
+  child->root = placed.events[0].task->root;
+  Handle(Resolved{std::move(child)});
+  Block(0, {Bench::kSession, 3});
+  ASSERT_EQ(placed.events.size(), 3U);
+  EXPECT_EQ(placed.events[2].nested_in, placed.events[0].task->id);
+  EXPECT_FALSE(placed.events[2].task->hands_on);
+  EXPECT_TRUE(placed.events[1].task->hands_on);
 }
 
 TEST_F(PrefetchTest, WhatMayWaitForOthersIsNotPlacedAhead) {

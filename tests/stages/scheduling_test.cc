@@ -144,7 +144,9 @@ TEST_F(SchedulingTest, ABlockedTaskLendsItsResourcesAndTheSlotOfItsFunction) {
 TEST_F(SchedulingTest, AnAwaitedChildRunsInThePlaceOfItsParentAheadOfOthers) {
   Resolve(1, two);
   Resolve(2, two);
-  Resolve(3, two);
+  TaskPtr child = bench.Accept(3, two);
+  child->root = placed.events[0].task->root;
+  Handle(Resolved{std::move(child)});
   Handle(Lent(0, RunNotice::Kind::kBlocked, {Bench::kSession, 3}));
   EXPECT_EQ(PlacedSeqs(), (Seqs{1, 3}));
   EXPECT_EQ(placed.events[1].nested_in, (TaskId{Bench::kSession, 1}));

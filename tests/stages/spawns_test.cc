@@ -106,6 +106,20 @@ TEST_F(SpawnsTest, ASpawnPastTheWindowOfItsRootWaits) {
   EXPECT_EQ(bench.answered.Verdicts(), "accepted 1, accepted 1");
 }
 
+// Others that come meanwhile would find them taken.
+TEST_F(SpawnsTest, AWaitingSpawnTakesPlacesForNoMoreThanItsWindowHasRoomFor) {
+  bench.limits.root_window = 3;
+  bench.in_flight.Resize(8, 1 << 20);
+  const std::size_t parent = Root(1);
+  EXPECT_EQ(Spawn(Got(parent), 6), "accepted 2");
+  End(parent + 1);
+  bench.answered.Clear();
+  Handle(RoomFreed{},
+         From(Bench::kClient,
+              Write({.ask = {.cls = TaskClass::kCritical, .first_seq = 2}, .tasks = 4})));
+  EXPECT_EQ(bench.answered.Verdicts(), "accepted 1, accepted 4");
+}
+
 TEST_F(SpawnsTest, TheOldestRootIsServedFirst) {
   bench.in_flight.Resize(4, 1 << 20);
   const std::size_t older = Root(1);

@@ -1,6 +1,4 @@
 // What would run before a new root, by the account that the ready set keeps.
-#include "stages/work_at_door.h"
-
 #include <gtest/gtest.h>
 
 #include <utility>
@@ -8,7 +6,7 @@
 
 #include "core/model/parked_work.h"
 #include "core/model/work_promise.h"
-#include "tests/core/model/ready_bench.h"
+#include "tests/stages/work_at_door_bench.h"
 
 namespace spillgate {
 namespace {
@@ -17,51 +15,11 @@ using std::chrono::microseconds;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr TenantId kMine = 1;
-constexpr TenantId kOther = 2;
-constexpr TenantId kThird = 3;
+using testing::kMine;
+using testing::kOther;
+using testing::kThird;
 
-class WorkAtDoorTest : public testing::ReadyBench {
- protected:
-  static constexpr Resources kTotal{.amount = {2000, 1000, 1 << 20}};
-  WorkAtDoorTest() : ReadyBench(kTotal) {}
-
-  void Push(TenantId tenant, TaskClass cls, std::size_t tasks, const Resources* shape = nullptr,
-            SlackLine line = 0) {
-    for (std::size_t i = 0; i < tasks; ++i) {
-      PushRoot({.tenant = tenant, .cls = cls, .line = line, .shape = shape});
-    }
-    account_.EndPass();
-  }
-  TaskPtr Pop() {
-    TaskPtr task = PopRoot(kTotal);
-    account_.EndPass();
-    return task;
-  }
-  // Node time before a root of 1 ms on one of two CPUs, in units of half a millisecond.
-  double Wait(TenantId tenant, TaskClass cls = TaskClass::kNormal, std::size_t queue = 0,
-              const Resources* shape = nullptr) {
-    const WorkAccount::Needs needs(shape == nullptr ? function_.shape : *shape, kTotal);
-    const WorkAtDoor::Ahead ahead = door_.Look({.cls = cls,
-                                                .tenant = tenant,
-                                                .line = line_,
-                                                .function = of_,
-                                                .held_back = held_back_,
-                                                .share = share_,
-                                                .slot_time = milliseconds(1)},
-                                               needs, now_);
-    EXPECT_LT(queue, ahead.count);
-    return static_cast<double>(ahead.queues[queue].wait.count()) / 500'000;
-  }
-
-  // Of the newcomer.
-  SlackLine line_ = 0;
-  FunctionId of_ = 1;
-  bool held_back_ = false;
-  std::uint32_t share_ = 0;
-
-  WorkAtDoor door_{account_};
-};
+class WorkAtDoorTest : public testing::WorkAtDoorBench {};
 
 TEST_F(WorkAtDoorTest, OwnWorkIsBeforeANewRootOfTheSameTenant) {
   EXPECT_EQ(Wait(kMine), 0);
@@ -162,83 +120,6 @@ TEST_F(WorkAtDoorTest, ClassesBelowAreNotBefore) {
   EXPECT_NEAR(Wait(kMine, TaskClass::kCritical), 1, 0.1);
   EXPECT_EQ(account_.TasksBefore(TaskClass::kNormal), 5);
   EXPECT_EQ(account_.TasksBefore(TaskClass::kSheddable), 55);
-}
-
-TEST_F(WorkAtDoorTest, WhoCanWaitIsBeforeOthersOnlyWithItsHalf) {
-  Push(kMine, TaskClass::kNormal, 100, nullptr, 1);
-  EXPECT_NEAR(Wait(kMine), 1, 0.01) << "one of them may have its turn";
-  Push(kMine, TaskClass::kNormal, 10);
-  EXPECT_NEAR(Wait(kMine), 10 + 11, 0.01);
-  line_ = 1;
-  EXPECT_NEAR(Wait(kMine), 110, 0.01) << "behind all";
-  line_ = 0;
-  EXPECT_NEAR(Wait(kOther), 1, 0.1) << "to others they are like all";
-}
-
-TEST_F(WorkAtDoorTest, WhoCanWaitLongerIsBeforeOthersOnlyWithAsMuchAsTheirLineHas) {
-  Push(kMine, TaskClass::kNormal, 100, nullptr, 3);
-  Push(kMine, TaskClass::kNormal, 10, nullptr, 2);
-  Push(kMine, TaskClass::kNormal, 4, nullptr, 1);
-  EXPECT_NEAR(Wait(kMine), 1, 0.01);
-  line_ = 1;
-  EXPECT_NEAR(Wait(kMine), 4 + 5, 0.01);
-  line_ = 2;
-  EXPECT_NEAR(Wait(kMine), 4 + 10 + 11, 0.01);
-  line_ = 3;
-  EXPECT_NEAR(Wait(kMine), 4 + 10 + 100, 0.01);
-}
-
-TEST_F(WorkAtDoorTest, WhatALineOwesThoseBehindItGoesFirst) {
-  Push(kMine, TaskClass::kNormal, 100, nullptr, 3);
-  Push(kMine, TaskClass::kNormal, 1, nullptr, 1);
-  EXPECT_EQ(Pop()->root->line, 1);
-  line_ = 1;
-  EXPECT_NEAR(Wait(kMine), 1 + 1, 0.01) << "its millisecond, and one turn";
-  line_ = 0;
-  EXPECT_NEAR(Wait(kMine), 1, 0.01) << "it owes nothing";
-}
-
-// What was promised, what waits for arguments and what was just let in are in the line of their
-// root.
-TEST_F(WorkAtDoorTest, WhatIsNotHereYetIsInItsLineToo) {
-  const WorkAccount::Needs needs(function_.shape, kTotal);
-  ParkedWork parked(account_, costs_);
-  const TaskPtr task = MakeTask(MakeRoot({.tenant = kMine, .line = 2}), {});
-  for (int i = 0; i < 20; ++i) parked.Add(*task);
-  const WorkPromise promise(account_, {.cls = TaskClass::kNormal, .tenant = kMine, .line = 2},
-                            needs.ByKind(milliseconds(1)), 20);
-  line_ = 1;
-  EXPECT_NEAR(Wait(kMine), 1, 0.01);
-  line_ = 2;
-  EXPECT_NEAR(Wait(kMine), 40, 0.01);
-  door_.Admitted(
-      {.cls = TaskClass::kNormal, .tenant = kMine, .line = 2, .slot_time = milliseconds(1)}, 1,
-      needs, 5);
-  EXPECT_NEAR(Wait(kMine), 45, 0.01);
-  line_ = 1;
-  EXPECT_NEAR(Wait(kMine), 1, 0.01);
-}
-
-TEST_F(WorkAtDoorTest, WhatWasLetInAndCanWaitCountsAsSuch) {
-  const WorkAccount::Needs needs(function_.shape, kTotal);
-  WorkAtDoor::Newcomer root{
-      .cls = TaskClass::kNormal, .tenant = kMine, .line = 1, .slot_time = milliseconds(1)};
-  EXPECT_EQ(Wait(kMine), 0);
-  door_.Admitted(root, 1, needs, 50);
-  EXPECT_NEAR(Wait(kMine), 1, 0.01);
-  root.line = 0;
-  door_.Admitted(root, 1, needs, 5);
-  EXPECT_NEAR(Wait(kMine), 5 + 6, 0.01);
-  line_ = 1;
-  EXPECT_NEAR(Wait(kMine), 55, 0.01);
-}
-
-TEST_F(WorkAtDoorTest, WhatPatientRootsAreOwedGoesFirst) {
-  Push(kMine, TaskClass::kNormal, 100, nullptr, 1);
-  Push(kMine, TaskClass::kNormal, 1);
-  EXPECT_NEAR(Wait(kMine), 1 + 2, 0.01);
-  EXPECT_FALSE(Pop()->root->patient());
-  EXPECT_NEAR(Wait(kMine), 1 + 1, 0.01) << "its millisecond, and one turn";
 }
 
 TEST_F(WorkAtDoorTest, WhatIsOnTheWayIsNotForgottenByAPassThatDidNotSeeIt) {

@@ -249,5 +249,23 @@ TEST_F(SavedShareTest, PatientOnesHaveNone) {
   EXPECT_NEAR(Count(40, IsUrgent), 20, 1);
 }
 
+TEST_F(SavedShareTest, ATenantHasNoneForWhatCanWait) {
+  PushMany(1, 0, 300);
+  EXPECT_EQ(Count(200, IsSecond), 0);
+  PushMany(2, 1, 100);
+  EXPECT_NEAR(Count(40, IsSecond), 20, 1);
+}
+
+// As when a run that was thought to be short ends while nothing else is there.
+TEST_F(SavedShareTest, WhatATenantHadWhileNobodyWaitedIsNoDebt) {
+  PushMany(1, 0, 1);
+  const TaskPtr task = PopRoot(kOne);
+  ready_.Ended(function_, function_.shape);
+  ready_.Correct(*task->root, task->estimate, milliseconds(51));
+  PushMany(2, 1, 100);
+  PushMany(1, 0, 100);
+  EXPECT_NEAR(Count(40, IsSecond), 20, 1);
+}
+
 }  // namespace
 }  // namespace spillgate

@@ -1,0 +1,106 @@
+// What of a tenant's lines (core/model/slack_lines.h) would run before a new root.
+#include <gtest/gtest.h>
+
+#include "core/model/parked_work.h"
+#include "core/model/work_promise.h"
+#include "tests/stages/work_at_door_bench.h"
+
+namespace spillgate {
+namespace {
+
+using std::chrono::milliseconds;
+using testing::kMine;
+using testing::kOther;
+
+class LinesAtDoorTest : public testing::WorkAtDoorBench {};
+
+TEST_F(LinesAtDoorTest, WhoCanWaitIsBeforeOthersOnlyWithItsHalf) {
+  Push(kMine, TaskClass::kNormal, 100, nullptr, 1);
+  EXPECT_NEAR(Wait(kMine), 1, 0.01) << "one of them may have its turn";
+  Push(kMine, TaskClass::kNormal, 10);
+  EXPECT_NEAR(Wait(kMine), 10 + 11, 0.01);
+  line_ = 1;
+  EXPECT_NEAR(Wait(kMine), 110, 0.01) << "behind all";
+  line_ = 0;
+  EXPECT_NEAR(Wait(kOther), 1, 0.1) << "to others they are like all";
+}
+
+TEST_F(LinesAtDoorTest, WhoCanWaitLongerIsBeforeOthersOnlyWithAsMuchAsTheirLineHas) {
+  Push(kMine, TaskClass::kNormal, 100, nullptr, 3);
+  Push(kMine, TaskClass::kNormal, 10, nullptr, 2);
+  Push(kMine, TaskClass::kNormal, 4, nullptr, 1);
+  EXPECT_NEAR(Wait(kMine), 1, 0.01);
+  line_ = 1;
+  EXPECT_NEAR(Wait(kMine), 4 + 5, 0.01);
+  line_ = 2;
+  EXPECT_NEAR(Wait(kMine), 4 + 10 + 11, 0.01);
+  line_ = 3;
+  EXPECT_NEAR(Wait(kMine), 4 + 10 + 100, 0.01);
+}
+
+TEST_F(LinesAtDoorTest, WhatALineOwesThoseBehindItGoesFirst) {
+  Push(kMine, TaskClass::kNormal, 100, nullptr, 3);
+  Push(kMine, TaskClass::kNormal, 1, nullptr, 1);
+  EXPECT_EQ(Pop()->root->line, 1);
+  line_ = 1;
+  EXPECT_NEAR(Wait(kMine), 1 + 1, 0.01) << "its millisecond, and one turn";
+  line_ = 0;
+  EXPECT_NEAR(Wait(kMine), 0, 0.01) << "those behind have had a millisecond";
+}
+
+// They go without them until these have had as much.
+TEST_F(LinesAtDoorTest, WhatPatientRootsHadBeforeIsNotTheirsAgain) {
+  Push(kMine, TaskClass::kNormal, 100, nullptr, 1);
+  for (int i = 0; i < 5; ++i) EXPECT_TRUE(Pop()->root->patient());
+  EXPECT_EQ(Wait(kMine), 0);
+  Push(kMine, TaskClass::kNormal, 3);
+  EXPECT_NEAR(Wait(kMine), 3, 0.01);
+  Push(kMine, TaskClass::kNormal, 7);
+  EXPECT_NEAR(Wait(kMine), 10 + 6, 0.01) << "eleven, less five";
+}
+
+// What was promised, what waits for arguments and what was just let in are in the line of their
+// root.
+TEST_F(LinesAtDoorTest, WhatIsNotHereYetIsInItsLineToo) {
+  const WorkAccount::Needs needs(function_.shape, kTotal);
+  ParkedWork parked(account_, costs_);
+  const TaskPtr task = MakeTask(MakeRoot({.tenant = kMine, .line = 2}), {});
+  for (int i = 0; i < 20; ++i) parked.Add(*task);
+  const WorkPromise promise(account_, {.cls = TaskClass::kNormal, .tenant = kMine, .line = 2},
+                            needs.ByKind(milliseconds(1)), 20);
+  line_ = 1;
+  EXPECT_NEAR(Wait(kMine), 1, 0.01);
+  line_ = 2;
+  EXPECT_NEAR(Wait(kMine), 40, 0.01);
+  door_.Admitted(
+      {.cls = TaskClass::kNormal, .tenant = kMine, .line = 2, .slot_time = milliseconds(1)}, 1,
+      needs, 5);
+  EXPECT_NEAR(Wait(kMine), 45, 0.01);
+  line_ = 1;
+  EXPECT_NEAR(Wait(kMine), 1, 0.01);
+}
+
+TEST_F(LinesAtDoorTest, WhatWasLetInAndCanWaitCountsAsSuch) {
+  const WorkAccount::Needs needs(function_.shape, kTotal);
+  WorkAtDoor::Newcomer root{
+      .cls = TaskClass::kNormal, .tenant = kMine, .line = 1, .slot_time = milliseconds(1)};
+  EXPECT_EQ(Wait(kMine), 0);
+  door_.Admitted(root, 1, needs, 50);
+  EXPECT_NEAR(Wait(kMine), 1, 0.01);
+  root.line = 0;
+  door_.Admitted(root, 1, needs, 5);
+  EXPECT_NEAR(Wait(kMine), 5 + 6, 0.01);
+  line_ = 1;
+  EXPECT_NEAR(Wait(kMine), 55, 0.01);
+}
+
+TEST_F(LinesAtDoorTest, WhatPatientRootsAreOwedGoesFirst) {
+  Push(kMine, TaskClass::kNormal, 100, nullptr, 1);
+  Push(kMine, TaskClass::kNormal, 1);
+  EXPECT_NEAR(Wait(kMine), 1 + 2, 0.01);
+  EXPECT_FALSE(Pop()->root->patient());
+  EXPECT_NEAR(Wait(kMine), 1 + 1, 0.01) << "its millisecond, and one turn";
+}
+
+}  // namespace
+}  // namespace spillgate

@@ -1,0 +1,56 @@
+// A ready set with the door that looks at its account, and the wait that it finds for a root of a
+// millisecond. One thread.
+#pragma once
+
+#include "stages/work_at_door.h"
+#include "tests/core/model/ready_bench.h"
+
+namespace spillgate::testing {
+
+inline constexpr TenantId kMine = 1;
+inline constexpr TenantId kOther = 2;
+inline constexpr TenantId kThird = 3;
+
+class WorkAtDoorBench : public ReadyBench {
+ protected:
+  static constexpr Resources kTotal{.amount = {2000, 1000, 1 << 20}};
+  WorkAtDoorBench() : ReadyBench(kTotal) {}
+
+  void Push(TenantId tenant, TaskClass cls, std::size_t tasks, const Resources* shape = nullptr,
+            SlackLine line = 0) {
+    for (std::size_t i = 0; i < tasks; ++i) {
+      PushRoot({.tenant = tenant, .cls = cls, .line = line, .shape = shape});
+    }
+    account_.EndPass();
+  }
+  TaskPtr Pop() {
+    TaskPtr task = PopRoot(kTotal);
+    account_.EndPass();
+    return task;
+  }
+  // Node time before a root of 1 ms on one of two CPUs, in units of half a millisecond.
+  double Wait(TenantId tenant, TaskClass cls = TaskClass::kNormal, std::size_t queue = 0,
+              const Resources* shape = nullptr) {
+    const WorkAccount::Needs needs(shape == nullptr ? function_.shape : *shape, kTotal);
+    const WorkAtDoor::Ahead ahead = door_.Look({.cls = cls,
+                                                .tenant = tenant,
+                                                .line = line_,
+                                                .function = of_,
+                                                .held_back = held_back_,
+                                                .share = share_,
+                                                .slot_time = std::chrono::milliseconds(1)},
+                                               needs, now_);
+    EXPECT_LT(queue, ahead.count);
+    return static_cast<double>(ahead.queues[queue].wait.count()) / 500'000;
+  }
+
+  // Of the newcomer.
+  SlackLine line_ = 0;
+  FunctionId of_ = 1;
+  bool held_back_ = false;
+  std::uint32_t share_ = 0;
+
+  WorkAtDoor door_{account_};
+};
+
+}  // namespace spillgate::testing
