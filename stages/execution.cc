@@ -58,7 +58,8 @@ void Execution::OnPlaced(Placed&& event, Instant now) {
                                        .units = SlotUnits(*task->shape),
                                        .since = now,
                                        .leased = task->leased(),
-                                       .prefetched = task->prefetched}});
+                                       .prefetched = task->prefetched,
+                                       .in_place = !event.nested_in.is_none()}});
   }
   if (MustBeNoted(*task)) return NoteBegin({std::move(task), event.nested_in}, now);
   Run(std::move(task), event.nested_in, now);
@@ -184,7 +185,8 @@ void Execution::SetBlocked(Running& running, const RunNotice& notice) {
     lent_.push_back({.notice = notice,
                      .held = running.held,
                      .function = running.leased ? running.function : nullptr,
-                     .prefetched = running.prefetched});
+                     .prefetched = running.prefetched,
+                     .keeps_thread = !running.in_place});
   } else if (blocks) {
     // Still blocked, asks for another task to run in place.
     lent_.push_back({.notice = notice, .held = {}});

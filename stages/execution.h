@@ -71,6 +71,7 @@ class Execution {
     bool leased = false;
     bool prefetched = false;
     bool blocked = false;
+    bool in_place = false;  // of a blocked one, on whose stack it is
   };
   struct Again {
     Instant at;

@@ -9,8 +9,6 @@ namespace {
 
 // Doomed tasks ended in one pass; the rest wait for the next, a millisecond later.
 constexpr std::size_t kMostExpiriesAPass = 1024;
-// A child that a blocked task waits for gets a slot by then, free or not.
-constexpr Nanos kInPlaceAfter = std::chrono::milliseconds(1);
 
 ReadySet::Options ReadyOptions(const Limits& limits) {
   ReadySet::Options options;
@@ -179,39 +177,6 @@ Instant Scheduling::DeferredSince(const Task& task) {
 
 void Scheduling::CountDeferral(Instant since, DeferralTally::Outcome how, Instant now) {
   if (since != kNever) shared_.tally.scheduling.deferrals.Count(how, now - since);
-}
-
-// Of blocked tasks that would run a child in their place: the one whose root is next does, before
-// other tasks of that root. The child may not have got here yet when its parent says so. One that
-// has waited for a while needs no CPU slot, as its parent had one and others have it now, unless
-// its root has had more than roots mostly have. Where all that run wait, it needs nothing at all
-// and no turn, for that may be held by tasks that wait for a thread which only it can free.
-bool Scheduling::PlaceInPlace(Instant now) {
-  const bool all_wait = shared_.signals.all_wait.load(std::memory_order_relaxed);
-  Resources room = free_;
-  const Root* next = ready_.NextRoot(room, now);
-  const bool no_slot = next == nullptr;
-  if (no_slot) {
-    room.amount[kCpu] = options_.total.amount[kCpu];
-    next = ready_.NextRoot(room, now);
-  }
-  for (auto it = in_place_.begin(); it != in_place_.end(); ++it) {
-    const auto found = held_.find(it->second.child);
-    if (found == held_.end()) continue;
-    const Task& task = *found->second;
-    const bool late = now - it->second.since > kInPlaceAfter;
-    const bool is_next = task.root.get() == next && IsWithinLimit(*task.function) &&
-                         task.shape->Fits(room) && (!no_slot || (late && !task.root->ready.large));
-    if (!is_next && !(late && all_wait)) continue;
-    PlaceHeld(ready_.Remove(*found->second), it->first, now);
-    in_place_.erase(it);
-    return true;
-  }
-  return false;
-}
-
-bool Scheduling::IsWithinLimit(const Function& function) const {
-  return function.slot_limit == 0 || ready_.Running(function.id) < function.slot_limit;
 }
 
 // Spillover had no place for these.

@@ -34,7 +34,8 @@ class Scheduling {
   struct Options {
     Resources total;
     ResourceNames names;
-    std::int64_t most_slots = 0;  // for tasks that take one CPU, while CPUs are idle
+    std::int64_t most_slots = 0;     // for tasks that take one CPU, while CPUs are idle
+    std::int64_t extra_threads = 8;  // or workers, beside as many as run, for those that wait
   };
 
   Scheduling(Shared& shared, const PeerLink& peers, Options options, Out out);
@@ -64,6 +65,7 @@ class Scheduling {
   void OnCancel(TaskId id, Instant now);
   void Hold(TaskPtr task, Instant now);
   bool PlaceInPlace(Instant now);
+  [[nodiscard]] bool GoesBefore(const Task& child, const Task& next);
   [[nodiscard]] bool IsWithinLimit(const Function& function) const;
   void EndDropped(Instant now);
   void SpillKept(Instant now);
@@ -103,6 +105,7 @@ class Scheduling {
     Instant since;
   };
   HashMap<TaskId, InPlace> in_place_;  // by the blocked task
+  std::int64_t threads_waiting_ = 0;   // or workers, with what runs on them
   std::uint32_t weights_read_ = 0;     // changes of the tenants that are in effect here
   std::uint32_t limits_read_;          // and of the limits
   ReadySet ready_;

@@ -86,8 +86,14 @@ class ReadySet {
   static constexpr std::size_t kMostDropped = 1024;
   [[nodiscard]] TaskPtr Pop(const Resources& free, Instant now,
                             std::vector<TaskPtr>* dropped = nullptr);
-  // The root that is next to have a task of it run by Pop; null when there is none.
-  [[nodiscard]] const Root* NextRoot(const Resources& free, Instant now);
+  // The task that Pop would look at first; null when there is none. And one that it holds instead,
+  // which has that one's turn.
+  struct Upcoming {
+    const Task* task = nullptr;
+    bool owed = false;  // its class has it only for its least share
+  };
+  [[nodiscard]] Upcoming Next(const Resources& free, Instant now);
+  [[nodiscard]] TaskPtr TakeInTurn(const Upcoming& next, Task& task);
   // Where long runs have all CPU slots and short work comes: the next task of a function whose runs
   // always are short, that fits into this; else null. It is for a place beside the slots, so what
   // is said of Pop holds, but room is kept for nobody and no one is passed.
@@ -120,6 +126,8 @@ class ReadySet {
   void Ended(const Function& function, const Resources& held);
   // A run of it has given its slot back while it waits for others.
   void Waits(const Function& function) { StateOf(function).waits = true; }
+  // One has, ever.
+  [[nodiscard]] bool MayWait(const Function& function) { return StateOf(function).waits; }
   // The cost model has learned from a run.
   void Learned(const Function& function);
   // A run ended now; before Ended. `done`: it was not cut short.
@@ -227,12 +235,12 @@ class ReadySet {
   void TakeTurn(ready::Flow& flow, SlackLine line, std::int64_t cost) const;
   void Settle(ready::Flow& flow, SlackLine line, bool is_before, std::int64_t cost) const;
   void HearOfTurnedAway();
-  [[nodiscard]] Found Next(const Resources& free, Instant now);
+  [[nodiscard]] Found Find(const Resources& free, Instant now);
   [[nodiscard]] bool IsOutOfReach(const Task& task, Instant now) const;
   [[nodiscard]] bool MayTry(const Task& task, Instant now);
   void Drop(Task& task, std::vector<TaskPtr>& dropped);
-  [[nodiscard]] TaskPtr Take(const Found& found);
-  void NoteGiven(const Found& found, Nanos cost);
+  [[nodiscard]] TaskPtr Take(Task& task, bool owed);
+  void NoteGiven(const ready::Group& group, bool owed, Nanos cost);
 
   const CostModel& costs_;
   WorkAccount& account_;

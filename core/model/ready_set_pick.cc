@@ -73,7 +73,6 @@ bool Before(const Task& a, const Task& b) {
   return ready::TaskOrder::Before(a, b);
 }
 
-// Seldom needs to look at the tasks: two groups of one tenant are rarely compared.
 bool Before(Group& a, Group& b) {
   if (a.tag != b.tag) return a.tag < b.tag;
   if (a.order != b.order) return a.order < b.order;
@@ -125,18 +124,25 @@ struct ReadySet::Room {
 
 TaskPtr ReadySet::Pop(const Resources& free, Instant now, std::vector<TaskPtr>* dropped) {
   while (true) {
-    const Found found = Next(free, now);
+    const Found found = Find(free, now);
     if (found.group == nullptr) return {};
     Task& task = FirstTask(*found.group);
-    if (dropped == nullptr || !IsOutOfReach(task, now) || MayTry(task, now)) return Take(found);
+    if (dropped == nullptr || !IsOutOfReach(task, now) || MayTry(task, now)) {
+      return Take(task, found.owed);
+    }
     if (dropped->size() >= kMostDropped) return {};
     Drop(task, *dropped);
   }
 }
 
-const Root* ReadySet::NextRoot(const Resources& free, Instant now) {
-  const Found found = Next(free, now);
-  return found.group == nullptr ? nullptr : FirstBundle(*found.group).root;
+ReadySet::Upcoming ReadySet::Next(const Resources& free, Instant now) {
+  const Found found = Find(free, now);
+  return {.task = found.group == nullptr ? nullptr : &FirstTask(*found.group), .owed = found.owed};
+}
+
+// Another class than that of the next one has it for itself.
+TaskPtr ReadySet::TakeInTurn(const Upcoming& next, Task& task) {
+  return Take(task, next.owed && next.task->root->cls == task.root->cls);
 }
 
 TaskPtr ReadySet::PopToPrefetch(Instant now, std::vector<TaskPtr>& dropped) {
@@ -147,7 +153,7 @@ TaskPtr ReadySet::PopToPrefetch(Instant now, std::vector<TaskPtr>& dropped) {
     const FunctionState& state = StateOf(*task.function);
     if (state.waits || state.limit.limit() != SlotLimit::kNone) return {};
     if (!Prefetch::Takes(task, costs_)) return {};
-    if (!IsOutOfReach(task, now) || MayTry(task, now)) return Take(found);
+    if (!IsOutOfReach(task, now) || MayTry(task, now)) return Take(task, found.owed);
     if (dropped.size() >= kMostDropped) return {};
     Drop(task, dropped);
   }
@@ -210,7 +216,7 @@ void ReadySet::HearOfTurnedAway() {
   }
 }
 
-ReadySet::Found ReadySet::Next(const Resources& free, Instant now) {
+ReadySet::Found ReadySet::Find(const Resources& free, Instant now) {
   if (size_ == 0) return {};
   const Turns turns = BeginPick(now);
   if (short_only_) {
@@ -352,16 +358,15 @@ void ReadySet::Pass(Task& task, Instant now) {
   if (now - task.ready.passed >= options_.reserve_after) kept_for_ = &task;
 }
 
-TaskPtr ReadySet::Take(const Found& found) {
-  Bundle& bundle = FirstBundle(*found.group);
-  Task& task = *bundle.tasks.First();
-  Flow& flow = *found.group->flow;
+TaskPtr ReadySet::Take(Task& task, bool owed) {
+  const Bundle& bundle = *task.ready.bundle;
+  Flow& flow = *bundle.group->flow;
   ready::ClassQueue& queue = classes_[Index(flow.cls)];
   ReadyRoot& root = bundle.root->ready;
   const Nanos cost = costs_.Estimate(task.cost_key(), task.estimate);
   task.estimate = cost;
 
-  NoteGiven(found, cost);
+  NoteGiven(*bundle.group, owed, cost);
   const std::int64_t lag = options_.most_lag.count();
   flow.tag = std::max(flow.tag, queue.time - lag);
   queue.time = std::max(queue.time, flow.tag);
@@ -374,16 +379,16 @@ TaskPtr ReadySet::Take(const Found& found) {
   return TaskPtr(&task);
 }
 
-void ReadySet::NoteGiven(const Found& found, Nanos cost) {
-  const Flow& flow = *found.group->flow;
+void ReadySet::NoteGiven(const Group& group, bool owed, Nanos cost) {
+  const Flow& flow = *group.flow;
   ready::ClassShares::Waiting waiting{};
   for (std::size_t cls = 0; cls < kClasses; ++cls) waiting[cls] = classes_[cls].size != 0;
-  shares_.Dispatched(Index(flow.cls), found.owed, cost, waiting);
+  shares_.Dispatched(Index(flow.cls), owed, cost, waiting);
   for (std::size_t cls = 0; cls < kClasses; ++cls) {
     account_.Of(static_cast<TaskClass>(cls)).saved.Set(shares_.Saved(cls).count());
   }
   WorkAccount::Class& given = account_.Of(flow.cls);
-  const WorkAccount::Needs& needs = found.group->lane->kind->needs;
+  const WorkAccount::Needs& needs = group.lane->kind->needs;
   for (std::size_t i = 0; i < needs.size(); ++i) {
     const std::int64_t node_time = needs.NodeTime(i, cost);
     given.given[needs[i].kind].Add(node_time, now_);

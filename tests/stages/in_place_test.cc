@@ -9,7 +9,15 @@ using std::chrono::seconds;
 
 class InPlaceTest : public SchedulingBench {
  protected:
-  InPlaceTest() : SchedulingBench(6, {.amount = {2000, 1000}}) {}
+  explicit InPlaceTest(std::int64_t extra_threads = 8)
+      : SchedulingBench(6, {.amount = {2000, 1000}}, extra_threads) {}
+
+  // A task of the root of the one that was placed first.
+  void OfFirst(std::uint64_t seq, FunctionId function, std::size_t first = 0) {
+    TaskPtr task = bench.Accept(seq, function);
+    task->root = placed.events[first].task->root;
+    Handle(Resolved{std::move(task)});
+  }
 
   const FunctionId gpu = bench.functions.Add("gpu", [](std::uint32_t id) {
     Function function{.id = id, .name = "gpu", .host = Host::kWorker};
@@ -67,11 +75,8 @@ TEST_F(InPlaceTest, AnAwaitedChildNeedsWhatItNeedsThoughAnotherOfItsRootCouldRun
     Resolve(seq, one);
     Resolve(seq + 1, function);
     ASSERT_EQ(placed.events.size(), first + 2);
-    for (const std::uint64_t more : {seq + 2, seq + 3}) {
-      TaskPtr task = bench.Accept(more, more == seq + 2 ? function : two);
-      task->root = placed.events[first].task->root;
-      Handle(Resolved{std::move(task)});
-    }
+    OfFirst(seq + 2, function, first);
+    OfFirst(seq + 3, two, first);
     Handle(Lent(first, RunNotice::Kind::kBlocked, {Bench::kSession, seq + 2}));
     bench.clock.Advance(milliseconds(5));
     stage.Tick(bench.now());
@@ -83,20 +88,35 @@ TEST_F(InPlaceTest, AnAwaitedChildNeedsWhatItNeedsThoughAnotherOfItsRootCouldRun
   }
 }
 
+// It has the turn of its line, and pays for it.
+TEST_F(InPlaceTest, AChildOfAPatientRootLetsOthersHaveTheirHalf) {
+  const FunctionId whole = bench.AddFunction("whole", 2000);
+  Resolve(1, two);
+  placed.events[0].task->root->line = kLastLine;
+  for (const std::uint64_t seq : {2, 3}) OfFirst(seq, two);
+  for (const std::uint64_t seq : {5, 6, 7}) Resolve(seq, whole);
+  Handle(Lent(0, RunNotice::Kind::kBlocked, {Bench::kSession, 2}));
+  Handle(Freed(1));
+  EXPECT_EQ(PlacedSeqs(), (Seqs{1, 5, 2}));
+  Handle(SlotLent{
+      .notice = {RunNotice::Kind::kBlocked, placed.events[0].task->id, {Bench::kSession, 3}},
+      .held = {}});
+  Handle(Freed(2));
+  EXPECT_EQ(PlacedSeqs(), (Seqs{1, 5, 2, 6}));
+  Handle(Freed(3));
+  EXPECT_EQ(PlacedSeqs(), (Seqs{1, 5, 2, 6, 3}));
+}
+
 // The first task runs and awaits the last of three that wait, all of one root, which takes the node
 // with each.
 class InTurnTest : public InPlaceTest {
  protected:
-  InTurnTest() {
+  explicit InTurnTest(std::int64_t extra_threads = 8) : InPlaceTest(extra_threads) {
     Resolve(1, two);
-    for (const std::uint64_t seq : {2, 3, 4}) OfFirst(seq);
-  }
-  void OfFirst(std::uint64_t seq) {
-    TaskPtr task = bench.Accept(seq, two);
-    task->root = placed.events[0].task->root;
-    Handle(Resolved{std::move(task)});
+    for (const std::uint64_t seq : {2, 3, 4}) OfFirst(seq, two);
   }
   void Block() { Handle(Lent(0, RunNotice::Kind::kBlocked, {Bench::kSession, 4})); }
+  void BeLarge() { placed.events[0].task->root->ready.large = true; }
   [[nodiscard]] TaskId NestedIn(std::size_t i) const { return placed.events[i].nested_in; }
 };
 
@@ -131,7 +151,7 @@ TEST_F(InTurnTest, NorHoweverLongItHasWaited) {
 TEST_F(InTurnTest, ALargeRootHasNoSlotBesideThoseThatThereAre) {
   ResolveOf(5, 2, TaskClass::kCritical);
   Block();
-  placed.events[0].task->root->ready.large = true;
+  BeLarge();
   bench.clock.Advance(milliseconds(2));
   stage.Tick(bench.now());
   EXPECT_EQ(PlacedSeqs(), (Seqs{1, 5}));
@@ -139,6 +159,56 @@ TEST_F(InTurnTest, ALargeRootHasNoSlotBesideThoseThatThereAre) {
   stage.Tick(bench.now());
   EXPECT_EQ(PlacedSeqs(), (Seqs{1, 5, 4}));
   EXPECT_EQ(stage.free().amount[kCpu], -2000);
+}
+
+// Of another tenant, who has had less.
+TEST_F(InTurnTest, OthersThatNeverWaitHaveTheirTurn) {
+  TaskPtr task = bench.Accept(5, bench.AddFunction("whole", 2000));
+  task->root->tenant = 2;
+  Handle(Resolved{std::move(task)});
+  Block();
+  EXPECT_EQ(PlacedSeqs(), (Seqs{1, 5}));
+}
+
+TEST_F(InTurnTest, OthersThatMayWaitTakeNoThreadWhileAChildNeedsNone) {
+  ResolveOf(5, 2);
+  Block();
+  EXPECT_EQ(PlacedSeqs(), (Seqs{1, 4}));
+}
+
+TEST_F(InTurnTest, ButForALargeRootTheyDo) {
+  ResolveOf(5, 2);
+  BeLarge();
+  Block();
+  EXPECT_EQ(PlacedSeqs(), (Seqs{1, 5}));
+}
+
+class FewThreadsTest : public InTurnTest {
+ protected:
+  FewThreadsTest() : InTurnTest(2) {}
+};
+
+TEST_F(FewThreadsTest, WhereFewAreLeftTheChildGoesFirst) {
+  ResolveOf(5, 2);
+  BeLarge();
+  Block();
+  EXPECT_EQ(PlacedSeqs(), (Seqs{1, 4}));
+}
+
+class ThreadForOneTest : public InTurnTest {
+ protected:
+  ThreadForOneTest() : InTurnTest(3) {}
+};
+
+TEST_F(ThreadForOneTest, WhatGoesOnWaitsWithItsThreadNoMore) {
+  Handle(Lent(0, RunNotice::Kind::kBlocked));
+  ASSERT_EQ(PlacedSeqs(), (Seqs{1, 2}));
+  Handle(Lent(0, RunNotice::Kind::kResumed));
+  Handle(Freed(1));
+  ResolveOf(5, 2);
+  BeLarge();
+  Block();
+  EXPECT_EQ(PlacedSeqs(), (Seqs{1, 2, 5}));
 }
 
 }  // namespace
