@@ -36,7 +36,6 @@ Node::Node(const Clock& clock, const config::Config& config, const config::HostL
       config_(config),
       offered_(config::OfferedBy(config, host)),
       most_slots_(config::ThreadsOf(config, std::string(config::kExecPool), host)),
-      extra_threads_(config::ExtraBlocked(config, host)),
       account_(offered_.amounts, Tenants::kMost),
       table_(config.limits.in_flight),
       tasks_(config.limits.in_flight),
@@ -240,10 +239,8 @@ std::unique_ptr<Scheduling> Node::MakeScheduling(std::size_t shard) {
   const auto stage = [this, shard]() -> Scheduling& { return *scheduling_.stages[shard]; };
   return std::make_unique<Scheduling>(
       shared_, *peers_,
-      Scheduling::Options{.total = offered_.amounts,
-                          .names = offered_.names,
-                          .most_slots = most_slots_,
-                          .extra_threads = extra_threads_},
+      Scheduling::Options{
+          .total = offered_.amounts, .names = offered_.names, .most_slots = most_slots_},
       Scheduling::Out{
           .placed = {self, execution_.inboxes,
                      [stage](Placed&& event, flow::Verdict verdict, Instant now) {

@@ -115,7 +115,6 @@ class Node {
   config::Config config_;
   const config::Offered offered_;
   const std::int64_t most_slots_;
-  const std::int64_t extra_threads_;
   Limits limits_;
   CostModel costs_;
   RootSpans root_spans_;

@@ -126,9 +126,6 @@ struct SlotLent {
   Resources held;
   const Function* function = nullptr;  // whose slot limit it counts against; null for none
   bool prefetched = false;             // it may have no lease yet
-  // Its thread or worker waits with it, or goes on with it: said once of each wait, and not of what
-  // runs in the place of another.
-  bool keeps_thread = false;
 };
 
 // A slot is free, and goes to a task that was prefetched. Takes no place.

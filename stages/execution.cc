@@ -34,7 +34,15 @@ void Execution::Handle(std::span<In> batch, Instant now) {
       OnCancel(std::get<CancelAsked>(event).task, now);
     }
   }
+  if (blocked_ > 0) TellPlacesLeft();
   EmitAll(now);
+}
+
+// For the children of those that are blocked.
+void Execution::TellPlacesLeft() {
+  const Executor::PlacesLeft left = executor_.Left();
+  shared_.signals.threads_left.store(left.threads, std::memory_order_relaxed);
+  shared_.signals.workers_left.store(left.workers, std::memory_order_relaxed);
 }
 
 // What may have ended a process before does not run inline.
@@ -58,8 +66,7 @@ void Execution::OnPlaced(Placed&& event, Instant now) {
                                        .units = SlotUnits(*task->shape),
                                        .since = now,
                                        .leased = task->leased(),
-                                       .prefetched = task->prefetched,
-                                       .in_place = !event.nested_in.is_none()}});
+                                       .prefetched = task->prefetched}});
   }
   if (MustBeNoted(*task)) return NoteBegin({std::move(task), event.nested_in}, now);
   Run(std::move(task), event.nested_in, now);
@@ -180,13 +187,13 @@ void Execution::SetBlocked(Running& running, const RunNotice& notice) {
   const bool blocks = notice.kind == RunNotice::Kind::kBlocked;
   if (running.blocked != blocks) {
     running.blocked = blocks;
+    blocked_ += blocks ? 1 : -1;
     running.root->stuck.fetch_add(blocks ? 1 : -1, std::memory_order_relaxed);
     shared_.signals.stuck.fetch_add(blocks ? 1 : -1, std::memory_order_relaxed);
     lent_.push_back({.notice = notice,
                      .held = running.held,
                      .function = running.leased ? running.function : nullptr,
-                     .prefetched = running.prefetched,
-                     .keeps_thread = !running.in_place});
+                     .prefetched = running.prefetched});
   } else if (blocks) {
     // Still blocked, asks for another task to run in place.
     lent_.push_back({.notice = notice, .held = {}});

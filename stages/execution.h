@@ -71,7 +71,6 @@ class Execution {
     bool leased = false;
     bool prefetched = false;
     bool blocked = false;
-    bool in_place = false;  // of a blocked one, on whose stack it is
   };
   struct Again {
     Instant at;
@@ -82,6 +81,7 @@ class Execution {
     }
   };
 
+  void TellPlacesLeft();
   void OnPlaced(Placed&& event, Instant now);
   void OnRan(RunReport&& report, Instant now);
   void TurnAway(Task& task, const RunReport& report);
@@ -155,6 +155,7 @@ class Execution {
   std::vector<Finished> finished_;
   std::vector<Finished> kept_;
   std::vector<SlotFreed> freed_;
+  std::int64_t blocked_ = 0;  // of those that run
   std::vector<SlotLent> lent_;
   std::vector<Returned> returned_;
   // Grants that were here before their tasks, which come by another way: those of this tick, and

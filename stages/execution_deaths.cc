@@ -37,12 +37,10 @@ void Execution::OnDeath(RunReport&& report, Nanos cost, Instant now) {
   Finish(std::move(task));
 }
 
-// It keeps its lease meanwhile; if it was blocked, it needs its slot again. The next time it has a
-// worker of its own.
+// It keeps its lease meanwhile; if it was blocked, it needs its slot again.
 void Execution::Rest(TaskPtr task, Nanos cost, Instant until, Instant now) {
   Running& running = running_.find(task->id).value();
   SetBlocked(running, {RunNotice::Kind::kResumed, task->id, {}});
-  running.in_place = false;
   running.earlier += cost;
   running.since = now;
   again_.push({until, ++deaths_, task->id});

@@ -132,7 +132,7 @@ void Scheduling::PlaceHeld(TaskPtr task, TaskId nested_in, Instant now) {
 void Scheduling::Dispatch(Instant now) {
   if (!prefetch_.empty()) GrantLeases(now);
   while (true) {
-    if (!in_place_.empty() && PlaceInPlace(now)) continue;
+    if (!in_place_.empty() && PlaceBesideAwaited(now)) continue;
     TaskPtr task = ready_.Pop(free_, now, &dropped_);
     if (task == nullptr) break;
     PlaceHeld(std::move(task), {}, now);

@@ -34,8 +34,7 @@ class Scheduling {
   struct Options {
     Resources total;
     ResourceNames names;
-    std::int64_t most_slots = 0;     // for tasks that take one CPU, while CPUs are idle
-    std::int64_t extra_threads = 8;  // or workers, beside as many as run, for those that wait
+    std::int64_t most_slots = 0;  // for tasks that take one CPU, while CPUs are idle
   };
 
   Scheduling(Shared& shared, const PeerLink& peers, Options options, Out out);
@@ -64,9 +63,9 @@ class Scheduling {
   void OnLent(const SlotLent& event, Instant now);
   void OnCancel(TaskId id, Instant now);
   void Hold(TaskPtr task, Instant now);
-  bool PlaceInPlace(Instant now);
-  [[nodiscard]] bool GoesBefore(const Task& child, const Task& next);
-  [[nodiscard]] bool IsWithinLimit(const Function& function) const;
+  bool PlaceBesideAwaited(Instant now);
+  void PlaceAwaited(TaskPtr task, Instant now);
+  [[nodiscard]] ReadySet::Rivals RivalsOfAwaited(Instant now) const;
   void EndDropped(Instant now);
   void SpillKept(Instant now);
   void Place(TaskPtr task, TaskId nested_in, Instant now);
@@ -105,7 +104,9 @@ class Scheduling {
     Instant since;
   };
   HashMap<TaskId, InPlace> in_place_;  // by the blocked task
-  std::int64_t threads_waiting_ = 0;   // or workers, with what runs on them
+  std::vector<Task*> awaited_;         // of these, the children that are here, in a pass
+  std::vector<Task*> late_;            // and those that have waited for a while
+  Instant turn_of_waiting_{};          // of what may wait itself, beside these
   std::uint32_t weights_read_ = 0;     // changes of the tenants that are in effect here
   std::uint32_t limits_read_;          // and of the limits
   ReadySet ready_;

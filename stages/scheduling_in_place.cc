@@ -1,4 +1,7 @@
 // Scheduling: children that run in the place of their blocked parents, on the same stack.
+#include <algorithm>
+
+#include "core/model/ready_order.h"
 #include "stages/scheduling.h"
 
 namespace spillgate {
@@ -6,51 +9,75 @@ namespace {
 
 // A child that a blocked task waits for needs no CPU slot by then.
 constexpr Nanos kLate = std::chrono::milliseconds(1);
+// Where few threads are left, one that may wait itself has its turn as often.
+constexpr Nanos kPassedOver = std::chrono::milliseconds(100);
 
 }  // namespace
 
-// One of those that blocked tasks await, if it is its turn. It may not have got here yet when its
-// parent says so. One that has waited for a while needs no CPU slot, as its parent had one and
-// others have it now, unless its root has had more than roots mostly have. Where all that run wait,
-// it needs nothing at all and no turn, for that may be held by tasks that wait for a thread which
-// only it can free.
-bool Scheduling::PlaceInPlace(Instant now) {
+// The next one to run, where blocked tasks await children of theirs; false if none of those can
+// run. A child may not have got here yet when its parent says so. One that has waited for a while
+// needs no CPU slot, as its parent had one and others have it now; if its root has had more than
+// roots mostly have, only where no thread is left for others. Where all that run wait, it needs
+// nothing at all and no turn, for that may be held by tasks that wait for a thread which only it
+// can free.
+bool Scheduling::PlaceBesideAwaited(Instant now) {
   const bool all_wait = shared_.signals.all_wait.load(std::memory_order_relaxed);
-  Resources room = free_;
-  ReadySet::Upcoming next = ready_.Next(room, now);
-  const bool no_slot = next.task == nullptr;
-  if (no_slot) {
-    room.amount[kCpu] = options_.total.amount[kCpu];
-    next = ready_.Next(room, now);
-  }
-  for (auto it = in_place_.begin(); it != in_place_.end(); ++it) {
-    const auto found = held_.find(it->second.child);
+  const ReadySet::Rivals rivals = RivalsOfAwaited(now);
+  awaited_.clear();
+  late_.clear();
+  for (const auto& [blocked, asked] : in_place_) {
+    const auto found = held_.find(asked.child);
     if (found == held_.end()) continue;
-    Task& task = *found->second;
-    const bool late = now - it->second.since > kLate;
-    const bool has_turn = next.task != nullptr && GoesBefore(task, *next.task) &&
-                          IsWithinLimit(*task.function) && task.shape->Fits(room) &&
-                          (!no_slot || (late && !task.root->ready.large));
-    if (!has_turn && !(late && all_wait)) continue;
-    PlaceHeld(has_turn ? ready_.TakeInTurn(next, task) : ready_.Remove(task), it->first, now);
-    in_place_.erase(it);
+    Task* task = found->second;
+    awaited_.push_back(task);
+    const auto host = static_cast<std::size_t>(task->function->host);
+    const bool needs_slot = task->root->ready.large && rivals[host] != ReadySet::Rival::kNone;
+    if (now - asked.since > kLate && (all_wait || !needs_slot)) late_.push_back(task);
+  }
+  if (awaited_.empty()) return false;
+  if (all_wait && !late_.empty()) {
+    const auto precedes = [](const Task* a, const Task* b) { return ready::Precedes(*a, *b); };
+    PlaceAwaited(ready_.Remove(**std::min_element(late_.begin(), late_.end(), precedes)), now);
     return true;
   }
-  return false;
+  TaskPtr task = ready_.PopBeside(awaited_, free_, rivals, now, &dropped_);
+  if (task == nullptr && !late_.empty()) {
+    Resources room = free_;
+    room.amount[kCpu] = options_.total.amount[kCpu];
+    task = ready_.PopBeside(late_, room, rivals, now, nullptr);
+  }
+  if (task == nullptr) return false;
+  PlaceAwaited(std::move(task), now);
+  return true;
 }
 
-// A child goes before the other tasks of its root. And before those of other roots that may wait
-// themselves: each of them would take a thread for as long, where the child takes none, and may
-// free one. Large roots have no such claim while there are threads enough.
-bool Scheduling::GoesBefore(const Task& child, const Task& next) {
-  if (child.root.get() == next.root.get()) return true;
-  if (child.root->cls > next.root->cls || !ready_.MayWait(*next.function)) return false;
+// In the place of the task that awaits it, if one does.
+void Scheduling::PlaceAwaited(TaskPtr task, Instant now) {
+  TaskId blocked;
+  for (const auto& [id, asked] : in_place_) {
+    if (asked.child == task->id && (blocked.is_none() || id < blocked)) blocked = id;
+  }
+  if (!blocked.is_none()) {
+    in_place_.erase(blocked);
+  } else if (ready_.MayWait(*task->function)) {
+    turn_of_waiting_ = After(now, kPassedOver);
+  }
+  PlaceHeld(std::move(task), blocked, now);
+}
+
+// What may wait itself would take a thread for as long. So where few are left, enough for the
+// slots, it goes before a child, which takes none and may free one, only now and then; and where
+// none is left, nothing does, as it could not begin.
+ReadySet::Rivals Scheduling::RivalsOfAwaited(Instant now) const {
+  using Rival = ReadySet::Rival;
   const std::int64_t slots = options_.total.amount[kCpu] / kOneSlot;
-  return !child.root->ready.large || threads_waiting_ + slots > options_.extra_threads;
-}
-
-bool Scheduling::IsWithinLimit(const Function& function) const {
-  return function.slot_limit == 0 || ready_.Running(function.id) < function.slot_limit;
+  const Rival few = now >= turn_of_waiting_ ? Rival::kAny : Rival::kThatNeverWaits;
+  const auto with = [slots, few](std::int32_t left) {
+    return left > slots ? Rival::kAny : (left > 0 ? few : Rival::kNone);
+  };
+  const Signals& signals = shared_.signals;
+  return {Rival::kAny, with(signals.threads_left.load(std::memory_order_relaxed)),
+          with(signals.workers_left.load(std::memory_order_relaxed))};
 }
 
 }  // namespace spillgate

@@ -85,9 +85,7 @@ void Scheduling::OnFreed(const SlotFreed& event, Instant now) {
 }
 
 void Scheduling::OnLent(const SlotLent& event, Instant now) {
-  const bool resumed = event.notice.kind == RunNotice::Kind::kResumed;
-  if (event.keeps_thread) threads_waiting_ += resumed ? -1 : 1;
-  if (resumed) {
+  if (event.notice.kind == RunNotice::Kind::kResumed) {
     // May fall below nothing: it runs again whether or not others took its slot.
     free_ -= event.held;
     if (event.function != nullptr) {  // it holds something

@@ -45,7 +45,7 @@ bool Submission::RetryNext(WaitingGroups::iterator& at, bool& oldest, bool& full
   Group& group = at->second;
   if (MayWaitOn(group, now, group.refusal)) {
     const bool serve = std::exchange(oldest, false) && IsOldestOfNode(at->first);
-    const QuotaRoom room = RoomByQuotas(group, now);
+    const QuotaRoom room = full ? QuotaRoom{} : RoomByQuotas(group, now);
     if (full || (!serve && room.tasks == 0)) {
       ++at;
       return false;

@@ -19,6 +19,7 @@ enum class Host : std::uint8_t {
   kThread,  // on a thread of the exec pool
   kWorker,  // in a worker process
 };
+inline constexpr std::size_t kHosts = 3;
 
 struct Function {
   FunctionId id = 0;

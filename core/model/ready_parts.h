@@ -170,6 +170,7 @@ struct ClassQueue {
   std::size_t cursor = 0;     // where to look next, if there are too many to look at all
   std::int64_t time = 0;      // virtual: furthest tag at which a flow was served
   std::int64_t furthest = 0;  // tag that any flow had
+  std::int64_t idle = 0;      // the time when last nothing waited
   std::uint64_t weights = 0;  // of the flows that wait
   std::size_t size = 0;
   Nanos work{0};

@@ -74,7 +74,7 @@ void ReadySet::Push(TaskPtr owned, Instant now) {
   task.ready.work = costs_.Takes(task.cost_key(), task.estimate);
 
   // What one had beyond its share while nobody waited was at nobody's expense.
-  if (queue.size == 0) queue.time = std::max(queue.time, queue.furthest);
+  if (queue.size == 0) queue.idle = queue.time = std::max(queue.time, queue.furthest);
   if (flow.size++ == 0) {
     flow.tag = std::max(flow.tag, EarliestTag(root));
     flow.order = sequence_;
@@ -268,6 +268,13 @@ void ReadySet::Begun(const Function& function, const Resources& held) {
   Hold(state, held);
 }
 
+// It may have to be passed over then.
+void ReadySet::Waits(const Function& function) {
+  FunctionState& state = StateOf(function);
+  state.waits = true;
+  SetApart(state);
+}
+
 void ReadySet::Learned(const Function& function) {
   FunctionState& state = StateOf(function);
   state.p95 = WallTime(costs_.P95(function.id), SlotUnits(function.shape));
@@ -298,7 +305,7 @@ void ReadySet::Ran(const Function& function, bool done, Instant now) {
 }
 
 void ReadySet::SetApart(FunctionState& state) {
-  const bool apart = state.length > 0 || state.limit.limit() != SlotLimit::kNone;
+  const bool apart = state.length > 0 || state.waits || state.limit.limit() != SlotLimit::kNone;
   if (apart == state.apart) return;
   state.apart = apart;
   misplaced_ += apart ? state.shared : 0U;

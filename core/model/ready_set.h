@@ -32,6 +32,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "core/base/clock.h"
@@ -86,14 +87,13 @@ class ReadySet {
   static constexpr std::size_t kMostDropped = 1024;
   [[nodiscard]] TaskPtr Pop(const Resources& free, Instant now,
                             std::vector<TaskPtr>* dropped = nullptr);
-  // The task that Pop would look at first; null when there is none. And one that it holds instead,
-  // which has that one's turn.
-  struct Upcoming {
-    const Task* task = nullptr;
-    bool owed = false;  // its class has it only for its least share
-  };
-  [[nodiscard]] Upcoming Next(const Resources& free, Instant now);
-  [[nodiscard]] TaskPtr TakeInTurn(const Upcoming& next, Task& task);
+  // As Pop, where blocked tasks await some that it holds: one of those goes before all else of its
+  // root. Of other roots only rivals go before it in their turn, by where they run; but then null
+  // is returned if there is no `dropped`. Null as well where none of the awaited fits.
+  enum class Rival : std::uint8_t { kAny, kThatNeverWaits, kNone };
+  using Rivals = std::array<Rival, kHosts>;
+  [[nodiscard]] TaskPtr PopBeside(std::span<Task* const> awaited, const Resources& free,
+                                  const Rivals& rivals, Instant now, std::vector<TaskPtr>* dropped);
   // Where long runs have all CPU slots and short work comes: the next task of a function whose runs
   // always are short, that fits into this; else null. It is for a place beside the slots, so what
   // is said of Pop holds, but room is kept for nobody and no one is passed.
@@ -125,7 +125,7 @@ class ReadySet {
   // The slot is free again.
   void Ended(const Function& function, const Resources& held);
   // A run of it has given its slot back while it waits for others.
-  void Waits(const Function& function) { StateOf(function).waits = true; }
+  void Waits(const Function& function);
   // One has, ever.
   [[nodiscard]] bool MayWait(const Function& function) { return StateOf(function).waits; }
   // The cost model has learned from a run.
@@ -236,6 +236,9 @@ class ReadySet {
   void Settle(ready::Flow& flow, SlackLine line, bool is_before, std::int64_t cost) const;
   void HearOfTurnedAway();
   [[nodiscard]] Found Find(const Resources& free, Instant now);
+  [[nodiscard]] TaskPtr PopBeside(Task& awaited, const Resources& free, Instant now,
+                                  std::vector<TaskPtr>* dropped);
+  [[nodiscard]] bool IsRival(const Task& task);
   [[nodiscard]] bool IsOutOfReach(const Task& task, Instant now) const;
   [[nodiscard]] bool MayTry(const Task& task, Instant now);
   void Drop(Task& task, std::vector<TaskPtr>& dropped);
@@ -268,6 +271,7 @@ class ReadySet {
   Instant now_{};                                  // of this call
   bool newest_first_ = false;                      // as the door wanted it last
   bool short_only_ = false;                        // it is a PopShort
+  const Rivals* rivals_ = nullptr;                 // it is a PopBeside
   Instant apart_at_{};                             // when tasks were last put in lanes of their own
   int apart_left_ = 0;                             // that may be, then
   std::size_t misplaced_ = 0;  // tasks of functions that are apart, in lanes that others share

@@ -3,11 +3,16 @@
 #include <utility>
 
 #include "core/model/prefetch.h"
+#include "core/model/ready_order.h"
 #include "core/model/ready_set.h"
 
 namespace spillgate {
 
+using ready::Before;
 using ready::Bundle;
+using ready::FirstBundle;
+using ready::FirstGroup;
+using ready::FirstTask;
 using ready::Flow;
 using ready::Group;
 using ready::Kind;
@@ -21,63 +26,9 @@ constexpr int kMostApart = 2048;
 // A function whose runs are all out of reach tries again after so many times what one takes.
 constexpr int kTriesEach = 32;
 
-// The bundle that comes first, after any whose root has been served since.
-Bundle& FirstBundle(Group& group) {
-  while (true) {
-    Bundle* bundle = group.bundles.First();
-    const std::int64_t tag = bundle->root->ready.tag;
-    if (bundle->tag == tag) return *bundle;
-    group.bundles.Remove(bundle);
-    bundle->tag = tag;
-    group.bundles.Insert(bundle);
-  }
-}
-
-Group& FirstGroup(Lane& lane) {
-  while (true) {
-    Group* group = lane.groups.First();
-    if (group->tag == group->flow->tag) return *group;
-    lane.groups.Remove(group);
-    group->tag = group->flow->tag;
-    lane.groups.Append(group);
-  }
-}
-
-Task& FirstTask(Group& group) {
-  return *FirstBundle(group).tasks.First();
-}
-
 // So long as nothing of a root has begun, its own tasks stand and fall together.
 bool IsWhole(const Task& task) {
   return !task.root->ready.begun && task.parent.is_none() && task.deadline == task.root->deadline;
-}
-
-// Of two lines of the same tenant.
-bool Before(const Flow& flow, SlackLine a, SlackLine b) {
-  return a < b ? !flow.FurtherFirst(a) : flow.FurtherFirst(b);
-}
-
-// Both wait in the same class.
-bool Before(const Task& a, const Task& b) {
-  const Flow& flow = *a.ready.bundle->group->flow;
-  const Flow& other_flow = *b.ready.bundle->group->flow;
-  if (flow.tag != other_flow.tag) return flow.tag < other_flow.tag;
-  if (flow.order != other_flow.order) return flow.order < other_flow.order;
-  const SlackLine line = a.ready.bundle->root->line;
-  const SlackLine other_line = b.ready.bundle->root->line;
-  if (line != other_line) return Before(flow, line, other_line);
-  const ReadyRoot& root = a.ready.bundle->root->ready;
-  const ReadyRoot& other_root = b.ready.bundle->root->ready;
-  if (root.tag != other_root.tag) return root.tag < other_root.tag;
-  if (root.order != other_root.order) return root.order < other_root.order;
-  return ready::TaskOrder::Before(a, b);
-}
-
-bool Before(Group& a, Group& b) {
-  if (a.tag != b.tag) return a.tag < b.tag;
-  if (a.order != b.order) return a.order < b.order;
-  if (a.lane->line != b.lane->line) return Before(*a.flow, a.lane->line, b.lane->line);
-  return Before(FirstTask(a), FirstTask(b));
 }
 
 // Moves the virtual time at which new roots start: as far as what was given out goes, spread over
@@ -135,14 +86,47 @@ TaskPtr ReadySet::Pop(const Resources& free, Instant now, std::vector<TaskPtr>* 
   }
 }
 
-ReadySet::Upcoming ReadySet::Next(const Resources& free, Instant now) {
-  const Found found = Find(free, now);
-  return {.task = found.group == nullptr ? nullptr : &FirstTask(*found.group), .owed = found.owed};
+TaskPtr ReadySet::PopBeside(std::span<Task* const> awaited, const Resources& free,
+                            const Rivals& rivals, Instant now, std::vector<TaskPtr>* dropped) {
+  Task* best = nullptr;
+  for (Task* task : awaited) {
+    const std::uint32_t limit = task->function->slot_limit;
+    const bool at_limit = limit != 0 && StateOf(*task->function).running >= limit;
+    if (at_limit || !task->shape->Fits(free)) continue;
+    if (best == nullptr || ready::Precedes(*task, *best)) best = task;
+  }
+  if (best == nullptr) return {};
+  rivals_ = &rivals;
+  TaskPtr task = PopBeside(*best, free, now, dropped);
+  rivals_ = nullptr;
+  return task;
 }
 
-// Another class than that of the next one has it for itself.
-TaskPtr ReadySet::TakeInTurn(const Upcoming& next, Task& task) {
-  return Take(task, next.owed && next.task->root->cls == task.root->cls);
+// If the first of all is of a root that has an awaited one, that is the first of those. What is
+// dropped here is never of its root.
+TaskPtr ReadySet::PopBeside(Task& awaited, const Resources& free, Instant now,
+                            std::vector<TaskPtr>* dropped) {
+  while (true) {
+    const Found found = Find(free, now);
+    if (found.group == nullptr) return Take(awaited, false);
+    Task& first = FirstTask(*found.group);
+    const bool same_class = first.root->cls == awaited.root->cls;
+    if (first.root.get() == awaited.root.get() ||
+        ((same_class || !found.owed) && ready::Precedes(awaited, first))) {
+      return Take(awaited, found.owed && same_class);
+    }
+    if (dropped == nullptr) return {};
+    if (!IsOutOfReach(first, now) || MayTry(first, now)) return Take(first, found.owed);
+    if (dropped->size() >= kMostDropped) return {};
+    Drop(first, *dropped);
+  }
+}
+
+bool ReadySet::IsRival(const Task& task) {
+  if (rivals_ == nullptr) return true;
+  const Rival rival = (*rivals_)[static_cast<std::size_t>(task.function->host)];
+  return rival == Rival::kAny ||
+         (rival == Rival::kThatNeverWaits && !StateOf(*task.function).waits);
 }
 
 TaskPtr ReadySet::PopToPrefetch(Instant now, std::vector<TaskPtr>& dropped) {
@@ -331,6 +315,7 @@ Group* ReadySet::Scan(std::size_t turn, const Turns& turns, const Room* room) {
     Group& group = FirstGroup(lane);
     if (misplaced_ > 0 && IsMisplaced(group)) continue;
     if (short_only_ && StateOf(*FirstTask(group).function).length > 0) continue;
+    if (!IsRival(FirstTask(group))) continue;
     if (room != nullptr && !room->Has(group, turn)) continue;
     if (best == nullptr || Before(group, *best)) best = &group;
   }
@@ -368,7 +353,8 @@ TaskPtr ReadySet::Take(Task& task, bool owed) {
 
   NoteGiven(*bundle.group, owed, cost);
   const std::int64_t lag = options_.most_lag.count();
-  flow.tag = std::max(flow.tag, queue.time - lag);
+  // Nor has anybody a claim from before nothing waited, also if it is paid back later.
+  flow.tag = std::max({flow.tag, queue.time - lag, queue.idle - options_.most_saved.count()});
   queue.time = std::max(queue.time, flow.tag);
   ready::RootQueue& line = flow.lines[bundle.root->line];
   root.Raise(line.served - lag);

@@ -9,7 +9,9 @@
 // kMostAhead, all that wait are given back (kHeldUp); so is one that no such run can help.
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <limits>
 #include <string>
 
 #include "core/base/clock.h"
@@ -66,6 +68,13 @@ class Executor {
   virtual void Start(TaskPtr task, TaskId nested_in, Instant now) = 0;
   // A prefetched task that was started may begin, if it has not, and still waits.
   virtual void Grant(TaskId /*task*/, Instant /*now*/) {}
+  // How many more tasks could begin at present, each on a thread or in a worker of its own; less
+  // than 0: so many wait for one. What has no bound need not say.
+  struct PlacesLeft {
+    std::int32_t threads = std::numeric_limits<std::int32_t>::max();
+    std::int32_t workers = std::numeric_limits<std::int32_t>::max();
+  };
+  [[nodiscard]] virtual PlacesLeft Left() const { return {}; }
   // Asks a started task to stop: its context says cancelled; a worker is interrupted, then killed.
   // Its report comes all the same. Nothing happens if it has ended.
   virtual void Interrupt(TaskId task, Reason why, Instant now) = 0;

@@ -219,6 +219,12 @@ HostCounts Crew::Counts() const {
           .started = made};
 }
 
+std::int32_t Crew::Left() const {
+  MutexLock lock(mutex_);
+  const std::size_t seats = idle_.size() + most_seats_ - made_.load(std::memory_order_relaxed);
+  return static_cast<std::int32_t>(seats) - static_cast<std::int32_t>(queue_.size() - head_);
+}
+
 std::string Crew::TakeGiveUp(Seat& seat) {
   MutexLock lock(mutex_);
   return std::exchange(seat.give_up, {});

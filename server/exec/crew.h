@@ -121,6 +121,8 @@ class Crew {
 
   [[nodiscard]] std::uint32_t active() const { return active_.load(std::memory_order_relaxed); }
   [[nodiscard]] HostCounts Counts() const EXCLUDES(mutex_);
+  // Seats for further tasks, less those that wait for one.
+  [[nodiscard]] std::int32_t Left() const EXCLUDES(mutex_);
   [[nodiscard]] bool HasWaiting() const { return waiting_.load(std::memory_order_relaxed) > 0; }
   [[nodiscard]] bool HasPrefetched() const {
     return ahead_size_.load(std::memory_order_relaxed) > 0;

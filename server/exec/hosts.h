@@ -47,6 +47,9 @@ class Hosts final : public Executor {
   void TellCpuDemand(Signals& signals, Instant now);
   // Likewise: whether all that run wait for others.
   void TellWhetherAllWait(Signals& signals) const;
+  [[nodiscard]] PlacesLeft Left() const override {
+    return {.threads = threads_.Left().threads, .workers = workers_.Left()};
+  }
   // Worker processes that have not ended. After Stop, none are left when this is 0.
   [[nodiscard]] std::uint32_t processes() const { return workers_.processes(); }
 

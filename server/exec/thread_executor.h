@@ -29,6 +29,7 @@ class ThreadExecutor final : public Executor {
   void RunHere(Task& task, Instant now) override;
   void Start(TaskPtr task, TaskId nested_in, Instant now) override;
   void Grant(TaskId task, Instant now) override;
+  [[nodiscard]] PlacesLeft Left() const override { return {.threads = shared_.crew.Left()}; }
   void Interrupt(TaskId task, Reason why, Instant now) override;
   void Tick(Instant now) override;
   // Reports what has not begun, raises the stop sign for what has, and does not wait for it.

@@ -31,6 +31,8 @@ class WorkerExecutor {
   // The loop's thread.
   void Apply(WorkerOptions options) { pool_.Apply(std::move(options), clock_.Now()); }
 
+  // Any thread.
+  [[nodiscard]] std::int32_t Left() const { return pool_.Left(); }
   // The loop's thread.
   [[nodiscard]] HostCounts Counts() const { return pool_.Counts(); }
   [[nodiscard]] std::uint32_t active() const { return pool_.active(); }

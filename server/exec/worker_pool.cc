@@ -92,8 +92,15 @@ void WorkerPool::Begin(Worker& worker, TaskPtr task, Instant now) {
 void WorkerPool::Settle(Instant now) {
   Dispatch(now);
   std::uint32_t active = 0;
-  for (const auto& [connection, worker] : workers_) active += worker->busy() ? 1 : 0;
+  std::uint32_t taken = 0;
+  for (const auto& [connection, worker] : workers_) {
+    active += worker->busy() ? 1 : 0;
+    taken += worker->idle() || worker->starting() ? 0 : 1;
+  }
   active_.store(active, std::memory_order_relaxed);
+  const std::int64_t wanted = std::int64_t{taken} + static_cast<std::int64_t>(waiting_.size());
+  left_.store(static_cast<std::int32_t>(std::int64_t{around_.options.max} - wanted),
+              std::memory_order_relaxed);
   const bool stuck = !waiting_.empty() && active == 0 && Starting() == 0;
   if (!stuck) {
     stuck_since_ = kNever;

@@ -6,7 +6,9 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <deque>
+#include <limits>
 #include <map>
 #include <memory>
 #include <string>
@@ -32,6 +34,9 @@ class WorkerPool final : public Worker::Owner {
   void Apply(WorkerOptions options, Instant now);
   void Stop(Instant now);
   [[nodiscard]] HostCounts Counts() const;
+  // Workers for further tasks, with those that may be started, less the tasks that wait for one.
+  // Any thread.
+  [[nodiscard]] std::int32_t Left() const { return left_.load(std::memory_order_relaxed); }
   // Adds the system's numbers of the processes.
   void List(std::vector<pid_t>& to) const;
 
@@ -96,6 +101,7 @@ class WorkerPool final : public Worker::Owner {
   std::uint64_t started_ = 0;
   std::uint64_t died_ = 0;  // other than as asked
   std::atomic<std::uint32_t> active_{0};
+  std::atomic<std::int32_t> left_{std::numeric_limits<std::int32_t>::max()};
   std::atomic<std::uint32_t> processes_{0};
   std::atomic<std::int64_t> due_{0};
 };

@@ -27,6 +27,7 @@ class HeldRuns final : public Executor {
     ++starts;
   }
   void Grant(TaskId task, Instant) override { grants.push_back(task); }
+  [[nodiscard]] PlacesLeft Left() const override { return left; }
   void Interrupt(TaskId task, Reason why, Instant) override { interrupts.push_back({task, why}); }
   void Tick(Instant) override {}
   void Stop() override {}
@@ -34,6 +35,7 @@ class HeldRuns final : public Executor {
   std::map<TaskId, TaskPtr> runs;
   std::vector<std::pair<TaskId, Reason>> interrupts;
   std::vector<TaskId> grants;
+  PlacesLeft left;
   TaskId nested_in;
   TaskId suspect;
   int starts = 0;

@@ -179,30 +179,21 @@ TEST_F(ExecutionTest, ABlockedRunLendsItsSlotAndTakesItBackBeforeItEnds) {
   EXPECT_EQ(bench.signals.stuck.load(), 0);
 }
 
-TEST_F(ExecutionTest, ABlockedRunKeepsItsThreadUnlessThatIsAnothers) {
+// Who is blocked may have a child that runs in its place; to others it is of no interest.
+TEST_F(ExecutionTest, WhileARunIsBlockedItTellsHowManyMoreCouldBegin) {
+  runs.left = {.threads = 3, .workers = 2};
   Place(1);
-  Handle(Placed{bench.Accept(2, function), Id(1)});
-  for (const std::uint64_t seq : {1, 2, 1}) {
-    Handle(Notice(seq, RunNotice::Kind::kBlocked, Id(9)));
-  }
-  ASSERT_EQ(lent.events.size(), 3U);
-  EXPECT_TRUE(lent.events[0].keeps_thread);
-  EXPECT_FALSE(lent.events[1].keeps_thread) << "it runs on the thread of the first";
-  EXPECT_FALSE(lent.events[2].keeps_thread) << "the first does so already";
-  Handle(End(2, RunEnd::kEnded), End(1, RunEnd::kEnded));
-  ASSERT_EQ(lent.events.size(), 5U);
-  EXPECT_FALSE(lent.events[3].keeps_thread);
-  EXPECT_TRUE(lent.events[4].keeps_thread);
-}
-
-TEST_F(ExecutionTest, AfterADeathItHasAThreadOfItsOwn) {
-  Place(1);
-  Handle(Placed{bench.Accept(2, function), Id(1)});
-  Handle(End(2, RunEnd::kHostDied));
-  TickAfter(milliseconds(5));
-  Handle(Notice(2, RunNotice::Kind::kBlocked));
-  ASSERT_EQ(lent.events.size(), 1U);
-  EXPECT_TRUE(lent.events[0].keeps_thread);
+  EXPECT_GT(bench.signals.threads_left, 3);
+  Handle(Notice(1, RunNotice::Kind::kBlocked));
+  EXPECT_EQ(bench.signals.threads_left, 3);
+  EXPECT_EQ(bench.signals.workers_left, 2);
+  runs.left.threads = 1;
+  Place(2);
+  EXPECT_EQ(bench.signals.threads_left, 1);
+  Handle(End(1, RunEnd::kEnded));
+  runs.left.threads = 7;
+  Place(3);
+  EXPECT_EQ(bench.signals.threads_left, 1);
 }
 
 TEST_F(ExecutionTest, ADeathWhileBlockedTakesTheSlotBackForTheNextRun) {

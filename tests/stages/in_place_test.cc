@@ -9,8 +9,7 @@ using std::chrono::seconds;
 
 class InPlaceTest : public SchedulingBench {
  protected:
-  explicit InPlaceTest(std::int64_t extra_threads = 8)
-      : SchedulingBench(6, {.amount = {2000, 1000}}, extra_threads) {}
+  InPlaceTest() : SchedulingBench(6, {.amount = {2000, 1000}}) {}
 
   // A task of the root of the one that was placed first.
   void OfFirst(std::uint64_t seq, FunctionId function, std::size_t first = 0) {
@@ -111,7 +110,7 @@ TEST_F(InPlaceTest, AChildOfAPatientRootLetsOthersHaveTheirHalf) {
 // with each.
 class InTurnTest : public InPlaceTest {
  protected:
-  explicit InTurnTest(std::int64_t extra_threads = 8) : InPlaceTest(extra_threads) {
+  InTurnTest() {
     Resolve(1, two);
     for (const std::uint64_t seq : {2, 3, 4}) OfFirst(seq, two);
   }
@@ -162,53 +161,102 @@ TEST_F(InTurnTest, ALargeRootHasNoSlotBesideThoseThatThereAre) {
 }
 
 // Of another tenant, who has had less.
-TEST_F(InTurnTest, OthersThatNeverWaitHaveTheirTurn) {
-  TaskPtr task = bench.Accept(5, bench.AddFunction("whole", 2000));
+TEST_F(InTurnTest, OthersThatHaveHadLessGoFirst) {
+  ResolveOf(5, 2);
+  Block();
+  EXPECT_EQ(PlacedSeqs(), (Seqs{1, 5}));
+}
+
+// As many as there are slots. One that may wait itself has had its turn just now.
+class FewThreadsTest : public InTurnTest {
+ protected:
+  FewThreadsTest() {
+    bench.signals.threads_left = 2;
+    ResolveOf(5, 2);
+    BeLarge();
+    Block();
+  }
+  void ResolveOfThird(std::uint64_t seq, FunctionId function) {
+    TaskPtr task = bench.Accept(seq, function);
+    task->root->tenant = 3;
+    Handle(Resolved{std::move(task)});
+  }
+};
+
+// It would take a thread for as long.
+TEST_F(FewThreadsTest, WhatMayWaitItselfIsPassedOver) {
+  ASSERT_EQ(PlacedSeqs(), (Seqs{1, 5}));
+  ResolveOfThird(6, two);
+  Handle(Freed(1));
+  EXPECT_EQ(PlacedSeqs(), (Seqs{1, 5, 4}));
+  EXPECT_EQ(NestedIn(2), placed.events[0].task->id);
+  Handle(Freed(2));
+  EXPECT_EQ(PlacedSeqs(), (Seqs{1, 5, 4, 6})) << "no child is awaited any more";
+}
+
+TEST_F(FewThreadsTest, WhatNeverWaitsIsNot) {
+  ResolveOfThird(6, two);
+  ResolveOfThird(7, bench.AddFunction("whole", 2000));
+  SlotFreed freed = Freed(1);
+  freed.cost = std::chrono::microseconds(1);  // long ones have lanes of their own anyhow
+  Handle(std::move(freed));
+  EXPECT_EQ(PlacedSeqs(), (Seqs{1, 5, 7})) << "though it is behind one that is";
+}
+
+// Or those that hold the threads would keep it out for ever.
+TEST_F(FewThreadsTest, ItHasItsTurnNowAndThen) {
+  ResolveOfThird(6, two);
+  bench.clock.Advance(milliseconds(100));
+  Handle(Freed(1));
+  EXPECT_EQ(PlacedSeqs(), (Seqs{1, 5, 6}));
+}
+
+TEST_F(FewThreadsTest, AndWhereThereIsOneMore) {
+  bench.signals.threads_left = 3;
+  ResolveOfThird(6, two);
+  Handle(Freed(1));
+  EXPECT_EQ(PlacedSeqs(), (Seqs{1, 5, 6}));
+}
+
+TEST_F(InTurnTest, WhereNoThreadIsLeftNobodyElseCouldBegin) {
+  bench.signals.threads_left = 0;
+  TaskPtr task = bench.Accept(6, bench.AddFunction("whole", 2000));
   task->root->tenant = 2;
   Handle(Resolved{std::move(task)});
   Block();
-  EXPECT_EQ(PlacedSeqs(), (Seqs{1, 5}));
-}
-
-TEST_F(InTurnTest, OthersThatMayWaitTakeNoThreadWhileAChildNeedsNone) {
-  ResolveOf(5, 2);
-  Block();
   EXPECT_EQ(PlacedSeqs(), (Seqs{1, 4}));
 }
 
-TEST_F(InTurnTest, ButForALargeRootTheyDo) {
+TEST_F(InTurnTest, WorkersAreNotThreads) {
+  bench.signals.workers_left = 0;
   ResolveOf(5, 2);
-  BeLarge();
   Block();
   EXPECT_EQ(PlacedSeqs(), (Seqs{1, 5}));
 }
 
-class FewThreadsTest : public InTurnTest {
- protected:
-  FewThreadsTest() : InTurnTest(2) {}
-};
-
-TEST_F(FewThreadsTest, WhereFewAreLeftTheChildGoesFirst) {
+// The slots are leased to what waits for a thread, as its child does.
+TEST_F(InTurnTest, WhereNoThreadIsLeftALargeRootNeedsNoSlotEither) {
   ResolveOf(5, 2);
-  BeLarge();
   Block();
-  EXPECT_EQ(PlacedSeqs(), (Seqs{1, 4}));
+  BeLarge();
+  bench.signals.threads_left = 0;
+  bench.clock.Advance(milliseconds(2));
+  stage.Tick(bench.now());
+  EXPECT_EQ(PlacedSeqs(), (Seqs{1, 5, 4}));
 }
 
-class ThreadForOneTest : public InTurnTest {
- protected:
-  ThreadForOneTest() : InTurnTest(3) {}
-};
-
-TEST_F(ThreadForOneTest, WhatGoesOnWaitsWithItsThreadNoMore) {
-  Handle(Lent(0, RunNotice::Kind::kBlocked));
-  ASSERT_EQ(PlacedSeqs(), (Seqs{1, 2}));
-  Handle(Lent(0, RunNotice::Kind::kResumed));
-  Handle(Freed(1));
-  ResolveOf(5, 2);
-  BeLarge();
-  Block();
-  EXPECT_EQ(PlacedSeqs(), (Seqs{1, 2, 5}));
+// It is not by chance which.
+TEST_F(InPlaceTest, OfSeveralThatAreAwaitedTheFirstInOrderGoes) {
+  for (const std::uint64_t seq : {1, 2, 3, 4}) {
+    Resolve(seq, one);
+    Handle(Lent(seq - 1, RunNotice::Kind::kBlocked, {Bench::kSession, 10 + seq}));
+  }
+  ResolveOf(9, 1);
+  for (const std::uint64_t seq : {3, 1, 4, 2}) OfFirst(10 + seq, two, seq - 1);
+  Handle(Freed(4));
+  EXPECT_EQ(PlacedSeqs(), (Seqs{1, 2, 3, 4, 9, 11}));
+  for (std::size_t i = 5; i < 8; ++i) Handle(Freed(i));
+  EXPECT_EQ(PlacedSeqs(), (Seqs{1, 2, 3, 4, 9, 11, 12, 13, 14}));
 }
 
 }  // namespace

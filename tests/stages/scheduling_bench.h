@@ -29,16 +29,13 @@ class SchedulingBench : public ::testing::Test {
     bench.limits.reserve_after = std::chrono::milliseconds(10);
     return bench.shared;
   }
-  explicit SchedulingBench(std::int64_t most_slots = 6, const Resources& total = Cpu(2000),
-                           std::int64_t extra_threads = 8)
-      : stage(
-            Limited(bench), peers,
-            {.total = total, .names = {}, .most_slots = most_slots, .extra_threads = extra_threads},
-            {.placed =
-                 placed.emit([this](Placed&& e) { stage.Unplace(std::move(e), bench.now()); }),
-             .spilled = spilled.emit([this](Spilled&& e) { stage.KeepSpilled(std::move(e)); }),
-             .finished = finished.emit([this](Finished&& e) { stage.Keep(std::move(e)); }),
-             .granted = granted.back()}) {}
+  explicit SchedulingBench(std::int64_t most_slots = 6, const Resources& total = Cpu(2000))
+      : stage(Limited(bench), peers, {.total = total, .names = {}, .most_slots = most_slots},
+              {.placed =
+                   placed.emit([this](Placed&& e) { stage.Unplace(std::move(e), bench.now()); }),
+               .spilled = spilled.emit([this](Spilled&& e) { stage.KeepSpilled(std::move(e)); }),
+               .finished = finished.emit([this](Finished&& e) { stage.Keep(std::move(e)); }),
+               .granted = granted.back()}) {}
 
   template <class... Events>
   void Handle(Events&&... events) {
@@ -84,8 +81,7 @@ class SchedulingBench : public ::testing::Test {
     return {.notice = {kind, task.id, awaited},
             .held = *task.shape,
             .function = task.function,
-            .prefetched = task.prefetched,
-            .keeps_thread = placed.events[i].nested_in.is_none()};
+            .prefetched = task.prefetched};
   }
   [[nodiscard]] std::vector<std::uint64_t> PlacedSeqs() const {
     std::vector<std::uint64_t> seqs;

@@ -13,6 +13,7 @@ namespace {
 
 using std::chrono::microseconds;
 using std::chrono::milliseconds;
+using std::chrono::seconds;
 
 constexpr Resources kOne{.amount = {1000}};
 constexpr Nanos kSmall = microseconds(100);
@@ -265,6 +266,17 @@ TEST_F(SavedShareTest, WhatATenantHadWhileNobodyWaitedIsNoDebt) {
   PushMany(2, 1, 100);
   PushMany(1, 0, 100);
   EXPECT_NEAR(Count(40, IsSecond), 20, 1);
+}
+
+// What is paid back was thought to be long when nobody waited: all others begin from there.
+TEST_F(SavedShareTest, NorIsWhatIsPaidBackOfThatAClaim) {
+  PushRoot({.tenant = 1, .line = 1, .cost = seconds(10)});
+  const TaskPtr task = PopRoot(kOne);
+  PushMany(2, 1, 100);
+  PushMany(1, 1, 100);
+  ready_.Ended(function_, function_.shape);
+  ready_.Correct(*task->root, task->estimate, milliseconds(1));
+  EXPECT_NEAR(Count(60, IsSecond), 25, 1) << "ten milliseconds of theirs, and halves";
 }
 
 }  // namespace

@@ -259,6 +259,28 @@ TEST_P(OnBothHosts, CancelGoesDownToTheChildrenOfABlockedTask) {
   CheckLedger(node);
 }
 
+// Those that may be made count, so that it is the same before the first and after the last.
+TEST_P(OnBothHosts, TellHowManyMoreCouldBegin) {
+  FakeNode node(DefaultOptions());
+  const auto left = [&] {
+    const Executor::PlacesLeft all = node.hosts().Left();
+    return GetParam().host == Host::kWorker ? all.workers : all.threads;
+  };
+  std::int32_t before = 0;
+  node.OnLoop([&] { before = left(); });
+  EXPECT_GT(before, 0);
+  const TaskId id = node.Submit("spin", {"60000000"});
+  const auto runs = [&] {
+    return (node.hosts().thread_counts().busy + node.hosts().worker_counts().busy) == 1;
+  };
+  ASSERT_TRUE(node.Until(runs));
+  EXPECT_TRUE(node.Until([&] { return left() == before - 1; }));
+  node.Cancel(id);
+  EXPECT_EQ(node.Await(id).fate, Fate::kCancelled);
+  EXPECT_TRUE(node.Until([&] { return left() == before; }));
+  CheckLedger(node);
+}
+
 // On the node's thread.
 bool AllWait(FakeNode& node) {
   Signals signals;
