@@ -197,10 +197,25 @@ TEST_F(FewThreadsTest, WhatMayWaitItselfIsPassedOver) {
 TEST_F(FewThreadsTest, WhatNeverWaitsIsNot) {
   ResolveOfThird(6, two);
   ResolveOfThird(7, bench.AddFunction("whole", 2000));
+  Handle(Freed(1));
+  EXPECT_EQ(PlacedSeqs(), (Seqs{1, 5, 7}));
+}
+
+// Both are known to be short, and stood in one lane if it did not wait.
+TEST_F(FewThreadsTest, NorIfItStandsBehindOneThatIs) {
+  const FunctionId here = bench.functions.Add("here", [](std::uint32_t id) {
+    return Function{.id = id, .name = "here", .host = Host::kInline, .shape = Cpu(2000)};
+  });
   SlotFreed freed = Freed(1);
-  freed.cost = std::chrono::microseconds(1);  // long ones have lanes of their own anyhow
+  freed.cost = std::chrono::microseconds(1);
   Handle(std::move(freed));
-  EXPECT_EQ(PlacedSeqs(), (Seqs{1, 5, 7})) << "though it is behind one that is";
+  ResolveOfThird(6, two);
+  ResolveOfThird(7, here);
+  Handle(SlotLent{
+      .notice = {RunNotice::Kind::kBlocked, placed.events[0].task->id, {Bench::kSession, 3}},
+      .held = {}});
+  Handle(Freed(2));
+  EXPECT_EQ(PlacedSeqs(), (Seqs{1, 5, 4, 7}));
 }
 
 // Or those that hold the threads would keep it out for ever.
