@@ -245,6 +245,7 @@ void Execution::Finish(TaskPtr task) {
 void Execution::Tick(Instant now) {
   if (!kept_.empty()) std::swap(kept_, finished_);
   executor_.Tick(now);
+  if (blocked_ > 0) TellPlacesLeft();
   older_grants_.swap(early_grants_);
   early_grants_.clear();
   EndDoomedNoted(now);

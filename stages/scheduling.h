@@ -105,7 +105,8 @@ class Scheduling {
   };
   HashMap<TaskId, InPlace> in_place_;  // by the blocked task
   std::vector<Task*> awaited_;         // of these, the children that are here, in a pass
-  std::vector<Task*> late_;            // and those that have waited for a while
+  std::vector<Task*> late_;            // those that have waited for a while
+  std::vector<Task*> stranded_;        // and that can have no turn
   Instant turn_of_waiting_{};          // of what may wait itself, beside these
   std::uint32_t weights_read_ = 0;     // changes of the tenants that are in effect here
   std::uint32_t limits_read_;          // and of the limits

@@ -12,40 +12,45 @@ constexpr Nanos kLate = std::chrono::milliseconds(1);
 // Where few threads are left, one that may wait itself has its turn as often.
 constexpr Nanos kPassedOver = std::chrono::milliseconds(100);
 
+constexpr ReadySet::Rivals kNobody{ReadySet::Rival::kNone, ReadySet::Rival::kNone,
+                                   ReadySet::Rival::kNone};
+
 }  // namespace
 
 // The next one to run, where blocked tasks await children of theirs; false if none of those can
 // run. A child may not have got here yet when its parent says so. One that has waited for a while
-// needs no CPU slot, as its parent had one and others have it now; if its root has had more than
-// roots mostly have, only where no thread is left for others. Where all that run wait, it needs
-// nothing at all and no turn, for that may be held by tasks that wait for a thread which only it
-// can free.
+// needs no CPU slot, as its parent had one and others have it now, unless its root has had more
+// than roots mostly have. Where no thread is left it needs none in any case, and no turn: those who
+// have the slots may be waiting for a thread. And where all that run wait it needs nothing at all,
+// as what it lacks may be held by such.
 bool Scheduling::PlaceBesideAwaited(Instant now) {
   const bool all_wait = shared_.signals.all_wait.load(std::memory_order_relaxed);
   const ReadySet::Rivals rivals = RivalsOfAwaited(now);
   awaited_.clear();
   late_.clear();
+  stranded_.clear();
   for (const auto& [blocked, asked] : in_place_) {
     const auto found = held_.find(asked.child);
-    if (found == held_.end()) continue;
+    if (found == held_.end() || !ready_.Holds(*found->second)) continue;  // or it was dropped
     Task* task = found->second;
     awaited_.push_back(task);
     const auto host = static_cast<std::size_t>(task->function->host);
-    const bool needs_slot = task->root->ready.large && rivals[host] != ReadySet::Rival::kNone;
-    if (now - asked.since > kLate && (all_wait || !needs_slot)) late_.push_back(task);
+    if (now - asked.since <= kLate) continue;
+    if (all_wait || rivals[host] == ReadySet::Rival::kNone) stranded_.push_back(task);
+    if (!task->root->ready.large) late_.push_back(task);
   }
   if (awaited_.empty()) return false;
-  if (all_wait && !late_.empty()) {
+  if (all_wait && !stranded_.empty()) {
     const auto precedes = [](const Task* a, const Task* b) { return ready::Precedes(*a, *b); };
-    PlaceAwaited(ready_.Remove(**std::min_element(late_.begin(), late_.end(), precedes)), now);
+    Task* first = *std::min_element(stranded_.begin(), stranded_.end(), precedes);
+    PlaceAwaited(ready_.Remove(*first), now);
     return true;
   }
   TaskPtr task = ready_.PopBeside(awaited_, free_, rivals, now, &dropped_);
-  if (task == nullptr && !late_.empty()) {
-    Resources room = free_;
-    room.amount[kCpu] = options_.total.amount[kCpu];
-    task = ready_.PopBeside(late_, room, rivals, now, nullptr);
-  }
+  Resources room = free_;
+  room.amount[kCpu] = options_.total.amount[kCpu];
+  if (task == nullptr) task = ready_.PopBeside(stranded_, room, kNobody, now, nullptr);
+  if (task == nullptr) task = ready_.PopBeside(late_, room, rivals, now, nullptr);
   if (task == nullptr) return false;
   PlaceAwaited(std::move(task), now);
   return true;

@@ -149,6 +149,7 @@ struct Lane {
 
 struct KindName {
   Resources shape;
+  Host host{};             // where they run
   FunctionId limited = 0;  // 0 for all functions that are never passed over
   friend bool operator==(const KindName&, const KindName&) = default;
 };
@@ -221,7 +222,8 @@ struct std::hash<spillgate::ready::Pair> {
 template <>
 struct std::hash<spillgate::ready::KindName> {
   std::size_t operator()(const spillgate::ready::KindName& name) const noexcept {
-    std::uint64_t mixed = name.limited;
+    std::uint64_t mixed =
+        (std::uint64_t{name.limited} << 2) | static_cast<std::uint64_t>(name.host);
     for (const std::int64_t amount : name.shape.amount) {
       mixed = spillgate::Mix(mixed * 0x9e3779b97f4a7c15ULL + static_cast<std::uint64_t>(amount));
     }

@@ -236,8 +236,8 @@ class ReadySet {
   void Settle(ready::Flow& flow, SlackLine line, bool is_before, std::int64_t cost) const;
   void HearOfTurnedAway();
   [[nodiscard]] Found Find(const Resources& free, Instant now);
-  [[nodiscard]] TaskPtr PopBeside(Task& awaited, const Resources& free, Instant now,
-                                  std::vector<TaskPtr>* dropped);
+  [[nodiscard]] Task* FirstOf(std::span<Task* const> awaited, const Resources& free,
+                              const Task* like);
   [[nodiscard]] bool IsRival(const Task& task);
   [[nodiscard]] bool IsOutOfReach(const Task& task, Instant now) const;
   [[nodiscard]] bool MayTry(const Task& task, Instant now);

@@ -88,38 +88,42 @@ TaskPtr ReadySet::Pop(const Resources& free, Instant now, std::vector<TaskPtr>* 
 
 TaskPtr ReadySet::PopBeside(std::span<Task* const> awaited, const Resources& free,
                             const Rivals& rivals, Instant now, std::vector<TaskPtr>* dropped) {
-  Task* best = nullptr;
-  for (Task* task : awaited) {
-    const std::uint32_t limit = task->function->slot_limit;
-    const bool at_limit = limit != 0 && StateOf(*task->function).running >= limit;
-    if (at_limit || !task->shape->Fits(free)) continue;
-    if (best == nullptr || ready::Precedes(*task, *best)) best = task;
-  }
-  if (best == nullptr) return {};
   rivals_ = &rivals;
-  TaskPtr task = PopBeside(*best, free, now, dropped);
+  TaskPtr task;
+  while (FirstOf(awaited, free, nullptr) != nullptr) {
+    const Found found = Find(free, now);
+    Task* first = found.group == nullptr ? nullptr : &FirstTask(*found.group);
+    // What a class is owed is not for another one.
+    Task* best = FirstOf(awaited, free, found.owed ? first : nullptr);
+    if (best != nullptr && (first == nullptr || first->root.get() == best->root.get() ||
+                            ready::Precedes(*best, *first))) {
+      task = Take(*best, found.owed);
+      break;
+    }
+    if (dropped == nullptr) break;
+    if (!IsOutOfReach(*first, now) || MayTry(*first, now)) {
+      task = Take(*first, found.owed);
+      break;
+    }
+    if (dropped->size() >= kMostDropped) break;
+    Drop(*first, *dropped);
+  }
   rivals_ = nullptr;
   return task;
 }
 
-// If the first of all is of a root that has an awaited one, that is the first of those. What is
-// dropped here is never of its root.
-TaskPtr ReadySet::PopBeside(Task& awaited, const Resources& free, Instant now,
-                            std::vector<TaskPtr>* dropped) {
-  while (true) {
-    const Found found = Find(free, now);
-    if (found.group == nullptr) return Take(awaited, false);
-    Task& first = FirstTask(*found.group);
-    const bool same_class = first.root->cls == awaited.root->cls;
-    if (first.root.get() == awaited.root.get() ||
-        ((same_class || !found.owed) && ready::Precedes(awaited, first))) {
-      return Take(awaited, found.owed && same_class);
-    }
-    if (dropped == nullptr) return {};
-    if (!IsOutOfReach(first, now) || MayTry(first, now)) return Take(first, found.owed);
-    if (dropped->size() >= kMostDropped) return {};
-    Drop(first, *dropped);
+// Of those that could run, and of the class of `like`, if given. If the first of all is of a root
+// that has an awaited one, that is the first of these too.
+Task* ReadySet::FirstOf(std::span<Task* const> awaited, const Resources& free, const Task* like) {
+  Task* best = nullptr;
+  for (Task* task : awaited) {
+    if (!Holds(*task) || !task->shape->Fits(free)) continue;  // it may have been dropped
+    if (like != nullptr && task->root->cls != like->root->cls) continue;
+    const std::uint32_t limit = task->function->slot_limit;
+    if (limit != 0 && StateOf(*task->function).running >= limit) continue;
+    if (best == nullptr || ready::Precedes(*task, *best)) best = task;
   }
+  return best;
 }
 
 bool ReadySet::IsRival(const Task& task) {
@@ -298,7 +302,7 @@ ReadySet::Found ReadySet::First(const Turns& turns, const Room* room) {
     Group* group = Scan(turn, turns, room);
     if (group != nullptr) return {group, turns.owed[turn]};
     const std::size_t cls = turns.cls[turn];
-    if (turns.owed[turn] && !short_only_) shares_.Unused(cls, Quantum(cls));
+    if (turns.owed[turn] && !short_only_ && rivals_ == nullptr) shares_.Unused(cls, Quantum(cls));
   }
   return {};
 }

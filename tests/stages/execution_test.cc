@@ -190,6 +190,11 @@ TEST_F(ExecutionTest, WhileARunIsBlockedItTellsHowManyMoreCouldBegin) {
   runs.left.threads = 1;
   Place(2);
   EXPECT_EQ(bench.signals.threads_left, 1);
+  runs.left.threads = 2;
+  stage.Tick(bench.now());
+  EXPECT_EQ(bench.signals.threads_left, 2) << "what was started may have come to its host late";
+  runs.left.threads = 1;
+  stage.Tick(bench.now());
   Handle(End(1, RunEnd::kEnded));
   runs.left.threads = 7;
   Place(3);

@@ -260,6 +260,24 @@ TEST_F(InTurnTest, WhereNoThreadIsLeftALargeRootNeedsNoSlotEither) {
   EXPECT_EQ(PlacedSeqs(), (Seqs{1, 5, 4}));
 }
 
+// So it needs no turn, though another could begin in a worker, if there were a slot.
+TEST_F(InTurnTest, NorATurn) {
+  const FunctionId in_worker = bench.functions.Add("in_worker", [](std::uint32_t id) {
+    return Function{.id = id, .name = "in_worker", .host = Host::kWorker, .shape = Cpu(2000)};
+  });
+  for (const std::uint64_t seq : {5, 6}) {
+    TaskPtr task = bench.Accept(seq, in_worker);
+    task->root->cls = TaskClass::kCritical;
+    Handle(Resolved{std::move(task)});
+  }
+  bench.signals.threads_left = 0;
+  Block();
+  EXPECT_EQ(PlacedSeqs(), (Seqs{1, 5}));
+  bench.clock.Advance(milliseconds(2));
+  stage.Tick(bench.now());
+  EXPECT_EQ(PlacedSeqs(), (Seqs{1, 5, 4}));
+}
+
 // It is not by chance which.
 TEST_F(InPlaceTest, OfSeveralThatAreAwaitedTheFirstInOrderGoes) {
   for (const std::uint64_t seq : {1, 2, 3, 4}) {
