@@ -203,19 +203,23 @@ TEST_F(FewThreadsTest, WhatNeverWaitsIsNot) {
 
 // Both are known to be short, and stood in one lane if it did not wait.
 TEST_F(FewThreadsTest, NorIfItStandsBehindOneThatIs) {
-  const FunctionId here = bench.functions.Add("here", [](std::uint32_t id) {
-    return Function{.id = id, .name = "here", .host = Host::kInline, .shape = Cpu(2000)};
-  });
-  SlotFreed freed = Freed(1);
-  freed.cost = std::chrono::microseconds(1);
-  Handle(std::move(freed));
+  const auto freed_soon = [this](std::size_t i) {
+    SlotFreed freed = Freed(i);
+    freed.cost = std::chrono::microseconds(1);
+    Handle(std::move(freed));
+  };
+  const FunctionId whole = bench.AddFunction("whole", 2000);
+  ResolveOfThird(8, whole);
+  freed_soon(1);
+  freed_soon(2);
+  ASSERT_EQ(PlacedSeqs(), (Seqs{1, 5, 8, 4}));
   ResolveOfThird(6, two);
-  ResolveOfThird(7, here);
+  ResolveOfThird(7, whole);
   Handle(SlotLent{
       .notice = {RunNotice::Kind::kBlocked, placed.events[0].task->id, {Bench::kSession, 3}},
       .held = {}});
-  Handle(Freed(2));
-  EXPECT_EQ(PlacedSeqs(), (Seqs{1, 5, 4, 7}));
+  freed_soon(3);
+  EXPECT_EQ(PlacedSeqs(), (Seqs{1, 5, 8, 4, 7}));
 }
 
 // Or those that hold the threads would keep it out for ever.
