@@ -16,10 +16,11 @@
 // so, the newest root goes first, behind those that have begun. Who has used less than
 // the share may be ahead of it for a little: else those who want little would wait for each of the
 // greedy ones' tasks in turn, as if they wanted as much (as borrowed virtual time, Duda and
-// Cheriton, SOSP 1999). What stands first but does not fit is passed by others for `reserve_after`;
-// then what it needs is kept free for it. A function at its slot limit is passed over and holds up
-// nobody: the config's, one learned from how its runs fare (slot_limit.h), or the one that long
-// functions share while short work comes (kept_slot.h).
+// Cheriton, SOSP 1999). What a tenant had beyond its share while nobody waited is no debt, as in
+// SFQ (Goyal, Vin and Cheng, SIGCOMM 1996). What stands first but does not fit is passed by others
+// for `reserve_after`; then what it needs is kept free for it. A function at its slot limit is
+// passed over and holds up nobody: the config's, one learned from how its runs fare (slot_limit.h),
+// or the one that long functions share while short work comes (kept_slot.h).
 //
 // All that waits here is in the account, which other threads may read.
 //
