@@ -58,8 +58,10 @@ Kind& ReadySet::KindOf(const Task& task) {
   FunctionState& state = StateOf(function);
   const FunctionId limited = function.slot_limit != 0 || state.apart ? function.id : 0;
   Kind*& recent = state.recent;
+  if (recent != nullptr && recent->name.limited == limited && recent->name.shape == *task.shape) {
+    return *recent;
+  }
   const ready::KindName name{*task.shape, function.host, limited};
-  if (recent != nullptr && recent->name == name) return *recent;
   const auto found = kinds_.find(name);
   if (found != kinds_.end()) {
     recent = found->second.get();

@@ -90,11 +90,11 @@ TaskPtr ReadySet::PopBeside(std::span<Task* const> awaited, const Resources& fre
                             const Rivals& rivals, Instant now, std::vector<TaskPtr>* dropped) {
   rivals_ = &rivals;
   TaskPtr task;
-  while (FirstOf(awaited, free, nullptr) != nullptr) {
+  while (Task* best = FirstOf(awaited, free, nullptr)) {
     const Found found = Find(free, now);
     Task* first = found.group == nullptr ? nullptr : &FirstTask(*found.group);
     // What a class is owed is not for another one.
-    Task* best = FirstOf(awaited, free, found.owed ? first : nullptr);
+    if (found.owed) best = FirstOf(awaited, free, first);
     if (best != nullptr && (first == nullptr || first->root.get() == best->root.get() ||
                             ready::Precedes(*best, *first))) {
       task = Take(*best, found.owed);
@@ -127,7 +127,6 @@ Task* ReadySet::FirstOf(std::span<Task* const> awaited, const Resources& free, c
 }
 
 bool ReadySet::IsRival(const Task& task) {
-  if (rivals_ == nullptr) return true;
   const Rival rival = (*rivals_)[static_cast<std::size_t>(task.function->host)];
   return rival == Rival::kAny ||
          (rival == Rival::kThatNeverWaits && !StateOf(*task.function).waits);
@@ -319,7 +318,7 @@ Group* ReadySet::Scan(std::size_t turn, const Turns& turns, const Room* room) {
     Group& group = FirstGroup(lane);
     if (misplaced_ > 0 && IsMisplaced(group)) continue;
     if (short_only_ && StateOf(*FirstTask(group).function).length > 0) continue;
-    if (!IsRival(FirstTask(group))) continue;
+    if (rivals_ != nullptr && !IsRival(FirstTask(group))) continue;
     if (room != nullptr && !room->Has(group, turn)) continue;
     if (best == nullptr || Before(group, *best)) best = &group;
   }
