@@ -51,6 +51,14 @@ class Simulator(unittest.TestCase):
         self.assertEqual(one, each | {"limit": 10})
         self.assertGreater(other["best"], one["best"])
 
+    def test_knows_roots_of_several_tasks(self):
+        one, ten = (json.loads(self.ask("--mix", "bimodal", "--tasks", tasks).stdout)
+                    for tasks in ("1", "10"))  # fmt: skip
+        self.assertEqual((one["tasks"], ten["tasks"], one["upper"]), (1, 10, ten["upper"]))
+        self.assertGreater(ten["blind"], one["blind"])
+        for wrong in ("0", "1001", "two"):
+            self.assertEqual(self.ask("--tasks", wrong).returncode, 2)
+
     def test_refuses_limits_of_more_functions_than_there_are_and_of_fewer(self):
         for mix, limit in (("constant", "9,9"), ("bimodal", "9,9,9"), ("heavy", "9,9"),
                            ("heavy", "9,9,"), ("bimodal", "9,x")):  # fmt: skip

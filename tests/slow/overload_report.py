@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import Callable
 
 from controllers import CLASSIC
-from overload_parts import DEADLINES
+from overload_parts import DEADLINES, TASKS
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("SPILLGATE_BIN", ROOT / "build" / "release" / "bin"))
@@ -114,17 +114,29 @@ def ask_frontier(arguments: str) -> dict:
     return json.loads(done.stdout)
 
 
-def frontier(row: dict, ask: Callable[[str], dict] = ask_frontier) -> dict:
-    """What is possible for the slots, mix and limits of a row; {} if nobody knows. To the bound a
-    root of many tasks is one whose cost is all of theirs, for it may be interrupted and divided;
-    the rules that it is compared with know only roots that are single tasks."""
+def frontier(row: dict, x: float, ask: Callable[[str], dict] = ask_frontier) -> dict:
+    """What is possible for the slots, mix, shape and limits of a row; {} if nobody knows. One slot
+    runs the tasks of a root one after the other, whatever the shape. On several they may overlap,
+    which the rules know nothing of; but to the bound a root of many tasks is one whose cost is all
+    of theirs, for it may be interrupted and divided."""
     if row["mix"] not in MEDIANS:
         return {}
     limits = ",".join(map(str, limits_of(row)))
-    known = ask(f"--slots {row['slots']} --mix {row['mix']} --limit {limits} --x {row['x']:g}")
-    if known and row["shape"] != "single":
+    told, tasks = f"--slots {row['slots']} --mix {row['mix']} --limit {limits}", TASKS[row["shape"]]
+    if tasks > 1 and row["slots"] == 1:
+        told += f" --tasks {tasks}"
+    known = ask(f"{told} --x {x:g}")
+    if known and tasks > 1 and row["slots"] > 1:
         known = {"upper": known["upper"]}
     return known
+
+
+def possible(row: dict, ask: Callable[[str], dict] = ask_frontier) -> float:
+    """E of the best rule that does not know costs, or else of the bound, for the load that came: up
+    to the capacity, what chance adds to what was asked for, or takes from it, decides on E."""
+    came = row["x"] * (row.get("offered_work_ratio") or 1) if row["x"] <= 1 else row["x"]
+    known = frontier(row, round(came, 2), ask)
+    return known.get("blind", known["upper"]) * min(came, 1) / min(row["x"], 1)
 
 
 def longest_s(row: dict) -> float:
@@ -157,9 +169,9 @@ def most(row: dict, upper: float) -> float:
     the measurement and is done after it, by its deadline, counts as well."""
     luck = LUCK * math.sqrt((1 + VARIATION.get(row["mix"], 0)) / max(1, row["n"]))
     after_the_end = longest_s(row) * row["offered_per_s"] / max(1, row["n"])
-    possible = min(upper + luck, (1 + after_the_end) / min(row["x"], 1))
+    reached = min(upper + luck, (1 + after_the_end) / min(row["x"], 1))
     error = TOLERANCE + wakes_us(row) / row.get("service_us", math.inf)
-    return (1 + error) * by_choice(row) * possible
+    return (1 + error) * by_choice(row) * reached
 
 
 def compare(rows: list[dict], ask: Callable[[str], dict] = ask_frontier) -> list[str]:
@@ -172,11 +184,13 @@ def compare(rows: list[dict], ask: Callable[[str], dict] = ask_frontier) -> list
         if short:
             row["judged"] = False
             row["note"] = f"shown, not judged: shorter than {DEADLINES} of its longest deadlines"
-        known = frontier(row, ask)
+        known = frontier(row, row["x"], ask)
         if known:
             row["frontier"] = known
         if short or not known:
             continue
+        if row["default"]:
+            row["possible"] = possible(row, ask)
         if "best" in known:
             row["regret"] = 1 - row["goodput_ratio"] / known["best"]
         allowed = most(row, known["upper"])

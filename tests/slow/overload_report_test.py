@@ -113,9 +113,9 @@ class Report(Programs):
 
     def test_a_case_in_short_and_where_it_is_furthest_from_what_is_possible(self):
         rows = [
-            row(0.7, 0.63, frontier={"upper": 1.0}, offered_work_ratio=0.7),
-            row(2, 0.6, frontier={"upper": 0.9, "blind": 0.75}, wasted_ratio=0.125),
-            row(10, 0.3, "void: the host took CPU away", frontier={"blind": 1.0}, p99_us=6000),
+            row(0.7, 0.63, possible=0.7),
+            row(2, 0.6, possible=0.75, wasted_ratio=0.125),
+            row(10, 0.3, "void: the host took CPU away", possible=1.0, p99_us=6000),
         ]
         self.assertAlmostEqual(overload_tables.share(rows[0]), 0.9)
         line = [cell.strip() for cell in overload_tables.short(rows).splitlines()[2].split("|")]

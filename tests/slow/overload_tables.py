@@ -113,14 +113,10 @@ def table(rows: list[dict]) -> str:
 
 
 def share(row: dict) -> float | None:
-    """Of what the best rule reaches that does not know costs, or of what nobody exceeds; up to the
-    capacity, of the work that came."""
-    known = row.get("frontier", {})
-    possible = known.get("blind", known.get("upper"))
-    if not possible or not is_fit(row):
+    """Of what is possible with the load that came."""
+    if not row.get("possible") or not is_fit(row):
         return None
-    came = row.get("offered_work_ratio") if row["x"] <= 1 else 1
-    return row["goodput_ratio"] / (came or 1) / possible
+    return row["goodput_ratio"] / row["possible"]
 
 
 def short(rows: list[dict]) -> str:

@@ -194,6 +194,7 @@ TEST(UpperBound, IsNotExceededByAnyRule) {
                     .mix = kMixes[seed / 4 % std::size(kMixes)],
                     .limits = {limits[seed % 3], limits[(seed + 1) % 3], limits[seed / 3 % 3]},
                     .x = std::vector<double>{0.3, 0.7, 0.9, 1, 1.1, 2, 10}[seed % 7],
+                    .tasks = std::vector<std::uint32_t>{1, 2, 13}[seed / 2 % 3],
                     .arrivals = 1500,
                     .seed = seed};
     const Sample sample = Draw(load);
@@ -257,6 +258,54 @@ TEST(BestOf, LongFunctionsLeaveASlotToTheOthers) {
   const Best best = BestOf(Draw({.slots = 2, .mix = Mix::kBimodal, .x = 0.7}), false);
   EXPECT_TRUE(best.rule.lanes) << best.rule.Name();
   EXPECT_EQ(best.rule.order, Order::kDeadline) << best.rule.Name();
+}
+
+// ---- roots of several tasks
+
+TEST(Goodput, OfRootsOfSeveralTasksByHand) {
+  Sample sample{.slots = 1,
+                .x = 1,
+                .tasks = 3,
+                .span = 10,
+                .functions = {{.mean = 6, .patience = 10}, {.mean = 1.5, .patience = 4}},
+                .roots = {{.arrival = 0, .cost = 6, .function = 0},
+                          {.arrival = 1, .cost = 1.5, .function = 1}}};
+  const Rule fifo{.most_wait = kEver};
+  const Rule edf{.order = Order::kDeadline, .most_wait = kEver};
+  EXPECT_DOUBLE_EQ(Goodput(fifo, sample), 0.6) << "the short one would begin at 6";
+  EXPECT_DOUBLE_EQ(Goodput(edf, sample), 0.75) << "from 2 to 3.5, after the long one's first task";
+  // The long one ends at 7.5 now.
+  sample.functions[0].patience = 7;
+  EXPECT_DOUBLE_EQ(Goodput(edf, sample), 0.15);
+  sample.functions[0].patience = 10;
+  sample.tasks = 1;
+  EXPECT_DOUBLE_EQ(Goodput(edf, sample), 0.6) << "nothing interrupts a task";
+  // To expect its turn in 0.5 at most it may come at 1.5: the first task of the long one ends at 2.
+  sample.tasks = 3;
+  const Rule soon{.order = Order::kDeadline, .most_wait = 0.5};
+  EXPECT_DOUBLE_EQ(Goodput(soon, sample), 0.6);
+  sample.roots[1].arrival = 1.5;
+  EXPECT_DOUBLE_EQ(Goodput(soon, sample), 0.75);
+}
+
+// Who goes on with what it has begun has no use for the pauses; of a LIFO the newest comes between.
+TEST(Goodput, OfAFifoDoesNotDependOnTheTasksOfARoot) {
+  for (const Mix mix : {Mix::kConstant, Mix::kLognormal}) {
+    Load load{.slots = 2, .mix = mix, .x = 0.9};
+    const double whole = Goodput({.most_wait = kEver}, Draw(load));
+    const double newest = Goodput({.order = Order::kLifo, .most_wait = kEver}, Draw(load));
+    load.tasks = 10;
+    EXPECT_NEAR(Goodput({.most_wait = kEver}, Draw(load)), whole, 1e-9);
+    EXPECT_NE(Goodput({.order = Order::kLifo, .most_wait = kEver}, Draw(load)), newest);
+  }
+}
+
+TEST(BestOf, RootsOfSeveralTasksLetUrgentOnesPassAndShowWhatTheyCost) {
+  const auto best = [](Mix mix, std::uint32_t tasks) {
+    return BestOf(Draw({.mix = mix, .x = 1, .tasks = tasks}), false).goodput;
+  };
+  EXPECT_GT(best(Mix::kBimodal, 10), best(Mix::kBimodal, 1) + 0.05);
+  EXPECT_GT(best(Mix::kExponential, 10), best(Mix::kExponential, 1) + 0.02);
 }
 
 TEST(Rule, SaysWhatItIs) {

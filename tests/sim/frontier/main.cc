@@ -2,7 +2,8 @@
 // that is known, as a JSON object a line. It is what measurements are compared with
 // (tests/slow/overload.py); docs/benchmarks.md says what counts.
 //
-//   frontier [--slots K] [--mix MIX] [--limit LIST] [--x LIST] [--arrivals N] [--seed S]
+//   frontier [--slots K] [--mix MIX] [--limit LIST] [--tasks N] [--x LIST]
+//            [--arrivals N] [--seed S]
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -24,11 +25,15 @@ namespace {
 
 constexpr const char* kUsage =
     "usage: frontier [--slots K] [--mix constant|exponential|bimodal|lognormal|heavy]\n"
-    "                [--limit LIST] [--x LIST] [--arrivals N] [--seed S]\n"
+    "                [--limit LIST] [--tasks N] [--x LIST] [--arrivals N] [--seed S]\n"
     "Of a node with K slots [1], for roots that have to be done so many medians [10] after they\n"
     "come, a number for all functions of the mix or one for each, and that come at x times what\n"
-    "it can do [0.5,0.7,0.9,1,1.2,2,10]; N of them [60000, of heavy ten times that] for each x.\n";
+    "it can do [0.5,0.7,0.9,1,1.2,2,10]. A root is of so many tasks [1], which cost the same and "
+    "run\n"
+    "one after the other. --arrivals: how many roots [60000, of heavy ten times that] for each "
+    "x.\n";
 constexpr double kMostSlots = 4096;
+constexpr double kMostTasks = 1000;
 constexpr double kMostArrivals = 10'000'000;
 constexpr double kMostSeed = 1e15;
 // The longest of a heavy mix are one in ten thousand, and have a third of the work.
@@ -80,6 +85,7 @@ bool Take(const std::string& option, const std::string& value, Asked& asked) {
     return number.has_value();
   };
   if (option == "--slots") return put(load.slots, 1, kMostSlots);
+  if (option == "--tasks") return put(load.tasks, 1, kMostTasks);
   if (option == "--arrivals") {
     asked.has_arrivals = true;
     return put(load.arrivals, 1, kMostArrivals);
@@ -120,11 +126,13 @@ void Print(const Load& load) {
   const Best clairvoyant = BestOf(sample, true);
   const Best& best = clairvoyant.goodput > blind.goodput ? clairvoyant : blind;
   std::printf(
-      "{\"x\":%g,\"slots\":%u,\"mix\":\"%s\",\"limit\":%s,\"upper\":%.4f,\"best\":%.4f,"
+      "{\"x\":%g,\"slots\":%u,\"mix\":\"%s\",\"tasks\":%u,\"limit\":%s,\"upper\":%.4f,\"best\":%."
+      "4f,"
       "\"rule\":\"%s\",\"blind\":%.4f,\"blind_rule\":\"%s\",\"arrivals\":%u,\"seed\":%llu}\n",
-      load.x, load.slots, std::string(ToString(load.mix)).c_str(), LimitOf(load).c_str(),
-      UpperBound(sample), best.goodput, best.rule.Name().c_str(), blind.goodput,
-      blind.rule.Name().c_str(), load.arrivals, static_cast<unsigned long long>(load.seed));
+      load.x, load.slots, std::string(ToString(load.mix)).c_str(), load.tasks,
+      LimitOf(load).c_str(), UpperBound(sample), best.goodput, best.rule.Name().c_str(),
+      blind.goodput, blind.rule.Name().c_str(), load.arrivals,
+      static_cast<unsigned long long>(load.seed));
   std::fflush(stdout);
 }
 

@@ -5,6 +5,7 @@
 #include <deque>
 #include <functional>
 #include <limits>
+#include <optional>
 #include <sstream>
 #include <utility>
 #include <vector>
@@ -15,7 +16,7 @@ namespace {
 constexpr double kNever = std::numeric_limits<double>::infinity();
 constexpr double kLongTimes = 10;  // the shortest function: from there on it is a long one
 
-// How much longer a root of a function will run, on average, when it has run for so long: from the
+// How much longer a task of a function will run, on average, when it has run for so long: from the
 // sample itself, at evenly spaced ages, and on straight lines between them.
 class Remaining {
  public:
@@ -51,17 +52,25 @@ class Remaining {
 
 std::vector<Remaining> RemainingOf(const Sample& sample) {
   std::vector<std::vector<double>> costs(sample.functions.size());
-  for (const Root& root : sample.roots) costs[root.function].push_back(root.cost);
+  for (const Root& root : sample.roots) costs[root.function].push_back(sample.TaskOf(root));
   std::vector<Remaining> found;
   for (std::vector<double>& each : costs) found.emplace_back(std::move(each));
   return found;
 }
 
+// A root that was let in.
+struct Job {
+  const Root* root = nullptr;
+  std::uint32_t done = 0;  // tasks
+  double earned = 0;       // of its work, what was done within the span
+};
+
+// A task of it.
 struct Running {
+  Job job;
   double started = 0;
   double ends = 0;
   double at_most_until = kNever;  // as far as the rule knows
-  std::uint32_t function = 0;
 
   friend bool operator>(const Running& a, const Running& b) { return a.ends > b.ends; }
 };
@@ -74,7 +83,7 @@ double Within(const Sample& sample, double from, double to) {
 // What waits of one function: the first to come is the first to be due, so its two ends are all
 // that any order takes from.
 struct Waiting {
-  std::deque<const Root*> roots;
+  std::deque<Job> roots;
   double work = 0;  // as the rule sees it
   bool is_long = false;
 };
@@ -117,10 +126,7 @@ class Node {
     for (const Root& root : sample_.roots) {
       RunUntil(root.arrival);
       if (!Admits(root)) continue;
-      Waiting& queue = waiting_[root.function];
-      queue.roots.push_back(&root);
-      queue.work += Expected(root);
-      ++count_waiting_;
+      Enqueue({.root = &root});
       Dispatch(root.arrival);
     }
     RunUntil(kNever);
@@ -128,20 +134,37 @@ class Node {
   }
 
  private:
-  [[nodiscard]] double Expected(const Root& root) const { return sample_.FunctionOf(root).mean; }
+  // What is still to be done of a root.
+  [[nodiscard]] double Expected(const Job& job) const {
+    if (job.done == 0) return sample_.FunctionOf(*job.root).mean;
+    return sample_.TaskOf(*job.root) * (sample_.tasks - job.done);
+  }
+
+  // Whether it would go on before a root with that deadline.
+  [[nodiscard]] bool GoesBefore(const Job& job, double deadline) const {
+    return rule_.order != Order::kDeadline || sample_.DeadlineOf(*job.root) <= deadline;
+  }
+
+  // Of what runs, before a root with that deadline has the slot.
+  [[nodiscard]] double Left(const Running& running, double now, double deadline) const {
+    const Job& job = running.job;
+    const double age = now - running.started;
+    const double task =
+        job.done > 0 ? sample_.TaskOf(*job.root) : age + remaining_[job.root->function].At(age);
+    const std::uint32_t tasks = GoesBefore(job, deadline) ? sample_.tasks - job.done : 1;
+    return std::min(task * tasks - age, running.at_most_until - now);
+  }
 
   [[nodiscard]] double WaitingBefore(double deadline) const {
     double work = 0;
     for (const Waiting& queue : waiting_) {
-      const bool all = rule_.order != Order::kDeadline || queue.roots.empty() ||
-                       sample_.DeadlineOf(*queue.roots.back()) <= deadline;
-      if (all) {
+      if (queue.roots.empty() || GoesBefore(queue.roots.back(), deadline)) {
         work += queue.work;
         continue;
       }
-      for (const Root* root : queue.roots) {
-        if (sample_.DeadlineOf(*root) > deadline) break;
-        work += Expected(*root);
+      for (const Job& job : queue.roots) {
+        if (!GoesBefore(job, deadline)) break;
+        work += Expected(job);
       }
     }
     return work;
@@ -152,10 +175,10 @@ class Node {
     // In the sum over what runs, a slot's share of it: with the first to end a slot is free.
     const double slots = sample_.slots;
     const double most = MostWait(rule_, sample_.FunctionOf(root)) * slots;
-    double room = (most - WaitingBefore(sample_.DeadlineOf(root))) * slots;
+    const double deadline = sample_.DeadlineOf(root);
+    double room = (most - WaitingBefore(deadline)) * slots;
     for (auto each = running_.begin(); each != running_.end() && room >= 0; ++each) {
-      room -= std::min(remaining_[each->function].At(root.arrival - each->started),
-                       each->at_most_until - root.arrival);
+      room -= Left(*each, root.arrival, deadline);
     }
     return room >= 0;
   }
@@ -165,22 +188,46 @@ class Node {
       const Running ended = running_.front();
       std::pop_heap(running_.begin(), running_.end(), std::greater<>());
       running_.pop_back();
-      if (waiting_[ended.function].is_long) --long_running_;
+      End(ended);
       Dispatch(ended.ends);
     }
   }
 
-  void Dispatch(double now) {
-    while (running_.size() < sample_.slots) {
-      const Root* root = Take();
-      if (root == nullptr) return;
-      const double at_least = rule_.drops ? Expected(*root) : 0;
-      if ((rule_.drops || rule_.cuts) && now + at_least > sample_.DeadlineOf(*root)) continue;
-      Start(*root, now);
+  void End(const Running& ended) {
+    const Root& root = *ended.job.root;
+    if (waiting_[root.function].is_long) --long_running_;
+    const double cost = sample_.TaskOf(root);
+    if (ended.ends < ended.started + cost) return;  // cut
+    Job job = ended.job;
+    ++job.done;
+    job.earned += Within(sample_, ended.started, ended.ends);
+    if (job.done < sample_.tasks) {
+      Enqueue(job);
+    } else if (ended.ends <= sample_.DeadlineOf(root)) {
+      good_ += job.earned;
     }
   }
 
-  const Root* Take() {
+  // By arrival.
+  void Enqueue(const Job& job) {
+    Waiting& queue = waiting_[job.root->function];
+    const auto later = [](const Job& a, const Job& b) { return a.root->arrival < b.root->arrival; };
+    queue.roots.insert(std::upper_bound(queue.roots.begin(), queue.roots.end(), job, later), job);
+    queue.work += Expected(job);
+    ++count_waiting_;
+  }
+
+  void Dispatch(double now) {
+    while (running_.size() < sample_.slots) {
+      const std::optional<Job> job = Take();
+      if (!job.has_value()) return;
+      const double at_least = rule_.drops ? Expected(*job) : 0;
+      if ((rule_.drops || rule_.cuts) && now + at_least > sample_.DeadlineOf(*job->root)) continue;
+      Start(*job, now);
+    }
+  }
+
+  std::optional<Job> Take() {
     Waiting* best = nullptr;
     double least = kNever;
     for (Waiting& queue : waiting_) {
@@ -191,35 +238,33 @@ class Node {
       least = rank;
       best = &queue;
     }
-    if (best == nullptr) return nullptr;
+    if (best == nullptr) return std::nullopt;
     const bool last = rule_.order == Order::kLifo;
-    const Root* root = last ? best->roots.back() : best->roots.front();
+    const Job job = last ? best->roots.back() : best->roots.front();
     last ? best->roots.pop_back() : best->roots.pop_front();
-    best->work = best->roots.empty() ? 0 : best->work - Expected(*root);
+    best->work = best->roots.empty() ? 0 : best->work - Expected(job);
     --count_waiting_;
-    return root;
+    return job;
   }
 
   [[nodiscard]] double Rank(const Waiting& queue) const {
     switch (rule_.order) {
-      case Order::kFifo: return queue.roots.front()->arrival;
-      case Order::kLifo: return -queue.roots.back()->arrival;
-      case Order::kDeadline: return sample_.DeadlineOf(*queue.roots.front());
+      case Order::kFifo: return queue.roots.front().root->arrival;
+      case Order::kLifo: return -queue.roots.back().root->arrival;
+      case Order::kDeadline: return sample_.DeadlineOf(*queue.roots.front().root);
     }
     return 0;
   }
 
-  void Start(const Root& root, double now) {
-    const double deadline = sample_.DeadlineOf(root);
-    const double done = now + root.cost;
-    const double at_most_until = rule_.cuts ? deadline : kNever;
-    running_.push_back({.started = now,
-                        .ends = std::min(done, at_most_until),
-                        .at_most_until = at_most_until,
-                        .function = root.function});
+  void Start(const Job& job, double now) {
+    const Root& root = *job.root;
+    const double at_most_until = rule_.cuts ? sample_.DeadlineOf(root) : kNever;
+    running_.push_back({.job = job,
+                        .started = now,
+                        .ends = std::min(now + sample_.TaskOf(root), at_most_until),
+                        .at_most_until = at_most_until});
     std::push_heap(running_.begin(), running_.end(), std::greater<>());
     if (waiting_[root.function].is_long) ++long_running_;
-    if (done <= deadline) good_ += Within(sample_, now, done);
   }
 
   const Rule& rule_;

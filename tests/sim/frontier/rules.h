@@ -1,5 +1,5 @@
 // What nodes can do: rules of admission and order, run over a sample root by root. None interrupts
-// what runs, to go on with it later. Pure; any thread.
+// a task, to go on with it later; between two tasks of a root it may run others. Pure; any thread.
 #pragma once
 
 #include <cstdint>
@@ -22,8 +22,8 @@ enum class Bound : std::uint8_t {
 
 // A root is let in if a slot is free and nothing waits, or if it can expect to be started within
 // the bound: when what waits and goes before it (of a LIFO, all that waits) has been run by all
-// slots, and then the first of them is free. Rules know how the costs of a function are spread, and
-// for how long a root has been running.
+// slots, and then the first of them is free. Rules know how the costs of a function are spread, for
+// how long a task has been running, and from its first task on what a root costs.
 struct Rule {
   Order order = Order::kFifo;
   Bound bound = Bound::kTime;

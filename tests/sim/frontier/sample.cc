@@ -105,6 +105,7 @@ Sample Draw(const Load& load) {
   Sample sample;
   sample.slots = load.slots;
   sample.x = load.x;
+  sample.tasks = load.tasks;
   sample.functions = FunctionsOf(load.mix, load.limits);
   sample.roots.resize(load.arrivals);
   Dice dice(load.seed);

@@ -31,7 +31,8 @@ struct Load {
   // A root's deadline after its arrival, in medians of its function: the same for all functions, or
   // one for each.
   std::vector<double> limits{10};
-  double x = 1;  // work that comes, to the work that the slots can do
+  double x = 1;             // work that comes, to the work that the slots can do
+  std::uint32_t tasks = 1;  // of a root: they cost the same, and run one after the other
   std::uint32_t arrivals = 60'000;
   std::uint64_t seed = 1;
 };
@@ -43,7 +44,7 @@ struct Function {
 
 struct Root {
   double arrival = 0;
-  double cost = 0;
+  double cost = 0;             // of all its tasks
   std::uint32_t function = 0;  // in Sample::functions
 };
 
@@ -52,6 +53,7 @@ struct Root {
 struct Sample {
   std::uint32_t slots = 1;
   double x = 1;
+  std::uint32_t tasks = 1;  // of each root
   double span = 0;
   std::vector<Function> functions;
   std::vector<Root> roots;  // by arrival
@@ -62,6 +64,7 @@ struct Sample {
   [[nodiscard]] double DeadlineOf(const Root& root) const {
     return root.arrival + FunctionOf(root).patience;
   }
+  [[nodiscard]] double TaskOf(const Root& root) const { return root.cost / tasks; }
   // Of work that was done within the span: to the capacity, or to what came if that is less.
   [[nodiscard]] double RatioOf(double work) const {
     return work / (slots * span * (x < 1 ? x : 1));
