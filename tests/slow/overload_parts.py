@@ -132,9 +132,9 @@ TURNAROUND = (
 CURVES = (Case("10us"),)
 # At ten multiples, as above, they are too short to be judged.
 LONG_NESTED = Case(mix="bimodal", shape="nested", is_long=True)
-# Enough roots for their p99: 10,000 without load and with it, a thousand where they take 10 ms. What
-# cooperative clients still hold at the end has its turn then: of less than one in a hundred, where
-# the measurement is a hundred times as long as a deadline.
+# Enough roots for their p99: 10,000 without load and with it, a thousand where they take 10 ms.
+# What cooperative clients still hold at the end has its turn then: less than one in a hundred, if
+# a measurement takes a hundred times as long as a deadline.
 P99 = (
     Case("100us", unloaded=10000, seconds=5),
     Case("1ms", unloaded=10000, seconds=12),
