@@ -113,6 +113,9 @@ class Admission {
   // One that is let in has its place in its tenant's line, and, where a controller goes by work or
   // counts what is promised, its promise counts. The caller holds the task table's lock.
   void Promise(const wire::OpenRoot& asked, const Ruling& ruling, Root& root);
+  // Its client has added more than was expected; the last of them is not recorded yet. Whether it
+  // has a promise, which has to end some time. Likewise.
+  [[nodiscard]] bool Grow(Root& root);
   // What a root will bring that begins like others before it counts until it comes, if a controller
   // goes by work. The caller holds the task table's lock.
   void Expect(Root& root);
@@ -169,7 +172,22 @@ class Admission {
   void Overload(const flow::Ask& refused, Ruling& ruling, bool shed);
   // When so many will have come free, about.
   [[nodiscard]] Nanos UntilPlaces(CostKey key, Nanos hint, std::uint32_t places);
-  [[nodiscard]] const WorkAccount::Needs& NeedsOf(const wire::OpenRoot& asked);
+  // What a client says of a root that it opens.
+  [[nodiscard]] static Nanos SaidOf(const wire::OpenRoot& asked);
+  [[nodiscard]] const Resources* ShapeOf(const wire::OpenRoot& asked) const;
+  // And what is known of the tasks of those of which it says that shape, or none.
+  [[nodiscard]] const OpenRootTasks& TasksKnown(const Resources* said, TaskClass cls,
+                                                TenantId tenant) const {
+    return shared_.account.At(cls, tenant).open_root_tasks[said == nullptr ? 0 : 1];
+  }
+  [[nodiscard]] const WorkAccount::Needs& NeedsOf(const Resources* said, TaskClass cls,
+                                                  TenantId tenant);
+  [[nodiscard]] const WorkAccount::Needs& NeedsOf(const wire::OpenRoot& asked, TenantId tenant) {
+    return NeedsOf(ShapeOf(asked), asked.cls, tenant);
+  }
+  [[nodiscard]] const WorkAccount::Needs& WithBrought(const WorkAccount::Needs& own,
+                                                      const CostModel::Spawns& brought);
+  void MakePromise(Root& root, std::uint32_t tasks);
   [[nodiscard]] Reason LookAtFixedPart(const Asking& asking, Ruling& ruling, Instant now);
   [[nodiscard]] bool DiskIsTooLate(Level level, Ruling& ruling, Instant now) const;
   [[nodiscard]] bool CannotBegin(Level level, const Named& named, Ruling& ruling) const;

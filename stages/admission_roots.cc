@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <memory>
+#include <utility>
 
 #include "core/model/work_promise.h"
 #include "stages/admission.h"
@@ -10,6 +11,13 @@
 #include "stages/quotas.h"
 
 namespace spillgate {
+namespace {
+
+std::uint32_t SumOf(std::uint32_t a, std::uint32_t b) {
+  return a + std::min(b, std::numeric_limits<std::uint32_t>::max() - a);
+}
+
+}  // namespace
 
 void Admission::Judge(const wire::OpenRoot& asked, TenantId tenant, Nanos transit, Ruling& ruling,
                       Instant now, bool crowds_out) {
@@ -36,7 +44,9 @@ void Admission::Judge(const wire::OpenRoot& asked, TenantId tenant, Nanos transi
   }
   flow::Ask question = QuestionOf(asked, tenant, ruling.deadline, now);
   if (by_work()) ruling.line = question.work.line;
-  if (looks_at_work()) Weigh(question.work, question, NewcomerOf(question), NeedsOf(asked), now);
+  if (looks_at_work()) {
+    Weigh(question.work, question, NewcomerOf(question), NeedsOf(asked, tenant), now);
+  }
   ruling.brings = question.count;
   if (RoomOfTenant(shared_, tenant, asked.cls) == 0) {
     ruling.refusal = Reason::kQuota;
@@ -71,7 +81,7 @@ std::int64_t Admission::Fits(const wire::OpenRoot& like, TenantId tenant, Nanos 
                               : UsualTime(like.cls);
   if (!by_work() || remaining == Nanos(0)) return kAny;
   flow::Ask question = QuestionOf(like, tenant, After(now, remaining), now);
-  Weigh(question.work, question, NewcomerOf(question), NeedsOf(like), now);
+  Weigh(question.work, question, NewcomerOf(question), NeedsOf(like, tenant), now);
   if (flow::OutOfReach(question)) return kAny;
   const std::int64_t tasks = stage_.controller().Fits(question, longer);
   return tasks <= 0 ? 0 : 1 + (tasks - 1) / question.count;
@@ -87,22 +97,47 @@ Nanos Admission::UntilItsOwnEnd(TenantId tenant, Nanos each, std::uint32_t tasks
 void Admission::LetThrough(const wire::OpenRoot& asked, TenantId tenant, const Ruling& ruling,
                            Instant now) {
   OnTheWay(1);
+  const std::int64_t room = std::max<std::int64_t>(0, PromiseRoom() - opening_);
   opening_ += ruling.brings;
   if (!looks_at_work()) return;
   const flow::Ask question = QuestionOf(asked, tenant, ruling.deadline, now);
-  work_.Admitted(NewcomerOf(question), 0, NeedsOf(asked), question.count);
+  const std::uint32_t count = std::min(question.count, static_cast<std::uint32_t>(room));
+  work_.Admitted(NewcomerOf(question), 0, NeedsOf(asked, tenant), count);
 }
 
 void Admission::Promise(const wire::OpenRoot& asked, const Ruling& ruling, Root& root) {
   root.line = ruling.line;
   root.said = asked.estimated_tasks;
-  root.said_each = std::min(kMostHint, Nanos(static_cast<std::int64_t>(asked.slot_time_ns)));
+  root.said_each = SaidOf(asked);
+  root.said_shape = ShapeOf(asked);
+  root.expected = TasksOf(asked, root.tenant);
   if (!looks_at_work() && !counts_promised()) return;
+  MakePromise(root, std::min(root.expected, PromiseRoom()));
+}
+
+void Admission::MakePromise(Root& root, std::uint32_t tasks) {
+  const Nanos each = TasksKnown(root.said_shape, root.cls, root.tenant).Expect(root.said_each);
   root.promise = std::make_unique<WorkPromise>(
       shared_.account,
       WorkPromise::Of{.cls = root.cls, .tenant = root.tenant, .line = root.line, .opened = true},
-      NeedsOf(asked).ByKind(shared_.costs.Takes(0, Nanos(asked.slot_time_ns))),
-      std::min(TasksOf(asked, root.tenant), PromiseRoom()));
+      NeedsOf(root.said_shape, root.cls, root.tenant).ByKind(shared_.costs.Takes(0, each)), tasks);
+}
+
+// What has come doubled is taken to double once more: with one that says too little, others are
+// judged by what it does while it does it, and not when it is closed, which may be never.
+bool Admission::Grow(Root& root) {
+  if (root.explicit_open && root.came > root.said) {
+    OpenRootSizes& sizes = shared_.account.Of(root.cls, root.tenant).open_roots;
+    sizes.Learn(root.said, root.came, std::exchange(root.learned, root.came));
+  }
+  const std::uint32_t more = root.came;
+  root.expected = SumOf(root.came - 1, more);
+  if (!looks_at_work() && !counts_promised()) return false;
+  const std::uint32_t fits = root.window - std::min(root.window, root.unfinished);
+  const std::uint32_t come = std::min({more, fits, PromiseRoom()});
+  if (root.promise == nullptr) MakePromise(root, 0);
+  root.promise->Renew(come);
+  return true;
 }
 
 // As its tenant's roots have brought for what was said of them; of one of which nothing is said, as
@@ -119,29 +154,48 @@ flow::Ask Admission::QuestionOf(const wire::OpenRoot& asked, TenantId tenant, In
                      .flow = tenant,
                      .count = TasksOf(asked, tenant),
                      .remaining = deadline == kNever ? Nanos(0) : deadline - now,
-                     .cost_hint = Nanos(asked.slot_time_ns),
+                     .cost_hint = SaidOf(asked),
                      .work = {}};
   if (!looks_at_work()) return question;
-  question.cost_hint = shared_.costs.Estimate(0, question.cost_hint);  // clamped, or the usual
-  // As fast as all of its tasks could run, were it alone.
-  const std::int64_t slots = std::max<std::int64_t>(1, NeedsOf(asked).slots());
-  const Nanos whole = SlotTimeOf(question.count, question.cost_hint / slots);
+  const Nanos each = TasksKnown(ShapeOf(asked), asked.cls, tenant).Expect(question.cost_hint);
+  question.cost_hint = shared_.costs.Estimate(0, each);  // clamped, or the usual
+  // As fast as all of its tasks could run, were it alone; of the usual nothing follows for them.
+  const std::int64_t slots = std::max<std::int64_t>(1, NeedsOf(asked, tenant).slots());
+  const Nanos whole = SlotTimeOf(question.count, each / slots);
   question.work.p95 = question.work.cost = std::max(question.cost_hint, whole);
   question.work.line = LineOf(shared_.limits, asked.cls, question.remaining, question.work.p95);
   return question;
 }
 
-const WorkAccount::Needs& Admission::NeedsOf(const wire::OpenRoot& asked) {
-  static constexpr Resources kUsual{.amount = {kOneSlot}};
+Nanos Admission::SaidOf(const wire::OpenRoot& asked) {
+  return Nanos(static_cast<std::int64_t>(
+      std::min<std::uint64_t>(kMostHint.count(), asked.slot_time_ns)));
+}
+
+const Resources* Admission::ShapeOf(const wire::OpenRoot& asked) const {
   const Shape* shape = asked.shape == 0 ? nullptr : shared_.shapes.At(asked.shape);
-  return NeedsOf(shape == nullptr ? kUsual : shape->resources);
+  return shape == nullptr ? nullptr : &shape->resources;
+}
+
+// Of the tasks of an open root of which that was said, and of what others like them needed besides.
+const WorkAccount::Needs& Admission::NeedsOf(const Resources* said, TaskClass cls,
+                                             TenantId tenant) {
+  static constexpr Resources kOneCpu{.amount = {kOneSlot}};
+  static constexpr Resources kNothing{};
+  const OpenRootTasks& known = TasksKnown(said, cls, tenant);
+  const Resources& usual = known.NeedCpu() ? kOneCpu : kNothing;
+  return WithBrought(NeedsOf(said == nullptr ? usual : *said), known.Beyond());
 }
 
 const WorkAccount::Needs& Admission::NeedsOf(const Resources& shape, FunctionId function) {
-  const CostModel::Spawns spawns = shared_.costs.SpawnsOf(function);
-  if (spawns.tasks == 0) return NeedsOf(shape);
-  needs_with_brought_ = NeedsOf(shape);
-  needs_with_brought_.Bring(spawns);
+  return WithBrought(NeedsOf(shape), shared_.costs.SpawnsOf(function));
+}
+
+const WorkAccount::Needs& Admission::WithBrought(const WorkAccount::Needs& own,
+                                                 const CostModel::Spawns& brought) {
+  if (brought.tasks == 0) return own;
+  needs_with_brought_ = own;
+  needs_with_brought_.Bring(brought);
   return needs_with_brought_;
 }
 

@@ -17,7 +17,11 @@ Nanos SoonOf(const Root& root, Instant now) {
 
 void EarlySpawns::Begins(Task& task, Instant now) {
   Root& root = *task.root;
-  if (root.function == 0 || std::exchange(task.ready.counted, true)) return;
+  if (root.function == 0) {  // it goes on for as long as its client adds to it
+    if (!task.id.is_child()) root.ready.soon_until = After(now, SoonOf(root, now));
+    return;
+  }
+  if (std::exchange(task.ready.counted, true)) return;
   if (task.id == root.id) {
     shared_.costs.LearnRoot(root.function);
     root.ready.soon_until = After(now, SoonOf(root, now));

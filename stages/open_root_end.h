@@ -10,7 +10,8 @@ namespace spillgate {
 
 inline void LearnUnclosed(Shared& shared, const Root& root) REQUIRES(shared.table.mutex()) {
   if (root.closed || root.came <= root.said) return;
-  shared.account.Of(root.cls, root.tenant).open_roots.Learn(root.said, root.came);
+  OpenRootSizes& sizes = shared.account.Of(root.cls, root.tenant).open_roots;
+  sizes.Learn(root.said, root.came, root.learned);
 }
 
 }  // namespace spillgate

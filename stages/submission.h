@@ -151,12 +151,6 @@ class Submission {
   void AcceptAll(Instant now);
   void AcceptGroups(Instant now);
   void Accept(Group& group, Instant now) REQUIRES(shared_.table.mutex());
-  void JoinByArguments(Group& group, Session& session, Instant now) REQUIRES(shared_.table.mutex());
-  [[nodiscard]] static std::uint32_t BehindRoots(const Group& group, std::uint32_t from);
-  [[nodiscard]] Reason FindRoot(Group& group, Record*& parent, RootPtr& root)
-      REQUIRES(shared_.table.mutex());
-  [[nodiscard]] RootPtr NewRoot(const Group& group, const Task& task, const Session& session)
-      REQUIRES(shared_.table.mutex());
   [[nodiscard]] bool IsKnown(const Group& group, TaskId id, const Session& session)
       REQUIRES(shared_.table.mutex());
   [[nodiscard]] bool IsRepeat(Group& group, const Task& task, const Session& session)
@@ -168,6 +162,16 @@ class Submission {
              Record* parent, Instant now) REQUIRES(shared_.table.mutex());
   void Conclude(Group& group, Instant now);
   [[nodiscard]] bool MoreMayWait(const Group& group) const;
+
+  // The roots that tasks join, or are (submission_roots.cc).
+  [[nodiscard]] Reason FindRoot(Group& group, Record*& parent, RootPtr& root)
+      REQUIRES(shared_.table.mutex());
+  [[nodiscard]] static bool GoesOn(const Group& group, const Record* parent);
+  void JoinByArguments(Group& group, Session& session, Instant now) REQUIRES(shared_.table.mutex());
+  [[nodiscard]] static std::uint32_t BehindRoots(const Group& group, std::uint32_t from);
+  [[nodiscard]] RootPtr NewRoot(const Group& group, const Task& task, const Session& session)
+      REQUIRES(shared_.table.mutex());
+  void NoteAdded(const RootPtr& root) REQUIRES(shared_.table.mutex());
 
   // Quotas of clients and tenants (submission_quotas.cc). The first so many of the group are within
   // them.
@@ -183,8 +187,6 @@ class Submission {
   };
   [[nodiscard]] QuotaRoom RoomByQuotas(const Group& group, Instant now)
       EXCLUDES(shared_.table.mutex());
-
-  [[nodiscard]] static bool GoesOn(const Group& group, const Record* parent);
 
   // Spawns without room (submission_waiting.cc).
   using WaitingGroups = std::multimap<std::uint64_t, Group>;
@@ -210,7 +212,8 @@ class Submission {
   std::vector<ConnectionGone> gone_;
   std::deque<TaskId> closed_;  // roots of which the journal does not know that yet
   Admission admission_;
-  PromiseTimes promises_;  // of roots that were opened
+  PromiseTimes promises_;       // of roots to which their clients add
+  std::vector<RootPtr> grown_;  // of those, in this pass
   ServedSince served_;
   bool observed_all_ = true;  // that was let in before this pass
   JournalWriter journal_;

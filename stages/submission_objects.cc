@@ -213,7 +213,8 @@ void Submission::OnCloseRoot(const Received& received, const wire::FrameView& fr
   if (!root || root->closed) return;
   // One that brought none may have come too late for its client.
   if (root->came > 0) {
-    shared_.account.Of(root->cls, root->tenant).open_roots.Learn(root->said, root->came);
+    OpenRootSizes& sizes = shared_.account.Of(root->cls, root->tenant).open_roots;
+    sizes.Learn(root->said, root->came, root->learned);
   }
   Close(*root);
 }

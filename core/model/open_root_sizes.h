@@ -14,17 +14,13 @@ class OpenRootSizes {
  public:
   static constexpr std::int64_t kWindow = 64;  // roots; older ones fade
 
-  // One was closed, of which so many tasks were expected by its client (0: it did not say), and
-  // came.
-  void Learn(std::uint32_t said, std::uint32_t came) {
-    if (roots_.get() == kWindow) {
-      for (Gauge* sum : {&roots_, &came_, &said_, &came_of_said_}) sum->Set(sum->get() / 2);
-    }
-    roots_.Add(1);
-    came_.Add(came);
-    if (said == 0) return;
-    said_.Add(said);
-    came_of_said_.Add(came);
+  // Of one so many tasks were expected by its client (0: it did not say), and so many have come, of
+  // which some were `learned` before.
+  void Learn(std::uint32_t said, std::uint32_t came, std::uint32_t learned = 0) {
+    if (learned == 0) LearnRoot(said);
+    const std::int64_t more = std::max<std::int64_t>(0, std::int64_t{came} - learned);
+    came_.Add(more);
+    if (said != 0) came_of_said_.Add(more);
   }
 
   // How many tasks a root brings of which that was said.
@@ -41,6 +37,13 @@ class OpenRootSizes {
   }
 
  private:
+  void LearnRoot(std::uint32_t said) {
+    if (roots_.get() == kWindow) {
+      for (Gauge* sum : {&roots_, &came_, &said_, &came_of_said_}) sum->Set(sum->get() / 2);
+    }
+    roots_.Add(1);
+    said_.Add(said);
+  }
   static std::uint32_t Clamped(double tasks) {
     return static_cast<std::uint32_t>(std::clamp(tasks + 0.5, 1.0, 1e9));
   }

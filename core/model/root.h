@@ -43,13 +43,17 @@ struct Root {
   std::atomic<std::int64_t> path_ns{0};
 
   FunctionId function = 0;  // of the task that it began with; 0 if OpenRoot made it
+  bool explicit_open = false;  // made by OpenRoot
+  // What the client said of the tasks of such a root: what one needs (null: nothing; one that
+  // stays), and the slot time that it takes (0: nothing).
+  const Resources* said_shape = nullptr;
+  Nanos said_each{0};
 
   ReadyRoot ready;  // scheduling's own
 
   // The task table's own, under its lock.
   std::uint32_t unfinished = 0;  // accepted tasks not yet published
   std::uint32_t window = 0;      // most that `unfinished` may be before a submission or spawn waits
-  bool explicit_open = false;    // made by OpenRoot
   bool durable = false;          // the journal knows of it
   bool closed = false;           // takes no more from its session
   bool cancelled = false;        // all its tasks are; then it is closed as well
@@ -57,10 +61,11 @@ struct Root {
   // A task that its session added was not done in time: its work was for nothing.
   bool failed = false;
   std::unique_ptr<WorkPromise> promise;  // of what it was let in for; none once it is closed
-  Instant promised_until{};  // of an open root of which something has come: for so long it counts
+  Instant promised_until{};  // of a root of which something has come: for so long it counts
   std::uint32_t said = 0;    // of an open root: tasks that its client expected
   std::uint32_t came = 0;    // and those that its client has added
-  Nanos said_each{0};        // and the slot time of one, as its client said; 0: it did not
+  std::uint32_t expected = 0;  // of those, before it is taken to grow
+  std::uint32_t learned = 0;   // of those, what others are judged by
   Instant began = kNever;    // the task that it began with did, which has ended
   bool grew = false;         // a task that one of it spawned has ended
   Nanos spent{0};            // slot time of its tasks that have ended, while it has not failed

@@ -36,6 +36,7 @@
 #include "core/model/given_lately.h"
 #include "core/model/kept_slot.h"
 #include "core/model/open_root_sizes.h"
+#include "core/model/open_root_tasks.h"
 #include "core/model/resources.h"
 #include "core/model/slack_lines.h"
 
@@ -64,6 +65,8 @@ class WorkAccount {
     // both wait.
     std::array<Gauge, kLines> behind;
     OpenRootSizes open_roots;
+    // What their tasks take, of roots of which no shape was said, and of the others.
+    std::array<OpenRootTasks, 2> open_root_tasks;
     Given given;
     ActiveWeights::Mark active;
     Gauge tag;  // virtual time, in slot ns, at which it has had what it was given
@@ -133,6 +136,7 @@ class WorkAccount {
       return static_cast<std::int64_t>(std::min(ns, static_cast<double>(kMostNodeTime.count()))) +
              1;
     }
+    // Of each kind, with what it brings.
     [[nodiscard]] NodeTimes ByKind(Nanos slot_time) const;
 
    private:

@@ -11,9 +11,15 @@ WorkPromise::WorkPromise(WorkAccount& account, const Of& of, const NodeTimes& ea
       line_(of.line),
       opened_(of.opened ? &account.opened() : nullptr),
       each_(each),
-      left_(tasks) {
-  Count(left_);
-  if (left_ > 0) cls_.promises.Add(1);
+      left_(0) {
+  Renew(tasks);
+}
+
+void WorkPromise::Renew(std::uint32_t tasks) {
+  if (tasks == 0) return;
+  if (left_ == 0) cls_.promises.Add(1);
+  left_ += tasks;
+  Count(tasks);
 }
 
 void WorkPromise::Keep(std::uint32_t tasks) {

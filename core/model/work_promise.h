@@ -31,6 +31,8 @@ class WorkPromise {
 
   // So many have come; more than were promised are as good.
   void Keep(std::uint32_t tasks);
+  // So many more will.
+  void Renew(std::uint32_t tasks);
   [[nodiscard]] std::uint32_t left() const { return left_; }
 
  private:

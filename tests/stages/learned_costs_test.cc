@@ -105,5 +105,58 @@ TEST_F(LearnedCostsTest, WhatIsOutOfReachOfItsDeadlineEndsThereAndSaysWhatItNeed
   EXPECT_EQ(bench.tally.scheduling.out_of_reach.get(), 2U);
 }
 
+// For its tenant, as nobody knows the functions when such a root is opened.
+TEST_F(LearnedCostsTest, WhatTasksOfOpenRootsTakeIsLearnedWithWhatTheySpawn) {
+  const FunctionId inlined = bench.AddFunction("inlined", 0, 0, Host::kInline);
+  RootPtr root;
+  const auto run = [&](std::uint64_t seq, FunctionId function, Nanos cost, bool child = false,
+                       SlotFreed::Lesson lesson = SlotFreed::Lesson::kExact) {
+    TaskPtr task = bench.Accept(seq, function);
+    if (root) task->root = root;
+    root = task->root;
+    root->explicit_open = true;
+    if (child) task->id.session |= kChildBit;
+    Handle(Resolved{std::move(task)});
+    if (function == inlined) return;
+    SlotFreed freed = Freed(placed.events.size() - 1);
+    freed.cost = cost;
+    freed.lesson = lesson;
+    Handle(std::move(freed));
+  };
+  const auto& known = bench.account.At(TaskClass::kNormal, 0).open_root_tasks;
+  run(1, one, milliseconds(4));
+  EXPECT_EQ(known[0].Expect(Nanos(0)), milliseconds(4));
+  run(2, one, milliseconds(6), true);
+  EXPECT_EQ(known[0].Expect(Nanos(0)), milliseconds(10)) << "of the one that was added";
+  run(3, one, milliseconds(50), false, SlotFreed::Lesson::kAtLeast);
+  EXPECT_EQ(known[0].Expect(Nanos(0)), milliseconds(10));
+  bench.clock.Advance(std::chrono::seconds(2));
+  run(4, one, milliseconds(50), true);
+  EXPECT_EQ(known[0].Expect(Nanos(0)), milliseconds(10)) << "long after";
+  run(5, inlined, milliseconds(0));
+  EXPECT_EQ(known[0].Expect(Nanos(0)), milliseconds(5)) << "nobody looks at the clock for that";
+  EXPECT_EQ(known[1].Expect(Nanos(0)), Nanos(0));
+}
+
+TEST_F(LearnedCostsTest, WhatTasksOfOpenRootsNeedBeyondWhatWasSaidIsLearned) {
+  const Resources said = Cpu(500);
+  TaskPtr task = bench.Accept(1, one);
+  task->root->explicit_open = true;
+  task->root->said_shape = &said;
+  task->root->said_each = milliseconds(1);
+  const RootPtr root = task->root;
+  Handle(Resolved{std::move(task)});
+  SlotFreed freed = Freed(0);
+  freed.held.amount[kGpu] = 1000;
+  freed.cost = milliseconds(8);
+  Handle(std::move(freed));
+  const OpenRootTasks& known = bench.account.At(TaskClass::kNormal, 0).open_root_tasks[1];
+  EXPECT_EQ(known.Expect(milliseconds(2)), milliseconds(16));
+  const CostModel::Spawns beyond = known.Beyond();
+  EXPECT_TRUE(beyond.Need(kGpu));
+  EXPECT_FALSE(beyond.Need(kCpu)) << "that was said";
+  EXPECT_NEAR(static_cast<double>(beyond.node_time[kGpu]), 8e6, 10);
+}
+
 }  // namespace
 }  // namespace spillgate::testing

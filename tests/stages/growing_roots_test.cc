@@ -1,0 +1,172 @@
+// Open roots that turn out to be other than was said, where submission goes by work: what others
+// are judged by then.
+#include <gtest/gtest.h>
+
+#include "tests/stages/admission_bench.h"
+
+namespace spillgate {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+class GrowingRootsTest : public testing::AdmissionBench {
+ protected:
+  std::string Add(std::uint64_t root, std::uint32_t tasks) {
+    const std::uint64_t first = next_;
+    next_ += tasks;
+    return Submit({.ask = {.root = root, .first_seq = first}, .tasks = tasks});
+  }
+  // A tenant's tasks have taken so long each, of roots that said `said`, and no shape.
+  void Learn(Nanos said, Nanos took, bool on_cpu = true, Nanos on_gpu = Nanos(0)) {
+    OpenRootTasks::Run run{.added = true, .said = said, .slot_time = took, .on_cpu = on_cpu};
+    run.beyond[kGpu] = on_gpu.count();
+    Flow().open_root_tasks[0].Learn(run);
+  }
+  [[nodiscard]] WorkAccount::Flow& Flow() {
+    return bench.account.Of(TaskClass::kNormal, bench.session().tenant);
+  }
+  // In milliseconds.
+  [[nodiscard]] double PromisedOn(std::size_t kind) const {
+    const std::int64_t ns = bench.account.At(TaskClass::kNormal).promised[kind].get();
+    return static_cast<double>(ns) / 1e6;
+  }
+  std::string OpenSaying(std::uint64_t seq, const wire::OpenRoot& root) {
+    wire::OpenRoot with = root;
+    with.seq = seq;
+    bench.answered.Clear();
+    Handle(Other(with));
+    return bench.answered.Verdicts();
+  }
+
+  std::uint64_t next_ = 1000;
+};
+
+// Or it would buy what others are refused.
+TEST_F(GrowingRootsTest, OneThatHasBroughtMoreThanItSaidIsTakenToGoOn) {
+  EXPECT_EQ(Open(1, 1, Nanos(0)), "accepted 1");
+  EXPECT_EQ(Add(1, 3), "accepted 3");
+  EXPECT_EQ(Promised(), 0);
+  EXPECT_EQ(Add(1, 1), "accepted 1");
+  EXPECT_EQ(Promised(), 3) << "as many as have come, but for the one that is here";
+  EXPECT_EQ(Add(1, 4), "accepted 4");
+  EXPECT_EQ(Promised(), 7);
+  CloseRoot(1);
+  EXPECT_EQ(Promised(), 0);
+  EXPECT_EQ(bench.account.At(TaskClass::kNormal).promises.get(), 0);
+}
+
+TEST_F(GrowingRootsTest, NothingMoreIsExpectedOnceNothingHasComeForASecond) {
+  EXPECT_EQ(Open(1, 1, Nanos(0)), "accepted 1");
+  EXPECT_EQ(Add(1, 1), "accepted 1");
+  TickAfter(seconds(1));
+  EXPECT_TRUE(stage.Idle());
+  EXPECT_EQ(Add(1, 7), "accepted 7");
+  EXPECT_EQ(Promised(), 7) << "8 to 15, of which the first is here";
+  EXPECT_FALSE(stage.Idle());
+  TickAfter(milliseconds(999));
+  EXPECT_EQ(Promised(), 7);
+  TickAfter(milliseconds(1));
+  EXPECT_EQ(Promised(), 0);
+  TickAfter(seconds(1));
+  EXPECT_TRUE(stage.Idle());
+}
+
+TEST_F(GrowingRootsTest, OthersLikeItAreJudgedByItWhileItIsOpen) {
+  EXPECT_EQ(Open(1, 1, Nanos(0)), "accepted 1");
+  EXPECT_EQ(Add(1, 8), "accepted 8");
+  const std::int64_t before = Promised();
+  EXPECT_EQ(Open(2, 1, Nanos(0)), "accepted 1");
+  EXPECT_EQ(Promised(), before + 8);
+  EXPECT_EQ(Add(1, 2), "accepted 2");
+  CloseRoot(1);
+  EXPECT_EQ(Flow().open_roots.Expect(1), 10U) << "once, as many as came in all";
+}
+
+TEST_F(GrowingRootsTest, OneThatBringsFewerThanItSaidTeachesNothingBeforeItIsClosed) {
+  EXPECT_EQ(Open(1, 10, Nanos(0)), "accepted 1");
+  EXPECT_EQ(Add(1, 1), "accepted 1");
+  CloseRoot(1);
+  EXPECT_EQ(Open(2, 60, Nanos(0)), "accepted 1");
+  EXPECT_EQ(Promised(), 6);
+  EXPECT_EQ(Add(2, 7), "accepted 7");
+  EXPECT_EQ(Promised(), 6) << "more than its like brought, and it may go on";
+  EXPECT_EQ(Flow().open_roots.Expect(60), 6U) << "though not more than it said";
+}
+
+TEST_F(GrowingRootsTest, NoMoreIsExpectedThanTheNodeCanHave) {
+  EXPECT_EQ(Open(1, 1, Nanos(0)), "accepted 1");
+  for (int i = 0; i < 90; ++i) EXPECT_EQ(Add(1, 1), "accepted 1");
+  EXPECT_LE(Promised(), 100);
+  EXPECT_EQ(Open(2, 100, Nanos(0)), "accepted 1");
+  EXPECT_LE(Promised(), 100);
+}
+
+// A task that was submitted alone is a root too.
+TEST_F(GrowingRootsTest, OneThatNobodyOpenedGrowsFromTheSixtyFifthOn) {
+  EXPECT_EQ(SubmitWithin(Nanos(0), 1), "accepted 1");
+  EXPECT_EQ(Add(1, 64), "accepted 64");
+  EXPECT_EQ(Promised(), 0);
+  EXPECT_EQ(Add(1, 1), "accepted 1");
+  EXPECT_EQ(Promised(), 64);
+  TickAfter(seconds(1));
+  EXPECT_EQ(Promised(), 0);
+  EXPECT_EQ(Flow().open_roots.Expect(5), 5U) << "it says nothing of those that are opened";
+}
+
+TEST_F(GrowingRootsTest, TasksTakeWhatThoseOfTheirTenantsRootsHaveTaken) {
+  EXPECT_EQ(Open(1, 5, Nanos(0)), "accepted 1");
+  EXPECT_NEAR(PromisedOn(kCpu), 2.5, 0.01) << "a millisecond each, on two CPUs";
+  CloseRoot(1);
+  Learn(milliseconds(1), milliseconds(20));
+  EXPECT_EQ(Open(2, 5, Nanos(0)), "accepted 1");
+  EXPECT_NEAR(PromisedOn(kCpu), 50, 0.01) << "twenty times what is said";
+  bench.account.Of(TaskClass::kNormal).tasks.Add(1);  // others wait
+  EXPECT_EQ(Open(3, 5, milliseconds(40)), "backlog 1");
+  CloseRoot(2);
+  EXPECT_EQ(OpenSaying(4, {.estimated_tasks = 5}), "accepted 1");
+  EXPECT_NEAR(PromisedOn(kCpu), 50, 0.01) << "of which nothing is said";
+}
+
+// A guess is no reason to turn it away.
+TEST_F(GrowingRootsTest, WhatNobodyKnowsIsInReach) {
+  bench.account.Of(TaskClass::kNormal).tasks.Add(1);  // others wait
+  const wire::OpenRoot many{.remaining_us = 20'000, .estimated_tasks = 60};
+  EXPECT_EQ(OpenSaying(1, many), "accepted 1");
+  CloseRoot(1);
+  Learn(Nanos(0), milliseconds(1));
+  EXPECT_EQ(OpenSaying(2, many), "backlog 1") << "30 ms on two slots";
+}
+
+TEST_F(GrowingRootsTest, WhatTheirLikeNeededIsPromisedThereAndWaitedFor) {
+  Learn(Nanos(0), milliseconds(10), false, milliseconds(10));
+  EXPECT_EQ(OpenSaying(1, {.estimated_tasks = 3}), "accepted 1");
+  EXPECT_NEAR(PromisedOn(kGpu), 30, 0.01);
+  EXPECT_EQ(PromisedOn(kCpu), 0) << "none of them needed it";
+  CloseRoot(1);
+  EXPECT_EQ(PromisedOn(kGpu), 0);
+  bench.account.Of(TaskClass::kNormal).work[kGpu].Add(Nanos(milliseconds(300)).count());
+  Flow().work[kGpu].Add(Nanos(milliseconds(300)).count());
+  bench.account.Of(TaskClass::kNormal).tasks.Add(30);
+  EXPECT_EQ(OpenSaying(2, {.remaining_us = 200'000, .estimated_tasks = 3}), "backlog 1");
+  EXPECT_EQ(SubmitWithin(milliseconds(200), 500), "accepted 1") << "that is for a CPU";
+}
+
+// What is let in before the stage has counted it, of roots that can wait for ever.
+TEST_F(GrowingRootsTest, ACrowdAtTheDoorIsCountedAsNoMoreThanTheNodeCanHave) {
+  Admission& door = stage.admission();
+  const wire::OpenRoot root{.cls = TaskClass::kCritical,
+                            .estimated_tasks = 4096,
+                            .slot_time_ns = static_cast<std::uint64_t>(Nanos(hours(1)).count())};
+  for (int i = 0; i < 100'000; ++i) {
+    Ruling ruling;
+    door.Judge(root, bench.session().tenant, Nanos(0), ruling, bench.now());
+    ASSERT_EQ(ruling.admitted, 1U);
+    door.LetThrough(root, bench.session().tenant, ruling, bench.now());
+  }
+  EXPECT_EQ(Open(1, 1, seconds(30)), "backlog 1");
+}
+
+}  // namespace
+}  // namespace spillgate
