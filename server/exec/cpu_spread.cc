@@ -20,18 +20,29 @@ int CpuSpread::Choose(const Place& place, const std::function<bool(int)>& taken)
   return kNowhere;
 }
 
-void CpuSpread::WakeOn(int cpu, const Place& place, const std::function<void()>& wake) const {
+void CpuSpread::WakeOn(int cpu, Place& place, const std::function<void()>& wake) const {
+  // Two at once would each give back what the other one has set.
+  if (place.moving.exchange(true, std::memory_order_acquire)) return wake();
   const pthread_t thread = place.thread.load(std::memory_order_relaxed);
   // Whoever has pinned it since it began knows better.
   cpu_set_t may;
   const bool known = pthread_getaffinity_np(thread, sizeof(may), &may) == 0;
-  if (!known || !CPU_ISSET(cpu, &may)) return wake();
   cpu_set_t one;
   CPU_ZERO(&one);
   CPU_SET(cpu, &one);
-  const bool moved = pthread_setaffinity_np(thread, sizeof(one), &one) == 0;
+  const bool moved = known && CPU_ISSET(cpu, &may) &&
+                     pthread_setaffinity_np(thread, sizeof(one), &one) == 0;
   wake();
   if (moved) pthread_setaffinity_np(thread, sizeof(may), &may);
+  place.moving.store(false, std::memory_order_release);
+}
+
+void CpuSpread::Follow(Place& place, pthread_t other, pthread_t thread) {
+  while (place.moving.exchange(true, std::memory_order_acquire)) sched_yield();
+  cpu_set_t may;
+  const bool known = pthread_getaffinity_np(other, sizeof(may), &may) == 0;
+  place.moving.store(false, std::memory_order_release);
+  if (known) pthread_setaffinity_np(thread, sizeof(may), &may);
 }
 
 }  // namespace spillgate

@@ -28,6 +28,7 @@ class CpuSpread {
     std::atomic<int> at_work{kNowhere};
     std::atomic<int> last{kNowhere};  // once it is set, so is the thread
     std::atomic<pthread_t> thread{};
+    std::atomic<bool> moving{false};  // what it may run on is not what it says for a moment
 
     // By the thread itself, when it begins or goes on, and when it blocks or is idle.
     void Begin() {
@@ -44,7 +45,9 @@ class CpuSpread {
   [[nodiscard]] int Choose(const Place& place, const std::function<bool(int)>& taken) const;
   // Calls `wake` so that the sleeping thread of that place, which Choose has looked at, wakes on
   // that CPU, if it still may run there.
-  void WakeOn(int cpu, const Place& place, const std::function<void()>& wake) const;
+  void WakeOn(int cpu, Place& place, const std::function<void()>& wake) const;
+  // Lets a thread run where another one may, whose place that is.
+  static void Follow(Place& place, pthread_t other, pthread_t thread);
 
  private:
   cpu_set_t all_;

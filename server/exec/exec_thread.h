@@ -40,6 +40,10 @@ class ExecThread final : public TaskLink {
   ~ExecThread() override;  // waits for what it runs
 
   void Begin();
+  // Where that one may run, whoever has begun this one.
+  void RunWhere(ExecThread& other) {
+    CpuSpread::Follow(other.place_, other.thread_.native_handle(), thread_.native_handle());
+  }
 
   void Deliver(ByteView frames) EXCLUDES(mutex_);
 

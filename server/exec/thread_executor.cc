@@ -157,6 +157,8 @@ void ThreadExecutor::Wake(Crew::Seat& seat) {
   // It can be found before it runs, and so before anything can be an answer to it.
   by_seat_[seat.index].store(&thread, std::memory_order_release);
   thread.Begin();
+  // One that is needed later is begun by any thread, and would run where that one may.
+  if (threads_.size() > 1) thread.RunWhere(*threads_.front());
 }
 
 }  // namespace spillgate

@@ -86,6 +86,64 @@ TEST_F(CpuSpreadTest, ASleepingThreadWakesThereAndIsNotPinned) {
   }
 }
 
+TEST_F(CpuSpreadTest, AThreadRunsWhereTheOneThatItFollowsMay) {
+  std::counting_semaphore<2> go(0);
+  std::thread first([&] { go.acquire(); });
+  std::thread second([&] { go.acquire(); });
+  cpu_set_t only;
+  CPU_ZERO(&only);
+  CPU_SET(cpus[1], &only);
+  ASSERT_EQ(pthread_setaffinity_np(first.native_handle(), sizeof(only), &only), 0);
+  CpuSpread::Place place;
+  CpuSpread::Follow(place, first.native_handle(), second.native_handle());
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  EXPECT_EQ(pthread_getaffinity_np(second.native_handle(), sizeof(set), &set), 0);
+  EXPECT_TRUE(CPU_EQUAL(&set, &only));
+  go.release(2);
+  first.join();
+  second.join();
+}
+
+// Its mask is narrow for a moment, which is nobody's wish.
+TEST_F(CpuSpreadTest, AThreadThatIsBeingWokenIsNotMovedOrFollowedMeanwhile) {
+  std::counting_semaphore<2> go(0);
+  std::binary_semaphore ran(0);
+  CpuSpread::Place place;
+  std::thread thread([&] {
+    place.Begin();
+    ran.release();
+    go.acquire();
+  });
+  ran.acquire();
+  const auto count = [](std::thread& of) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    EXPECT_EQ(pthread_getaffinity_np(of.native_handle(), sizeof(set), &set), 0);
+    return static_cast<std::size_t>(CPU_COUNT(&set));
+  };
+  std::thread follower;
+  std::binary_semaphore begun(0);
+  std::thread follows;
+  spread.WakeOn(cpus[0], place, [&] {
+    int woken = 0;
+    spread.WakeOn(cpus[0], place, [&] { ++woken; });
+    EXPECT_EQ(woken, 1);
+    follower = std::thread([&] { go.acquire(); });
+    follows = std::thread([&] {
+      begun.release();
+      CpuSpread::Follow(place, thread.native_handle(), follower.native_handle());
+    });
+    begun.acquire();
+  });
+  follows.join();
+  EXPECT_EQ(count(thread), cpus.size());
+  EXPECT_EQ(count(follower), cpus.size());
+  go.release(2);
+  thread.join();
+  follower.join();
+}
+
 // By whoever runs the node, after it has begun.
 TEST_F(CpuSpreadTest, AThreadThatWasPinnedStaysSo) {
   cpu_set_t only;
