@@ -19,6 +19,10 @@ constexpr double kMice = 0.4;    // of the capacity
 constexpr double kBeside = 0.8;  // of the time that a bomb with its share takes
 constexpr int kPatience = 4;     // times that it may take
 
+double Seconds(Nanos time) {
+  return std::chrono::duration<double>(time).count();
+}
+
 class Bomb {
  public:
   Bomb(RootRuns mice, const Options& options, const Target& target)
@@ -31,10 +35,9 @@ class Bomb {
     const Result<RootRuns::Basis> basis = mice_.FindBasis();
     if (!basis.ok()) return basis.error();
     basis_ = basis.value();
-    const Nanos work = options_.service * children_;
-    const double left =
-        (1 - kMice) * basis_.capacity * std::chrono::duration<double>(kMouse).count();
-    expected_ = Nanos(static_cast<std::int64_t>(static_cast<double>(work.count()) / left));
+    // What a slot spends beside the service is as long for a child as for a small root.
+    const double each = 1 / basis_.capacity + Seconds(options_.service - kMouse) / basis_.slots;
+    expected_ = Nanos(static_cast<std::int64_t>(each * children_ / (1 - kMice) * 1e9));
     if (Status status = HaveThreadsMade(); !status.ok()) return status;
     const CpuMeter meter({target_.process});
     const Result<RootReport> alone = RunMice(std::max(expected_ / 10, options_.time));
@@ -52,6 +55,7 @@ class Bomb {
     if (!after.ok()) return after.error();
     for (Row& row : rows) {
       if (!without.problem.empty()) row.SetProblem(without.problem);
+      if (!without.disturbed.empty()) row.SetVoid(without.disturbed);
       CheckDrift(basis_.capacity, after.value(), row);
       row.verified = row.problem.empty();
       report(row);
@@ -107,16 +111,17 @@ class Bomb {
     Result<client::Future> bomb = Submit(client.value(), kChild, options_.service, children_);
     if (!bomb.ok()) return bomb.error();
     client::Future& future = bomb.value();
-    const Nanos beside(static_cast<std::int64_t>(kBeside * static_cast<double>(expected_.count())));
-    const Result<RootReport> mice = RunMice(beside);
+    const Nanos due(static_cast<std::int64_t>(kBeside * static_cast<double>(expected_.count())));
+    const Result<RootReport> mice = RunMice(due);
     if (!mice.ok()) return mice.error();
     const bool over = future.ready();
+    const Nanos beside = clock.Now() - begin;
     const auto value = future.Get(kPatience * expected_ + options_.answer_within);
     const Nanos took = clock.Now() - begin;
     Row row = RowOf(mice.value(), meter.Read());
     row.bomb->tenant = tenant.empty() ? "same" : "other";
-    row.bomb->share = static_cast<double>(expected_.count()) / static_cast<double>(took.count());
-    row.per_s = static_cast<double>(children_) / std::chrono::duration<double>(took).count();
+    row.bomb->share = BombShare({.expected = expected_, .beside = beside, .took = took}, 1 - kMice);
+    row.per_s = static_cast<double>(children_) / Seconds(took);
     if (!value.ok()) {
       row.SetProblem(Format("the bomb failed: {}", value.error().message));
     } else if (AsText(value.value().view()) != Format("{}", children_)) {
@@ -169,11 +174,17 @@ class Bomb {
   const Target& target_;
   const std::uint32_t children_;
   RootRuns::Basis basis_;
-  Nanos expected_{0};  // that a bomb takes which has all that the small roots leave
+  Nanos expected_{0};  // as in BombTimes
   Nanos alone_p99_{0};
 };
 
 }  // namespace
+
+double BombShare(const BombTimes& times, double left) {
+  const double alone = Seconds(times.took - times.beside);
+  const double had = left * Seconds(times.expected) - alone;
+  return std::max(0.0, had / (left * Seconds(times.beside)));
+}
 
 Status MeasureBomb(const Options& options, const Target& target,
                    const std::function<void(Row&)>& report) {

@@ -32,7 +32,7 @@ constexpr Heeded kHeeded[] = {
     // A storm has a load of its own.
     {"--x", Of({Method::kOverload, Method::kFair, Method::kSpike}),
      [](const Options& options) { return options.x != Options().x; }},
-    {"--service", kLoads,
+    {"--service", kLoads,  // of a bomb: what a child costs
      [](const Options& options) { return options.service != Options().service; }},
     {"--mix", kRoots, [](const Options& options) { return options.mix != CostMix::kConstant; }},
     {"--shape", kRoots | Of({Method::kGraph}),

@@ -131,7 +131,7 @@ struct Options {
   double rate = 0;                               // open: tasks a second
   std::vector<double> x{0.5, 0.7, 1, 2, 5, 10};  // overload: times the node's capacity
   std::vector<Step> steps;                       // overload: one run, in the place of `x`
-  Nanos service = std::chrono::milliseconds(1);  // overload: mean cost of a task
+  Nanos service = std::chrono::milliseconds(1);  // overload: mean cost of a task; bomb: of a child
   CostMix mix = CostMix::kConstant;              // overload: how costs are spread
   RootShape root = RootShape::kSingle;           // overload: what a root is
   Manners manners = Manners::kRaw;               // overload: of its clients

@@ -112,12 +112,10 @@ class Overload {
     RootLoad load = runs_.LoadOf(0);
     load.deadlines = basis_.unloaded.Deadlines();
     load.parts = true;
-    const std::vector<Nanos> services = ServicesOf(options_);
     for (const Step& step : options_.steps) {
       Phase phase{.rate = CapacityOf(step) * step.x, .time = step.time, .cost = {}};
       if (step.service != Nanos(0)) {
-        const auto at = std::find(services.begin(), services.end(), step.service);
-        const auto mode = static_cast<std::uint8_t>(1 + (at - services.begin()));
+        const std::uint8_t mode = ModeOf(step);
         const auto us = step.service / std::chrono::microseconds(1);
         phase.cost = Cost{.us = static_cast<std::uint32_t>(us), .mode = mode};
         load.deadlines[mode] = DeadlineOf(step);
@@ -136,6 +134,13 @@ class Overload {
     return {};
   }
 
+  // The mode that a step's own service is of.
+  [[nodiscard]] std::uint8_t ModeOf(const Step& step) const {
+    const std::vector<Nanos> services = ServicesOf(options_);
+    const auto at = std::find(services.begin(), services.end(), step.service);
+    return static_cast<std::uint8_t>(1 + (at - services.begin()));
+  }
+
   // In roots of a step that has a service of its own: what a slot spends beside the service is as
   // long for each.
   [[nodiscard]] double CapacityOf(const Step& step) const {
@@ -151,8 +156,12 @@ class Overload {
   // What rows tell of the first function, of its own.
   void Restate(const Step& step, const RootReport& report, Row& row) const {
     OverloadFigures& figures = *row.overload;
+    row.function = runs_.Function(ModeOf(step));
     figures.service_us = Micros(step.service);
     figures.deadline_us = Micros(DeadlineOf(step));
+    // None of them came without load: what the first takes, and so much longer, as the deadline.
+    figures.unloaded_p99_us =
+        Micros(basis_.unloaded.p99s[0]) + Micros(step.service) - Micros(options_.service);
     // They all cost the same, so work is their number.
     const double base = basis_.capacity / CapacityOf(step);
     figures.offered_work_ratio = figures.offered_per_s * base;

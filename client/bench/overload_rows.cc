@@ -187,9 +187,11 @@ void OverloadRows::Conclude(Row& row, double asked, double after) const {
     figures.goodput_ratio /= capacity * std::min(asked, 1.0);
     figures.goodput_ratio_count /= capacity * std::min(asked, 1.0);
   }
-  figures.unloaded_p99_us = Micros(basis_.unloaded.p99s[0]);
   figures.unloaded_n = basis_.unloaded.counts[0];
-  if (!figures.service_us.has_value()) figures.deadline_us = Micros(basis_.unloaded.Deadline());
+  if (!figures.service_us.has_value()) {
+    figures.unloaded_p99_us = Micros(basis_.unloaded.p99s[0]);
+    figures.deadline_us = Micros(basis_.unloaded.Deadline());
+  }
   figures.controller = basis_.controller;
   figures.mix = std::string(ToString(options_.mix));
   if (!runs_.problem().empty()) row.SetProblem(runs_.problem());

@@ -117,7 +117,7 @@ struct BombFigures {
   std::string tenant;         // "same": that of the small ones; or "other"
   double alone_p99_us = 0;    // of the small ones, as loaded, without it
   double success = 0;         // part of them that came in time
-  double share = 0;           // what it had, of what they left
+  double share = 0;           // of the slot time that they left, while they came
   double capacity_per_s = 0;  // small ones
   double deadline_us = 0;     // theirs
   double lateness_p99_us = 0;

@@ -278,13 +278,13 @@ std::string HelpOnNames() {
 void AddRoots(CLI::App& verb, BenchPlan& plan) {
   bench::Options& options = plan.options;
   AddDuration(verb, "--service", options.service,
-              "of overload and spike: mean cost of a task; of the shortest where the mix is heavy "
-              "[1ms]");
+              "of overload, spike, storm and fair: mean cost of a task; of the shortest where the "
+              "mix is heavy; of bomb: cost of a child [1ms]");
   AddDuration(verb, "--turnaround", options.turnaround,
               "of cooperative clients: how long they take to answer a credit [0]");
   verb.add_option("--burst", options.burst,
-                  "of overload and spike: roots that come at the same time, at times of a Poisson "
-                  "process [1]")
+                  "of overload, spike, storm and fair: roots that come at the same time, at times "
+                  "of a Poisson process [1]")
       ->type_name("N");
   verb.add_option(
           "--steps", plan.steps,
@@ -320,7 +320,8 @@ void AddRoots(CLI::App& verb, BenchPlan& plan) {
   verb.add_option("--spikes", options.spikes,
                   "of spike: of 300 ms, and one of five times --seconds for each seven; of storm: "
                   "of 100 ms [20]");
-  verb.add_option("--mix", plan.mix, "of overload and spike: how costs are spread [constant]")
+  verb.add_option("--mix", plan.mix,
+                  "of overload, spike, storm and fair: how costs are spread [constant]")
       ->type_name("MIX")
       ->check(CLI::IsMember(ListOf(bench::kMixNames)));
 }
@@ -330,10 +331,9 @@ void AddLoad(CLI::App& verb, BenchPlan& plan) {
   verb.add_option("--seconds", plan.seconds, "of each measurement [2]")->type_name("S");
   verb.add_option("--batch", options.batch, "tasks a frame")->type_name("N");
   verb.add_option("--window", options.window, "frames under way")->type_name("N");
-  verb.add_option(
-          "--clients", plan.clients,
-          "connections, each with a thread [1]; of overload and spike: raw, or cooperative, "
-          "which hold back what they have no credit for [raw]")
+  verb.add_option("--clients", plan.clients,
+                  "connections, each with a thread [1]; of overload, spike and fair: raw, or "
+                  "cooperative, which hold back what they have no credit for [raw]")
       ->type_name("N|HOW");
   verb.add_option("--payload", options.payload, "argument of each task [none]")->type_name("BYTES");
   verb.add_option("--function", options.function, "function that tasks run [noop]")
@@ -354,8 +354,8 @@ void AddLoad(CLI::App& verb, BenchPlan& plan) {
       ->type_name("LIST")
       ->delimiter(',');
   verb.add_option("--shape", plan.shape,
-                  "of dag: chain, fan or tree [tree]; of overload and spike: single, chain, fan or "
-                  "nested [single]")
+                  "of dag: chain, fan or tree [tree]; of overload, spike, storm and fair: single, "
+                  "chain, fan or nested [single]")
       ->type_name("SHAPE");
   verb.add_option("--size", options.size, "of dag: tasks of a graph [255]")->type_name("N");
   verb.add_option("--seed", options.seed, "of nonces and of open's times [1]")->type_name("N");

@@ -30,13 +30,15 @@ std::string Waits(const Json& stage) {
                 Show(stage, {"wait_us", "p99"}, FormatMicros));
 }
 
-// "23/64": events that it takes at a time, of those that the config allows.
+// "23/64": events that it takes at a time, of those that the config allows; "64/64 (500)" where
+// there would be time for more.
 std::string Batch(const Json& stage) {
   const double most = NumberAt(stage, {"batch_most"}).value_or(0);
   if (most == 0) return std::string(kNone);
   const double fits = NumberAt(stage, {"batch_fits"}).value_or(0);
   const double now = fits > 0 ? std::min(fits, most) : most;
-  return Format("{}/{}", FormatAmount(now), FormatAmount(most));
+  const std::string text = Format("{}/{}", FormatAmount(now), FormatAmount(most));
+  return fits > most ? Format("{} ({})", text, FormatAmount(fits)) : text;
 }
 
 // The controller, and what it lets pass.

@@ -115,7 +115,11 @@ class ByTheBenchmark(unittest.TestCase):
     def test_a_shift_of_functions(self):
         rows = self.check(contrasts.shift(DEFAULT, 1.2), parts=4)
         self.assertEqual([row.get("service_us") for row in rows], [None, 10_000, None, 10_000])
+        self.assertEqual([row["function"] for row in rows], ["spin", "spin_long"] * 2)
         short, long = rows[:2]
+        if short["unloaded_p99_us"] is not None:
+            longer = long["unloaded_p99_us"] - short["unloaded_p99_us"]
+            self.assertAlmostEqual(longer, 10_000 - 100, delta=0.01)
         self.assertGreater(long["deadline_us"], short["deadline_us"] + 9 * 10_000, "ten times each")
         # As much work of each: a hundred times as many, but for what a root takes beside its own.
         self.assertGreater(short["n"], 2 * long["n"])

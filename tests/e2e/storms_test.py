@@ -38,9 +38,10 @@ class Storms(BenchCase):
         for row in rows:
             self.assertEqual(row["children"], 4_000)
             self.assertTrue(0 <= row["success"] <= 1, row)
-            self.assertGreater(row["share"], 0)
+            self.assertGreaterEqual(row["share"], 0)
             # Behind all of the children, hardly one would be in time.
             if row["judged"]:
+                self.assertGreater(row["share"], 0)
                 self.assertGreater(row["success"], 0.5, row)
 
 

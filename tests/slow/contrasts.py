@@ -75,10 +75,10 @@ def bench(setup: Setup, seconds: float, *words: str) -> list[dict]:
     return rows
 
 
-KEPT = ("x", "step", "service_us", "n", "good", "late", "expired", "refused", "held", "silent",
-        "offered_work_ratio", "goodput_ratio", "p50_us", "p99_us", "deadline_us", "capacity_per_s",
-        "wasted_ratio", "refusal_p99_us", "lateness_p99_us", "foreign_cpu_pct",
-        "steal_pct")  # fmt: skip
+KEPT = ("x", "step", "function", "service_us", "n", "good", "late", "expired", "refused", "held",
+        "silent", "offered_work_ratio", "goodput_ratio", "p50_us", "p99_us", "unloaded_p99_us",
+        "deadline_us", "capacity_per_s", "wasted_ratio", "refusal_p99_us", "lateness_p99_us",
+        "foreign_cpu_pct", "steal_pct")  # fmt: skip
 
 
 def of_rows(rows: list[dict], figure: float, second: float | None = None) -> dict:
@@ -329,5 +329,5 @@ def main() -> int:
 if __name__ == "__main__":
     for needed in PROGRAMS:
         if not (BIN / needed).exists():
-            sys.exit(f"{BIN}/{needed}: build it first (ops/build)")
+            sys.exit(f"{BIN}/{needed}: build it first (ops/build release all)")
     sys.exit(main())

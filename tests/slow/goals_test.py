@@ -14,8 +14,8 @@ def storm(recover_ms: float | None, **more) -> dict:
     return good | {"recover_ms": recover_ms} | more
 
 
-def bomb(tenant: str, ratio: float | None) -> dict:
-    return {"bench": "bomb", "verified": True, "tenant": tenant, "ratio": ratio}
+def bomb(tenant: str, ratio: float | None, share: float = 1) -> dict:
+    return {"bench": "bomb", "verified": True, "tenant": tenant, "ratio": ratio, "share": share}
 
 
 class Goals(unittest.TestCase):
@@ -48,6 +48,14 @@ class Goals(unittest.TestCase):
         self.assertIn("met         bomb-100us, same tenant: ratio 1.37", told[0])
         self.assertIn("not met     bomb-100us, other tenant: ratio 1.51", told[1])
         self.assertIn("ratio never", self.judged(bomb_100us=[bomb("same", None)])[1][0])
+
+    def test_a_bomb_has_what_the_small_roots_leave(self):
+        all_met, told = self.judged(bomb_100us=[bomb("same", 1, 0.9), bomb("other", 1, 0.89)])
+        self.assertFalse(all_met)
+        self.assertEqual(told[2:], [
+            "met         bomb-100us, same tenant: share 0.9, wanted 0.9 at least",
+            "not met     bomb-100us, other tenant: share 0.89, wanted 0.9 at least",
+        ])  # fmt: skip
 
     def test_what_is_void_or_not_measured_is_not_judged_and_what_is_wrong_is_not_met(self):
         void = storm(1000, verified=False, void="the sender was late", problem="void: late")

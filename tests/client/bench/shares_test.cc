@@ -1,13 +1,16 @@
-// Who is entitled to what, how even that is, and whether the node was the same all the time.
+// Who is entitled to what, how even that is, what a bomb had, and what makes a run void.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "client/bench/bomb.h"
+#include "client/bench/cpu_meter.h"
 #include "client/bench/overload.h"
 #include "client/bench/root_runs.h"
 
 namespace spillgate::bench {
 namespace {
 
+using std::chrono::milliseconds;
 using ::testing::DoubleEq;
 using ::testing::DoubleNear;
 using ::testing::ElementsAre;
@@ -27,6 +30,19 @@ TEST(Shares, OneIsEvenAndOneOverNIsAllOfOne) {
   EXPECT_NEAR(JainIndex(one), 0.25, 1e-9);
 }
 
+TEST(Shares, ABombsIsOfWhatTheSmallRootsLeaveWhileTheyCome) {
+  // Six seconds of slot time. Of the 4.8 that are left in the first eight it has what is not done
+  // afterwards, when it has all of the slot.
+  const auto share = [](milliseconds took) {
+    return BombShare(
+        {.expected = milliseconds(10'000), .beside = milliseconds(8'000), .took = took}, 0.6);
+  };
+  EXPECT_NEAR(share(milliseconds(9'200)), 1, 1e-9);
+  EXPECT_NEAR(share(milliseconds(11'600)), 0.5, 1e-9);
+  EXPECT_NEAR(share(milliseconds(14'000)), 0, 1e-9);
+  EXPECT_EQ(share(milliseconds(20'000)), 0) << "nor is it less than nothing";
+}
+
 TEST(Drift, ACapacityThatChangedMakesARunVoid) {
   Row row;
   CheckDrift(100, 96, row);
@@ -40,6 +56,18 @@ TEST(Drift, ACapacityThatChangedMakesARunVoid) {
   EXPECT_EQ(other.problem, "refused without load");
   EXPECT_THAT(other.disturbed, ::testing::StartsWith("the capacity was 100 a second before"))
       << "it is void all the same";
+}
+
+TEST(Disturbed, ALateSenderOrAHostThatTakesCpuMakesARunVoid) {
+  Row row{.steal_pct = kMostSteal};
+  CheckDisturbed(1000, milliseconds(10), row);
+  EXPECT_EQ(row.problem, "") << "a tenth of the deadline, and no more";
+  Row late;
+  CheckDisturbed(1010, milliseconds(10), late);
+  EXPECT_EQ(late.problem, "void: the sender was 1010 us late");
+  Row stolen{.steal_pct = kMostSteal + 0.1};
+  CheckDisturbed(0, milliseconds(10), stolen);
+  EXPECT_EQ(stolen.problem, "void: the host took CPU away");
 }
 
 TEST(Cpu, WhatRootsDoNotAccountForMakesARunVoid) {

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdio>
 #include <memory>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -110,6 +111,22 @@ TEST(BenchVerb, HelpNamesEveryBenchmark) {
   EXPECT_EQ(said.code, kOk);
   for (const bench::Benchmark& each : bench::Benchmarks()) {
     EXPECT_THAT(said.out, HasSubstr(std::string(each.name)));
+  }
+}
+
+TEST(BenchVerb, HelpSaysWhichBenchmarksHeedWhatIsSaidOfRoots) {
+  std::istringstream words(Bench({"--help"}).out);
+  std::string help;  // wherever its lines are broken
+  for (std::string word; words >> word;) help += word + " ";
+  for (const char* said : {
+           "of overload, spike, storm and fair: mean cost of a task",
+           "of bomb: cost of a child [1ms]",
+           "of overload, spike, storm and fair: roots that come at the same time",
+           "of overload, spike, storm and fair: how costs are spread",
+           "of overload, spike, storm and fair: single, chain, fan or nested",
+           "of overload, spike and fair: raw, or cooperative",
+       }) {
+    EXPECT_THAT(help, HasSubstr(said));
   }
 }
 

@@ -38,13 +38,13 @@ TEST(StagesTable, ShowsEachStageInOneLine) {
   EXPECT_EQ(
       StagesTable(Parse(kStages)),
       "STAGE        STATE       HELD/CAP  OLDEST  SHARDS  UTIL  IN/s  OUT/s  SHED/s  WAIT p50/p99"
-      "  BATCH  ADMISSION\n"
+      "        BATCH  ADMISSION\n"
       "submission   shedding     12/4096   100us       1   31%  8212   7900     312     11us/80us"
-      "  23/64  bound <= 64, retry after 5ms\n"
+      "        23/64  bound <= 64, retry after 5ms\n"
       "execution    saturated  1024/1024   131ms       2  200%  7000   7000       0    40ms/131ms"
-      "  64/64  none\n"
+      "  64/64 (500)  none\n"
       "publication  idle             -/-       -       -     -     -      -       -             -"
-      "      -  -\n");
+      "            -  -\n");
 }
 
 TEST(StagesTable, TheHintNamesTheStageFurthestDownstream) {
