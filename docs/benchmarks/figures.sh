@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
 # All that docs/benchmarks.md says of overload, from one command: the searched settings, the sweep,
 # what tells controllers apart, faults, the crowd, and single runs, which are held against what they
-# should be; last the pictures and the rows that the page has. Some five hours on two cores that do
-# nothing else; each part goes on where it was interrupted, and can be named to run alone.
+# should be; last the pictures and the rows that the page has. Five to six hours on two cores that
+# do nothing else, of which the sweep has four at most; each part goes on where it was interrupted,
+# and can be named to run alone. Builds the programs, with what measures beside them, unless
+# SPILLGATE_BIN names the folder of some.
 #   docs/benchmarks/figures.sh [tune|sweep|contrasts|slots|scenarios|crowd|runs|plots]…
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+[[ -n ${SPILLGATE_BIN:-} ]] || ops/build release all
 export SPILLGATE_BIN=${SPILLGATE_BIN:-$PWD/build/release/bin}
 out=build/figures
 mkdir -p "$out"
@@ -24,7 +27,7 @@ run() {
 }
 
 runs() {
-  run spike spike --x 10 --spikes 20 --seconds 1
+  run spike spike --x 10 --spikes 20 --seconds 2
   run storm storm --spikes 6 --seconds 1
   run storm-budget storm --spikes 6 --seconds 1 --retry-budget 0.1
   run bomb-100us bomb --seconds 2 --service 100us --children 1000000
@@ -55,10 +58,10 @@ plots() {
     [[ ! -s $part ]] || cp "$part" "$rows/"
   done
   tests/slow/overload.sh --report --out "$rows" >"$out/report.log" || failed+=(report)
-  grep -E '"case": "spin-1ms-(constant|bimodal)-single-raw"' "$rows/all.jsonl" \
+  grep -E '"case": "spin-(1ms-(constant|bimodal)|10us-constant)-single-raw"' "$rows/all.jsonl" \
     >"$out/singles.jsonl" || true
   python3 docs/benchmarks/plot.py "$out/singles.jsonl" -o docs/benchmarks/overload.svg \
-    --title 'One slot, roots of 1 ms: goodput by offered load' || failed+=(overload.svg)
+    --title 'One slot: goodput by offered load' || failed+=(overload.svg)
 }
 
 failed=()
@@ -66,7 +69,7 @@ for part in "${@:-tune sweep contrasts slots scenarios crowd runs plots}"; do
   for each in $part; do
     case $each in
       tune) python3 tests/slow/tune.py || failed+=("$each") ;;
-      sweep) tests/slow/overload.sh --minutes 300 || failed+=("$each") ;;
+      sweep) tests/slow/overload.sh --minutes 240 || failed+=("$each") ;;
       contrasts) tests/slow/contrasts.sh || failed+=("$each") ;;
       slots) slots || failed+=("$each") ;;
       scenarios) tests/slow/scenarios.sh || failed+=("$each") ;;

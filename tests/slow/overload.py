@@ -296,5 +296,5 @@ def main() -> int:
 if __name__ == "__main__":
     if missing := [name for name in ("spillgate", "spillgated", "frontier")
                    if not (BIN / name).exists()]:  # fmt: skip
-        sys.exit(f"{BIN}/{missing[0]}: build it first (ops/build)")
+        sys.exit(f"{BIN}/{missing[0]}: build it first (ops/build release all)")
     sys.exit(main())

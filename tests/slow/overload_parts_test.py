@@ -46,13 +46,28 @@ class Plan(unittest.TestCase):
                 if pair not in overload_parts.IMPOSSIBLE:
                     self.assertIn(pair, covered)
 
+    def measured(self, case: Case) -> dict[str, tuple[float, ...]]:
+        """At which multiples, by controller."""
+        return {part.controller: part.x for part in self.parts if part.case == case}
+
     def test_each_controller_is_measured_at_the_core_as_the_default_is(self):
         for case in overload_parts.CORE:
-            found = {part.controller: part.x for part in self.parts if part.case == case}
+            self.assertEqual(len(self.measured(case)[""]), 10)
+            of_all = case
+            if (case.mix, case.shape) == ("bimodal", "nested"):
+                of_all = Case("100us", case.mix, case.shape, case.clients)
+            found = self.measured(of_all)
             self.assertEqual(set(found), {"", *overload_parts.CONTROLLERS})
             for controller, x in found.items():
-                self.assertEqual(len(x), 4 if controller else 10)
                 self.assertLessEqual({0.7, 1, 2, 10}, set(x))
+                self.assertEqual(len(x), 4 if controller or of_all != case else 10)
+
+    def test_other_controllers_are_measured_for_long_enough_to_be_judged(self):
+        for part in self.parts:
+            if part.controller and part.case.judged:
+                seconds = overload_parts.seconds_of(part.case, overload_parts.SECONDS)
+                longest_s = overload_parts.longest_deadline_s(part.case)
+                self.assertGreater(seconds, overload_parts.DEADLINES * longest_s, part.name)
 
     def test_a_group_takes_half_an_hour_and_all_of_them_four(self):
         def minutes(group: list[Part]) -> float:

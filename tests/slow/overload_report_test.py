@@ -17,11 +17,14 @@ import plot
 
 class Report(Programs):
     def test_the_table_has_the_regret_and_says_what_is_void(self):
-        rows = [row(0.9, 0.6, offered_work_ratio=0.8), row(2, 0.7, problem="void: late")]
+        rows = [row(0.9, 0.6, offered_work_ratio=0.8, capacity_ratio=0.873),
+                row(2, 0.7, problem="void: late")]  # fmt: skip
         overload.compare(rows)
         lines = overload_tables.table(rows).splitlines()
         self.assertEqual(len({len(line) for line in lines}), 1)
         self.assertIn("| 0.250 ", lines[2])
+        self.assertIn("| capacity/slots | x ", lines[0])
+        self.assertIn("| 0.87           | 0.9 ", lines[2])
         self.assertIn("| 0.600 | 0.800 | 0.750 ", lines[2])
         self.assertIn("void: late", lines[3])
         told = "\n".join(overload_tables.headline(rows))
@@ -110,6 +113,15 @@ class Report(Programs):
                      "## Failed\n\n- nothing was measured that is verified",
                      "| spin_long | 4       | 0.750 "):  # fmt: skip
             self.assertIn(each, told)
+
+    def test_says_of_which_builds_the_rows_are(self):
+        rows = [row(1, programs="a"), row(2, programs="a"), row(10, programs="b"),
+                row(2, programs="c", controller="bound", default=False)]  # fmt: skip
+        told = overload_tables.builds(rows)
+        self.assertIn("`work_bound` a (2), b (1); `bound` c (1).", told)
+        self.assertIn("Of several builds, or settings: `work_bound`.", told)
+        self.assertIn(told, overload_tables.report_of(rows, [], []))
+        self.assertNotIn("several", overload_tables.builds([*rows[:2], rows[3]]))
 
     def test_a_case_in_short_and_where_it_is_furthest_from_what_is_possible(self):
         rows = [

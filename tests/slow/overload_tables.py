@@ -1,6 +1,7 @@
 """What the rows of the sweep say, as Markdown. For overload.py."""
 
 import statistics
+from collections import Counter
 
 from controllers import CLASSIC, DEFAULT, OTHERS
 from overload_report import rank
@@ -52,15 +53,16 @@ def said(row: dict) -> str:
 
 # ---- the default
 
-COLUMNS = ("case", "x", "E", "came", "E of that", "upper", "best", "regret", "blind best", "p50",
-           "p99", "p99.9", "p99, ms", "refusal p99, ms", "wasted", "refused", "held",
-           "least function", "problem")  # fmt: skip
+COLUMNS = ("case", "capacity/slots", "x", "E", "came", "E of that", "upper", "best", "regret",
+           "blind best", "p50", "p99", "p99.9", "p99, ms", "refusal p99, ms", "wasted", "refused",
+           "held", "least function", "problem")  # fmt: skip
 
 
 def cells(row: dict) -> list[str]:
     known, came = row.get("frontier", {}), row.get("offered_work_ratio")
     return [
         row["case"],
+        figure(row.get("capacity_ratio"), 2),
         f"{row['x']:g}",
         figure(row["goodput_ratio"]),
         figure(came),
@@ -257,12 +259,27 @@ def controllers(rows: list[dict]) -> str:
     return markdown(("case", "x", *names, "best"), lines)
 
 
+def builds(rows: list[dict]) -> str:
+    """Which programs, with which settings, made the rows, and how many. Those of one controller are
+    not to be of several."""
+    found: dict[str, Counter[str]] = {}
+    for row in rows:
+        name = DEFAULT if row["default"] else row["controller"]
+        found.setdefault(name, Counter())[row.get("programs", "unknown")] += 1
+    told = [f"`{name}` " + ", ".join(f"{each} ({n})" for each, n in counts.most_common())
+            for name, counts in found.items()]  # fmt: skip
+    several = [f"`{name}`" for name, counts in found.items() if len(counts) > 1]
+    warning = f" **Of several builds, or settings: {', '.join(several)}.**" if several else ""
+    return f"Builds with their settings, and rows of each: {'; '.join(told) or 'none'}.{warning}"
+
+
 def report_of(rows: list[dict], missing: list[str], problems: list[str]) -> str:
     own = [row for row in rows if row["default"] and not is_special(row)]
-    told = ["# Overload, beside what is possible", "", *headline(rows), "", "## In short", "",
-            short(own), "", "## By default", "",
+    told = ["# Overload, beside what is possible", "", *headline(rows), "", builds(rows), "",
+            "## In short", "", short(own), "", "## By default", "",
             "p50, p99 and p99.9 are over the p99 without load, of the mix's first function; "
-            "came: the work that came, by chance, to what was asked for.", "",
+            "came: the work that came, by chance, to what was asked for; capacity/slots: the work "
+            "of the capacity to the time of all slots.", "",
             table(own)]  # fmt: skip
     if found := functions(own):
         told += ["", "## By function", "", found]

@@ -105,7 +105,7 @@ def disk(scene: Scene) -> pathlib.Path:
     """The file that stops it; before the node is started."""
     library = BIN / "libtest_stopped_disk.so"
     if not library.exists():  # the loader would go on without it, and the disk would never stop
-        raise AssertionError(f"{library}: build it first (ops/build)")
+        raise AssertionError(f"{library}: build it first (ops/build release all)")
     stop = scene.node.dir / "stop"
     options = os.environ.get("ASAN_OPTIONS", "")
     scene.node.variables = {
@@ -302,5 +302,5 @@ def main() -> int:
 
 if __name__ == "__main__":
     if not (BIN / "spillgated").exists():
-        sys.exit(f"{BIN}/spillgated: build it first (ops/build)")
+        sys.exit(f"{BIN}/spillgated: build it first (ops/build release all)")
     sys.exit(main())

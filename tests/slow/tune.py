@@ -309,4 +309,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    for needed in ("spillgate", "spillgated"):
+        if not (BIN / needed).exists():
+            sys.exit(f"{BIN}/{needed}: build it first (ops/build)")
     sys.exit(main())
