@@ -97,7 +97,7 @@ TEST_F(GrowingRootsTest, OneThatBringsFewerThanItSaidTeachesNothingBeforeItIsClo
 
 TEST_F(GrowingRootsTest, NoMoreIsExpectedThanTheNodeCanHave) {
   EXPECT_EQ(Open(1, 1, Nanos(0)), "accepted 1");
-  for (int i = 0; i < 90; ++i) EXPECT_EQ(Add(1, 1), "accepted 1");
+  for (int i = 0; i < 60; ++i) EXPECT_EQ(Add(1, 1), "accepted 1");
   EXPECT_LE(Promised(), 100);
   EXPECT_EQ(Open(2, 100, Nanos(0)), "accepted 1");
   EXPECT_LE(Promised(), 100);
