@@ -168,8 +168,8 @@ flow::Ask Admission::QuestionOf(const wire::OpenRoot& asked, TenantId tenant, In
 }
 
 Nanos Admission::SaidOf(const wire::OpenRoot& asked) {
-  return Nanos(static_cast<std::int64_t>(
-      std::min<std::uint64_t>(kMostHint.count(), asked.slot_time_ns)));
+  return Nanos(
+      static_cast<std::int64_t>(std::min<std::uint64_t>(kMostHint.count(), asked.slot_time_ns)));
 }
 
 const Resources* Admission::ShapeOf(const wire::OpenRoot& asked) const {

@@ -17,8 +17,8 @@ namespace spillgate {
 
 class OpenRootTasks {
  public:
-  static constexpr std::int64_t kWindow = 1024;    // added tasks; older ones fade
-  static constexpr std::int64_t kMost = 1 << 20;   // of all that are remembered
+  static constexpr std::int64_t kWindow = 1024;                // added tasks; older ones fade
+  static constexpr std::int64_t kMost = 1 << 20;               // of all that are remembered
   static constexpr Nanos kMostEach = std::chrono::minutes(5);  // or their sums overflow
 
   struct Run {
@@ -78,8 +78,8 @@ class OpenRootTasks {
 
  private:
   static Nanos AsTime(double ns) {
-    return Nanos(static_cast<std::int64_t>(
-        std::clamp(ns, 1.0, static_cast<double>(kMostSlotTime.count()))));
+    return Nanos(
+        static_cast<std::int64_t>(std::clamp(ns, 1.0, static_cast<double>(kMostSlotTime.count()))));
   }
   void Fade() {
     for (Gauge* sum : {&runs_, &added_, &slot_time_, &on_cpu_, &said_, &of_said_}) Halve(*sum);

@@ -30,8 +30,8 @@ void CpuSpread::WakeOn(int cpu, Place& place, const std::function<void()>& wake)
   cpu_set_t one;
   CPU_ZERO(&one);
   CPU_SET(cpu, &one);
-  const bool moved = known && CPU_ISSET(cpu, &may) &&
-                     pthread_setaffinity_np(thread, sizeof(one), &one) == 0;
+  const bool moved =
+      known && CPU_ISSET(cpu, &may) && pthread_setaffinity_np(thread, sizeof(one), &one) == 0;
   wake();
   if (moved) pthread_setaffinity_np(thread, sizeof(may), &may);
   place.moving.store(false, std::memory_order_release);
