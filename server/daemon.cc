@@ -80,7 +80,8 @@ Status Daemon::OpenAll() {
   if (Status status = ReadTokens(config.auth.token_file); !status.ok()) return status;
   door_ = std::make_unique<net::Door>(node_->shared(), node_->submission(), node_->admission(),
                                       node_->publication(), DoorSettings());
-  listener_ = std::make_unique<net::Listener>(*loop_, clock_, *door_, ListenerSettings());
+  listener_ = std::make_unique<net::Listener>(*loop_, clock_, *door_, node_->shared().tally.sockets,
+                                              ListenerSettings());
   replies_.Connect(*listener_,
                    [this](ConnectionId to, ByteView frames) { hosts_->Deliver(to, frames); });
   if (Status status = listener_->Open(); !status.ok()) return status;

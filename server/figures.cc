@@ -40,6 +40,7 @@ admin::NodeFigures CollectFigures(const FigureSources& sources) {
   figures.connections = static_cast<std::int64_t>(sources.listener.connections());
   figures.connections_limit = sources.config.limits.connections;
   figures.connection_rests = sources.listener.rests();
+  figures.connections_not_read = shared.tally.sockets.not_read.get();
   {
     MutexLock lock(shared.table.mutex());
     figures.sessions = static_cast<std::int64_t>(shared.table.sessions().size());

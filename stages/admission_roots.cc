@@ -40,7 +40,7 @@ void Admission::Judge(const wire::OpenRoot& asked, TenantId tenant, Nanos transi
   if (crowds_out) {
     ruling.refusal = Reason::kInFlight;
     ruling.retry_after = UntilPlaces(0, Nanos(asked.slot_time_ns), 1);
-    return;
+    return CountRootsRefused(asked.cls, ruling.refusal, 1);
   }
   flow::Ask question = QuestionOf(asked, tenant, ruling.deadline, now);
   if (by_work()) ruling.line = question.work.line;

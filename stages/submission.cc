@@ -293,13 +293,14 @@ void Submission::Tick(Instant now) {
 
 void Submission::Flush(Instant now) {
   for (auto& [order, group] : std::exchange(waiting_, {})) {
+    CountOut(group);
     groups_.push_back(std::move(group));
     groups_.back().refusal = Reason::kDraining;
   }
-  waiting_bytes_ = 0;
   look_on_ = waiting_.end();
   for (Group& group : groups_) Conclude(group, now);
   groups_.clear();
+  ShowWaiting();
   for (Accepted& event : std::exchange(kept_, {})) {
     Abandon(*event.task);
     ended_.push_back({std::move(event.task)});

@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <variant>
 #include <vector>
@@ -190,6 +191,9 @@ class Submission {
 
   // Spawns without room (submission_waiting.cc).
   using WaitingGroups = std::multimap<std::uint64_t, Group>;
+  void CountIn(const Group& group);
+  void CountOut(const Group& group);
+  void ShowWaiting();
   void RetryWaiting(Instant now);
   bool RetryNext(WaitingGroups::iterator& at, bool& oldest, bool& full, Instant now);
   [[nodiscard]] bool MayWaitOn(const Group& group, Instant now, Reason& refusal);
@@ -222,7 +226,9 @@ class Submission {
   std::vector<Unsynced> uncommitted_;                 // of this pass; `lsn` is a position
   std::array<std::deque<Unsynced>, 2> unsynced_;      // level async, level sync
   WaitingGroups waiting_;                             // spawns without room, the oldest root first
+  std::int64_t waiting_tasks_ = 0;                    // in them
   std::int64_t waiting_bytes_ = 0;                    // of their frames
+  std::multiset<Instant> waiting_since_;              // when each of these came
   WaitingGroups::iterator look_on_ = waiting_.end();  // where the next round looks behind the first
   std::uint64_t have_ended_ = 0;                      // tasks of the node, when that was looked at
   Instant moved_at_{};                                // since when no further one has

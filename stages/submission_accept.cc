@@ -37,8 +37,7 @@ void Submission::AcceptGroups(Instant now) {
   grown_.clear();
   for (Group& group : groups_) Conclude(group, now);
   groups_.clear();
-  tally_.oldest_waiting.store(waiting_.empty() ? kNoRootWaits : waiting_.begin()->first,
-                              std::memory_order_relaxed);
+  ShowWaiting();
 }
 
 void Submission::EmitAll(Instant now) {
@@ -296,7 +295,7 @@ void Submission::Conclude(Group& group, Instant now) {
   group.admitted = 0;
   group.from_reserve = false;
   const std::uint64_t order = group.root_order;
-  waiting_bytes_ += static_cast<std::int64_t>(group.frame.size());
+  CountIn(group);
   waiting_.emplace(order, std::move(group));
 }
 

@@ -14,6 +14,27 @@ constexpr std::size_t kLooks = 64;
 
 }  // namespace
 
+void Submission::CountIn(const Group& group) {
+  waiting_tasks_ += group.left();
+  waiting_bytes_ += static_cast<std::int64_t>(group.frame.size());
+  waiting_since_.insert(group.arrived);
+}
+
+void Submission::CountOut(const Group& group) {
+  waiting_tasks_ -= group.left();
+  waiting_bytes_ -= static_cast<std::int64_t>(group.frame.size());
+  waiting_since_.erase(waiting_since_.find(group.arrived));
+}
+
+void Submission::ShowWaiting() {
+  tally_.oldest_waiting.store(waiting_.empty() ? kNoRootWaits : waiting_.begin()->first,
+                              std::memory_order_relaxed);
+  tally_.waiting.Set(waiting_tasks_);
+  tally_.waiting_bytes.Set(waiting_bytes_);
+  const Instant since = waiting_since_.empty() ? kNever : *waiting_since_.begin();
+  tally_.waiting_since.Set(since.time_since_epoch().count());
+}
+
 // Spawns that wait, the oldest root first. The first that still finds no room ends the round,
 // unless nothing of its root can move without it: then the reserve serves it. To look at thousands
 // whenever a place comes free would cost more than what the place is for, so a round looks at some,
@@ -57,7 +78,7 @@ bool Submission::RetryNext(WaitingGroups::iterator& at, bool& oldest, bool& full
     if (group.admitted > 0) Decode(group);
     full = group.refusal == Reason::kInFlight || group.refusal == Reason::kInFlightBytes;
   }
-  waiting_bytes_ -= static_cast<std::int64_t>(group.frame.size());
+  CountOut(group);
   groups_.push_back(std::move(group));
   const bool is_next = look_on_ == at;
   at = waiting_.erase(at);

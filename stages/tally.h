@@ -1,6 +1,7 @@
-// Tally: what the stages count about tasks, beside what the stage runtime counts about events. One
-// block for each shard of a stage, with that shard as its one writer; read by anyone. The command,
-// the admin port and the tests all read these same numbers. Built by the node, outlives the stages.
+// Tally: what the stages count about tasks, and the sockets before them about connections, beside
+// what the stage runtime counts about events. One block for each shard of a stage, with that shard
+// as its one writer; read by anyone. The command, the admin port and the tests all read these same
+// numbers. Built by the node, outlives the stages.
 #pragma once
 
 #include <array>
@@ -25,8 +26,8 @@ inline constexpr std::uint64_t kNoRootWaits = ~std::uint64_t{0};
 using ByClass = std::array<flow::Counter, kClasses>;
 using ByReason = std::array<flow::Counter, kReasons>;
 
-// Tasks that waited for something before they could go on, for a millisecond at least: for how
-// long, and how that ended.
+// What waited for something before it could go on, for a millisecond at least: for how long, and
+// how that ended. Tasks; of the sockets, connections.
 struct DeferralTally {
   enum Outcome : std::uint8_t { kRun, kExpired, kCancelled, kFailed, kOutcomes };
   static constexpr Nanos kLeast = std::chrono::milliseconds(1);
@@ -50,6 +51,9 @@ struct SubmissionTally {
   flow::Counter spawns_waited;  // times that the rest of a frame of spawns had to wait for room
   flow::Counter from_reserve;   // accepted on the spawn reserve
   DeferralTally deferrals;      // spawns that waited for room
+  Gauge waiting;                // tasks of spawns that wait for it now
+  Gauge waiting_bytes;          // of their frames
+  Gauge waiting_since{kNever.time_since_epoch().count()};  // when the first of those came
   // Which root is the oldest that has spawns waiting here, by its order.
   // tidy: atomics: the other shards of the stage ask it before they touch the one reserve.
   std::atomic<std::uint64_t> oldest_waiting{kNoRootWaits};
@@ -100,6 +104,21 @@ struct PublicationTally {
   ServedTally served;
 };
 
+// Connections that are not read for a while: what they send waits in the sockets. By why, once for
+// each pause, whatever lies there. "run": it is read again. "expired": it was closed, as it did not
+// read its replies for too long. "cancelled": it was closed meanwhile.
+struct SocketTally {
+  enum Why : std::uint8_t {
+    kRefusals,  // it was refused too much: it rests
+    kFull,      // submission is full
+    kLarge,     // large frames of others are on their way in, as many as there is room for
+    kUnread,    // it does not read its replies
+    kWhys
+  };
+  std::array<DeferralTally, kWhys> deferrals;
+  Gauge not_read;  // connections, now, for whatever of these
+};
+
 struct TallyShards {
   std::size_t submission = 1;
   std::size_t execution = 1;
@@ -117,6 +136,7 @@ struct Tally {
   SchedulingTally scheduling;
   std::vector<ExecutionTally> execution;
   std::vector<PublicationTally> publication;
+  SocketTally sockets;  // the loop's thread writes it
 };
 
 }  // namespace spillgate

@@ -166,6 +166,9 @@ Json ToJson(const TaskFigures& tasks) {
           {"prefetched", tasks.prefetched},
           {"held_up", tasks.held_up},
           {"spawns_waited", tasks.spawns_waited},
+          {"spawns_waiting", tasks.spawns_waiting},
+          {"spawns_waiting_bytes", tasks.spawns_waiting_bytes},
+          {"spawns_oldest_us", Micros(tasks.spawns_oldest_age)},
           {"from_reserve", tasks.from_reserve},
           {"runs", tasks.started},
           {"runs_died", tasks.host_deaths},
@@ -217,6 +220,7 @@ std::string StatusJson(const Snapshot& snapshot) {
   json["connections"] = node.connections;
   json["connections_limit"] = node.connections_limit;
   json["connection_rests"] = node.connection_rests;
+  json["connections_not_read"] = node.connections_not_read;
   json["sessions"] = node.sessions;
   json["records"] = node.records;
   json["requests"] = node.requests;

@@ -138,7 +138,8 @@ void Pools(Families& f, const Snapshot& s) {
 
 void Deferrals(Families& f, const TaskFigures& t) {
   f.Counter("deferrals_total",
-            "Tasks that waited for a millisecond at least: what for, and how it ended");
+            "Tasks that waited for a millisecond at least, and times that connections were not "
+            "read (socket_*): what for, and how it ended");
   for (std::size_t reason = 0; reason < kDeferralReasons.size(); ++reason) {
     for (std::size_t how = 0; how < kDeferralOutcomes.size(); ++how) {
       f.Add({{"reason", kDeferralReasons[reason]}, {"outcome", kDeferralOutcomes[how]}},
@@ -185,6 +186,10 @@ void Tasks(Families& f, const Snapshot& s) {
   f.Counter("task_outcomes_late_total", "Cancels and expiries that came after another outcome",
             t.late);
   f.Counter("spawns_waited_total", "Times that spawns had to wait for room", t.spawns_waited);
+  f.Gauge("spawns_waiting", "Tasks of spawns that wait for room", t.spawns_waiting);
+  f.Gauge("spawns_waiting_bytes", "Bytes of their frames", t.spawns_waiting_bytes);
+  f.Gauge("spawns_oldest_age_seconds", "Time since the spawn came that waits longest",
+          Seconds(t.spawns_oldest_age));
   f.Counter("spawns_from_reserve_total", "Spawns that the reserve took in", t.from_reserve);
   f.Counter("spawns_unmatched_total",
             "Children of earlier runs that their task's last run did not spawn: cancelled",
@@ -226,6 +231,8 @@ void Bounds(Families& f, const Snapshot& s) {
   f.Gauge("connections_limit", "Most open connections", n.connections_limit);
   f.Counter("connection_rests_total", "Times that one was not read, as it was refused too much",
             n.connection_rests);
+  f.Gauge("connections_not_read", "Connections that are not read now, as those of socket_* are",
+          n.connections_not_read);
   f.Gauge("sessions", "Sessions that are known", n.sessions);
   f.Gauge("records", "Tasks whose outcome is kept or awaited", n.records);
   f.Gauge("requests", "Gets and waits that are not answered yet", n.requests);

@@ -81,7 +81,8 @@ struct NodeFigures {
 
   std::int64_t connections = 0;
   std::int64_t connections_limit = 0;
-  std::uint64_t connection_rests = 0;  // not read for a while, as they were refused too much
+  std::uint64_t connection_rests = 0;     // not read for a while, as they were refused too much
+  std::int64_t connections_not_read = 0;  // now, for whatever reason
   std::int64_t sessions = 0;
   std::int64_t records = 0;   // tasks whose outcome, or want of one, is known
   std::int64_t requests = 0;  // gets and waits not yet answered

@@ -72,7 +72,7 @@ Snapshot Observer::Take(Instant now) const {
                               .threads = std::max(1U, pool->options().threads),
                               .busy_ns = pool->busy_ns()});
   }
-  snapshot.tasks = ReadTasks();
+  snapshot.tasks = ReadTasks(now);
   snapshot.node = figures_(now);
   if (snapshot.node.park_oldest < now) snapshot.park_oldest_age = now - snapshot.node.park_oldest;
   snapshot.process = ReadProcess();
@@ -123,20 +123,33 @@ void Observer::CountTasks(const SubmissionTally& tally, StageFigures& figures) {
   figures.arrived = figures.left + figures.refused_in_all();
 }
 
-TaskFigures Observer::ReadTasks() const {
-  TaskFigures tasks;
+void Observer::ReadSubmissions(TaskFigures& tasks, Instant now) const {
+  Instant oldest = kNever;
   for (const SubmissionTally& shard : tally_.submission) {
     AddCounters(tasks.accepted, shard.accepted);
     AddCounters(tasks.roots_refused, shard.roots_refused);
     tasks.repeated += shard.repeated.get();
     tasks.spawns_waited += shard.spawns_waited.get();
+    tasks.spawns_waiting += shard.waiting.get();
+    tasks.spawns_waiting_bytes += shard.waiting_bytes.get();
     tasks.from_reserve += shard.from_reserve.get();
+    oldest = std::min(oldest, Instant(Nanos(shard.waiting_since.get())));
   }
+  if (oldest < now) tasks.spawns_oldest_age = now - oldest;
+}
+
+TaskFigures Observer::ReadTasks(Instant now) const {
+  TaskFigures tasks;
+  ReadSubmissions(tasks, now);
   tasks.parked = tally_.resolution.parked.get();
-  auto& [slack, arguments, spawn, disk, retry] = tasks.deferrals;
+  auto& [slack, arguments, spawn, disk, retry, refusals, full, large, unread] = tasks.deferrals;
   slack.Add(tally_.scheduling.deferrals);
   arguments.Add(tally_.resolution.deferrals);
   for (const SubmissionTally& shard : tally_.submission) spawn.Add(shard.deferrals);
+  refusals.Add(tally_.sockets.deferrals[SocketTally::kRefusals]);
+  full.Add(tally_.sockets.deferrals[SocketTally::kFull]);
+  large.Add(tally_.sockets.deferrals[SocketTally::kLarge]);
+  unread.Add(tally_.sockets.deferrals[SocketTally::kUnread]);
   tasks.out_of_reach = tally_.scheduling.out_of_reach.get();
   tasks.prefetched = tally_.scheduling.prefetched.get();
   for (const ExecutionTally& shard : tally_.execution) {

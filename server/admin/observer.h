@@ -46,7 +46,8 @@ class Observer {
 
   [[nodiscard]] StageFigures Read(const flow::AnyInbox& inbox, Instant now) const;
   static void CountTasks(const SubmissionTally& tally, StageFigures& figures);
-  [[nodiscard]] TaskFigures ReadTasks() const;
+  [[nodiscard]] TaskFigures ReadTasks(Instant now) const;
+  void ReadSubmissions(TaskFigures& tasks, Instant now) const;
   static Counts CountsOf(const StageFigures& figures);
   static StageRates RatesSince(const Counts& before, const Counts& now, Nanos window);
   static StageState Judge(const StageFigures& figures, Nanos window);

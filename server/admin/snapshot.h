@@ -98,9 +98,11 @@ struct PoolFigures {
   std::uint64_t busy_ns = 0;
 };
 
-// What tasks waited for before they could go on.
-inline constexpr std::array<std::string_view, 5> kDeferralReasons{"slack", "arguments", "spawn",
-                                                                  "disk", "retry"};
+// What tasks waited for before they could go on, and, last, why connections were not read: in the
+// order of SocketTally.
+inline constexpr std::array<std::string_view, 5 + SocketTally::kWhys> kDeferralReasons{
+    "slack",           "arguments",   "spawn",        "disk",         "retry",
+    "socket_refusals", "socket_full", "socket_large", "socket_unread"};
 inline constexpr std::array<std::string_view, DeferralTally::kOutcomes> kDeferralOutcomes{
     "run", "expired", "cancelled", "failed"};
 
@@ -117,6 +119,9 @@ struct TaskFigures {
   CountByClass roots_refused{};  // for want of room or time
   std::uint64_t repeated = 0;
   std::uint64_t spawns_waited = 0;
+  std::int64_t spawns_waiting = 0;        // tasks, now
+  std::int64_t spawns_waiting_bytes = 0;  // of their frames
+  Nanos spawns_oldest_age{0};             // of those that wait
   std::uint64_t from_reserve = 0;
   std::uint64_t parked = 0;
   std::array<DeferralFigures, kDeferralReasons.size()> deferrals;  // in that order

@@ -17,6 +17,7 @@
 #include "server/net/connection.h"
 #include "server/net/credits.h"
 #include "server/net/next_roots.h"
+#include "server/net/read_pauses.h"
 #include "server/net/refusal_share.h"
 #include "server/net/refused_roots.h"
 #include "server/net/transit.h"
@@ -75,7 +76,7 @@ struct Visitor {
   std::uint32_t frames = 0;  // in the read under way
   Instant last_read;         // when something of a frame last came
   std::optional<PendingDrain> drain;
-  Instant behind_since = kNever;  // it does not read its replies
+  ReadPauses pauses;
 };
 
 // One that is to be told what it may send.

@@ -49,10 +49,12 @@ bool SomebodyListens(const std::string& path) {
 
 }  // namespace
 
-Listener::Listener(Loop& loop, const Clock& clock, Door& door, ListenerOptions options)
+Listener::Listener(Loop& loop, const Clock& clock, Door& door, SocketTally& tally,
+                   ListenerOptions options)
     : loop_(loop),
       clock_(clock),
       door_(door),
+      tally_(tally),
       options_(std::move(options)),
       behind_(std::min<std::size_t>(options_.connections + kSpareSlots, 1U << kSlotBits)),
       now_(clock.Now()) {
@@ -267,6 +269,8 @@ void Listener::OnClosed(Connection& connection, std::string_view why) {
   loop_.NoteActivity();
   door_.OnGone(found->second, now_);
   refusals_.Leave(found->second.refusals);
+  ReadPauses& pauses = found->second.pauses;
+  if (pauses.any()) pauses.EndAll(DeferralTally::kCancelled, clock_.Now(), tally_);
   behind_[SlotOf(connection.id())].store(false, std::memory_order_relaxed);
   free_slots_.push_back(SlotOf(connection.id()));
   LeavePlace(found->second);
@@ -347,8 +351,9 @@ void Listener::AnswerDrains(Instant now) {
 
 void Listener::CheckVisitors(Instant now) {
   std::vector<std::pair<Connection*, std::string_view>> late;
-  for (const auto& [id, visitor] : visitors_) {
+  for (auto& [id, visitor] : visitors_) {
     const bool waits = visitor.connection->partial() && visitor.connection->reading();
+    const Instant unread = visitor.pauses.since(SocketTally::kUnread);
     if (visitor.hello_by <= now) {
       late.emplace_back(visitor.connection, "no Hello within limits.handshake");
     } else if (waits && now - visitor.last_read > kFrameWithin) {
@@ -357,7 +362,8 @@ void Listener::CheckVisitors(Instant now) {
                now - visitor.last_read > kFrameWithin) {
       late.emplace_back(visitor.connection,
                         "it kept an operator's place for 5 s and asked nothing");
-    } else if (visitor.behind_since != kNever && now - visitor.behind_since > kReadWithin) {
+    } else if (unread != kNever && now - unread > kReadWithin) {
+      visitor.pauses.End(SocketTally::kUnread, DeferralTally::kExpired, now, tally_);
       late.emplace_back(visitor.connection, "it did not read its replies for 10 s");
     }
   }

@@ -35,7 +35,7 @@ struct ListenerOptions {
 
 class Listener final : public ReplySink, private ConnectionOwner {
  public:
-  Listener(Loop& loop, const Clock& clock, Door& door, ListenerOptions options);
+  Listener(Loop& loop, const Clock& clock, Door& door, SocketTally& tally, ListenerOptions options);
   ~Listener() override;
 
   // Binds and listens; the error names the address and what is in its way.
@@ -101,6 +101,8 @@ class Listener final : public ReplySink, private ConnectionOwner {
   void ShareRefusals(Instant now);
   void LetRest(Visitor& visitor, Instant now);
   void ResumeRested(Instant now);
+  void NoteFull(Instant now);
+  void NoteLarge(Visitor& visitor, bool waits);
   void Resume(Visitor& visitor);
   void HoldBack(Visitor& visitor);
   void CatchUp(Visitor& visitor);
@@ -116,6 +118,7 @@ class Listener final : public ReplySink, private ConnectionOwner {
   Loop& loop_;
   const Clock& clock_;
   Door& door_;
+  SocketTally& tally_;
   ListenerOptions options_;
   uv_pipe_t unix_{};
   uv_tcp_t tcp_{};
@@ -127,6 +130,7 @@ class Listener final : public ReplySink, private ConnectionOwner {
   std::size_t large_bytes_ = 0;       // of frames that are coming in and too large for a read
   std::vector<ConnectionId> dirty_;   // have something to send at the end of the turn
   std::vector<ConnectionId> paused_;  // until submission has room, or it is their turn again
+  std::size_t noted_ = 0;             // of these, that are known to wait for room
   bool yielded_ = false;              // one of them need not wait for anything else
   ConnectionId next_id_ = 1;
   std::vector<std::size_t> free_slots_;

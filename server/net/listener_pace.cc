@@ -1,5 +1,7 @@
 // Listener, second half: who is read, and when. A connection is not read while submission is full,
-// while its peer does not read its replies, and while it rests for what it was refused.
+// while its peer does not read its replies, and while it rests for what it was refused. Each pause
+// is counted, once; where the last time that is known may be from before the loop slept, it is
+// read.
 #include <algorithm>
 #include <utility>
 
@@ -15,9 +17,10 @@ constexpr Nanos kLookForRoom = std::chrono::milliseconds(1);
 // Takes up a connection that was held back, once it has read enough. It may be closed by what it
 // had sent meanwhile, and the visitor gone with it.
 void Listener::CatchUp(Visitor& visitor) {
-  if (visitor.behind_since == kNever || !visitor.connection->caught_up()) return;
+  const bool behind = visitor.pauses.since(SocketTally::kUnread) != kNever;
+  if (!behind || !visitor.connection->caught_up()) return;
   behind_[SlotOf(visitor.connection->id())].store(false, std::memory_order_relaxed);
-  visitor.behind_since = kNever;
+  visitor.pauses.End(SocketTally::kUnread, DeferralTally::kRun, clock_.Now(), tally_);
   door_.OnDrained(visitor);
   Resume(visitor);
 }
@@ -31,34 +34,64 @@ void Listener::Resume(Visitor& visitor) {
 
 // Who does not read its replies is not read either, and not pushed to.
 void Listener::HoldBack(Visitor& visitor) {
-  if (!visitor.connection->behind() || visitor.behind_since != kNever) return;
+  const bool known = visitor.pauses.since(SocketTally::kUnread) != kNever;
+  if (!visitor.connection->behind() || known) return;
   behind_[SlotOf(visitor.connection->id())].store(true, std::memory_order_relaxed);
-  visitor.behind_since = now_;
+  visitor.pauses.Begin(SocketTally::kUnread, clock_.Now(), tally_);
   visitor.connection->PauseReading();
 }
 
 // The frames that are coming in have a bound together; who began one past it waits for the others,
 // who have a time to go on with theirs. The first one always may.
 bool Listener::MayTake(Connection& connection, std::size_t bytes) {
-  if (large_bytes_ > 0 && large_bytes_ + bytes > options_.incoming_bytes) {
+  const bool full = large_bytes_ > 0 && large_bytes_ + bytes > options_.incoming_bytes;
+  if (full) {
     connection.PauseReading();
     paused_.push_back(connection.id());
-    return false;
+  } else {
+    large_bytes_ += bytes;
   }
-  large_bytes_ += bytes;
-  return true;
+  if (connection.visitor() != nullptr) NoteLarge(*connection.visitor(), full);
+  return !full;
+}
+
+// It asks again each turn, and has waited all the while.
+void Listener::NoteLarge(Visitor& visitor, bool waits) {
+  const bool waited = visitor.pauses.since(SocketTally::kLarge) != kNever;
+  if (waits && !waited) {
+    visitor.pauses.Begin(SocketTally::kLarge, clock_.Now(), tally_);
+  } else if (!waits && waited) {
+    visitor.pauses.End(SocketTally::kLarge, DeferralTally::kRun, clock_.Now(), tally_);
+  }
 }
 
 void Listener::ResumePaused(Instant now) {
   if (paused_.empty()) return;
   // Submission on a thread of its own wakes nobody when it has room again.
-  if (!door_.HasRoom()) return loop_.WakeBy(After(now, kLookForRoom));
+  if (!door_.HasRoom()) {
+    NoteFull(now);
+    return loop_.WakeBy(After(now, kLookForRoom));
+  }
   yielded_ = false;
+  noted_ = 0;
   for (const ConnectionId id : std::exchange(paused_, {})) {
     const auto found = visitors_.find(id);
-    if (found != visitors_.end() && found->second.behind_since == kNever) Resume(found->second);
+    if (found == visitors_.end()) continue;
+    Visitor& visitor = found->second;
+    visitor.pauses.End(SocketTally::kFull, DeferralTally::kRun, now, tally_);
+    if (visitor.pauses.since(SocketTally::kUnread) == kNever) Resume(visitor);
   }
   if (yielded_) loop_.Post([] {});  // or the loop would wait for bytes while it has some
+}
+
+// Those that have come since this was last called: whatever they were paused for, they wait for
+// room by now.
+void Listener::NoteFull(Instant now) {
+  for (; noted_ < paused_.size(); ++noted_) {
+    const auto found = visitors_.find(paused_[noted_]);
+    if (found == visitors_.end()) continue;
+    found->second.pauses.Begin(SocketTally::kFull, now, tally_);
+  }
 }
 
 // Saying no has its part of the loop's time; beyond it the noisiest are not read for a while. In
@@ -75,6 +108,7 @@ void Listener::ShareRefusals(Instant now) {
 
 void Listener::LetRest(Visitor& visitor, Instant now) {
   loop_.WakeBy(refusals_.Rest(visitor.refusals, now));
+  visitor.pauses.Begin(SocketTally::kRefusals, now, tally_);
   visitor.connection->PauseReading();
   resting_.push_back(visitor.connection->id());
   rests_.fetch_add(1, std::memory_order_relaxed);
@@ -88,6 +122,7 @@ void Listener::ResumeRested(Instant now) {
       resting_.push_back(id);
       loop_.WakeBy(found->second.refusals.rests_until);
     } else {
+      found->second.pauses.End(SocketTally::kRefusals, DeferralTally::kRun, now, tally_);
       paused_.push_back(id);  // if there is room for what it sends
     }
   }

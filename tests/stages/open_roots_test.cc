@@ -85,6 +85,7 @@ TEST_F(OpenRootsTest, OneThatCrowdsOutOthersIsRefusedThoughThereIsRoom) {
   Handle(std::move(frame));
   EXPECT_EQ(bench.answered.Verdicts(), "in_flight 1");
   EXPECT_GE(bench.answered.verdicts.back().retry_after_us, 1000U);
+  EXPECT_EQ(bench.tally.submission[0].roots_refused[Index(TaskClass::kNormal)].get(), 1U);
   EXPECT_EQ(Promised(), 0);
   EXPECT_EQ(Open(2, 1, Nanos(0)), "accepted 1");
   Received again = Other(wire::OpenRoot{.seq = 2});

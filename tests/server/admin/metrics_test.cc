@@ -132,7 +132,7 @@ TEST(Metrics, EverySeriesIsThereFromTheStartAndZero) {
   EXPECT_EQ(scrape.At("spillgate_stage_wait_seconds_count",
                       {{"stage", "spillover"}, {"class", "sheddable"}}),
             0);
-  EXPECT_LT(scrape.size(), 1050U);  // the budget: labels are closed sets, and few
+  EXPECT_LT(scrape.size(), 1100U);  // the budget: labels are closed sets, and few
 }
 
 TEST(Metrics, NamesHaveThePrefixAHelpATypeAndTheirUnit) {
@@ -217,20 +217,50 @@ TEST(Metrics, EveryDeferralHasAReasonAnAgeAndAnOutcome) {
   execution.aside.Set(7);
   execution.resting.Set(2);
   node.figures.journal.stands = true;
+  auto& sockets = node.tally.sockets.deferrals;
+  sockets[SocketTally::kRefusals].Count(DeferralTally::kRun, milliseconds(10));
+  sockets[SocketTally::kFull].Count(DeferralTally::kRun, milliseconds(2));
+  sockets[SocketTally::kLarge].Count(DeferralTally::kCancelled, milliseconds(6));
+  sockets[SocketTally::kUnread].Count(DeferralTally::kExpired, milliseconds(10'250));
+  node.figures.connections_not_read = 3;
   const Scrape scrape = ScrapeOf(node);
   std::map<std::string, double> ended;
   for (const auto& [labels, count] : scrape.series.at("spillgate_deferrals_total")) {
     if (count > 0) ended[labels.at("reason") + " " + labels.at("outcome")] = count;
   }
-  EXPECT_EQ(ended, (std::map<std::string, double>{
-                       {"disk run", 2}, {"disk expired", 1}, {"retry cancelled", 1}}));
+  EXPECT_EQ(ended, (std::map<std::string, double>{{"disk run", 2},
+                                                  {"disk expired", 1},
+                                                  {"retry cancelled", 1},
+                                                  {"socket_refusals run", 1},
+                                                  {"socket_full run", 1},
+                                                  {"socket_large cancelled", 1},
+                                                  {"socket_unread expired", 1}}));
   EXPECT_EQ(scrape.At("spillgate_deferral_seconds_count", {{"reason", "disk"}}), 3);
   EXPECT_NEAR(scrape.At("spillgate_deferral_seconds_sum", {{"reason", "disk"}}), 6.5, 1e-6);
   EXPECT_NEAR(scrape.At("spillgate_deferral_seconds_sum", {{"reason", "retry"}}), 0.04, 1e-6);
   EXPECT_EQ(scrape.At("spillgate_deferral_seconds_count", {{"reason", "slack"}}), 0);
+  EXPECT_NEAR(scrape.At("spillgate_deferral_seconds_sum", {{"reason", "socket_unread"}}), 10.25,
+              1e-6);
+  EXPECT_EQ(scrape.At("spillgate_connections_not_read", {}), 3);
   EXPECT_EQ(scrape.At("spillgate_tasks_aside", {}), 7);
   EXPECT_EQ(scrape.At("spillgate_tasks_resting", {}), 2);
   EXPECT_EQ(scrape.At("spillgate_journal_stands", {}), 1);
+}
+
+TEST(Metrics, ShowTheSpawnsThatWaitOfAllShards) {
+  ToyNode node(2);
+  node.tally.submission[0].waiting.Set(7);
+  node.tally.submission[0].waiting_bytes.Set(700);
+  node.tally.submission[0].waiting_since.Set(node.clock.Now().time_since_epoch().count());
+  node.tally.submission[1].waiting.Set(2);
+  node.tally.submission[1].waiting_bytes.Set(100);
+  node.Pass(milliseconds(1500));
+  node.tally.submission[1].waiting_since.Set(node.clock.Now().time_since_epoch().count());
+  const Scrape scrape = ScrapeOf(node);
+  EXPECT_EQ(scrape.At("spillgate_spawns_waiting", {}), 9);
+  EXPECT_EQ(scrape.At("spillgate_spawns_waiting_bytes", {}), 800);
+  EXPECT_DOUBLE_EQ(scrape.At("spillgate_spawns_oldest_age_seconds", {}), 1.5);
+  EXPECT_EQ(ScrapeOf(ToyNode()).At("spillgate_spawns_oldest_age_seconds", {}), 0);
 }
 
 TEST(Metrics, ShowWhatTheControllerOnTrialWouldRefuse) {

@@ -64,6 +64,11 @@ TEST(Json, StatusSaysWhatTheNodeHas) {
   node.tally.execution[0].disk_deferrals.Count(DeferralTally::kExpired, seconds(1), 4);
   node.tally.execution[0].aside.Set(5);
   node.figures.journal.stands = true;
+  node.tally.submission[0].waiting.Set(6);
+  node.tally.submission[0].waiting_bytes.Set(600);
+  node.tally.submission[0].waiting_since.Set(node.clock.Now().time_since_epoch().count());
+  node.tally.sockets.deferrals[SocketTally::kFull].Count(DeferralTally::kRun, seconds(1), 8);
+  node.figures.connections_not_read = 2;
   node.Pass(seconds(3));
   const Json json = Json::parse(StatusJson(node.Take()));
   EXPECT_EQ(json["schema"], "spillgate.status/1");
@@ -78,6 +83,11 @@ TEST(Json, StatusSaysWhatTheNodeHas) {
   EXPECT_EQ(json["tasks"]["retried"], 3);
   EXPECT_EQ(json["tasks"]["deferred"]["disk"]["expired"], 4);
   EXPECT_EQ(json["tasks"]["deferred"]["retry"]["run"], 0);
+  EXPECT_EQ(json["tasks"]["deferred"]["socket_full"]["run"], 8);
+  EXPECT_EQ(json["connections_not_read"], 2);
+  EXPECT_EQ(json["tasks"]["spawns_waiting"], 6);
+  EXPECT_EQ(json["tasks"]["spawns_waiting_bytes"], 600);
+  EXPECT_EQ(json["tasks"]["spawns_oldest_us"], 3e6);
   EXPECT_EQ(json["tasks"]["aside"], 5);
   EXPECT_EQ(json["tasks"]["resting"], 0);
   EXPECT_EQ(json["journal"]["stands"], true);
