@@ -229,7 +229,7 @@ NodeInfo Client::node() const {
 
 ClientStats Client::stats() const {
   MutexLock lock(driver_->mutex());
-  return driver_->session().stats();
+  return driver_->session().stats(driver_->Now());
 }
 
 // ---- Root

@@ -43,12 +43,20 @@ struct ClientStats {
   std::uint64_t frames = 0;     // that they were sent in
   std::uint64_t rejected = 0;   // by the node
   std::uint64_t throttled = 0;  // refused here, as the node refused most of the others
-  std::uint64_t retried = 0;    // sent again under another id, also what waited for room or credit
-  std::uint64_t resent = 0;     // tasks sent again under the same id
+  std::uint64_t retried = 0;  // sent again under another id, each by leave of RetryOptions::budget
+  std::uint64_t resent = 0;   // tasks sent again under the same id
   std::uint64_t results = 0;
   std::uint64_t reconnects = 0;
   std::uint64_t outstanding = 0;  // now: tasks without a result
-  std::uint64_t held_bytes = 0;   // now
+  std::uint64_t held_bytes = 0;   // now, of results
+
+  // Tasks that wait here, which costs no retries: roots for credit, also those that had it and were
+  // refused for load; pieces of a root for room in it, or in a quota.
+  std::uint64_t waiting = 0;  // now
+  Nanos waiting_for{0};       // now: the one of them that has waited longest, since it began to
+  std::uint64_t waited = 0;   // sent after they had waited; one that waits again counts again
+  Nanos waited_for{0};        // those together, each as long as the first of its frame
+  std::uint64_t gave_up = 0;  // whose time was over first: their deadline, or request_timeout
 };
 
 // A graph of tasks that is admitted and dropped as one. Closed when it goes; what is in it runs on.

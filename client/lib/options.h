@@ -22,7 +22,8 @@ class Root;
 // waits costs no retries, and goes again until its deadline: tasks of a root that was let in, for
 // room in it or in a quota of theirs; and, with ClientOptions::wait_for_credit, roots that are
 // refused for load (places, quotas, backlog) by a node that gives credit, for more of it; without a
-// deadline for ClientOptions::request_timeout.
+// deadline for ClientOptions::request_timeout (ops/decisions/0012). ClientStats counts the two
+// apart.
 struct RetryOptions {
   std::uint32_t most = 3;    // of one task or root; 0: hand every refusal to the caller
   double budget = 0.1;       // retries for each task that was answered the first time

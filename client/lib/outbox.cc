@@ -262,11 +262,12 @@ void Outbox::Encode(Parcel& parcel, wire::SubmitWriter& writer) {
 // ---- tasks that go again
 
 void Outbox::Reissue(Parcel& from, std::span<const std::uint32_t> positions, const Terms& terms,
-                     Instant due) {
+                     Instant due, Instant waits_since) {
   if (from.place == Parcel::Place::kOpen) Close(from);
   Parcel& to = NewParcel(from.kind, terms);
   to.first_seq = next_seq_;
   to.came = from.came;
+  to.waits_since = waits_since;
   for (const std::uint32_t position : positions) GiveNumber(*from.tasks[position], next_seq_++);
   if (from.kind == Parcel::Kind::kOpenRoot) {
     to.root = from.root;

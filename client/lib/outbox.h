@@ -85,9 +85,22 @@ class Outbox {
   // It is done with. What it held and nothing holds any more is added to `let_go`.
   void Retire(Parcel& parcel, std::vector<TaskState*>& let_go);
   void Resend(Parcel& parcel, Instant due);  // the whole of it, under the same numbers
-  // New numbers for these tasks of `from`, in a new parcel that goes at `due`.
+  // New numbers for these tasks of `from`, in a new parcel that goes at `due`. `waits_since`: for
+  // room or credit; kNever: it waits for neither.
   void Reissue(Parcel& from, std::span<const std::uint32_t> positions, const Terms& terms,
-               Instant due);
+               Instant due, Instant waits_since = kNever);
+
+  // ---- waiting
+  // Of tasks that have not been sent for want of credit, or of room in their root.
+  struct Waits {
+    std::uint64_t now = 0;
+    Instant since = kNever;  // the one of those that has waited longest
+    std::uint64_t sent = 0;  // after they had waited, so often
+    Nanos time{0};           // that those waited together
+  };
+  [[nodiscard]] Waits waits() const;
+  // Since when that one does; kNever: it does not.
+  [[nodiscard]] Instant WaitsSince(const Parcel& parcel) const;
 
   // ---- the connection's life
   void Connected();  // again: what is unanswered goes once more, before all else
@@ -113,6 +126,7 @@ class Outbox {
     std::array<std::uint64_t, kClasses> sent{};        // on this connection
     std::array<std::uint64_t, kClasses> unanswered{};  // of those
     std::array<std::uint64_t, kClasses> queued{};      // never sent
+    std::array<Instant, kClasses> wanting{};           // when there was none for what was next
   };
 
   [[nodiscard]] Parcel& NewParcel(Parcel::Kind kind, const Terms& terms);
@@ -168,6 +182,7 @@ class Outbox {
   std::uint64_t tasks_resent_ = 0;
   bool fresh_ = false;
   Credit credit_;
+  Waits waited_;  // of those that were sent
 };
 
 }  // namespace spillgate::client

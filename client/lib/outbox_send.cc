@@ -97,7 +97,10 @@ bool Outbox::SendNext(std::uint8_t lane, Instant now, wire::OutBuffer& out) {
   if (parcel == nullptr && lane == kFreeLane) parcel = lanes_[lane].PastTheFirst(may);
   if (parcel == nullptr) return false;
   const std::uint64_t room = Room(*parcel, now);
-  if (room == 0) return false;
+  if (room == 0) {
+    credit_.wanting[lane] = now;
+    return false;
+  }
   if (parcel->place == Parcel::Place::kOpen) Close(*parcel);
   if (room < parcel->count) parcel = Split(*parcel, static_cast<std::uint32_t>(room));
   if (parcel->kind != Parcel::Kind::kPut) Refresh(*parcel);
@@ -105,6 +108,10 @@ bool Outbox::SendNext(std::uint8_t lane, Instant now, wire::OutBuffer& out) {
   lanes_[lane].Take(*parcel, now);
   CountUnsent(*parcel, -static_cast<std::int64_t>(parcel->open));
   CountUnanswered(*parcel, parcel->open);
+  if (const Instant since = WaitsSince(*parcel); since != kNever) {
+    waited_.sent += parcel->open;
+    waited_.time += (now - since) * static_cast<std::int64_t>(parcel->open);
+  }
   parcel->place = Parcel::Place::kSent;
   parcel->was_sent = true;
   parcel->previous = sent_last_;
@@ -193,6 +200,8 @@ Parcel* Outbox::Split(Parcel& parcel, std::uint32_t first) {
     made.first_seq = parcel.first_seq + part.front();
     made.order = parcel.order;
     made.came = parcel.came;
+    made.due = parcel.due;
+    made.waits_since = parcel.waits_since;
     made.place = Parcel::Place::kLane;
     CopyTasks(parcel, part, made);
     made.charged = made.bytes.size();
@@ -225,6 +234,28 @@ void Outbox::Write(Parcel& parcel, Instant now, wire::OutBuffer& out) {
                       .shape = parcel.terms.shape,
                       .remaining_us = remaining_us},
                      parcel.correlation, Micros(now));
+}
+
+// ---- waiting
+
+// What is in a lane waits once there is no credit for the first of it.
+Instant Outbox::WaitsSince(const Parcel& parcel) const {
+  if (parcel.waits_since != kNever || parcel.lane == kFreeLane) return parcel.waits_since;
+  const Instant came = std::max(parcel.came, parcel.due);
+  return credit_.wanting[parcel.lane] >= came ? came : kNever;
+}
+
+Outbox::Waits Outbox::waits() const {
+  Waits waits = waited_;
+  const auto note = [&](const Parcel& parcel) {
+    const Instant since = WaitsSince(parcel);
+    if (parcel.was_sent || since == kNever) return;
+    waits.now += parcel.open;
+    waits.since = std::min(waits.since, since);
+  };
+  for (const Lane& lane : lanes_) lane.ForEach(note);
+  for (const Parcel* parcel : later_) note(*parcel);
+  return waits;
 }
 
 // ---- credits and time

@@ -62,13 +62,14 @@ struct Parcel {
   std::uint64_t reserved_end = 0;  // kOpen: numbers up to this one are its own
   std::uint32_t correlation = 0;
   std::uint64_t order = 0;
-  Instant came{};             // its first task, however often it was refused since
-  Instant due{};              // kLater
-  Instant give_up = kNever;   // an Error said that there will be no verdict
-  std::uint64_t renames = 0;  // how often tasks had changed their number when this was encoded
-  std::size_t charged = 0;    // bytes
-  wire::OpenRoot root;        // kOpenRoot
-  wire::OutBuffer bytes;      // the frame
+  Instant came{};                // its first task, however often it was refused since
+  Instant due{};                 // kLater, or was: when it goes, or went, to its lane
+  Instant waits_since = kNever;  // refused for load, and goes again without a retry
+  Instant give_up = kNever;      // an Error said that there will be no verdict
+  std::uint64_t renames = 0;     // how often tasks had changed their number when this was encoded
+  std::size_t charged = 0;       // bytes
+  wire::OpenRoot root;           // kOpenRoot
+  wire::OutBuffer bytes;         // the frame
   std::vector<TaskState*> tasks;
   std::vector<Argument> arguments;  // in order of position and index
   std::string note;                 // what an Error said

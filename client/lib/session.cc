@@ -305,12 +305,17 @@ bool Session::has_work() const {
          !requests_.empty() || !closing_.empty() || fresh();
 }
 
-ClientStats Session::stats() const {
+ClientStats Session::stats(Instant now) const {
   ClientStats stats = stats_;
   stats.frames = outbox_.frames_sent();
   stats.resent = outbox_.tasks_resent();
   stats.outstanding = outstanding_;
   stats.held_bytes = held_bytes_;
+  const Outbox::Waits waits = outbox_.waits();
+  stats.waiting = waits.now;
+  stats.waiting_for = waits.since == kNever ? Nanos(0) : now - waits.since;
+  stats.waited = waits.sent;
+  stats.waited_for = waits.time;
   return stats;
 }
 

@@ -100,7 +100,7 @@ class Session {
     return outbox_.HasCredit(cls, tasks, now);
   }
   [[nodiscard]] std::uint8_t load_level() const { return load_level_; }
-  [[nodiscard]] ClientStats stats() const;
+  [[nodiscard]] ClientStats stats(Instant now) const;
   [[nodiscard]] std::size_t live_states() const { return pool_.live(); }
 
  private:
@@ -135,6 +135,7 @@ class Session {
   void LetGoAll();
   void SayRelease(TaskState& state);
   void AddRelease(SessionId session, std::uint64_t seq);
+  [[nodiscard]] bool IsOutOfTime(const Parcel& parcel, Instant until, Instant now) const;
   void ExpireParcel(Parcel& parcel, Instant now);
   void FailOpen(Parcel& parcel, const Failure& failure);
 

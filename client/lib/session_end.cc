@@ -151,10 +151,18 @@ void Session::FailOpen(Parcel& parcel, const Failure& failure) {
   outbox_.Retire(parcel, let_go_);
 }
 
+// To wait until then, or, without a deadline, on.
+bool Session::IsOutOfTime(const Parcel& parcel, Instant until, Instant now) const {
+  const Instant deadline = parcel.terms.deadline;
+  return deadline == kNever ? now >= After(parcel.came, options_.request_timeout)
+                            : until >= deadline;
+}
+
 void Session::ExpireParcel(Parcel& parcel, Instant now) {
   const Instant deadline = parcel.terms.deadline;
   if (!parcel.was_sent) {
     if (now < deadline) return;
+    if (outbox_.WaitsSince(parcel) != kNever) stats_.gave_up += parcel.open;
     return FailOpen(parcel, {.kind = FailureKind::kExpired,
                              .reason = Reason::kExpired,
                              .message = parcel.terms.retry > 0

@@ -211,6 +211,8 @@ void Session::OnRejected(Parcel& parcel, const wire::Verdict& verdict,
       retried.push_back(i);
       continue;
     } else {
+      const bool waited = waits || state.waits > 0;
+      if (waited && !state.dropped && IsOutOfTime(parcel, due, now)) ++stats_.gave_up;
       Fail(state, client::FailureOf(verdict));
     }
     parcel.tasks[i] = nullptr;
@@ -221,10 +223,10 @@ void Session::OnRejected(Parcel& parcel, const wire::Verdict& verdict,
   Note(parcel, verdict, static_cast<std::uint32_t>(positions.size() - waiting), now);
   if (retried.empty()) return;
   for (const std::uint32_t i : retried) repair_ = repair_ || parcel.tasks[i]->pins > 0;
-  stats_.retried += retried.size();
+  if (!waits) stats_.retried += retried.size();
   Terms terms = parcel.terms;
   terms.retry = static_cast<std::uint8_t>(std::min(255, terms.retry + 1));
-  outbox_.Reissue(parcel, retried, terms, due);
+  outbox_.Reissue(parcel, retried, terms, due, waits ? now : kNever);
 }
 
 bool Session::MayRetry(const Parcel& parcel, TaskState& state, Reason reason, bool waits,
@@ -316,7 +318,8 @@ void Session::DropUnsent(Instant now) {
       for (std::uint32_t i = 0; i < parcel->count; ++i) outbox_.Answer(*parcel);
       const bool later = parcel->place == Parcel::Place::kLater;
       if (!good.empty()) {
-        outbox_.Reissue(*parcel, good, parcel->terms, later ? parcel->due : now);
+        outbox_.Reissue(*parcel, good, parcel->terms, later ? parcel->due : now,
+                        outbox_.WaitsSince(*parcel));
       }
       for (const std::uint32_t i : bad) {
         const TaskState* failed = FailedArgument(*parcel, i);

@@ -7,8 +7,6 @@ namespace {
 
 // Told again after so long, if the client sends.
 constexpr Nanos kRenewAfter = CreditWindow::kTtl / 2;
-// A client that lets credit lie for so long had nothing to send.
-constexpr Nanos kNothingToSend = std::chrono::milliseconds(100);
 constexpr std::int64_t kSmoothing = 8;
 // That a sender's clock is believed.
 constexpr Nanos kMostTransit = OpenedRoots::kMostTransit;
@@ -37,9 +35,8 @@ void CreditWindow::NoteSent(TaskClass cls, std::uint32_t count, Instant now, Nan
   if (knows && sent_[i] > most_told_[i]) ignores_until_[i] = now + kTtl;
   if (!was_at_zero_) return;
   was_at_zero_ = false;
-  const Nanos took = now - told_;
-  if (took > kNothingToSend) return;
-  const Nanos sample = std::min(took, kMostTurnaround);
+  const Nanos sample = now - told_;
+  if (sample > kMostSample) return;
   // Often it had nothing to send, which looks slow: the least tells more.
   turnaround_ = turnaround_ == Nanos(0) || sample < turnaround_
                     ? sample

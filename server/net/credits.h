@@ -40,6 +40,9 @@ class CreditWindow {
  public:
   static constexpr Nanos kTtl = std::chrono::seconds(2);
   static constexpr Nanos kMostTurnaround = OpenedRoots::kHeardWithin;
+  // A client is far away, or slow, for so long at most: who lets credit lie for longer had nothing
+  // to send. No window is for more than runs in that time beside what may wait.
+  static constexpr Nanos kMostSample = std::chrono::milliseconds(100);
 
   // `transit`: how long before `now` it was sent.
   void NoteSent(TaskClass cls, std::uint32_t count, Instant now, Nanos transit = Nanos(0));
@@ -119,7 +122,7 @@ class CreditWindow {
   [[nodiscard]] Instant told() const { return told_; }
   // When it was last told anything new of this class.
   [[nodiscard]] Instant heard(TaskClass cls) const { return heard_[Index(cls)]; }
-  // From when it is told that it may send again until it does.
+  // From when it is told that it may send again until it does; kMostSample at most.
   [[nodiscard]] Nanos turnaround() const { return turnaround_; }
 
   // What to tell the client now; nothing when that would be no news.

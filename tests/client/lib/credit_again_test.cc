@@ -96,7 +96,7 @@ TEST_F(CreditAgainTest, WhatWaitsDoesNotMakeNewOnesFailHere) {
   for (int i = 0; i < 100; ++i) (void)Submit({}, kInASecond);
   ASSERT_TRUE(Verdict(CollectOne(FrameType::kSubmit), VerdictStatus::kRejected, Reason::kBacklog));
   for (int i = 0; i < 100; ++i) EXPECT_TRUE(Submit({}, kInASecond)->pending());
-  EXPECT_EQ(session->stats().throttled, 0U);
+  EXPECT_EQ(session->stats(now).throttled, 0U);
 }
 
 // Else each frame would count for nothing, however much of it is given up.
@@ -107,7 +107,7 @@ TEST_F(CreditAgainTest, WhatDoesNotWaitMakesNewOnesFailHere) {
   ASSERT_TRUE(Verdict(CollectOne(FrameType::kSubmit), VerdictStatus::kRejected, Reason::kBacklog, 0,
                       100, 50ms));
   for (int i = 0; i < 100; ++i) (void)Submit({}, {.deadline = 20ms});
-  EXPECT_GT(session->stats().throttled, 90U);
+  EXPECT_GT(session->stats(now).throttled, 90U);
 }
 
 // It would be judged as a root of its own, and given up, while what makes its argument goes on.
@@ -144,6 +144,51 @@ TEST_F(CreditAgainTest, WithoutADeadlineItEndsAfterTheTimeOfACall) {
   EXPECT_EQ(KindOfFailure(state), FailureKind::kShed);
   EXPECT_GT(now, Instant(2900ms));
   EXPECT_LT(now, Instant(3100ms));
+  EXPECT_EQ(session->stats(now).gave_up, 1U);
+}
+
+// How many, since when, and what became of them; a share of retries can be read beside it.
+TEST_F(CreditAgainTest, WhatWaitsIsCountedAndIsNoRetry) {
+  Start({.retry = kNoBudget});
+  Allow(1);
+  for (int i = 0; i < 3; ++i) (void)Submit({}, kInASecond);
+  EXPECT_EQ(session->stats(now).waiting, 0U) << "nobody knows yet that it will";
+  ASSERT_TRUE(Accept(CollectOne(FrameType::kSubmit)));
+  now += 5ms;
+  EXPECT_EQ(session->stats(now).waiting, 2U);
+  EXPECT_EQ(session->stats(now).waiting_for, 5ms);
+  EXPECT_EQ(session->stats(now).waited, 0U);
+  Allow(3);
+  const Sent frame = CollectOne(FrameType::kSubmit);
+  EXPECT_EQ(session->stats(now).waiting, 0U);
+  EXPECT_EQ(session->stats(now).waited, 2U);
+  EXPECT_EQ(session->stats(now).waited_for, 10ms);
+  ASSERT_TRUE(Verdict(frame, VerdictStatus::kRejected, Reason::kBacklog, 1, 1, 1ms));
+  EXPECT_EQ(session->stats(now).waiting, 1U);
+  EXPECT_EQ(session->stats(now).waiting_for, 0ms);
+  now += 10ms;
+  EXPECT_TRUE(Collect(FrameType::kSubmit).empty()) << "there is no credit";
+  EXPECT_EQ(session->stats(now).waiting_for, 10ms);
+  Allow(4);
+  ASSERT_TRUE(Accept(CollectOne(FrameType::kSubmit)));
+  EXPECT_EQ(session->stats(now).waited, 3U);
+  EXPECT_EQ(session->stats(now).waited_for, 20ms);
+  EXPECT_EQ(session->stats(now).retried, 0U);
+  EXPECT_EQ(session->stats(now).gave_up, 0U);
+}
+
+TEST_F(CreditAgainTest, WhatItsDeadlineEndsBeforeThereIsCreditWaitedInVain) {
+  Start({.retry = kNoBudget});
+  Allow(1);
+  for (int i = 0; i < 3; ++i) (void)Submit({}, kInASecond);
+  const Sent frame = CollectOne(FrameType::kSubmit);
+  ASSERT_TRUE(Verdict(frame, VerdictStatus::kRejected, Reason::kBacklog, 0, 1, 2s));
+  EXPECT_EQ(session->stats(now).gave_up, 1U) << "it has no time to wait for so long";
+  now += 1s;
+  session->OnTime(now);
+  EXPECT_EQ(session->stats(now).gave_up, 3U);
+  EXPECT_EQ(session->stats(now).waiting, 0U);
+  EXPECT_EQ(session->stats(now).waited, 0U);
 }
 
 TEST_F(CreditAgainTest, OneThatIsCancelledMeanwhileEndsAtOnce) {

@@ -193,7 +193,7 @@ TEST_F(NextToGoTest, WhatWasRefusedComesBackInItsPlace) {
   ASSERT_TRUE(Verdict(first, VerdictStatus::kRejected, Reason::kBacklog));
   now += 2ms;
   EXPECT_TRUE(Collect(FrameType::kSubmit).empty());
-  ASSERT_EQ(session->stats().retried, 1U);
+  ASSERT_EQ(session->stats(now).waiting, 2U);
   Allow(2);
   EXPECT_THAT(Texts(Collect(FrameType::kSubmit)), ElementsAre("first"));
 }

@@ -58,7 +58,7 @@ TEST_F(OpenRootTest, RefusedOnesHoldBackWhatIsAskedOfTheirClass) {
   EXPECT_EQ(root->failure->reason, Reason::kBacklog);
   EXPECT_EQ(root->failure->retry_after, 7ms);
   EXPECT_EQ(KindOfFailure(task), FailureKind::kShed);
-  EXPECT_GT(session->stats().throttled, 15U);
+  EXPECT_GT(session->stats(now).throttled, 15U);
   EXPECT_TRUE(Open({.cls = TaskClass::kCritical})->pending()) << "another class";
   now += 1min;
   EXPECT_TRUE(Open()->pending()) << "that was long ago";
@@ -102,7 +102,7 @@ TEST_F(OpenRootTest, OneThatIsRefusedForNowIsAskedForAgainUnderANewNumber) {
   ASSERT_TRUE(Answer(again, VerdictStatus::kAccepted));
   EXPECT_EQ(state->Look(), Phase::kAtNode);
   EXPECT_EQ(Seq(state), ask.seq) << "by which tasks name it";
-  EXPECT_EQ(session->stats().retried, 1U);
+  EXPECT_EQ(session->stats(now).retried, 1U);
   EXPECT_FALSE(session->under_way());
 }
 
@@ -126,8 +126,8 @@ TEST_F(OpenRootTest, RetriesAreATenthOfWhatIsAskedForAndAHandful) {
       ASSERT_TRUE(Answer(frame, VerdictStatus::kRejected, Reason::kBacklog));
     }
   }
-  EXPECT_GE(session->stats().retried, 30U);
-  EXPECT_LE(session->stats().retried, 30U + RetryOptions().burst);
+  EXPECT_GE(session->stats(now).retried, 30U);
+  EXPECT_LE(session->stats(now).retried, 30U + RetryOptions().burst);
 }
 
 TEST_F(OpenRootTest, OneThatWouldBeTooLateOrIsRefusedForGoodIsNotAskedForAgain) {

@@ -44,14 +44,14 @@ TEST_F(ResultTest, WhatIsKeptIsReleasedWhenItsFutureGoes) {
   ASSERT_TRUE(Result(4, "v"));
   ASSERT_TRUE(Failed(5, Fate::kFailed, Reason::kTaskError, {}, "no"));
   EXPECT_TRUE(Released().empty());
-  EXPECT_GE(session->stats().held_bytes, large.size());
+  EXPECT_GE(session->stats(now).held_bytes, large.size());
   for (TaskState* state : {kept, several, over_limit, detached, failed}) Drop(state);
   const std::vector<wire::Range> ranges = Released();
   ASSERT_EQ(ranges.size(), 2U);
   EXPECT_EQ(ranges[0].count, 3U);
   EXPECT_EQ(ranges[1].first.seq, 5U);
   EXPECT_EQ(session->live_states(), 0U);
-  EXPECT_EQ(session->stats().held_bytes, 0U);
+  EXPECT_EQ(session->stats(now).held_bytes, 0U);
 }
 
 TEST_F(ResultTest, AFutureDroppedBeforeItsVerdictReleasesAfterIt) {
@@ -63,7 +63,7 @@ TEST_F(ResultTest, AFutureDroppedBeforeItsVerdictReleasesAfterIt) {
   ASSERT_TRUE(Accept(frame));
   EXPECT_EQ(Released().size(), 1U);
   EXPECT_EQ(session->live_states(), 0U);
-  EXPECT_EQ(session->stats().outstanding, 0U);
+  EXPECT_EQ(session->stats(now).outstanding, 0U);
   ASSERT_TRUE(Result(1, "late"));  // said before the release was heard
   EXPECT_EQ(Released().size(), 1U);
 }
@@ -106,8 +106,8 @@ TEST_F(ResultTest, ValuesThatThereIsNoRoomForStayAtTheNodeUntilAskedFor) {
   const std::string large(2000, 'x');
   ASSERT_TRUE(Result(1, large));
   EXPECT_EQ(state->Look(), Phase::kAtNode);
-  EXPECT_EQ(session->stats().held_bytes, 0U);
-  EXPECT_EQ(session->stats().outstanding, 0U);
+  EXPECT_EQ(session->stats(now).held_bytes, 0U);
+  EXPECT_EQ(session->stats(now).outstanding, 0U);
   Waiter waiter(1);
   ASSERT_TRUE(session->Watch(*state, waiter, true));
   session->Fetch(*state, now + 2s);

@@ -44,7 +44,7 @@ TEST_F(ResumeTest, ResultsThatAreSeenAgainChangeNothing) {
   ASSERT_TRUE(Result(1, "v"));
   Reconnect(true);
   ASSERT_TRUE(Result(1, "v"));
-  EXPECT_EQ(session->stats().results, 1U);
+  EXPECT_EQ(session->stats(now).results, 1U);
   EXPECT_EQ(state->Look(), Phase::kHere);
   EXPECT_TRUE(Released().empty());
 }
@@ -239,7 +239,7 @@ TEST_F(ResumeTest, ANewSessionLeavesOldOutcomesUnknown) {
   EXPECT_EQ(KindOfFailure(unsent), FailureKind::kUnavailable);
   EXPECT_EQ(ended->Look(), Phase::kHere);
   EXPECT_TRUE(request.failure.has_value());
-  EXPECT_EQ(session->stats().outstanding, 0U);
+  EXPECT_EQ(session->stats(now).outstanding, 0U);
   EXPECT_TRUE(Released().empty());
   TaskState* fresh = Submit();
   EXPECT_EQ(CollectOne(FrameType::kSubmit).ask().first_seq, 1U);

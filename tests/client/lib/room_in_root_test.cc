@@ -73,6 +73,9 @@ TEST_F(RoomInRootTest, WaitsAreNoRetriesAndEarnNone) {
       ASSERT_TRUE(Verdict(frames[0], VerdictStatus::kRejected, Reason::kRate));
       frames = Later();
     }
+    EXPECT_EQ(session->stats(now).retried, 1U);
+    EXPECT_EQ(session->stats(now).waited, 10U);
+    EXPECT_EQ(session->stats(now).waited_for, 10s);
     ASSERT_EQ(frames.size(), 1U);
     ASSERT_TRUE(Verdict(frames[0], VerdictStatus::kRejected, Reason::kInFlight));
     EXPECT_EQ(piece->pending(), budget == 1) << "it earned its part of a retry once";
@@ -84,6 +87,7 @@ TEST_F(RoomInRootTest, AWaitEndsWithTheDeadline) {
   const Sent frame = CollectOne(FrameType::kSubmit);
   ASSERT_TRUE(Verdict(frame, VerdictStatus::kRejected, Reason::kClientQuota, 0, 1, 20ms));
   EXPECT_EQ(KindOfFailure(piece), FailureKind::kShed);
+  EXPECT_EQ(session->stats(now).gave_up, 1U);
 }
 
 TEST_F(RoomInRootTest, OneThatWaitsAsksLessAndLessOften) {

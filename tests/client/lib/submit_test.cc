@@ -132,7 +132,7 @@ TEST_F(SubmitTest, ARefusedValueRefusesItsTask) {
                        .status = VerdictStatus::kRejected}));
   EXPECT_EQ(KindOfFailure(state), FailureKind::kShed);
   EXPECT_TRUE(Collect(FrameType::kSubmit).empty());
-  EXPECT_EQ(session->stats().outstanding, 0U);
+  EXPECT_EQ(session->stats(now).outstanding, 0U);
 }
 
 TEST_F(SubmitTest, WhatCannotBeSentFailsAtOnceAndSaysWhy) {
@@ -142,7 +142,7 @@ TEST_F(SubmitTest, WhatCannotBeSentFailsAtOnceAndSaysWhy) {
   TaskState* unknown = Submit();
   EXPECT_EQ(KindOfFailure(unknown), FailureKind::kInvalid);
   EXPECT_THAT(unknown->failure->message, testing::HasSubstr("Find"));
-  EXPECT_EQ(session->stats().outstanding, 0U);
+  EXPECT_EQ(session->stats(now).outstanding, 0U);
 }
 
 TEST_F(SubmitTest, AFailedArgumentFailsItsTaskWithTheCause) {
@@ -229,7 +229,7 @@ TEST_F(SubmitTest, WhatGetsNoCreditInTimeExpiresUnsent) {
   session->OnTime(now);
   EXPECT_EQ(KindOfFailure(state), FailureKind::kExpired);
   EXPECT_EQ(session->unsent(), 0U);
-  EXPECT_EQ(session->stats().outstanding, 0U);
+  EXPECT_EQ(session->stats(now).outstanding, 0U);
 }
 
 TEST_F(SubmitTest, TasksOfAnOpenRootNeedNoCredit) {

@@ -62,7 +62,7 @@ TEST_F(VerdictTest, WhoIsMostlyRefusedAsksForLess) {
   EXPECT_EQ(KindOfFailure(refused_here), FailureKind::kShed);
   EXPECT_EQ(refused_here->failure->reason, Reason::kBacklog);
   EXPECT_EQ(refused_here->failure->retry_after, 7ms);
-  EXPECT_GT(session->stats().throttled, 90U);
+  EXPECT_GT(session->stats(now).throttled, 90U);
   EXPECT_TRUE(Submit({}, {.cls = TaskClass::kCritical})->pending()) << "another class";
   now += 1min;
   EXPECT_TRUE(Submit()->pending()) << "that was long ago";
@@ -101,7 +101,7 @@ TEST_F(VerdictTest, ARetryHasNewNumbersAndComesNotTooEarly) {
   ASSERT_TRUE(Accept(retry));
   ASSERT_TRUE(Result(13, "x"));
   EXPECT_EQ(states[9]->Look(), Phase::kHere);
-  EXPECT_EQ(session->stats().retried, 3U);
+  EXPECT_EQ(session->stats(now).retried, 3U);
 }
 
 TEST_F(VerdictTest, RetriesEnd) {
@@ -125,7 +125,7 @@ TEST_F(VerdictTest, RetriesAreATenthOfWhatIsSent) {
     for (const Sent& frame : Later()) {
       ASSERT_TRUE(Verdict(frame, VerdictStatus::kRejected, Reason::kInFlight));
     }
-    retried = session->stats().retried;
+    retried = session->stats(now).retried;
   }
   EXPECT_LE(retried, 205U);
   EXPECT_GE(retried, 90U);
@@ -141,8 +141,8 @@ TEST_F(VerdictTest, ANewClientHasAHandfulOfRetriesAndATenthOfWhatIsRefused) {
   }
   const auto handful = static_cast<std::uint64_t>(RetryOptions().burst);
   EXPECT_LE(handful, 10U);
-  EXPECT_GE(session->stats().retried, 30U);
-  EXPECT_LE(session->stats().retried, 30U + handful);
+  EXPECT_GE(session->stats(now).retried, 30U);
+  EXPECT_LE(session->stats(now).retried, 30U + handful);
 }
 
 TEST_F(VerdictTest, ARetryThatWouldBeTooLateIsNotMade) {

@@ -124,6 +124,28 @@ TEST(Credits, KnowHowLongAClientTakesToAnswerThem) {
   EXPECT_EQ(window.turnaround(), 2 * kTakes);  // an eighth of the way
 }
 
+// Of a client on another machine a window for less leaves slots idle on each way.
+TEST(Credits, KnowOfOneThatIsFarAwayAndOfNoneThatIsFartherThanTheyReckonWith) {
+  constexpr Nanos kFar = std::chrono::milliseconds(30);
+  CreditWindow window;
+  window.NoteSent(kNormal, 1, kStart);
+  ASSERT_TRUE(Tell(window, 1, kStart).has_value());
+  Instant now = kStart + kFar;
+  window.NoteSent(kNormal, 1, now);
+  EXPECT_EQ(window.turnaround(), kFar);
+  ASSERT_TRUE(Tell(window, 1, now).has_value());
+  now += CreditWindow::kMostSample + Nanos(1);
+  window.NoteSent(kNormal, 1, now);
+  EXPECT_EQ(window.turnaround(), kFar) << "it had nothing to send";
+  for (int i = 0; i < 100; ++i) {
+    ASSERT_TRUE(Tell(window, 1, now).has_value());
+    now += CreditWindow::kMostSample;
+    window.NoteSent(kNormal, 1, now);
+  }
+  EXPECT_GT(window.turnaround(), kFar);
+  EXPECT_LE(window.turnaround(), CreditWindow::kMostSample);
+}
+
 // Whatever a client has heard by then, it cannot believe that it may.
 TEST(Credits, WhoSendsPastAllThatItWasToldIgnoresThem) {
   constexpr Nanos kHeard = 2 * CreditWindow::kMostTurnaround;

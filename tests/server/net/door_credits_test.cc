@@ -42,6 +42,14 @@ class DoorCreditsTest : public DoorTest {
     MutexLock lock(bench.table.mutex());
     return *bench.table.FindSession(welcome_.session);
   }
+  // It is told that it may send one, and sends it so long after that.
+  void AnswerAfter(Nanos time) {
+    Shares one{};
+    one.fill(1);
+    EXPECT_TRUE(visitor.credits.Renew(one, 0, bench.now()).has_value());
+    bench.clock.Advance(time);
+    Send(visitor, 20'000);
+  }
   void Set(std::uint32_t in_flight, const Quotas& quotas = {}) {
     bench.tenants.Set(bench.tenants.At(visitor.tenant).name, 1, in_flight, quotas);
   }
@@ -105,6 +113,26 @@ TEST_F(DoorCreditsTest, AreOneAtATimeWhereResultsAreLeft) {
   EXPECT_EQ(Party(visitor).own, 1U);
   session().unfetched = 9;
   EXPECT_GT(Party(visitor).own, 1U);
+}
+
+// Two slots do sixty such roots in that time.
+TEST_F(DoorCreditsTest, CoverTheWayToAClientThatIsFarAwayAndNoMoreThanThereArePlaces) {
+  constexpr std::size_t kNormal = Index(TaskClass::kNormal);
+  bench.costs.Learn(function, std::chrono::milliseconds(1));
+  Send(visitor, 20'000);
+  const std::uint64_t near = Party(visitor).fits[kNormal];
+  AnswerAfter(std::chrono::milliseconds(30));
+  const std::uint64_t far = Party(visitor).fits[kNormal];
+  EXPECT_GT(far, near + 50);
+  EXPECT_LT(far, near + 70);
+  for (int i = 0; i < 40; ++i) AnswerAfter(CreditWindow::kMostSample);
+  EXPECT_GT(Party(visitor).fits[kNormal], far + 100);
+  CreditRound& round = door.credit_round();
+  const Shares places = door.Places();
+  round.Begin(places, bench.now());
+  round.Add(Party(visitor));
+  EXPECT_LE(round.Deal().front().shares[kNormal], places[kNormal]);
+  EXPECT_LE(places[kNormal], 80U) << "of the hundred that there are";
 }
 
 TEST_F(DoorCreditsTest, TheLoadTheyTellOfIsThatOfTheirOwnRoots) {
