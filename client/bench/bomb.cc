@@ -108,6 +108,7 @@ class Bomb {
     const CpuMeter meter({target_.process});
     const SteadyClock clock;
     const Instant begin = clock.Now();
+    const Nanos cpu_before = SlotsCpu();
     Result<client::Future> bomb = Submit(client.value(), kChild, options_.service, children_);
     if (!bomb.ok()) return bomb.error();
     client::Future& future = bomb.value();
@@ -115,12 +116,12 @@ class Bomb {
     const Result<RootReport> mice = RunMice(due);
     if (!mice.ok()) return mice.error();
     const bool over = future.ready();
-    const Nanos beside = clock.Now() - begin;
+    const BombTimes times = TimesOf(mice.value(), SlotsCpu() - cpu_before, clock.Now() - begin);
     const auto value = future.Get(kPatience * expected_ + options_.answer_within);
     const Nanos took = clock.Now() - begin;
     Row row = RowOf(mice.value(), meter.Read());
     row.bomb->tenant = tenant.empty() ? "same" : "other";
-    row.bomb->share = BombShare({.expected = expected_, .beside = beside, .took = took}, 1 - kMice);
+    if (target_.process > 0) row.bomb->share = BombShare(times);
     row.per_s = static_cast<double>(children_) / Seconds(took);
     if (!value.ok()) {
       row.SetProblem(Format("the bomb failed: {}", value.error().message));
@@ -130,6 +131,17 @@ class Bomb {
     }
     if (over) row.SetVoid("the bomb had ended before the small roots had");
     return row;
+  }
+
+  [[nodiscard]] Nanos SlotsCpu() const {
+    return target_.process > 0 ? ThreadTime(target_.process, kSlotThread) : Nanos(0);
+  }
+
+  [[nodiscard]] BombTimes TimesOf(const RootReport& mice, Nanos cpu, Nanos beside) const {
+    const auto ran = static_cast<double>(mice.Count(RootFate::kGood) + mice.Count(RootFate::kLate));
+    return {.slots = Seconds(cpu),
+            .small = ran * basis_.slots / basis_.capacity,
+            .all = Seconds(beside) * basis_.slots};
   }
 
   Row RowOf(const RootReport& mice, const CpuShares& shares) const {
@@ -174,16 +186,15 @@ class Bomb {
   const Target& target_;
   const std::uint32_t children_;
   RootRuns::Basis basis_;
-  Nanos expected_{0};  // as in BombTimes
+  Nanos expected_{0};  // that a bomb takes which has all that the small roots leave
   Nanos alone_p99_{0};
 };
 
 }  // namespace
 
-double BombShare(const BombTimes& times, double left) {
-  const double alone = Seconds(times.took - times.beside);
-  const double had = left * Seconds(times.expected) - alone;
-  return std::max(0.0, had / (left * Seconds(times.beside)));
+double BombShare(const BombTimes& times) {
+  const double left = times.all - times.small;
+  return left > 0 ? std::clamp((times.slots - times.small) / left, 0.0, 1.0) : 0;
 }
 
 Status MeasureBomb(const Options& options, const Target& target,

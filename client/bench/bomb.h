@@ -7,7 +7,6 @@
 
 #include "client/bench/bench.h"
 #include "client/bench/row.h"
-#include "core/base/clock.h"
 
 namespace spillgate::bench {
 
@@ -15,13 +14,13 @@ namespace spillgate::bench {
 [[nodiscard]] Status MeasureBomb(const Options& options, const Target& target,
                                  const std::function<void(Row&)>& report);
 
+// While small roots came beside a bomb, in seconds of all slots together.
 struct BombTimes {
-  Nanos expected{0};  // that it would take with all that small roots leave, if they always came
-  Nanos beside{0};    // from its beginning to when the last of them had ended
-  Nanos took{0};
+  double slots = 0;  // CPU time that they had
+  double small = 0;  // of that, what the small roots take
+  double all = 0;    // that there was
 };
-// Slot time that a bomb had beside the small roots, to what they left, which is `left` of all.
-// After them it has all of it, whatever its share was.
-[[nodiscard]] double BombShare(const BombTimes& times, double left);
+// What the bomb had of what the small roots left, with all that a slot does for its children.
+[[nodiscard]] double BombShare(const BombTimes& times);
 
 }  // namespace spillgate::bench

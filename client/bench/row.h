@@ -113,13 +113,13 @@ struct SpikeFigures {
 // Of small roots beside one that grows.
 struct BombFigures {
   std::uint64_t children = 0;
-  double service_us = 0;      // of each
-  std::string tenant;         // "same": that of the small ones; or "other"
-  double alone_p99_us = 0;    // of the small ones, as loaded, without it
-  double success = 0;         // part of them that came in time
-  double share = 0;           // of the slot time that they left, while they came
-  double capacity_per_s = 0;  // small ones
-  double deadline_us = 0;     // theirs
+  double service_us = 0;        // of each
+  std::string tenant;           // "same": that of the small ones; or "other"
+  double alone_p99_us = 0;      // of the small ones, as loaded, without it
+  double success = 0;           // part of them that came in time
+  std::optional<double> share;  // of the slot time that they left; none where nobody knows
+  double capacity_per_s = 0;    // small ones
+  double deadline_us = 0;       // theirs
   double lateness_p99_us = 0;
   std::string controller;
 };

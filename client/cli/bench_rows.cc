@@ -66,8 +66,11 @@ std::string HowOf(const bench::Row& row) {
         figures.spikes, figures.x, figures.controller, figures.converge_ms, figures.recover_ms);
   }
   if (row.bomb.has_value()) {
-    how += Format(", beside {} children of a root of the {} tenant, which has {} of its share",
-                  row.bomb->children, row.bomb->tenant, FormatShare(row.bomb->share));
+    how += Format(", beside {} children of a root of the {} tenant", row.bomb->children,
+                  row.bomb->tenant);
+    if (row.bomb->share.has_value()) {
+      how += Format(", which has {} of its share", FormatShare(*row.bomb->share));
+    }
   }
   if (row.deadline_ratio.has_value()) {
     how += Format(", deadlines of {} medians", *row.deadline_ratio);

@@ -30,17 +30,12 @@ TEST(Shares, OneIsEvenAndOneOverNIsAllOfOne) {
   EXPECT_NEAR(JainIndex(one), 0.25, 1e-9);
 }
 
-TEST(Shares, ABombsIsOfWhatTheSmallRootsLeaveWhileTheyCome) {
-  // Six seconds of slot time. Of the 4.8 that are left in the first eight it has what is not done
-  // afterwards, when it has all of the slot.
-  const auto share = [](milliseconds took) {
-    return BombShare(
-        {.expected = milliseconds(10'000), .beside = milliseconds(8'000), .took = took}, 0.6);
-  };
-  EXPECT_NEAR(share(milliseconds(9'200)), 1, 1e-9);
-  EXPECT_NEAR(share(milliseconds(11'600)), 0.5, 1e-9);
-  EXPECT_NEAR(share(milliseconds(14'000)), 0, 1e-9);
-  EXPECT_EQ(share(milliseconds(20'000)), 0) << "nor is it less than nothing";
+TEST(Shares, ABombsIsOfWhatTheSmallRootsLeave) {
+  EXPECT_NEAR(BombShare({.slots = 10, .small = 4, .all = 10}), 1, 1e-9);
+  EXPECT_NEAR(BombShare({.slots = 7, .small = 4, .all = 10}), 0.5, 1e-9);
+  EXPECT_EQ(BombShare({.slots = 4, .small = 4, .all = 10}), 0);
+  EXPECT_EQ(BombShare({.slots = 3, .small = 4, .all = 10}), 0) << "nor is it less than nothing";
+  EXPECT_EQ(BombShare({.slots = 4, .small = 4, .all = 4}), 0) << "where they leave none";
 }
 
 TEST(Drift, ACapacityThatChangedMakesARunVoid) {
