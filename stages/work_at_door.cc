@@ -73,7 +73,9 @@ WorkAtDoor::Before WorkAtDoor::Count(const Newcomer& root, std::size_t kind, boo
     const std::int64_t work = sum(flow.patient[line]);
     patient += work;
     if (line == root.line) before.line = work;
-    if (line > root.line) before.behind += work;
+    if (line <= root.line || work == 0) continue;
+    before.behind += work;
+    before.one = std::max(before.one, flow.patient[line].each.get());
   }
   if (root.line == 0) before.line = std::max<std::int64_t>(0, before.own - patient);
   before.others = std::max<std::int64_t>(0, sum(mine) - before.own);
@@ -154,7 +156,8 @@ double WorkAtDoor::OthersLately(const Newcomer& root, std::size_t kind, double l
 }
 
 // All of the more important classes, of its own flow what is in its line or before it, and of what
-// is behind that as much as its line has and what it is owed, and of the others in its class what
+// is behind that as much as its line has and what it is owed, and one task of it, which may have
+// its turn at any moment, up to what the line has; and of the others in its class what
 // the fair queue gives them meanwhile: as much for each weight as this flow is given, and what they
 // are still owed. Who asks for little hardly ever waits, but comes again: so it is taken to have as
 // much of the time as lately, or who asks for more than its share would be let in to what small
@@ -172,9 +175,12 @@ flow::Queue WorkAtDoor::Behind(const Before& before, const Newcomer& root,
   if (root.line < kLastLine) {
     const std::int64_t behind_by = flow.behind[root.line + 1U].get();
     const auto owed = static_cast<std::int64_t>(static_cast<double>(behind_by) * node_time);
-    const std::int64_t theirs = std::max<std::int64_t>(0, owed + before.line + cost);
+    const auto one = static_cast<std::int64_t>(static_cast<double>(before.one) * node_time);
+    const std::int64_t as_much = before.line + cost;
+    const std::int64_t theirs = std::max(owed + as_much, std::min(one, as_much));
     own = before.own - before.behind + std::min(before.behind, theirs);
-    if (theirs > 0 && before.behind > theirs) grows = 2;
+    const bool by_line = theirs != one || as_much == one;
+    if (by_line && before.behind > theirs) grows = 2;
   }
   const bool waits = flow.work[kind].get() > 0;
   const auto weight = static_cast<double>(flow.weight.get());

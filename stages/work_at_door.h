@@ -66,6 +66,7 @@ class WorkAtDoor {
     std::int64_t own = 0;     // of its own tenant and class
     std::int64_t line = 0;    // of that, in its line
     std::int64_t behind = 0;  // and in the lines behind that
+    std::int64_t one = 0;     // of a task of those
     std::int64_t others = 0;  // of other tenants of its class
   };
   // The parts of a resource that were given lately, and are taken to be given again.

@@ -24,6 +24,9 @@ constexpr std::int64_t kTimesTheMean = 8;
 // begun ones are twice as far in front.
 constexpr std::int64_t kAhead = std::int64_t{1} << 50;
 
+// That a line's mean is of, about.
+constexpr std::int64_t kRuns = 8;
+
 // At tasks that wait, when the order changes.
 constexpr int kMostLooks = 1024;
 
@@ -37,6 +40,11 @@ void ReadySet::Pay(const Task& task) {
   Charge(flow, cost.count());
   std::int64_t& furthest = classes_[Index(flow.cls)].furthest;
   furthest = std::max(furthest, flow.tag);
+  if (root.patient()) {
+    Gauge& each = flow.account->patient[root.line].each;
+    const std::int64_t before = each.get() == 0 ? cost.count() : each.get();
+    each.Set(before + (cost.count() - before) / kRuns);
+  }
   ready::RootQueue& line = flow.lines[root.line];
   if (root.ready.waiting == 0 && root.ready.large) root.ready.Raise(line.served);
   const bool begins = !std::exchange(root.ready.begun, true);

@@ -58,6 +58,7 @@ class WorkAccount {
       Work promised;
       Work parked;
       Work held_back;
+      Gauge each;  // slot time of one of its tasks lately, in ns
     };
     // Of that, what is of patient roots, by their line; line 0 has the rest, and is left empty.
     std::array<Line, kLines> patient;

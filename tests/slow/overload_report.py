@@ -40,7 +40,7 @@ WAKE_US = 12.0
 # long.
 HOPS, HOP_US = 3, 40.0
 LUCK = 3  # standard deviations of the work that came, which is a sample of the load asked for
-MOST_FOREIGN = 15.0  # percent of the cores, used by others, for a row to be left at that
+MOST_FOREIGN = 5.0  # percent of the cores, used by others, for a row to be left at that
 
 
 def rank(row: dict) -> int:
