@@ -205,6 +205,7 @@ SPIKES_S = 110.0  # twenty short ones, three long ones, and runs without any
 LONGER = 3.0  # times that it is at most
 TASKS = {"single": 1, "chain": 10, "fan": 10, "nested": 13}
 MODES = {"bimodal": 2, "heavy": 3}
+MANY = 300  # roots of the capacity, for chance not to decide on how many of them were in time
 LONGEST = {"bimodal": 50.5, "heavy": 3333.0}  # root, in means
 DEADLINES = 10  # of the longest that there are, a measurement has to last to be judged
 # Roots that are enough to be judged by: a hundred of the long ones, or what can be had of them.
@@ -224,7 +225,7 @@ def seconds_of(case: Case, least: float) -> float:
     if case.seconds:
         return case.seconds
     if case.is_long:
-        return max(least, DEADLINES * longest_deadline_s(case))
+        return max(least, DEADLINES * longest_deadline_s(case), MANY * case.root_s)
     enough = ENOUGH[case.mix] * case.root_s
     if case.slots > 1 and case.mix != "constant":
         enough = 2 * least  # as slots have nothing to do at the end of a closed loop

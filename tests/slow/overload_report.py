@@ -39,6 +39,7 @@ WAKE_US = 12.0
 # from the end of a run to execution, to scheduling and back. Between two that sleep a hop takes so
 # long.
 HOPS, HOP_US = 3, 40.0
+FEWEST = 200  # roots, of which how close they come together does not decide on E
 LUCK = 3  # standard deviations of the work that came, which is a sample of the load asked for
 MOST_FOREIGN = 5.0  # percent of the cores, used by others, for a row to be left at that
 
@@ -189,7 +190,7 @@ def compare(rows: list[dict], ask: Callable[[str], dict] = ask_frontier) -> list
             row["frontier"] = known
         if short or not known:
             continue
-        if row["default"]:
+        if row["default"] and row["n"] >= FEWEST:
             row["possible"] = possible(row, ask)
         if "best" in known:
             row["regret"] = 1 - row["goodput_ratio"] / known["best"]
