@@ -115,7 +115,7 @@ class Admission {
   void Promise(const wire::OpenRoot& asked, const Ruling& ruling, Root& root);
   // Its client has added more than was expected; the last of them is not recorded yet. Whether it
   // has a promise, which has to end some time. Likewise.
-  [[nodiscard]] bool Grow(Root& root);
+  [[nodiscard]] bool Grow(Root& root, Instant now);
   // What a root will bring that begins like others before it counts until it comes, if a controller
   // goes by work. The caller holds the task table's lock.
   void Expect(Root& root);
@@ -175,16 +175,11 @@ class Admission {
   // What a client says of a root that it opens.
   [[nodiscard]] static Nanos SaidOf(const wire::OpenRoot& asked);
   [[nodiscard]] const Resources* ShapeOf(const wire::OpenRoot& asked) const;
-  // And what is known of the tasks of those of which it says that shape, or none.
-  [[nodiscard]] const OpenRootTasks& TasksKnown(const Resources* said, TaskClass cls,
-                                                TenantId tenant) const {
-    return shared_.account.At(cls, tenant).open_root_tasks[said == nullptr ? 0 : 1];
-  }
-  [[nodiscard]] const WorkAccount::Needs& NeedsOf(const Resources* said, TaskClass cls,
-                                                  TenantId tenant);
-  [[nodiscard]] const WorkAccount::Needs& NeedsOf(const wire::OpenRoot& asked, TenantId tenant) {
-    return NeedsOf(ShapeOf(asked), asked.cls, tenant);
-  }
+  // And what is known of the tasks of its like.
+  [[nodiscard]] OpenRootTasks::Each EachOf(const wire::OpenRoot& asked, TenantId tenant) const;
+  [[nodiscard]] const WorkAccount::Needs& NeedsOf(const wire::OpenRoot& asked, TenantId tenant);
+  [[nodiscard]] WorkAtDoor::Newcomer NewcomerOf(const flow::Ask& question,
+                                                const wire::OpenRoot& asked, TenantId tenant) const;
   [[nodiscard]] const WorkAccount::Needs& WithBrought(const WorkAccount::Needs& own,
                                                       const CostModel::Spawns& brought);
   void MakePromise(Root& root, std::uint32_t tasks);

@@ -8,10 +8,18 @@
 #include "core/model/work_promise.h"
 #include "stages/admission.h"
 #include "stages/build_task.h"
+#include "stages/promise_times.h"
 #include "stages/quotas.h"
 
 namespace spillgate {
 namespace {
+
+// What a task of an open root holds of which nothing is said.
+constexpr Resources kOneCpu{.amount = {kOneSlot}};
+
+double Seconds(Nanos time) {
+  return std::chrono::duration<double>(time).count();
+}
 
 std::uint32_t SumOf(std::uint32_t a, std::uint32_t b) {
   return a + std::min(b, std::numeric_limits<std::uint32_t>::max() - a);
@@ -45,7 +53,8 @@ void Admission::Judge(const wire::OpenRoot& asked, TenantId tenant, Nanos transi
   flow::Ask question = QuestionOf(asked, tenant, ruling.deadline, now);
   if (by_work()) ruling.line = question.work.line;
   if (looks_at_work()) {
-    Weigh(question.work, question, NewcomerOf(question), NeedsOf(asked, tenant), now);
+    Weigh(question.work, question, NewcomerOf(question, asked, tenant), NeedsOf(asked, tenant),
+          now);
   }
   ruling.brings = question.count;
   if (RoomOfTenant(shared_, tenant, asked.cls) == 0) {
@@ -81,7 +90,7 @@ std::int64_t Admission::Fits(const wire::OpenRoot& like, TenantId tenant, Nanos 
                               : UsualTime(like.cls);
   if (!by_work() || remaining == Nanos(0)) return kAny;
   flow::Ask question = QuestionOf(like, tenant, After(now, remaining), now);
-  Weigh(question.work, question, NewcomerOf(question), NeedsOf(like, tenant), now);
+  Weigh(question.work, question, NewcomerOf(question, like, tenant), NeedsOf(like, tenant), now);
   if (flow::OutOfReach(question)) return kAny;
   const std::int64_t tasks = stage_.controller().Fits(question, longer);
   return tasks <= 0 ? 0 : 1 + (tasks - 1) / question.count;
@@ -102,7 +111,7 @@ void Admission::LetThrough(const wire::OpenRoot& asked, TenantId tenant, const R
   if (!looks_at_work()) return;
   const flow::Ask question = QuestionOf(asked, tenant, ruling.deadline, now);
   const std::uint32_t count = std::min(question.count, static_cast<std::uint32_t>(room));
-  work_.Admitted(NewcomerOf(question), 0, NeedsOf(asked, tenant), count);
+  work_.Admitted(NewcomerOf(question, asked, tenant), 0, NeedsOf(asked, tenant), count);
 }
 
 void Admission::Promise(const wire::OpenRoot& asked, const Ruling& ruling, Root& root) {
@@ -110,33 +119,47 @@ void Admission::Promise(const wire::OpenRoot& asked, const Ruling& ruling, Root&
   root.said = asked.estimated_tasks;
   root.said_each = SaidOf(asked);
   root.said_shape = ShapeOf(asked);
-  root.expected = TasksOf(asked, root.tenant);
+  root.like = WorkAccount::Flow::LikeOf(asked.shape);
+  root.foreseen = root.expected = TasksOf(asked, root.tenant);
   if (!looks_at_work() && !counts_promised()) return;
   MakePromise(root, std::min(root.expected, PromiseRoom()));
 }
 
 void Admission::MakePromise(Root& root, std::uint32_t tasks) {
-  const Nanos each = TasksKnown(root.said_shape, root.cls, root.tenant).Expect(root.said_each);
+  const WorkAccount::Flow& flow = shared_.account.At(root.cls, root.tenant);
+  const OpenRootTasks::Each each = flow.open_root_tasks[root.like].Expect(root.said_each);
+  const WorkAccount::Needs& usual =
+      NeedsOf(root.said_shape == nullptr ? kOneCpu : *root.said_shape);
   root.promise = std::make_unique<WorkPromise>(
       shared_.account,
       WorkPromise::Of{.cls = root.cls, .tenant = root.tenant, .line = root.line, .opened = true},
-      NeedsOf(root.said_shape, root.cls, root.tenant).ByKind(shared_.costs.Takes(0, each)), tasks);
+      each.known ? each.work : usual.ByKind(shared_.costs.Takes(0, root.said_each)), tasks);
 }
 
-// What has come doubled is taken to double once more: with one that says too little, others are
-// judged by what it does while it does it, and not when it is closed, which may be never.
-bool Admission::Grow(Root& root) {
+// With one that says too little, others are judged by what it does while it does it, and not when
+// it is closed, which may be never. What it has brought beyond what was foreseen is taken to
+// double; but no more of it is promised than comes in a second, or a stream that lasts for a day
+// would stand before others with hours of work.
+bool Admission::Grow(Root& root, Instant now) {
   if (root.explicit_open && root.came > root.said) {
     OpenRootSizes& sizes = shared_.account.Of(root.cls, root.tenant).open_roots;
-    sizes.Learn(root.said, root.came, std::exchange(root.learned, root.came));
+    const std::uint32_t lesson = OpenRootSizes::Lesson(root.said, root.came, root.window);
+    sizes.Learn(root.said, lesson, std::exchange(root.learned, lesson));
   }
-  const std::uint32_t more = root.came;
+  const std::uint32_t beyond =
+      root.came - std::min(root.came - 1, std::max(root.said, root.foreseen));
+  const std::uint32_t more =
+      root.came <= root.said ? std::min(root.came, root.said - root.came + 1) : beyond;
   root.expected = SumOf(root.came - 1, more);
+  const double since = root.came - std::exchange(root.grew_came, root.came);
+  const double each_s =
+      Seconds(std::max(kLeastRetry, now - std::exchange(root.grew_at, now))) / since;
+  const double in_time = std::max(1.0, Seconds(PromiseTimes::kSoon) / each_s);
   if (!looks_at_work() && !counts_promised()) return false;
   const std::uint32_t fits = root.window - std::min(root.window, root.unfinished);
   const std::uint32_t come = std::min({more, fits, PromiseRoom()});
   if (root.promise == nullptr) MakePromise(root, 0);
-  root.promise->Renew(come);
+  root.promise->Renew(static_cast<std::uint32_t>(std::min<double>(come, in_time)));
   return true;
 }
 
@@ -157,12 +180,19 @@ flow::Ask Admission::QuestionOf(const wire::OpenRoot& asked, TenantId tenant, In
                      .cost_hint = SaidOf(asked),
                      .work = {}};
   if (!looks_at_work()) return question;
-  const Nanos each = TasksKnown(ShapeOf(asked), asked.cls, tenant).Expect(question.cost_hint);
-  question.cost_hint = shared_.costs.Estimate(0, each);  // clamped, or the usual
-  // As fast as all of its tasks could run, were it alone; of the usual nothing follows for them.
-  const std::int64_t slots = std::max<std::int64_t>(1, NeedsOf(asked, tenant).slots());
-  const Nanos whole = SlotTimeOf(question.count, each / slots);
-  question.work.p95 = question.work.cost = std::max(question.cost_hint, whole);
+  const OpenRootTasks::Each each = EachOf(asked, tenant);
+  const Nanos own = each.known ? std::max(Nanos(1), each.own) : question.cost_hint;
+  // As fast as all of its tasks could run, were it alone: for as long as what they need most of is
+  // busy. Of a guess nothing follows for all of them.
+  Nanos busy{0};
+  if (each.known) {
+    busy = Nanos(*std::max_element(each.work.begin(), each.work.end()));
+  } else {
+    busy = own / std::max<std::int64_t>(1, NeedsOf(asked, tenant).slots());
+  }
+  question.cost_hint = shared_.costs.Estimate(0, own);  // clamped, or the usual
+  question.work.p95 = question.work.cost =
+      std::max(question.cost_hint, SlotTimeOf(question.count, busy));
   question.work.line = LineOf(shared_.limits, asked.cls, question.remaining, question.work.p95);
   return question;
 }
@@ -177,14 +207,31 @@ const Resources* Admission::ShapeOf(const wire::OpenRoot& asked) const {
   return shape == nullptr ? nullptr : &shape->resources;
 }
 
-// Of the tasks of an open root of which that was said, and of what others like them needed besides.
-const WorkAccount::Needs& Admission::NeedsOf(const Resources* said, TaskClass cls,
-                                             TenantId tenant) {
-  static constexpr Resources kOneCpu{.amount = {kOneSlot}};
+OpenRootTasks::Each Admission::EachOf(const wire::OpenRoot& asked, TenantId tenant) const {
+  const WorkAccount::Flow& flow = shared_.account.At(asked.cls, tenant);
+  return flow.open_root_tasks[WorkAccount::Flow::LikeOf(asked.shape)].Expect(SaidOf(asked));
+}
+
+// What its tasks will wait for: by what is said of them, and by what their like took.
+const WorkAccount::Needs& Admission::NeedsOf(const wire::OpenRoot& asked, TenantId tenant) {
   static constexpr Resources kNothing{};
-  const OpenRootTasks& known = TasksKnown(said, cls, tenant);
-  const Resources& usual = known.NeedCpu() ? kOneCpu : kNothing;
-  return WithBrought(NeedsOf(said == nullptr ? usual : *said), known.Beyond());
+  const OpenRootTasks::Each each = EachOf(asked, tenant);
+  const Resources* said = ShapeOf(asked);
+  const Resources& usual = !each.known || each.Need(kCpu) ? kOneCpu : kNothing;
+  const WorkAccount::Needs& own = NeedsOf(said == nullptr ? usual : *said);
+  if (!each.known) return own;
+  return WithBrought(own, {.tasks = 1,
+                           .each = std::max(Nanos(1), each.own),
+                           .node_time = each.work,
+                           .kinds = each.kinds});
+}
+
+// Where all that it takes is in its needs, there is nothing beside them.
+WorkAtDoor::Newcomer Admission::NewcomerOf(const flow::Ask& question, const wire::OpenRoot& asked,
+                                           TenantId tenant) const {
+  WorkAtDoor::Newcomer root = NewcomerOf(question);
+  if (EachOf(asked, tenant).known) root.slot_time = Nanos(0);
+  return root;
 }
 
 const WorkAccount::Needs& Admission::NeedsOf(const Resources& shape, FunctionId function) {

@@ -39,8 +39,8 @@ void EarlySpawns::Begins(Task& task, Instant now) {
 
 // Most are like the one before.
 const WorkAccount::Needs& EarlySpawns::NeedsOf(const Resources& shape) {
-  if (needs_of_ != &shape) {
-    needs_of_ = &shape;
+  if (needs_of_ != shape) {
+    needs_of_ = shape;
     needs_ = WorkAccount::Needs(shape, shared_.account.total());
   }
   return needs_;

@@ -11,7 +11,7 @@ namespace spillgate {
 inline void LearnUnclosed(Shared& shared, const Root& root) REQUIRES(shared.table.mutex()) {
   if (root.closed || root.came <= root.said) return;
   OpenRootSizes& sizes = shared.account.Of(root.cls, root.tenant).open_roots;
-  sizes.Learn(root.said, root.came, root.learned);
+  sizes.Learn(root.said, OpenRootSizes::Lesson(root.said, root.came, root.window), root.learned);
 }
 
 }  // namespace spillgate

@@ -50,19 +50,23 @@ void PromiseTimes::LetGo(Instant now) {
   DropDone(kLooks, kLooks);
   while (!times_.empty() && times_.front().until <= now) {
     const RootPtr root = TakeOut(0);
-    if (root->promise == nullptr) continue;
-    if (root->promised_until > now) {
+    if (root->promise != nullptr && root->promised_until > now) {
       Push(root, root->promised_until);
     } else {
-      root->promise.reset();
+      LetGo(*root);
     }
   }
+}
+
+void PromiseTimes::LetGo(Root& root) {
+  root.promise.reset();
+  root.timed = false;
 }
 
 void PromiseTimes::MakeRoom() {
   MutexLock lock(shared_.table.mutex());
   for (std::size_t gone = DropDone(kLooksForRoom, kAtOnce); gone < kAtOnce; ++gone) {
-    TakeOut(0)->promise.reset();
+    LetGo(*TakeOut(0).get());
   }
 }
 
@@ -73,6 +77,7 @@ std::size_t PromiseTimes::DropDone(std::size_t looks, std::size_t most) {
     if (look_at_ >= times_.size()) look_at_ = 0;
     if (BringsNothingMore(*times_[look_at_].root)) {
       const RootPtr gone = TakeOut(look_at_);
+      gone->timed = false;
     } else {
       ++look_at_;
     }

@@ -114,6 +114,7 @@ void Scheduling::Place(TaskPtr task, TaskId nested_in, Instant now) {
     Lease(*task, !nested_in.is_none(), now);
     Charge(*task, now);
   } else if (task->root->explicit_open) {
+    early_spawns_.Begins(*task, now);
     LearnOfOpenRoot(*task->root, task->id, Nanos(0), {}, now);
   }
   task->root->ready.begun = true;

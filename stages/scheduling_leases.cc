@@ -75,8 +75,9 @@ void Scheduling::OnFreed(const SlotFreed& event, Instant now) {
     shared_.costs.LearnHandover(key.function,
                                 SlotTime(now - since - event.span, SlotUnits(event.held)));
   }
-  if (exact && event.root->explicit_open) {
-    LearnOfOpenRoot(*event.root, event.task, event.cost, event.held, now);
+  // One that was cut short counts with what it had, or what it spawned would be nobody's.
+  if (event.root->explicit_open && (exact || (at_least && !event.task.is_child()))) {
+    LearnOfOpenRoot(*event.root, event.task, event.cost, event.held, now - event.span);
   }
   if (exact || at_least) ready_.Ran(*event.function, exact, now);
   if (!unheard) {
@@ -87,27 +88,16 @@ void Scheduling::OnFreed(const SlotFreed& event, Instant now) {
   ready_.Correct(*event.root, event.estimated, event.earlier + event.cost);
 }
 
-// Of a task that held that, or nothing. What it spawns later is judged by nobody who opens one now.
+// Of a task that held that, or nothing. What is spawned long after its parent began is judged by
+// nobody who opens a root now.
 void Scheduling::LearnOfOpenRoot(const Root& root, TaskId task, Nanos slot_time,
-                                 const Resources& held, Instant now) {
-  OpenRootTasks::Run run{.added = !task.is_child(),
-                         .said = root.said_each,
-                         .slot_time = slot_time,
-                         .on_cpu = held.amount[kCpu] > 0};
-  if (!run.added && now > root.ready.soon_until) return;
-  const Resources* said = root.said_shape;
-  Resources beyond = held;
-  for (std::size_t kind = 0; kind < kResourceKinds; ++kind) {
-    if (said == nullptr ? kind == kCpu : said->amount[kind] > 0) beyond.amount[kind] = 0;
+                                 const Resources& held, Instant begun) {
+  OpenRootTasks::Run run{.added = !task.is_child(), .said = root.said_each, .slot_time = slot_time};
+  if (!run.added && begun > root.ready.soon_until) return;
+  if (slot_time > Nanos(0) && !held.IsNothing()) {
+    run.work = early_spawns_.NeedsOf(held).ByKind(shared_.costs.Takes(0, slot_time));
   }
-  if (!beyond.IsNothing()) {
-    run.beyond = WorkAccount::Needs(held, shared_.account.total()).ByKind(slot_time);
-    for (std::size_t kind = 0; kind < kResourceKinds; ++kind) {
-      if (beyond.amount[kind] == 0) run.beyond[kind] = 0;
-    }
-  }
-  auto& known = shared_.account.Of(root.cls, root.tenant).open_root_tasks;
-  known[said == nullptr ? 0 : 1].Learn(run);
+  shared_.account.Of(root.cls, root.tenant).open_root_tasks[root.like].Learn(run);
 }
 
 void Scheduling::OnLent(const SlotLent& event, Instant now) {

@@ -172,7 +172,8 @@ class Submission {
   [[nodiscard]] static std::uint32_t BehindRoots(const Group& group, std::uint32_t from);
   [[nodiscard]] RootPtr NewRoot(const Group& group, const Task& task, const Session& session)
       REQUIRES(shared_.table.mutex());
-  void NoteAdded(const RootPtr& root) REQUIRES(shared_.table.mutex());
+  void JoinsRoot(const RootPtr& root, bool added, Instant now) REQUIRES(shared_.table.mutex());
+  void NoteAdded(const RootPtr& root, Instant now) REQUIRES(shared_.table.mutex());
 
   // Quotas of clients and tenants (submission_quotas.cc). The first so many of the group are within
   // them.

@@ -131,13 +131,8 @@ void Submission::Accept(Group& group, Instant now) {
       if (group.waited) tally_.deferrals.Count(DeferralTally::kFailed, now - group.arrived);
     } else {
       group.AddVerdict(wire::VerdictStatus::kAccepted, Reason::kNone, 1);
-      if (root && !group.children()) NoteAdded(root);
-      if (root && root->promise != nullptr) {
-        root->promise->Keep(1);
-        if (root->explicit_open || !group.children()) {
-          root->promised_until = PromisedUntil(*root, now);
-        }
-      }
+      const RootPtr& joined = root ? root : task->root;
+      if (joined) JoinsRoot(joined, !group.children(), now);
       Enter(group, i, std::move(task), *session, root, parent, now);
       ++entered;
     }

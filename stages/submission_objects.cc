@@ -195,7 +195,9 @@ wire::Verdict Submission::JudgeRoot(const Received& received, const wire::OpenRo
   root->window = shared_.limits.root_window.load(std::memory_order_relaxed);
   root->explicit_open = true;
   admission_.Promise(asked, ruling, *root);
-  if (root->promise != nullptr) opened = root;
+  root->grew_at = now;
+  root->timed = root->promise != nullptr;
+  if (root->timed) opened = root;
   shared_.table.AddRoot(root);
   session->seen.Mark(asked.seq);
   verdict.load_level = ruling.load_level;
@@ -214,7 +216,8 @@ void Submission::OnCloseRoot(const Received& received, const wire::FrameView& fr
   // One that brought none may have come too late for its client.
   if (root->came > 0) {
     OpenRootSizes& sizes = shared_.account.Of(root->cls, root->tenant).open_roots;
-    sizes.Learn(root->said, root->came, root->learned);
+    sizes.Learn(root->said, OpenRootSizes::Lesson(root->said, root->came, root->window),
+                root->learned);
   }
   Close(*root);
 }

@@ -1,5 +1,6 @@
 // Submission: the roots that tasks join, or are.
 #include <algorithm>
+#include <utility>
 
 #include "stages/arguments.h"
 #include "stages/quotas.h"
@@ -109,14 +110,24 @@ RootPtr Submission::NewRoot(const Group& group, const Task& task, const Session&
   root->line = group.line;
   root->function = task.function->id;
   admission_.Expect(*root);
-  root->expected = kAddedToAny;
+  root->foreseen = root->expected = kAddedToAny;
+  root->grew_at = group.arrived;
   root->window = shared_.limits.root_window.load(std::memory_order_relaxed);
   return root;
 }
 
+// What was promised of an open root is in tasks that its client adds, with what these spawn.
+void Submission::JoinsRoot(const RootPtr& root, bool added, Instant now) {
+  if (added) NoteAdded(root, now);
+  if (root->promise == nullptr) return;
+  if (added || !root->explicit_open) root->promise->Keep(1);
+  if (added || root->explicit_open) root->promised_until = PromisedUntil(*root, now);
+}
+
 // To a root, by its client.
-void Submission::NoteAdded(const RootPtr& root) {
-  if (++root->came > root->expected && admission_.Grow(*root)) grown_.push_back(root);
+void Submission::NoteAdded(const RootPtr& root, Instant now) {
+  if (++root->came <= root->expected || !admission_.Grow(*root, now)) return;
+  if (!std::exchange(root->timed, true)) grown_.push_back(root);
 }
 
 }  // namespace spillgate

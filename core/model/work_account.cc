@@ -55,9 +55,7 @@ void WorkAccount::Needs::Bring(const CostModel::Spawns& spawns) {
 
 NodeTimes WorkAccount::Needs::ByKind(Nanos slot_time) const {
   NodeTimes times{};
-  for (std::size_t i = 0; i < size_; ++i) {
-    times[needs_[i].kind] = NodeTime(i, WithBrought(i, slot_time));
-  }
+  for (std::size_t i = 0; i < size_; ++i) times[needs_[i].kind] = NodeTime(i, slot_time);
   return times;
 }
 

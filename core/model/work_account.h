@@ -66,8 +66,11 @@ class WorkAccount {
     // both wait.
     std::array<Gauge, kLines> behind;
     OpenRootSizes open_roots;
-    // What their tasks take, of roots of which no shape was said, and of the others.
-    std::array<OpenRootTasks, 2> open_root_tasks;
+    // What their tasks take, by the shape that was said of them: none, or by its number.
+    std::array<OpenRootTasks, 4> open_root_tasks;
+    [[nodiscard]] static std::uint8_t LikeOf(std::uint32_t shape) {
+      return static_cast<std::uint8_t>(shape == 0 ? 0 : 1 + shape % 3);
+    }
     Given given;
     ActiveWeights::Mark active;
     Gauge tag;  // virtual time, in slot ns, at which it has had what it was given
@@ -137,7 +140,6 @@ class WorkAccount {
       return static_cast<std::int64_t>(std::min(ns, static_cast<double>(kMostNodeTime.count()))) +
              1;
     }
-    // Of each kind, with what it brings.
     [[nodiscard]] NodeTimes ByKind(Nanos slot_time) const;
 
    private:

@@ -37,12 +37,15 @@ void CpuSpread::WakeOn(int cpu, Place& place, const std::function<void()>& wake)
   place.moving.store(false, std::memory_order_release);
 }
 
-void CpuSpread::Follow(Place& place, pthread_t other, pthread_t thread) {
+void CpuSpread::Follow(Place& place, pthread_t other, Place& own, pthread_t thread) {
   while (place.moving.exchange(true, std::memory_order_acquire)) sched_yield();
   cpu_set_t may;
   const bool known = pthread_getaffinity_np(other, sizeof(may), &may) == 0;
   place.moving.store(false, std::memory_order_release);
-  if (known) pthread_setaffinity_np(thread, sizeof(may), &may);
+  if (!known) return;
+  while (own.moving.exchange(true, std::memory_order_acquire)) sched_yield();
+  pthread_setaffinity_np(thread, sizeof(may), &may);
+  own.moving.store(false, std::memory_order_release);
 }
 
 }  // namespace spillgate

@@ -46,8 +46,8 @@ class CpuSpread {
   // Calls `wake` so that the sleeping thread of that place, which Choose has looked at, wakes on
   // that CPU, if it still may run there.
   void WakeOn(int cpu, Place& place, const std::function<void()>& wake) const;
-  // Lets a thread run where another one may, whose place that is.
-  static void Follow(Place& place, pthread_t other, pthread_t thread);
+  // Lets a thread run where another one may; with the place of each.
+  static void Follow(Place& place, pthread_t other, Place& own, pthread_t thread);
 
  private:
   cpu_set_t all_;

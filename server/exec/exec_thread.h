@@ -42,7 +42,7 @@ class ExecThread final : public TaskLink {
   void Begin();
   // Where that one may run, whoever has begun this one.
   void RunWhere(ExecThread& other) {
-    CpuSpread::Follow(other.place_, other.thread_.native_handle(), thread_.native_handle());
+    CpuSpread::Follow(other.place_, other.thread_.native_handle(), place_, thread_.native_handle());
   }
 
   void Deliver(ByteView frames) EXCLUDES(mutex_);

@@ -106,57 +106,72 @@ TEST_F(LearnedCostsTest, WhatIsOutOfReachOfItsDeadlineEndsThereAndSaysWhatItNeed
 }
 
 // For its tenant, as nobody knows the functions when such a root is opened.
-TEST_F(LearnedCostsTest, WhatTasksOfOpenRootsTakeIsLearnedWithWhatTheySpawn) {
-  const FunctionId inlined = bench.AddFunction("inlined", 0, 0, Host::kInline);
-  RootPtr root;
-  const auto run = [&](std::uint64_t seq, FunctionId function, Nanos cost, bool child = false,
-                       SlotFreed::Lesson lesson = SlotFreed::Lesson::kExact) {
+class OpenRootLessonsTest : public SchedulingBench {
+ protected:
+  using Lesson = SlotFreed::Lesson;
+  // A task of one root, as that says a millisecond and no shape: from when it is placed to its end.
+  void Begin(std::uint64_t seq, FunctionId function, bool child = false) {
     TaskPtr task = bench.Accept(seq, function);
-    if (root) task->root = root;
-    root = task->root;
-    root->explicit_open = true;
+    if (root_) task->root = root_;
+    root_ = task->root;
+    root_->explicit_open = true;
+    root_->said_each = milliseconds(1);
     if (child) task->id.session |= kChildBit;
     Handle(Resolved{std::move(task)});
-    if (function == inlined) return;
+  }
+  void End(Nanos cost, Lesson lesson = Lesson::kExact) {
     SlotFreed freed = Freed(placed.events.size() - 1);
-    freed.cost = cost;
+    freed.cost = freed.span = cost;
     freed.lesson = lesson;
     Handle(std::move(freed));
-  };
-  const auto known = [&] {
-    return bench.account.At(TaskClass::kNormal, 0).open_root_tasks[0].Expect(Nanos(0));
-  };
-  run(1, one, milliseconds(4));
-  EXPECT_EQ(known(), milliseconds(4));
-  run(2, one, milliseconds(6), true);
-  EXPECT_EQ(known(), milliseconds(10)) << "of the one that was added";
-  run(3, one, milliseconds(50), false, SlotFreed::Lesson::kAtLeast);
-  EXPECT_EQ(known(), milliseconds(10));
-  bench.clock.Advance(std::chrono::seconds(2));
-  run(4, one, milliseconds(50), true);
-  EXPECT_EQ(known(), milliseconds(10)) << "long after";
-  run(5, inlined, milliseconds(0));
-  EXPECT_EQ(known(), milliseconds(5)) << "nobody looks at the clock for that";
+  }
+  void Run(std::uint64_t seq, Nanos cost, bool child = false, Lesson lesson = Lesson::kExact) {
+    Begin(seq, one, child);
+    bench.clock.Advance(cost);
+    End(cost, lesson);
+  }
+  [[nodiscard]] OpenRootTasks::Each Known() const {
+    const WorkAccount::Flow& flow = bench.account.At(TaskClass::kNormal, 0);
+    return flow.open_root_tasks[0].Expect(milliseconds(1));
+  }
+  // Of a CPU, in milliseconds of the two that there are.
+  [[nodiscard]] double Work() const { return static_cast<double>(Known().work[kCpu]) / 1e6; }
+
+  RootPtr root_;
+};
+
+TEST_F(OpenRootLessonsTest, TasksAnswerForWhatTheySpawnSoon) {
+  Run(1, milliseconds(4));
+  EXPECT_EQ(Known().own, milliseconds(4));
+  EXPECT_NEAR(Work(), 2, 0.01);
+  Run(2, milliseconds(6), true);
+  EXPECT_EQ(Known().own, milliseconds(4));
+  EXPECT_NEAR(Work(), 5, 0.01);
+  Begin(3, one, true);
+  bench.clock.Advance(std::chrono::seconds(5));
+  End(std::chrono::seconds(5));
+  EXPECT_NEAR(Work(), 2505, 0.1) << "it began soon, and took long";
+  Run(4, milliseconds(50), true);
+  EXPECT_NEAR(Work(), 2505, 0.1) << "long after";
 }
 
-TEST_F(LearnedCostsTest, WhatTasksOfOpenRootsNeedBeyondWhatWasSaidIsLearned) {
-  const Resources said = Cpu(500);
-  TaskPtr task = bench.Accept(1, one);
-  task->root->explicit_open = true;
-  task->root->said_shape = &said;
-  task->root->said_each = milliseconds(1);
-  const RootPtr root = task->root;
-  Handle(Resolved{std::move(task)});
-  SlotFreed freed = Freed(0);
-  freed.held.amount[kGpu] = 1000;
-  freed.cost = milliseconds(8);
-  Handle(std::move(freed));
-  const OpenRootTasks& known = bench.account.At(TaskClass::kNormal, 0).open_root_tasks[1];
-  EXPECT_EQ(known.Expect(milliseconds(2)), milliseconds(16));
-  const CostModel::Spawns beyond = known.Beyond();
-  EXPECT_TRUE(beyond.Need(kGpu));
-  EXPECT_FALSE(beyond.Need(kCpu)) << "that was said";
-  EXPECT_NEAR(static_cast<double>(beyond.node_time[kGpu]), 8e6, 10);
+TEST_F(OpenRootLessonsTest, WhoWasCutShortStillAnswersForWhatItHasSpawned) {
+  Run(1, milliseconds(4), false, Lesson::kAtLeast);
+  Run(2, milliseconds(6), true);
+  Run(3, milliseconds(6), true, Lesson::kAtLeast);
+  EXPECT_NEAR(Work(), 5, 0.01);
+  Run(4, milliseconds(4), false, Lesson::kNone);
+  EXPECT_NEAR(Work(), 5, 0.01) << "it never began";
+}
+
+TEST_F(OpenRootLessonsTest, WhoHoldsNothingTakesNothingButAnswersToo) {
+  const FunctionId inlined = bench.AddFunction("inlined", 0, 0, Host::kInline);
+  Begin(1, inlined);
+  EXPECT_TRUE(Known().known);
+  EXPECT_EQ(Known().own, Nanos(0));
+  EXPECT_EQ(Work(), 0);
+  Run(2, milliseconds(6), true);
+  EXPECT_NEAR(Work(), 3, 0.01);
 }
 
 }  // namespace

@@ -8,80 +8,90 @@ namespace {
 using std::chrono::hours;
 using std::chrono::milliseconds;
 
+constexpr std::int64_t kMs = 1'000'000;
+
+// It holds a CPU for so long.
 OpenRootTasks::Run Added(Nanos said, Nanos took) {
-  return {.added = true, .said = said, .slot_time = took, .on_cpu = true};
+  return {.added = true, .said = said, .slot_time = took, .work = {took.count()}};
+}
+OpenRootTasks::Run Spawned(Nanos said, std::size_t kind, Nanos took) {
+  OpenRootTasks::Run run{.said = said, .slot_time = took};
+  run.work[kind] = took.count();
+  return run;
 }
 
-TEST(OpenRootTasks, TakeWhatIsSaidUntilSomethingIsKnown) {
+TEST(OpenRootTasks, AreNotKnownAtFirst) {
   const OpenRootTasks tasks;
-  EXPECT_EQ(tasks.Expect(milliseconds(7)), milliseconds(7));
-  EXPECT_EQ(tasks.Expect(Nanos(0)), Nanos(0));
-  EXPECT_TRUE(tasks.NeedCpu());
-  EXPECT_EQ(tasks.Beyond().tasks, 0U);
+  EXPECT_FALSE(tasks.Expect(milliseconds(7)).known);
+  EXPECT_FALSE(tasks.Expect(Nanos(0)).known);
 }
 
-TEST(OpenRootTasks, TakeWhatTheirLikeTook) {
+TEST(OpenRootTasks, TakeWhatTheirLikeTookForWhatWasSaid) {
   OpenRootTasks tasks;
   for (int i = 0; i < 4; ++i) tasks.Learn(Added(milliseconds(1), milliseconds(10)));
-  EXPECT_EQ(tasks.Expect(milliseconds(3)), milliseconds(30));
-  EXPECT_EQ(tasks.Expect(Nanos(0)), milliseconds(10));
+  const OpenRootTasks::Each each = tasks.Expect(milliseconds(3));
+  EXPECT_TRUE(each.known);
+  EXPECT_EQ(each.own, milliseconds(30));
+  EXPECT_EQ(each.work[kCpu], 30 * kMs);
+  EXPECT_TRUE(each.Need(kCpu));
+  EXPECT_FALSE(each.Need(kGpu));
+  EXPECT_FALSE(tasks.Expect(Nanos(0)).known) << "of those nothing was said";
   for (int i = 0; i < 8000; ++i) tasks.Learn(Added(milliseconds(2), milliseconds(1)));
-  EXPECT_NEAR(static_cast<double>(tasks.Expect(milliseconds(4)).count()), 2e6, 2e4) << "they fade";
+  EXPECT_NEAR(static_cast<double>(tasks.Expect(milliseconds(4)).own.count()), 2e6, 2e4)
+      << "older ones fade";
 }
 
-TEST(OpenRootTasks, OfWhichNothingWasSaidSayNothingOfWhatIsSaid) {
+TEST(OpenRootTasks, OfWhichNothingWasSaidTakeTheMean) {
   OpenRootTasks tasks;
-  for (int i = 0; i < 4; ++i) tasks.Learn(Added(Nanos(0), milliseconds(10)));
-  EXPECT_EQ(tasks.Expect(milliseconds(3)), milliseconds(3));
-  EXPECT_EQ(tasks.Expect(Nanos(0)), milliseconds(10));
+  tasks.Learn(Added(Nanos(0), milliseconds(10)));
+  tasks.Learn(Added(Nanos(0), milliseconds(20)));
+  EXPECT_EQ(tasks.Expect(Nanos(0)).own, milliseconds(15));
+  EXPECT_EQ(tasks.Expect(Nanos(0)).work[kCpu], 15 * kMs);
+  EXPECT_FALSE(tasks.Expect(milliseconds(3)).known);
 }
 
-TEST(OpenRootTasks, AnswerForWhatTheySpawn) {
+TEST(OpenRootTasks, AnswerForWhatTheySpawnWhereThatRuns) {
   OpenRootTasks tasks;
   for (int i = 0; i < 4; ++i) {
     tasks.Learn(Added(milliseconds(1), milliseconds(1)));
-    for (int child = 0; child < 3; ++child) {
-      tasks.Learn({.said = milliseconds(1), .slot_time = milliseconds(5), .on_cpu = true});
-    }
+    tasks.Learn(Spawned(milliseconds(1), kGpu, milliseconds(100)));
+    tasks.Learn(Spawned(milliseconds(1), kCpu, milliseconds(5)));
   }
-  EXPECT_EQ(tasks.Expect(milliseconds(1)), milliseconds(16));
-  EXPECT_EQ(tasks.Expect(Nanos(0)), milliseconds(16));
+  const OpenRootTasks::Each each = tasks.Expect(milliseconds(1));
+  EXPECT_EQ(each.own, milliseconds(1));
+  EXPECT_EQ(each.work[kCpu], 6 * kMs);
+  EXPECT_EQ(each.work[kGpu], 100 * kMs);
+  EXPECT_TRUE(each.Need(kCpu));
+  EXPECT_TRUE(each.Need(kGpu));
 }
 
-TEST(OpenRootTasks, NeedWhatMostOfThemNeeded) {
+TEST(OpenRootTasks, NeedWhatManyOfThemNeededOrMuch) {
   OpenRootTasks tasks;
-  OpenRootTasks::Run run{.added = true, .slot_time = milliseconds(2)};
-  run.beyond[kGpu] = 4'000'000;
-  run.beyond[kFirstCustom] = 0;
+  for (int i = 0; i < 20; ++i) tasks.Learn({.added = true});  // holds nothing
+  EXPECT_TRUE(tasks.Expect(Nanos(0)).known);
+  EXPECT_FALSE(tasks.Expect(Nanos(0)).Need(kCpu));
+  tasks.Learn(Added(Nanos(0), milliseconds(10)));
+  EXPECT_TRUE(tasks.Expect(Nanos(0)).Need(kCpu)) << "it is all that they need";
+  OpenRootTasks::Run run = Spawned(Nanos(0), kGpu, milliseconds(4));
   tasks.Learn(run);
-  EXPECT_FALSE(tasks.NeedCpu());
-  run.beyond[kFirstCustom] = 1'000'000;
-  run.on_cpu = true;
-  tasks.Learn(run);
-  EXPECT_TRUE(tasks.NeedCpu()) << "every second one";
-  const CostModel::Spawns beyond = tasks.Beyond();
-  EXPECT_EQ(beyond.tasks, 1U);
-  EXPECT_EQ(beyond.each, milliseconds(2));
-  EXPECT_TRUE(beyond.Need(kGpu));
-  EXPECT_TRUE(beyond.Need(kFirstCustom));
-  EXPECT_EQ(beyond.node_time[kGpu], 4'000'000);
-  EXPECT_EQ(beyond.node_time[kFirstCustom], 500'000);
-  tasks.Learn(Added(Nanos(0), milliseconds(2)));
-  EXPECT_FALSE(tasks.Beyond().Need(kFirstCustom)) << "one of three";
-  EXPECT_TRUE(tasks.Beyond().Need(kGpu));
+  EXPECT_FALSE(tasks.Expect(Nanos(0)).Need(kGpu)) << "few, and little";
+  EXPECT_GT(tasks.Expect(Nanos(0)).work[kGpu], 0) << "it counts all the same";
+  for (int i = 0; i < 20; ++i) tasks.Learn(Spawned(Nanos(0), kGpu, Nanos(1)));
+  EXPECT_TRUE(tasks.Expect(Nanos(0)).Need(kGpu)) << "as many as were added";
 }
 
 TEST(OpenRootTasks, HaveNoOverflow) {
   OpenRootTasks tasks;
   OpenRootTasks::Run run{.added = true, .said = hours(10'000), .slot_time = hours(10'000)};
-  run.beyond[kGpu] = INT64_MAX;
+  run.work[kGpu] = INT64_MAX;
   for (int i = 0; i < 3000; ++i) tasks.Learn(run);
-  EXPECT_EQ(tasks.Expect(Nanos(0)), OpenRootTasks::kMostEach);
   run.added = false;
-  for (std::int64_t i = 0; i < 3 * OpenRootTasks::kMost; ++i) tasks.Learn(run);
-  EXPECT_GT(tasks.Expect(Nanos(0)), Nanos(0));
-  EXPECT_LE(tasks.Expect(hours(1)), kMostSlotTime);
-  EXPECT_GE(tasks.Beyond().node_time[kGpu], 0);
+  for (std::int64_t i = 0; i < 40 * OpenRootTasks::kMost; ++i) tasks.Learn(run);
+  const OpenRootTasks::Each each = tasks.Expect(hours(1));
+  EXPECT_TRUE(each.known);
+  EXPECT_EQ(each.work[kGpu], Nanos(OpenRootTasks::kMostEach).count());
+  EXPECT_GT(each.own, Nanos(0));
+  EXPECT_LE(each.own, OpenRootTasks::kMostEach);
 }
 
 }  // namespace

@@ -21,6 +21,30 @@ std::vector<int> OwnCpus() {
   return cpus;
 }
 
+// A thread that has begun, and sleeps until it goes.
+struct Sleeper {
+  Sleeper() { ran.acquire(); }
+  ~Sleeper() {
+    go.release();
+    thread.join();
+  }
+  [[nodiscard]] std::size_t CountCpus() {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    EXPECT_EQ(pthread_getaffinity_np(thread.native_handle(), sizeof(set), &set), 0);
+    return static_cast<std::size_t>(CPU_COUNT(&set));
+  }
+
+  CpuSpread::Place place;
+  std::binary_semaphore go{0};
+  std::binary_semaphore ran{0};
+  std::thread thread{[this] {
+    place.Begin();
+    ran.release();
+    go.acquire();
+  }};
+};
+
 class CpuSpreadTest : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -95,7 +119,8 @@ TEST_F(CpuSpreadTest, AThreadRunsWhereTheOneThatItFollowsMay) {
   CPU_SET(cpus[1], &only);
   ASSERT_EQ(pthread_setaffinity_np(first.native_handle(), sizeof(only), &only), 0);
   CpuSpread::Place place;
-  CpuSpread::Follow(place, first.native_handle(), second.native_handle());
+  CpuSpread::Place own;
+  CpuSpread::Follow(place, first.native_handle(), own, second.native_handle());
   cpu_set_t set;
   CPU_ZERO(&set);
   EXPECT_EQ(pthread_getaffinity_np(second.native_handle(), sizeof(set), &set), 0);
@@ -105,43 +130,42 @@ TEST_F(CpuSpreadTest, AThreadRunsWhereTheOneThatItFollowsMay) {
   second.join();
 }
 
-// Its mask is narrow for a moment, which is nobody's wish.
-TEST_F(CpuSpreadTest, AThreadThatIsBeingWokenIsNotMovedOrFollowedMeanwhile) {
-  std::counting_semaphore<2> go(0);
-  std::binary_semaphore ran(0);
-  CpuSpread::Place place;
-  std::thread thread([&] {
-    place.Begin();
-    ran.release();
-    go.acquire();
+// Its mask is narrow for a moment, which is nobody's wish: another one that wakes it meanwhile, and
+// ends later, would give back that.
+TEST_F(CpuSpreadTest, AThreadThatIsBeingWokenIsNotMovedMeanwhile) {
+  Sleeper sleeper;
+  std::binary_semaphore both(0);
+  std::binary_semaphore ended(0);
+  std::thread other;
+  spread.WakeOn(cpus[0], sleeper.place, [&] {
+    other = std::thread([&] {
+      spread.WakeOn(cpus[0], sleeper.place, [&] {
+        both.release();
+        ended.acquire();
+      });
+    });
+    both.acquire();
   });
-  ran.acquire();
-  const auto count = [](std::thread& of) {
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    EXPECT_EQ(pthread_getaffinity_np(of.native_handle(), sizeof(set), &set), 0);
-    return static_cast<std::size_t>(CPU_COUNT(&set));
-  };
-  std::thread follower;
+  ended.release();
+  other.join();
+  EXPECT_EQ(sleeper.CountCpus(), cpus.size());
+}
+
+TEST_F(CpuSpreadTest, AThreadThatIsBeingWokenIsNotFollowedMeanwhile) {
+  Sleeper sleeper;
+  Sleeper follower;
   std::binary_semaphore begun(0);
   std::thread follows;
-  spread.WakeOn(cpus[0], place, [&] {
-    int woken = 0;
-    spread.WakeOn(cpus[0], place, [&] { ++woken; });
-    EXPECT_EQ(woken, 1);
-    follower = std::thread([&] { go.acquire(); });
+  spread.WakeOn(cpus[0], sleeper.place, [&] {
     follows = std::thread([&] {
       begun.release();
-      CpuSpread::Follow(place, thread.native_handle(), follower.native_handle());
+      CpuSpread::Follow(sleeper.place, sleeper.thread.native_handle(), follower.place,
+                        follower.thread.native_handle());
     });
     begun.acquire();
   });
   follows.join();
-  EXPECT_EQ(count(thread), cpus.size());
-  EXPECT_EQ(count(follower), cpus.size());
-  go.release(2);
-  thread.join();
-  follower.join();
+  EXPECT_EQ(follower.CountCpus(), cpus.size());
 }
 
 // By whoever runs the node, after it has begun.

@@ -54,10 +54,13 @@ TEST(ExecThreadCpus, AThreadThatIsBegunLaterRunsWhereTheFirstWasPinned) {
   const std::vector<pid_t> first = ExecThreads();
   ASSERT_EQ(first.size(), 1U);
   ASSERT_EQ(sched_setaffinity(first.front(), sizeof(only), &only), 0);
-  std::vector<TaskId> roots;
-  for (int i = 0; i < 4; ++i) roots.push_back(node.Submit("fib", {"6"}));
-  for (const TaskId& root : roots) ASSERT_EQ(node.Await(root).value, "8");
-  EXPECT_GT(ExecThreads().size(), 1U) << "while one waits, others run";
+  // While one waits, others run, unless all of its children run in its place.
+  for (int times = 0; times < 100 && ExecThreads().size() == 1; ++times) {
+    std::vector<TaskId> roots;
+    for (int i = 0; i < 4; ++i) roots.push_back(node.Submit("fib", {"6"}));
+    for (const TaskId& root : roots) ASSERT_EQ(node.Await(root).value, "8");
+  }
+  ASSERT_GT(ExecThreads().size(), 1U);
   EXPECT_TRUE(node.Until(
       [&] {
         for (const pid_t thread : ExecThreads()) {
