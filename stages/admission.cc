@@ -13,6 +13,7 @@ namespace {
 
 // A function that is always out of reach tries again after so many times its cost.
 constexpr int kTriesEach = 64;
+constexpr Nanos kMostTriesEach = std::chrono::milliseconds(100);
 
 CostKey KeyOf(const Asking& asking) {
   return {asking.ask.function, BytesEach(asking.bytes, asking.ask.count)};
@@ -291,7 +292,10 @@ void Admission::Weigh(flow::Work& work, const flow::Ask& question, const WorkAtD
 void Admission::NoteTry(const flow::Ask& question, bool tries, Instant now) {
   if (question.function >= tries_at_.size()) tries_at_.resize(question.function + 1, kNever);
   Instant& at = tries_at_[question.function];
-  if (tries || at == kNever) at = After(now, kTriesEach * question.work.cost);
+  // Open roots have no function, and one of them is not to keep all others from trying for long.
+  const Nanos pause =
+      question.function == 0 ? std::min(question.work.cost, kMostTriesEach) : question.work.cost;
+  if (tries || at == kNever) at = After(now, kTriesEach * pause);
 }
 
 void Admission::NoteTurnedAway(const flow::Ask& question, const Resources& shape, Instant now) {

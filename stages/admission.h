@@ -174,14 +174,7 @@ class Admission {
   [[nodiscard]] Nanos UntilPlaces(CostKey key, Nanos hint, std::uint32_t places);
   // What a client says of a root that it opens.
   [[nodiscard]] static Nanos SaidOf(const wire::OpenRoot& asked);
-  [[nodiscard]] const Resources* ShapeOf(const wire::OpenRoot& asked) const;
-  // And what is known of the tasks of its like.
-  [[nodiscard]] OpenRootTasks::Each EachOf(const wire::OpenRoot& asked, TenantId tenant) const;
-  [[nodiscard]] const WorkAccount::Needs& NeedsOf(const wire::OpenRoot& asked, TenantId tenant);
-  [[nodiscard]] WorkAtDoor::Newcomer NewcomerOf(const flow::Ask& question,
-                                                const wire::OpenRoot& asked, TenantId tenant) const;
-  [[nodiscard]] const WorkAccount::Needs& WithBrought(const WorkAccount::Needs& own,
-                                                      const CostModel::Spawns& brought);
+  [[nodiscard]] const Resources& ShapeOf(const wire::OpenRoot& asked) const;
   void MakePromise(Root& root, std::uint32_t tasks);
   [[nodiscard]] Reason LookAtFixedPart(const Asking& asking, Ruling& ruling, Instant now);
   [[nodiscard]] bool DiskIsTooLate(Level level, Ruling& ruling, Instant now) const;

@@ -53,8 +53,7 @@ void Admission::Judge(const wire::OpenRoot& asked, TenantId tenant, Nanos transi
   flow::Ask question = QuestionOf(asked, tenant, ruling.deadline, now);
   if (by_work()) ruling.line = question.work.line;
   if (looks_at_work()) {
-    Weigh(question.work, question, NewcomerOf(question, asked, tenant), NeedsOf(asked, tenant),
-          now);
+    Weigh(question.work, question, NewcomerOf(question), NeedsOf(ShapeOf(asked)), now);
   }
   ruling.brings = question.count;
   if (RoomOfTenant(shared_, tenant, asked.cls) == 0) {
@@ -89,8 +88,9 @@ std::int64_t Admission::Fits(const wire::OpenRoot& like, TenantId tenant, Nanos 
                               ? Nanos(std::chrono::microseconds(like.remaining_us))
                               : UsualTime(like.cls);
   if (!by_work() || remaining == Nanos(0)) return kAny;
+  if (NeedsOf(ShapeOf(like)).size() == 0) return kAny;
   flow::Ask question = QuestionOf(like, tenant, After(now, remaining), now);
-  Weigh(question.work, question, NewcomerOf(question, like, tenant), NeedsOf(like, tenant), now);
+  Weigh(question.work, question, NewcomerOf(question), NeedsOf(ShapeOf(like)), now);
   if (flow::OutOfReach(question)) return kAny;
   const std::int64_t tasks = stage_.controller().Fits(question, longer);
   return tasks <= 0 ? 0 : 1 + (tasks - 1) / question.count;
@@ -111,15 +111,14 @@ void Admission::LetThrough(const wire::OpenRoot& asked, TenantId tenant, const R
   if (!looks_at_work()) return;
   const flow::Ask question = QuestionOf(asked, tenant, ruling.deadline, now);
   const std::uint32_t count = std::min(question.count, static_cast<std::uint32_t>(room));
-  work_.Admitted(NewcomerOf(question, asked, tenant), 0, NeedsOf(asked, tenant), count);
+  work_.Admitted(NewcomerOf(question), 0, NeedsOf(ShapeOf(asked)), count);
 }
 
 void Admission::Promise(const wire::OpenRoot& asked, const Ruling& ruling, Root& root) {
   root.line = ruling.line;
   root.said = asked.estimated_tasks;
   root.said_each = SaidOf(asked);
-  root.said_shape = ShapeOf(asked);
-  root.like = WorkAccount::Flow::LikeOf(asked.shape);
+  root.said_shape = asked.shape == 0 ? nullptr : &ShapeOf(asked);
   root.foreseen = root.expected = TasksOf(asked, root.tenant);
   if (!looks_at_work() && !counts_promised()) return;
   MakePromise(root, std::min(root.expected, PromiseRoom()));
@@ -127,13 +126,12 @@ void Admission::Promise(const wire::OpenRoot& asked, const Ruling& ruling, Root&
 
 void Admission::MakePromise(Root& root, std::uint32_t tasks) {
   const WorkAccount::Flow& flow = shared_.account.At(root.cls, root.tenant);
-  const OpenRootTasks::Each each = flow.open_root_tasks[root.like].Expect(root.said_each);
-  const WorkAccount::Needs& usual =
-      NeedsOf(root.said_shape == nullptr ? kOneCpu : *root.said_shape);
+  const Nanos each = flow.open_root_times.Expect(root.said_each);
+  const Resources& shape = root.said_shape == nullptr ? kOneCpu : *root.said_shape;
   root.promise = std::make_unique<WorkPromise>(
       shared_.account,
       WorkPromise::Of{.cls = root.cls, .tenant = root.tenant, .line = root.line, .opened = true},
-      each.known ? each.work : usual.ByKind(shared_.costs.Takes(0, root.said_each)), tasks);
+      NeedsOf(shape).ByKind(shared_.costs.Takes(0, each)), tasks);
 }
 
 // With one that says too little, others are judged by what it does while it does it, and not when
@@ -150,16 +148,15 @@ bool Admission::Grow(Root& root, Instant now) {
       root.came - std::min(root.came - 1, std::max(root.said, root.foreseen));
   const std::uint32_t more =
       root.came <= root.said ? std::min(root.came, root.said - root.came + 1) : beyond;
-  root.expected = SumOf(root.came - 1, more);
   const double since = root.came - std::exchange(root.grew_came, root.came);
-  const double each_s =
-      Seconds(std::max(kLeastRetry, now - std::exchange(root.grew_at, now))) / since;
-  const double in_time = std::max(1.0, Seconds(PromiseTimes::kSoon) / each_s);
+  const Nanos for_these = std::max(kLeastRetry, now - std::exchange(root.grew_at, now));
+  const double soon = Seconds(PromiseTimes::kSoon) * since / Seconds(for_these);
+  const auto next = static_cast<std::uint32_t>(std::clamp<double>(soon, 1.0, more));
+  root.expected = SumOf(root.came - 1, next);
   if (!looks_at_work() && !counts_promised()) return false;
   const std::uint32_t fits = root.window - std::min(root.window, root.unfinished);
-  const std::uint32_t come = std::min({more, fits, PromiseRoom()});
   if (root.promise == nullptr) MakePromise(root, 0);
-  root.promise->Renew(static_cast<std::uint32_t>(std::min<double>(come, in_time)));
+  root.promise->Renew(std::min({next, fits, PromiseRoom()}));
   return true;
 }
 
@@ -180,19 +177,16 @@ flow::Ask Admission::QuestionOf(const wire::OpenRoot& asked, TenantId tenant, In
                      .cost_hint = SaidOf(asked),
                      .work = {}};
   if (!looks_at_work()) return question;
-  const OpenRootTasks::Each each = EachOf(asked, tenant);
-  const Nanos own = each.known ? std::max(Nanos(1), each.own) : question.cost_hint;
-  // As fast as all of its tasks could run, were it alone: for as long as what they need most of is
-  // busy. Of a guess nothing follows for all of them.
-  Nanos busy{0};
-  if (each.known) {
-    busy = Nanos(*std::max_element(each.work.begin(), each.work.end()));
-  } else {
-    busy = own / std::max<std::int64_t>(1, NeedsOf(asked, tenant).slots());
-  }
-  question.cost_hint = shared_.costs.Estimate(0, own);  // clamped, or the usual
+  const OpenRootTimes& known = shared_.account.At(asked.cls, tenant).open_root_times;
+  const Nanos each = known.Expect(question.cost_hint);
+  question.cost_hint = shared_.costs.Estimate(0, each);  // clamped, or the usual
+  // As fast as those could run that are said, were it alone: for as long as what they need most of
+  // is busy. Of a guess nothing follows for all of them, nor of what others have brought.
+  const NodeTimes node_times = NeedsOf(ShapeOf(asked)).ByKind(each);
+  const Nanos busy(each > Nanos(0) ? *std::max_element(node_times.begin(), node_times.end()) : 0);
+  const std::uint32_t at_least = std::min(question.count, std::max(1U, asked.estimated_tasks));
   question.work.p95 = question.work.cost =
-      std::max(question.cost_hint, SlotTimeOf(question.count, busy));
+      std::max(WallTime(question.cost_hint, SlotUnits(ShapeOf(asked))), SlotTimeOf(at_least, busy));
   question.work.line = LineOf(shared_.limits, asked.cls, question.remaining, question.work.p95);
   return question;
 }
@@ -202,47 +196,16 @@ Nanos Admission::SaidOf(const wire::OpenRoot& asked) {
       static_cast<std::int64_t>(std::min<std::uint64_t>(kMostHint.count(), asked.slot_time_ns)));
 }
 
-const Resources* Admission::ShapeOf(const wire::OpenRoot& asked) const {
+const Resources& Admission::ShapeOf(const wire::OpenRoot& asked) const {
   const Shape* shape = asked.shape == 0 ? nullptr : shared_.shapes.At(asked.shape);
-  return shape == nullptr ? nullptr : &shape->resources;
-}
-
-OpenRootTasks::Each Admission::EachOf(const wire::OpenRoot& asked, TenantId tenant) const {
-  const WorkAccount::Flow& flow = shared_.account.At(asked.cls, tenant);
-  return flow.open_root_tasks[WorkAccount::Flow::LikeOf(asked.shape)].Expect(SaidOf(asked));
-}
-
-// What its tasks will wait for: by what is said of them, and by what their like took.
-const WorkAccount::Needs& Admission::NeedsOf(const wire::OpenRoot& asked, TenantId tenant) {
-  static constexpr Resources kNothing{};
-  const OpenRootTasks::Each each = EachOf(asked, tenant);
-  const Resources* said = ShapeOf(asked);
-  const Resources& usual = !each.known || each.Need(kCpu) ? kOneCpu : kNothing;
-  const WorkAccount::Needs& own = NeedsOf(said == nullptr ? usual : *said);
-  if (!each.known) return own;
-  return WithBrought(own, {.tasks = 1,
-                           .each = std::max(Nanos(1), each.own),
-                           .node_time = each.work,
-                           .kinds = each.kinds});
-}
-
-// Where all that it takes is in its needs, there is nothing beside them.
-WorkAtDoor::Newcomer Admission::NewcomerOf(const flow::Ask& question, const wire::OpenRoot& asked,
-                                           TenantId tenant) const {
-  WorkAtDoor::Newcomer root = NewcomerOf(question);
-  if (EachOf(asked, tenant).known) root.slot_time = Nanos(0);
-  return root;
+  return shape == nullptr ? kOneCpu : shape->resources;
 }
 
 const WorkAccount::Needs& Admission::NeedsOf(const Resources& shape, FunctionId function) {
-  return WithBrought(NeedsOf(shape), shared_.costs.SpawnsOf(function));
-}
-
-const WorkAccount::Needs& Admission::WithBrought(const WorkAccount::Needs& own,
-                                                 const CostModel::Spawns& brought) {
-  if (brought.tasks == 0) return own;
-  needs_with_brought_ = own;
-  needs_with_brought_.Bring(brought);
+  const CostModel::Spawns spawns = shared_.costs.SpawnsOf(function);
+  if (spawns.tasks == 0) return NeedsOf(shape);
+  needs_with_brought_ = NeedsOf(shape);
+  needs_with_brought_.Bring(spawns);
   return needs_with_brought_;
 }
 

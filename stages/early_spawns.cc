@@ -17,11 +17,7 @@ Nanos SoonOf(const Root& root, Instant now) {
 
 void EarlySpawns::Begins(Task& task, Instant now) {
   Root& root = *task.root;
-  if (root.function == 0) {  // it goes on for as long as its client adds to it
-    if (!task.id.is_child()) root.ready.soon_until = After(now, SoonOf(root, now));
-    return;
-  }
-  if (std::exchange(task.ready.counted, true)) return;
+  if (root.function == 0 || std::exchange(task.ready.counted, true)) return;
   if (task.id == root.id) {
     shared_.costs.LearnRoot(root.function);
     root.ready.soon_until = After(now, SoonOf(root, now));
@@ -39,8 +35,8 @@ void EarlySpawns::Begins(Task& task, Instant now) {
 
 // Most are like the one before.
 const WorkAccount::Needs& EarlySpawns::NeedsOf(const Resources& shape) {
-  if (needs_of_ != shape) {
-    needs_of_ = shape;
+  if (needs_of_ != &shape) {
+    needs_of_ = &shape;
     needs_ = WorkAccount::Needs(shape, shared_.account.total());
   }
   return needs_;

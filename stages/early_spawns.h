@@ -28,12 +28,12 @@ class EarlySpawns {
   void Tick(Instant now) { expecting_.LetGo(now); }
   [[nodiscard]] bool empty() const { return expecting_.empty(); }
 
+ private:
   [[nodiscard]] const WorkAccount::Needs& NeedsOf(const Resources& shape);
 
- private:
   Shared& shared_;
   PromiseTimes expecting_;
-  Resources needs_of_;
+  const Resources* needs_of_ = nullptr;  // a shape that stays
   WorkAccount::Needs needs_;
 };
 

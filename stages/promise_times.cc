@@ -51,11 +51,21 @@ void PromiseTimes::LetGo(Instant now) {
   while (!times_.empty() && times_.front().until <= now) {
     const RootPtr root = TakeOut(0);
     if (root->promise != nullptr && root->promised_until > now) {
+      Trim(*root);
       Push(root, root->promised_until);
     } else {
       LetGo(*root);
     }
   }
+}
+
+// Of what nobody said, as much as came meanwhile, in a second or more: or one that brings little
+// now and then would stand before others with all that its like have brought.
+void PromiseTimes::Trim(Root& root) {
+  const std::uint32_t lately = root.came - std::exchange(root.looked_came, root.came);
+  if (!root.explicit_open) return;
+  const std::uint32_t most = std::max(lately, root.said - std::min(root.said, root.came));
+  if (root.promise->left() > most) root.promise->Keep(root.promise->left() - most);
 }
 
 void PromiseTimes::LetGo(Root& root) {

@@ -41,6 +41,7 @@ class PromiseTimes {
   };
   void Push(const RootPtr& root, Instant until);
   [[nodiscard]] RootPtr TakeOut(std::size_t at);
+  static void Trim(Root& root);
   static void LetGo(Root& root);
   void MakeRoom();
   std::size_t DropDone(std::size_t looks, std::size_t most) REQUIRES(shared_.table.mutex());

@@ -113,9 +113,6 @@ void Scheduling::Place(TaskPtr task, TaskId nested_in, Instant now) {
     task->estimate = shared_.costs.Estimate(task->cost_key(), task->estimate);
     Lease(*task, !nested_in.is_none(), now);
     Charge(*task, now);
-  } else if (task->root->explicit_open) {
-    early_spawns_.Begins(*task, now);
-    LearnOfOpenRoot(*task->root, task->id, Nanos(0), {}, now);
   }
   task->root->ready.begun = true;
   placed_.push_back({std::move(task), nested_in});

@@ -60,8 +60,7 @@ class Scheduling {
  private:
   void OnTask(TaskPtr task, Instant now);
   void OnFreed(const SlotFreed& event, Instant now);
-  void LearnOfOpenRoot(const Root& root, TaskId task, Nanos slot_time, const Resources& held,
-                       Instant begun);
+  void LearnOfOpenRoot(const SlotFreed& event);
   void OnLent(const SlotLent& event, Instant now);
   void OnCancel(TaskId id, Instant now);
   void Hold(TaskPtr task, Instant now);

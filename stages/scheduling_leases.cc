@@ -75,10 +75,7 @@ void Scheduling::OnFreed(const SlotFreed& event, Instant now) {
     shared_.costs.LearnHandover(key.function,
                                 SlotTime(now - since - event.span, SlotUnits(event.held)));
   }
-  // One that was cut short counts with what it had, or what it spawned would be nobody's.
-  if (event.root->explicit_open && (exact || (at_least && !event.task.is_child()))) {
-    LearnOfOpenRoot(*event.root, event.task, event.cost, event.held, now - event.span);
-  }
+  if (exact && event.root->explicit_open && !event.task.is_child()) LearnOfOpenRoot(event);
   if (exact || at_least) ready_.Ran(*event.function, exact, now);
   if (!unheard) {
     LeaseHome(event, heir, now);
@@ -88,16 +85,18 @@ void Scheduling::OnFreed(const SlotFreed& event, Instant now) {
   ready_.Correct(*event.root, event.estimated, event.earlier + event.cost);
 }
 
-// Of a task that held that, or nothing. What is spawned long after its parent began is judged by
-// nobody who opens a root now.
-void Scheduling::LearnOfOpenRoot(const Root& root, TaskId task, Nanos slot_time,
-                                 const Resources& held, Instant begun) {
-  OpenRootTasks::Run run{.added = !task.is_child(), .said = root.said_each, .slot_time = slot_time};
-  if (!run.added && begun > root.ready.soon_until) return;
-  if (slot_time > Nanos(0) && !held.IsNothing()) {
-    run.work = early_spawns_.NeedsOf(held).ByKind(shared_.costs.Takes(0, slot_time));
+// Where a root is opened nobody knows the functions of its tasks. What others are told of by its
+// shape alone says nothing of those that need something else.
+void Scheduling::LearnOfOpenRoot(const SlotFreed& event) {
+  const Root& root = *event.root;
+  const Resources* said = root.said_shape;
+  bool alike = false;
+  for (std::size_t kind = 0; kind < kResourceKinds; ++kind) {
+    const bool needs = said == nullptr ? kind == kCpu : said->amount[kind] > 0;
+    alike = alike || (needs && event.held.amount[kind] > 0);
   }
-  shared_.account.Of(root.cls, root.tenant).open_root_tasks[root.like].Learn(run);
+  if (!alike) return;
+  shared_.account.Of(root.cls, root.tenant).open_root_times.Learn(root.said_each, event.cost);
 }
 
 void Scheduling::OnLent(const SlotLent& event, Instant now) {

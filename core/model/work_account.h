@@ -36,7 +36,7 @@
 #include "core/model/given_lately.h"
 #include "core/model/kept_slot.h"
 #include "core/model/open_root_sizes.h"
-#include "core/model/open_root_tasks.h"
+#include "core/model/open_root_times.h"
 #include "core/model/resources.h"
 #include "core/model/slack_lines.h"
 
@@ -66,11 +66,7 @@ class WorkAccount {
     // both wait.
     std::array<Gauge, kLines> behind;
     OpenRootSizes open_roots;
-    // What their tasks take, by the shape that was said of them: none, or by its number.
-    std::array<OpenRootTasks, 4> open_root_tasks;
-    [[nodiscard]] static std::uint8_t LikeOf(std::uint32_t shape) {
-      return static_cast<std::uint8_t>(shape == 0 ? 0 : 1 + shape % 3);
-    }
+    OpenRootTimes open_root_times;
     Given given;
     ActiveWeights::Mark active;
     Gauge tag;  // virtual time, in slot ns, at which it has had what it was given

@@ -106,72 +106,34 @@ TEST_F(LearnedCostsTest, WhatIsOutOfReachOfItsDeadlineEndsThereAndSaysWhatItNeed
 }
 
 // For its tenant, as nobody knows the functions when such a root is opened.
-class OpenRootLessonsTest : public SchedulingBench {
- protected:
+TEST_F(LearnedCostsTest, HowLongTasksOfOpenRootsTakeIsLearnedOfWhatIsAsWasSaid) {
   using Lesson = SlotFreed::Lesson;
-  // A task of one root, as that says a millisecond and no shape: from when it is placed to its end.
-  void Begin(std::uint64_t seq, FunctionId function, bool child = false) {
-    TaskPtr task = bench.Accept(seq, function);
-    if (root_) task->root = root_;
-    root_ = task->root;
-    root_->explicit_open = true;
-    root_->said_each = milliseconds(1);
+  const Resources gpu{.amount = {0, 1000}};
+  RootPtr root;
+  const auto run = [&](std::uint64_t seq, Nanos cost, Lesson lesson = Lesson::kExact,
+                       bool child = false, const Resources& held = Cpu(1000)) {
+    TaskPtr task = bench.Accept(seq, one);
+    if (root) task->root = root;
+    root = task->root;
+    root->explicit_open = true;
+    root->said_each = milliseconds(1);
     if (child) task->id.session |= kChildBit;
     Handle(Resolved{std::move(task)});
-  }
-  void End(Nanos cost, Lesson lesson = Lesson::kExact) {
     SlotFreed freed = Freed(placed.events.size() - 1);
-    freed.cost = freed.span = cost;
+    freed.cost = cost;
     freed.lesson = lesson;
+    freed.held = held;
     Handle(std::move(freed));
-  }
-  void Run(std::uint64_t seq, Nanos cost, bool child = false, Lesson lesson = Lesson::kExact) {
-    Begin(seq, one, child);
-    bench.clock.Advance(cost);
-    End(cost, lesson);
-  }
-  [[nodiscard]] OpenRootTasks::Each Known() const {
     const WorkAccount::Flow& flow = bench.account.At(TaskClass::kNormal, 0);
-    return flow.open_root_tasks[0].Expect(milliseconds(1));
-  }
-  // Of a CPU, in milliseconds of the two that there are.
-  [[nodiscard]] double Work() const { return static_cast<double>(Known().work[kCpu]) / 1e6; }
-
-  RootPtr root_;
-};
-
-TEST_F(OpenRootLessonsTest, TasksAnswerForWhatTheySpawnSoon) {
-  Run(1, milliseconds(4));
-  EXPECT_EQ(Known().own, milliseconds(4));
-  EXPECT_NEAR(Work(), 2, 0.01);
-  Run(2, milliseconds(6), true);
-  EXPECT_EQ(Known().own, milliseconds(4));
-  EXPECT_NEAR(Work(), 5, 0.01);
-  Begin(3, one, true);
-  bench.clock.Advance(std::chrono::seconds(5));
-  End(std::chrono::seconds(5));
-  EXPECT_NEAR(Work(), 2505, 0.1) << "it began soon, and took long";
-  Run(4, milliseconds(50), true);
-  EXPECT_NEAR(Work(), 2505, 0.1) << "long after";
-}
-
-TEST_F(OpenRootLessonsTest, WhoWasCutShortStillAnswersForWhatItHasSpawned) {
-  Run(1, milliseconds(4), false, Lesson::kAtLeast);
-  Run(2, milliseconds(6), true);
-  Run(3, milliseconds(6), true, Lesson::kAtLeast);
-  EXPECT_NEAR(Work(), 5, 0.01);
-  Run(4, milliseconds(4), false, Lesson::kNone);
-  EXPECT_NEAR(Work(), 5, 0.01) << "it never began";
-}
-
-TEST_F(OpenRootLessonsTest, WhoHoldsNothingTakesNothingButAnswersToo) {
-  const FunctionId inlined = bench.AddFunction("inlined", 0, 0, Host::kInline);
-  Begin(1, inlined);
-  EXPECT_TRUE(Known().known);
-  EXPECT_EQ(Known().own, Nanos(0));
-  EXPECT_EQ(Work(), 0);
-  Run(2, milliseconds(6), true);
-  EXPECT_NEAR(Work(), 3, 0.01);
+    return static_cast<double>(flow.open_root_times.Expect(milliseconds(1)).count()) / 1e6;
+  };
+  EXPECT_NEAR(run(1, milliseconds(4)), 4, 0.01);
+  EXPECT_NEAR(run(2, milliseconds(60), Lesson::kAtLeast), 4, 0.01) << "it was cut short";
+  EXPECT_NEAR(run(3, milliseconds(60), Lesson::kExact, true), 4, 0.01) << "nobody said that of it";
+  EXPECT_NEAR(run(4, milliseconds(60), Lesson::kExact, false, gpu), 4, 0.01) << "it needs no CPU";
+  root->said_shape = &gpu;
+  EXPECT_NEAR(run(5, milliseconds(6), Lesson::kExact, false, gpu), 5, 0.01);
+  EXPECT_NEAR(run(6, milliseconds(60)), 5, 0.01);
 }
 
 }  // namespace

@@ -1,0 +1,54 @@
+// OpenRootTimes: how long the tasks take that the clients of a tenant add to its open roots, and
+// what was said of that: a time that is always said too short would buy what others are refused.
+// Written by scheduling, on its thread; any thread may ask.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "core/base/clock.h"
+#include "core/base/gauge.h"
+
+namespace spillgate {
+
+class OpenRootTimes {
+ public:
+  static constexpr std::int64_t kWindow = 64;  // tasks; a later one weighs one part in so many
+  static constexpr Nanos kMost = std::chrono::hours(1);  // that is said or taken
+
+  // The slot time of a task that has ended; 0 was said of those of which nothing was.
+  void Learn(Nanos said, Nanos took) {
+    const auto ns = static_cast<double>(std::clamp(took, Nanos(1), kMost).count());
+    if (said <= Nanos(0)) return Mean(mean_ns_, tasks_, ns);
+    // Of each the ratio: or one of hours would answer for thousands of milliseconds.
+    const double ratio = ns / static_cast<double>(std::min(said, kMost).count());
+    Mean(parts_, said_tasks_, kParts * std::clamp(ratio, 1.0 / kFurthest, double{kFurthest}));
+  }
+
+  // Of one of which that was said; 0: nothing is said, or known.
+  [[nodiscard]] Nanos Expect(Nanos said) const {
+    if (said <= Nanos(0)) return Nanos(mean_ns_.get());
+    if (said_tasks_.get() == 0) return said;
+    const double ratio = static_cast<double>(parts_.get()) / kParts;
+    const double ns = static_cast<double>(std::min(said, kMost).count()) * ratio;
+    return std::clamp(Nanos(static_cast<std::int64_t>(ns)), Nanos(1), kMost);
+  }
+
+ private:
+  static constexpr double kParts = 1 << 20;  // of 1
+  static constexpr int kFurthest = 1024;     // times as long as was said, or shorter
+
+  static void Mean(Gauge& mean, Gauge& tasks, double value) {
+    tasks.Set(std::min(tasks.get() + 1, kWindow));
+    const auto before = static_cast<double>(mean.get());
+    mean.Set(
+        static_cast<std::int64_t>(before + (value - before) / static_cast<double>(tasks.get())));
+  }
+
+  Gauge mean_ns_;  // of those of which nothing was said
+  Gauge tasks_;
+  Gauge parts_;  // what the others took, of what was said
+  Gauge said_tasks_;
+};
+
+}  // namespace spillgate
