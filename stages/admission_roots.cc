@@ -64,7 +64,8 @@ void Admission::Judge(const wire::OpenRoot& asked, TenantId tenant, Nanos transi
   }
   const flow::Load load = LoadBeside(0, 0);
   const bool let_in = stage_.controller().Opens(question, load, now);
-  if (looks_at_work() && flow::OutOfReach(question)) NoteTry(question, let_in, now);
+  const bool waits = !question.work.queues.empty();  // for anything scarce
+  if (looks_at_work() && waits && flow::OutOfReach(question)) NoteTry(question, let_in, now);
   flow::DryRun* dry = stage_.dry_run();
   if (dry != nullptr && !dry->controller->Opens(question, load, now)) {
     dry->refused[Index(asked.cls)].Add(1);

@@ -1,5 +1,7 @@
 // Scheduling: leases, and tasks that are placed before there is one for them
 // (core/model/prefetch.h).
+#include <algorithm>
+
 #include "core/model/cost_model.h"
 #include "stages/scheduling.h"
 
@@ -75,7 +77,9 @@ void Scheduling::OnFreed(const SlotFreed& event, Instant now) {
     shared_.costs.LearnHandover(key.function,
                                 SlotTime(now - since - event.span, SlotUnits(event.held)));
   }
-  if (exact && event.root->explicit_open && !event.task.is_child()) LearnOfOpenRoot(event);
+  if ((exact || at_least) && event.root->explicit_open && !event.task.is_child()) {
+    LearnOfOpenRoot(event);
+  }
   if (exact || at_least) ready_.Ran(*event.function, exact, now);
   if (!unheard) {
     LeaseHome(event, heir, now);
@@ -96,7 +100,11 @@ void Scheduling::LearnOfOpenRoot(const SlotFreed& event) {
     alike = alike || (needs && event.held.amount[kind] > 0);
   }
   if (!alike) return;
-  shared_.account.Of(root.cls, root.tenant).open_root_times.Learn(root.said_each, event.cost);
+  OpenRootTimes& times = shared_.account.Of(root.cls, root.tenant).open_root_times;
+  // Of one that was cut short, that it takes longer than was known.
+  const bool exact = event.lesson == SlotFreed::Lesson::kExact;
+  if (!exact && event.cost <= std::max(times.Expect(root.said_each), CostModel::kPrior)) return;
+  times.Learn(root.said_each, event.cost);
 }
 
 void Scheduling::OnLent(const SlotLent& event, Instant now) {

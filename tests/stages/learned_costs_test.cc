@@ -128,7 +128,7 @@ TEST_F(LearnedCostsTest, HowLongTasksOfOpenRootsTakeIsLearnedOfWhatIsAsWasSaid) 
     return static_cast<double>(flow.open_root_times.Expect(milliseconds(1)).count()) / 1e6;
   };
   EXPECT_NEAR(run(1, milliseconds(4)), 4, 0.01);
-  EXPECT_NEAR(run(2, milliseconds(60), Lesson::kAtLeast), 4, 0.01) << "it was cut short";
+  EXPECT_NEAR(run(2, milliseconds(3), Lesson::kAtLeast), 4, 0.01) << "it was cut short";
   EXPECT_NEAR(run(3, milliseconds(60), Lesson::kExact, true), 4, 0.01) << "nobody said that of it";
   EXPECT_NEAR(run(4, milliseconds(60), Lesson::kExact, false, gpu), 4, 0.01) << "it needs no CPU";
   root->said_shape = &gpu;
