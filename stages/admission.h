@@ -173,6 +173,7 @@ class Admission {
   // When so many will have come free, about.
   [[nodiscard]] Nanos UntilPlaces(CostKey key, Nanos hint, std::uint32_t places);
   // What a client says of a root that it opens.
+  [[nodiscard]] Nanos AtLeast(const wire::OpenRoot& asked, std::uint32_t count, Nanos each);
   [[nodiscard]] static Nanos SaidOf(const wire::OpenRoot& asked);
   [[nodiscard]] const Resources& ShapeOf(const wire::OpenRoot& asked) const;
   void MakePromise(Root& root, std::uint32_t tasks);

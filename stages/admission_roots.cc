@@ -8,6 +8,7 @@
 #include "core/model/work_promise.h"
 #include "stages/admission.h"
 #include "stages/build_task.h"
+#include "stages/open_root_lessons.h"
 #include "stages/promise_times.h"
 #include "stages/quotas.h"
 
@@ -119,7 +120,7 @@ void Admission::Promise(const wire::OpenRoot& asked, const Ruling& ruling, Root&
   root.line = ruling.line;
   root.said = asked.estimated_tasks;
   root.said_each = SaidOf(asked);
-  root.said_shape = asked.shape == 0 ? nullptr : &ShapeOf(asked);
+  root.shape = &ShapeOf(asked);
   root.foreseen = root.expected = TasksOf(asked, root.tenant);
   if (!looks_at_work() && !counts_promised()) return;
   MakePromise(root, std::min(root.expected, PromiseRoom()));
@@ -128,7 +129,7 @@ void Admission::Promise(const wire::OpenRoot& asked, const Ruling& ruling, Root&
 void Admission::MakePromise(Root& root, std::uint32_t tasks) {
   const WorkAccount::Flow& flow = shared_.account.At(root.cls, root.tenant);
   const Nanos each = flow.open_root_times.Expect(root.said_each);
-  const Resources& shape = root.said_shape == nullptr ? kOneCpu : *root.said_shape;
+  const Resources& shape = root.shape == nullptr ? kOneCpu : *root.shape;
   root.promise = std::make_unique<WorkPromise>(
       shared_.account,
       WorkPromise::Of{.cls = root.cls, .tenant = root.tenant, .line = root.line, .opened = true},
@@ -140,15 +141,10 @@ void Admission::MakePromise(Root& root, std::uint32_t tasks) {
 // double; but no more of it is promised than comes in a second, or a stream that lasts for a day
 // would stand before others with hours of work.
 bool Admission::Grow(Root& root, Instant now) {
-  if (root.explicit_open && root.came > root.said) {
-    OpenRootSizes& sizes = shared_.account.Of(root.cls, root.tenant).open_roots;
-    const std::uint32_t lesson = OpenRootSizes::Lesson(root.said, root.came, root.window);
-    sizes.Learn(root.said, lesson, std::exchange(root.learned, lesson));
-  }
-  const std::uint32_t beyond =
-      root.came - std::min(root.came - 1, std::max(root.said, root.foreseen));
+  const std::uint32_t known = std::max(root.said, root.foreseen);
+  if (root.explicit_open && root.came > known) LearnSize(shared_, root);
   const std::uint32_t more =
-      root.came <= root.said ? std::min(root.came, root.said - root.came + 1) : beyond;
+      root.came > known ? root.came - known : std::min(root.came, known - root.came + 1);
   const double since = root.came - std::exchange(root.grew_came, root.came);
   const Nanos for_these = std::max(kLeastRetry, now - std::exchange(root.grew_at, now));
   const double soon = Seconds(PromiseTimes::kSoon) * since / Seconds(for_these);
@@ -178,18 +174,27 @@ flow::Ask Admission::QuestionOf(const wire::OpenRoot& asked, TenantId tenant, In
                      .cost_hint = SaidOf(asked),
                      .work = {}};
   if (!looks_at_work()) return question;
+  const Nanos said = question.cost_hint;
   const OpenRootTimes& known = shared_.account.At(asked.cls, tenant).open_root_times;
-  const Nanos each = known.Expect(question.cost_hint);
+  const Nanos each = known.Expect(said);
   question.cost_hint = shared_.costs.Estimate(0, each);  // clamped, or the usual
-  // As fast as those could run that are said, were it alone: for as long as what they need most of
-  // is busy. Of a guess nothing follows for all of them, nor of what others have brought.
-  const NodeTimes node_times = NeedsOf(ShapeOf(asked)).ByKind(each);
-  const Nanos busy(each > Nanos(0) ? *std::max_element(node_times.begin(), node_times.end()) : 0);
-  const std::uint32_t at_least = std::min(question.count, std::max(1U, asked.estimated_tasks));
-  question.work.p95 = question.work.cost =
-      std::max(WallTime(question.cost_hint, SlotUnits(ShapeOf(asked))), SlotTimeOf(at_least, busy));
+  question.work.p95 = AtLeast(asked, question.count, each);
+  // What others have brought, and how long that took, is no reason to call one out of reach.
+  question.work.cost =
+      AtLeast(asked, question.count, said > Nanos(0) ? std::min(said, each) : each);
   question.work.line = LineOf(shared_.limits, asked.cls, question.remaining, question.work.p95);
   return question;
+}
+
+// A root takes as long as one of its tasks, and, were it alone, as what those that are said need
+// most of is busy with them. Of a guess (0) nothing follows for all of them.
+Nanos Admission::AtLeast(const wire::OpenRoot& asked, std::uint32_t count, Nanos each) {
+  const Resources& shape = ShapeOf(asked);
+  const Nanos one = WallTime(shared_.costs.Estimate(0, each), SlotUnits(shape));
+  if (each == Nanos(0)) return one;
+  const NodeTimes busy = NeedsOf(shape).ByKind(each);
+  const std::uint32_t tasks = std::min(count, std::max(1U, asked.estimated_tasks));
+  return std::max(one, SlotTimeOf(tasks, Nanos(*std::max_element(busy.begin(), busy.end()))));
 }
 
 Nanos Admission::SaidOf(const wire::OpenRoot& asked) {

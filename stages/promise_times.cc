@@ -59,13 +59,13 @@ void PromiseTimes::LetGo(Instant now) {
   }
 }
 
-// Of what nobody said, as much as came meanwhile, in a second or more: or one that brings little
-// now and then would stand before others with all that its like have brought.
+// What was said of it stays. What its like have brought does not: or one that brings little now and
+// then would stand before others with all of that. It grows with what comes next.
 void PromiseTimes::Trim(Root& root) {
-  const std::uint32_t lately = root.came - std::exchange(root.looked_came, root.came);
-  if (!root.explicit_open) return;
-  const std::uint32_t most = std::max(lately, root.said - std::min(root.said, root.came));
-  if (root.promise->left() > most) root.promise->Keep(root.promise->left() - most);
+  const std::uint32_t said = root.said - std::min(root.said, root.came);
+  if (!root.explicit_open || root.promise->left() <= said) return;
+  root.promise->Keep(root.promise->left() - said);
+  root.expected = root.came + said;
 }
 
 void PromiseTimes::LetGo(Root& root) {

@@ -6,7 +6,7 @@
 #include "core/base/format.h"
 #include "stages/arguments.h"
 #include "stages/ending.h"
-#include "stages/open_root_end.h"
+#include "stages/open_root_lessons.h"
 
 namespace spillgate {
 namespace {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "stages/open_root_end.h"
+#include "stages/open_root_lessons.h"
 #include "stages/publication.h"
 
 namespace spillgate {

@@ -93,11 +93,10 @@ void Scheduling::OnFreed(const SlotFreed& event, Instant now) {
 // shape alone says nothing of those that need something else.
 void Scheduling::LearnOfOpenRoot(const SlotFreed& event) {
   const Root& root = *event.root;
-  const Resources* said = root.said_shape;
+  if (root.shape == nullptr) return;
   bool alike = false;
   for (std::size_t kind = 0; kind < kResourceKinds; ++kind) {
-    const bool needs = said == nullptr ? kind == kCpu : said->amount[kind] > 0;
-    alike = alike || (needs && event.held.amount[kind] > 0);
+    alike = alike || (root.shape->amount[kind] > 0 && event.held.amount[kind] > 0);
   }
   if (!alike) return;
   OpenRootTimes& times = shared_.account.Of(root.cls, root.tenant).open_root_times;

@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "schema/messages.h"
-#include "stages/open_root_end.h"
+#include "stages/open_root_lessons.h"
 #include "stages/quotas.h"
 #include "stages/submission.h"
 
@@ -214,11 +214,7 @@ void Submission::OnCloseRoot(const Received& received, const wire::FrameView& fr
   const RootPtr root = shared_.table.FindRoot({received.session, asked->seq});
   if (!root || root->closed) return;
   // One that brought none may have come too late for its client.
-  if (root->came > 0) {
-    OpenRootSizes& sizes = shared_.account.Of(root->cls, root->tenant).open_roots;
-    sizes.Learn(root->said, OpenRootSizes::Lesson(root->said, root->came, root->window),
-                root->learned);
-  }
+  if (root->came > 0) LearnSize(shared_, *root);
   Close(*root);
 }
 

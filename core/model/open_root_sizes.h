@@ -23,12 +23,6 @@ class OpenRootSizes {
     if (said != 0) came_of_said_.Add(more);
   }
 
-  // What one teaches that may have so many of them unfinished: no more is ever expected of a root
-  // than is said of it, or fits into it.
-  static std::uint32_t Lesson(std::uint32_t said, std::uint32_t came, std::uint32_t window) {
-    return std::min(came, std::max(said, window));
-  }
-
   // How many tasks a root brings of which that was said.
   [[nodiscard]] std::uint32_t Expect(std::uint32_t said) const {
     if (said == 0) {

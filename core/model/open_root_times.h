@@ -22,7 +22,7 @@ class OpenRootTimes {
     if (said <= Nanos(0)) return Mean(mean_ns_, tasks_, ns);
     // Of each the ratio: or one of hours would answer for thousands of milliseconds.
     const double ratio = ns / static_cast<double>(std::min(said, kMost).count());
-    Mean(parts_, said_tasks_, kParts * std::clamp(ratio, 1.0 / kFurthest, double{kFurthest}));
+    Mean(parts_, said_tasks_, kParts * std::clamp(ratio, kLeast, kMostTimes));
   }
 
   // Of one of which that was said; 0: nothing is said, or known.
@@ -36,7 +36,9 @@ class OpenRootTimes {
 
  private:
   static constexpr double kParts = 1 << 20;  // of 1
-  static constexpr int kFurthest = 1024;     // times as long as was said, or shorter
+  // Times as long as was said. Who says far too much pays for it, and not its tenant's others.
+  static constexpr double kLeast = 0.25;
+  static constexpr double kMostTimes = 1024;
 
   static void Mean(Gauge& mean, Gauge& tasks, double value) {
     tasks.Set(std::min(tasks.get() + 1, kWindow));

@@ -44,9 +44,9 @@ struct Root {
 
   FunctionId function = 0;     // of the task that it began with; 0 if OpenRoot made it
   bool explicit_open = false;  // made by OpenRoot
-  // What the client said of the tasks of such a root: what one needs (null: nothing; one that
-  // stays), and the slot time that it takes (0: nothing).
-  const Resources* said_shape = nullptr;
+  // Of one task of such a root: what it needs, by its client or one CPU (one that stays; null where
+  // it was not asked), and the slot time that its client said (0: nothing).
+  const Resources* shape = nullptr;
   Nanos said_each{0};
 
   ReadyRoot ready;  // scheduling's own
@@ -61,19 +61,18 @@ struct Root {
   // A task that its session added was not done in time: its work was for nothing.
   bool failed = false;
   std::unique_ptr<WorkPromise> promise;  // of what it was let in for; none once it is closed
-  Instant promised_until{};       // of a root of which something has come: for so long it counts
-  std::uint32_t said = 0;         // of an open root: tasks that its client expected
-  std::uint32_t came = 0;         // and those that its client has added
-  std::uint32_t foreseen = 0;     // of those, by what is known of its like
-  std::uint32_t expected = 0;     // of those, before it is taken to grow again
-  std::uint32_t learned = 0;      // of those, what others are judged by
-  std::uint32_t grew_came = 0;    // of those, when it grew last, or was made
-  std::uint32_t looked_came = 0;  // and when submission looked last
-  Instant grew_at{};              // and when that was
-  bool timed = false;             // submission looks how long it is silent
-  Instant began = kNever;         // the task that it began with did, which has ended
-  bool grew = false;              // a task that one of it spawned has ended
-  Nanos spent{0};                 // slot time of its tasks that have ended, while it has not failed
+  Instant promised_until{};     // of a root of which something has come: for so long it counts
+  std::uint32_t said = 0;       // of an open root: tasks that its client expected
+  std::uint32_t came = 0;       // and those that its client has added
+  std::uint32_t foreseen = 0;   // of those, by what is known of its like
+  std::uint32_t expected = 0;   // of those, before it is taken to grow again
+  std::uint32_t learned = 0;    // of those, what others are judged by
+  std::uint32_t grew_came = 0;  // of those, when it grew last, or was made
+  Instant grew_at{};            // and when that was
+  bool timed = false;           // submission looks how long it is silent
+  Instant began = kNever;       // the task that it began with did, which has ended
+  bool grew = false;            // a task that one of it spawned has ended
+  Nanos spent{0};               // slot time of its tasks that have ended, while it has not failed
   Root* next_of_session = nullptr;  // of those that OpenRoot made
   Root* prev_of_session = nullptr;
 

@@ -165,12 +165,31 @@ TEST_F(GrowingRootsTest, TasksTakeWhatThoseOfTheirTenantsRootsHaveTaken) {
   Learn(milliseconds(1), milliseconds(20));
   EXPECT_EQ(Open(2, 5, Nanos(0)), "accepted 1");
   EXPECT_NEAR(PromisedOn(kCpu), 50, 0.01) << "twenty times what is said";
-  bench.account.Of(TaskClass::kNormal).tasks.Add(1);  // others wait
-  EXPECT_EQ(Open(3, 5, milliseconds(40)), "backlog 1");
+  bench.account.Of(TaskClass::kNormal).tasks.Add(20);  // others wait, more than the floor
+  EXPECT_EQ(Open(3, 5, milliseconds(130)), "accepted 1") << "20 ms more than it needs";
+  EXPECT_EQ(Open(4, 5, milliseconds(110)), "backlog 1") << "that one goes before it";
   CloseRoot(2);
+  CloseRoot(3);
   Learn(Nanos(0), milliseconds(4));
-  EXPECT_EQ(OpenSaying(4, {.estimated_tasks = 5}), "accepted 1");
+  EXPECT_EQ(OpenSaying(5, {.estimated_tasks = 5}), "accepted 1");
   EXPECT_NEAR(PromisedOn(kCpu), 10, 0.01) << "of which nothing is said";
+}
+
+// What took long once is no reason either.
+TEST_F(GrowingRootsTest, OneThatSaysThatItIsShortIsInReachWhateverItsLikeTook) {
+  Learn(milliseconds(1), seconds(1));
+  bench.account.Of(TaskClass::kNormal).tasks.Add(1);  // others wait
+  EXPECT_EQ(Open(1, 5, milliseconds(100)), "accepted 1");
+}
+
+// Who says far too much does not answer for those that say what comes.
+TEST_F(GrowingRootsTest, OneThatSaysAWindowfulAndMoreIsOneOfMany) {
+  for (std::uint64_t seq = 1; seq <= 9; ++seq) {
+    EXPECT_EQ(Open(seq, seq == 1 ? 4'000'000'000 : 4096, Nanos(0)), "accepted 1");
+    EXPECT_EQ(Add(seq, seq == 1 ? 1 : 8), seq == 1 ? "accepted 1" : "accepted 8");
+    CloseRoot(seq);
+  }
+  EXPECT_EQ(Flow().open_roots.Expect(4096 * 9), 65U);
 }
 
 // Nor is what others have brought.

@@ -108,6 +108,7 @@ TEST_F(LearnedCostsTest, WhatIsOutOfReachOfItsDeadlineEndsThereAndSaysWhatItNeed
 // For its tenant, as nobody knows the functions when such a root is opened.
 TEST_F(LearnedCostsTest, HowLongTasksOfOpenRootsTakeIsLearnedOfWhatIsAsWasSaid) {
   using Lesson = SlotFreed::Lesson;
+  const Resources cpu = Cpu(1000);
   const Resources gpu{.amount = {0, 1000}};
   RootPtr root;
   const auto run = [&](std::uint64_t seq, Nanos cost, Lesson lesson = Lesson::kExact,
@@ -117,6 +118,7 @@ TEST_F(LearnedCostsTest, HowLongTasksOfOpenRootsTakeIsLearnedOfWhatIsAsWasSaid) 
     root = task->root;
     root->explicit_open = true;
     root->said_each = milliseconds(1);
+    if (root->shape == nullptr) root->shape = &cpu;
     if (child) task->id.session |= kChildBit;
     Handle(Resolved{std::move(task)});
     SlotFreed freed = Freed(placed.events.size() - 1);
@@ -131,7 +133,7 @@ TEST_F(LearnedCostsTest, HowLongTasksOfOpenRootsTakeIsLearnedOfWhatIsAsWasSaid) 
   EXPECT_NEAR(run(2, milliseconds(3), Lesson::kAtLeast), 4, 0.01) << "it was cut short";
   EXPECT_NEAR(run(3, milliseconds(60), Lesson::kExact, true), 4, 0.01) << "nobody said that of it";
   EXPECT_NEAR(run(4, milliseconds(60), Lesson::kExact, false, gpu), 4, 0.01) << "it needs no CPU";
-  root->said_shape = &gpu;
+  root->shape = &gpu;
   EXPECT_NEAR(run(5, milliseconds(60)), 4, 0.01);
   EXPECT_NEAR(run(6, milliseconds(6), Lesson::kExact, false, gpu), 5, 0.01);
 }

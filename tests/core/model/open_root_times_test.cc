@@ -53,6 +53,7 @@ TEST(OpenRootTimes, HaveNoOverflow) {
   EXPECT_EQ(times.Expect(Nanos(2)), Nanos(2048));
   for (int i = 0; i < 1000; ++i) times.Learn(hours(10'000), Nanos(0));
   EXPECT_EQ(times.Expect(Nanos(1)), Nanos(1));
+  EXPECT_NEAR(Ms(times.Expect(milliseconds(8))), 2, 0.01) << "a quarter, at least";
 }
 
 }  // namespace
