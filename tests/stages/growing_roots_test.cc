@@ -175,7 +175,19 @@ TEST_F(GrowingRootsTest, TasksTakeWhatThoseOfTheirTenantsRootsHaveTaken) {
   EXPECT_NEAR(PromisedOn(kCpu), 10, 0.01) << "of which nothing is said";
 }
 
-// What took long once is no reason either.
+// What is left of its time for waiting is.
+TEST_F(GrowingRootsTest, OneWhoseLikeTookLongerCanWaitForLess) {
+  WorkAccount::Class& cls = bench.account.Of(TaskClass::kNormal);
+  cls.tasks.Add(20);
+  cls.work[kCpu].Add(Nanos(milliseconds(10)).count());
+  Flow().work[kCpu].Add(Nanos(milliseconds(10)).count());
+  EXPECT_EQ(Open(1, 5, milliseconds(70)), "accepted 1");
+  CloseRoot(1);
+  Learn(milliseconds(1), milliseconds(20));
+  EXPECT_EQ(Open(2, 5, milliseconds(70)), "backlog 1") << "50 ms of its own, and 10 before it";
+}
+
+// What took long once is no reason to call it out of reach.
 TEST_F(GrowingRootsTest, OneThatSaysThatItIsShortIsInReachWhateverItsLikeTook) {
   Learn(milliseconds(1), seconds(1));
   bench.account.Of(TaskClass::kNormal).tasks.Add(1);  // others wait
