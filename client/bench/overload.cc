@@ -97,6 +97,13 @@ class Overload {
     RootReport all = measured.value().front();
     for (const RootReport& other : std::span(measured.value()).subspan(1)) all.Add(other);
     Row row = rows_.Of(x, all, meter.Read());
+    if (demands.size() == 1) {
+      row.overload->drawn = {.seed = all.seed,
+                             .per_s = basis_.capacity * x,
+                             .time = all.span,
+                             .service = options_.service,
+                             .burst = options_.burst};
+    }
     if (method_ == Method::kFair) {
       row.bench = "fair";
       rows_.Compare(demands, measured.value(), *row.overload);

@@ -60,7 +60,8 @@ struct RootReport {
   Latencies late_by;                  // of the sender itself
   std::vector<RootOutcome> outcomes;  // in the order in which they were due, if asked for
   std::vector<RootReport> parts;      // one for each phase, if asked for
-  Nanos span{0};  // of the open loop's schedule; of the closed loop to its last result
+  Nanos span{0};           // of the open loop's schedule; of the closed loop to its last result
+  std::uint64_t seed = 0;  // that they were drawn from; of one stream
 
   [[nodiscard]] std::uint64_t Count(RootFate fate) const {
     return fates[static_cast<std::size_t>(fate)];

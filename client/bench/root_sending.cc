@@ -13,43 +13,23 @@ constexpr Nanos kLeastPause = std::chrono::milliseconds(1);
 
 }  // namespace
 
-// A Poisson process has no memory: at the end of a phase it begins anew with the next rate.
-Instant RootStream::NextDue() {
-  if (in_burst_ > 0 && --in_burst_ > 0) return next_due_;
-  in_burst_ = load_.burst;
-  while (true) {
-    if (rate_ > 0) {
-      std::exponential_distribution<double> gap(rate_ / load_.burst);
-      const auto ns = static_cast<std::int64_t>(std::ceil(gap(random_) * 1e9));
-      const Instant due = After(next_due_, Nanos(ns));
-      if (due < phase_ends_ || IsLastPhase()) return due;
-    } else if (IsLastPhase()) {
-      return kNever;
-    }
-    next_due_ = phase_ends_;
-    const Phase& next = load_.phases[++phase_];
-    rate_ = next.rate;
-    phase_ends_ = After(phase_ends_, next.time);
-  }
-}
-
 Instant RootStream::SendWhatIsDue(Instant now) {
   if (!open_loop_) {
     while (now < until_ && under_way_ < load_.window) Send(Offer(now), 0, now, now);
     return now < until_ ? until_ : kNever;
   }
-  while (next_due_ <= now && next_due_ < until_ && wire_.out().size() < kMostUnsent) {
-    const std::uint32_t root = Offer(next_due_);
-    PartOf(roots_[root]).late_by.Add(now - next_due_);
+  Instant due = NextDue();
+  for (; due <= now && due < until_ && wire_.out().size() < kMostUnsent; due = NextDue()) {
+    const std::uint32_t root = Offer(due);
+    PartOf(roots_[root]).late_by.Add(now - due);
     if (load_.cooperative) {
       held_.Add(Hold(root, 0));
     } else {
-      Send(root, 0, next_due_, now);
+      Send(root, 0, due, now);
     }
-    next_due_ = NextDue();
   }
   // The end matters too: whoever waits for longer ends the run later.
-  return next_due_ < until_ ? next_due_ : now < until_ ? until_ : kNever;
+  return due < until_ ? due : now < until_ ? until_ : kNever;
 }
 
 HeldRoot RootStream::Hold(std::uint32_t root, std::uint8_t tries) const {
@@ -109,21 +89,10 @@ Instant RootStream::DeadlineOf(const Root& root) const {
 }
 
 std::uint32_t RootStream::Offer(Instant due) {
-  std::optional<Cost> given;
-  if (phase_ < load_.phases.size()) given = load_.phases[phase_].cost;
-  const Cost cost = given.has_value() ? *given : NextCost();
-  roots_.push_back({.due = due,
-                    .cost_us = cost.us,
-                    .mode = cost.mode,
-                    .phase = static_cast<std::uint8_t>(phase_)});
+  const auto phase = static_cast<std::uint8_t>(schedule_.phase());
+  const Cost cost = schedule_.Take();
+  roots_.push_back({.due = due, .cost_us = cost.us, .mode = cost.mode, .phase = phase});
   return static_cast<std::uint32_t>(roots_.size() - 1);
-}
-
-Cost RootStream::NextCost() {
-  if (opposite_.has_value()) return *std::exchange(opposite_, std::nullopt);
-  const Cost cost = DrawCost(load_.service, load_.mode, random_);
-  if (load_.paired) opposite_ = Opposite(load_.service, cost);
-  return cost;
 }
 
 void RootStream::Send(std::uint32_t at, std::uint8_t tries, Instant due, Instant now) {

@@ -88,22 +88,17 @@ Result<std::vector<RootReport>> RootStream::RunTogether(std::span<RootStream> st
 void RootStream::Begin(const RootLoad& load, Instant now) {
   load_ = load;
   open_loop_ = load_.rate > 0 || !load_.phases.empty();
-  phase_ = 0;
-  phase_ends_ = kNever;
-  rate_ = load_.rate;
-  double expected = rate_ * Seconds(load_.time);
+  double expected = load_.rate * Seconds(load_.time);
   if (!load_.phases.empty()) {
     load_.time = Nanos(0);
     for (const Phase& phase : load_.phases) {
       load_.time += phase.time;
       expected += phase.rate * Seconds(phase.time);
     }
-    rate_ = load_.phases.front().rate;
-    phase_ends_ = After(now, load_.phases.front().time);
   }
   parts_.assign(load_.parts ? load_.phases.size() : 1, {});
+  schedule_ = RootSchedule(load_);
   random_.seed(load_.seed);
-  opposite_.reset();
   roots_.clear();
   sendings_.clear();
   held_.Clear();
@@ -115,9 +110,6 @@ void RootStream::Begin(const RootLoad& load, Instant now) {
   first_seq_ = next_seq_;
   began_ = heard_ = now;
   until_ = After(now, load_.time);
-  next_due_ = now;
-  in_burst_ = 0;
-  if (open_loop_) next_due_ = NextDue();
 }
 
 // Takes what has come. Done is who has sent all and heard of all, or of none for long.
@@ -139,6 +131,7 @@ RootReport RootStream::Finish() {
     if (sending.open) Judge(roots_[sending.root], RootFate::kSilent);
   }
   RootReport all;
+  all.seed = load_.seed;
   for (const Root& root : roots_) {
     RootReport& part = PartOf(root);
     const Nanos work = writer_.tasks() * std::chrono::microseconds(root.cost_us);

@@ -20,7 +20,9 @@
 #include "client/bench/held_roots.h"
 #include "client/bench/options.h"
 #include "client/bench/root_cost.h"
+#include "client/bench/root_load.h"
 #include "client/bench/root_report.h"
+#include "client/bench/root_schedule.h"
 #include "client/bench/root_writer.h"
 #include "client/bench/timeouts.h"
 #include "client/bench/wire_client.h"
@@ -29,38 +31,6 @@
 #include "schema/replies.h"
 
 namespace spillgate::bench {
-
-// A part of an open loop.
-struct Phase {
-  double rate = 0;  // roots a second
-  Nanos time{0};
-  std::optional<Cost> cost;  // of each of its roots; else as all others
-};
-
-struct RootLoad {
-  double rate = 0;           // roots a second, by a Poisson process; 0: a closed loop
-  std::uint32_t burst = 1;   // of that process: roots that come at the same time
-  std::uint32_t window = 1;  // of the closed loop: under way
-  Nanos time{0};
-  Service service;
-  TaskClass cls = TaskClass::kNormal;
-  // From the time at which a root should have been sent, by its mode; 0: none.
-  std::array<Nanos, kModes> deadlines{};
-  std::optional<std::uint8_t> mode;  // nothing but roots of that
-  bool cooperative = false;          // of an open loop
-  Nanos turnaround{0};               // that a client takes which cooperates
-  // Times that a root which was refused is sent again; of all that is sent at most this part again,
-  // 0: any. Who does not cooperate also sends again what did not come in time, and at once: also
-  // what the node has not answered by then.
-  std::uint32_t retries = 0;
-  double retry_budget = 0;
-  std::uint64_t seed = 1;
-  bool paired = false;  // each second root costs the opposite of the one before it
-  // Of an open loop whose rate changes: in the place of `rate` and `time`. Then the outcome of each
-  // root is reported.
-  std::vector<Phase> phases;
-  bool parts = false;  // and each phase apart
-};
 
 class RootStream {
  public:
@@ -118,10 +88,8 @@ class RootStream {
   [[nodiscard]] Instant SendWhatIsDue(Instant now);
   [[nodiscard]] Instant SendWhatIsHeld(Instant now);
   [[nodiscard]] Instant SendWhatTimedOut(Instant now);
-  [[nodiscard]] Instant NextDue();
-  [[nodiscard]] bool IsLastPhase() const { return phase_ + 1 >= load_.phases.size(); }
+  [[nodiscard]] Instant NextDue() const { return After(began_, schedule_.due()); }
   std::uint32_t Offer(Instant due);
-  [[nodiscard]] Cost NextCost();
   void Send(std::uint32_t root, std::uint8_t tries, Instant due, Instant now);
   void SendAgain(const Sending& sending, Instant now, Nanos retry_after);
   [[nodiscard]] HeldRoot Hold(std::uint32_t root, std::uint8_t tries) const;
@@ -159,8 +127,8 @@ class RootStream {
   RootLoad load_;
   bool open_loop_ = false;
   std::vector<RootReport> parts_;
-  std::mt19937_64 random_;
-  std::optional<Cost> opposite_;  // of the root drawn last
+  RootSchedule schedule_;
+  std::mt19937_64 random_;  // for what a client leaves to chance
   std::uint64_t first_seq_ = 0;
   std::uint64_t next_seq_;
   std::vector<Root> roots_;        // in the order in which they were due
@@ -169,14 +137,9 @@ class RootStream {
   std::vector<Later> later_;       // a heap by when they may go
   Timeouts timeouts_;              // of those that would be sent again
   std::uint64_t under_way_ = 0;
-  Instant next_due_;
-  std::uint32_t in_burst_ = 0;  // roots that are still to come at that time
-  double rate_ = 0;
   Instant began_;
   Instant until_;
   Instant heard_;  // when something last came of what was under way
-  std::size_t phase_ = 0;
-  Instant phase_ends_;
   client::RetryBudget retry_budget_{0, 0};
   std::vector<wire::Range> releases_;
   std::uint64_t to_release_ = 0;

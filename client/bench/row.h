@@ -8,6 +8,7 @@
 
 #include "client/bench/latencies.h"
 #include "client/bench/spike_series.h"
+#include "core/base/clock.h"
 #include "core/model/class.h"
 
 namespace spillgate::bench {
@@ -48,6 +49,15 @@ struct ClassFigures : FateCounts {
   std::optional<double> p999_us;
 };
 
+// What the roots of one stream were drawn from (root_schedule.h): who has it draws them again.
+struct DrawnFrom {
+  std::uint64_t seed = 0;
+  double per_s = 0;  // exactly
+  Nanos time{0};
+  Nanos service{0};
+  std::uint32_t burst = 1;
+};
+
 // Of one multiple of a node's capacity.
 struct OverloadFigures : FateCounts {
   double x = 0;
@@ -85,6 +95,7 @@ struct OverloadFigures : FateCounts {
   std::string clients;
   std::optional<double> turnaround_us;  // of those that cooperate
   std::optional<std::uint64_t> burst;   // roots that come at the same time, if more than one
+  std::optional<DrawnFrom> drawn;       // if all came in one stream, and at one rate
 };
 
 // Of bursts of `x` times a node's capacity, and of half of it between them.

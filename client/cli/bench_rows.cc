@@ -164,6 +164,13 @@ void PutOverload(Json& json, const bench::OverloadFigures& figures) {
   json["clients"] = figures.clients;
   Put(json, "turnaround_us", figures.turnaround_us);
   Put(json, "burst", figures.burst);
+  if (!figures.drawn.has_value()) return;
+  const bench::DrawnFrom& drawn = *figures.drawn;
+  json["drawn"] = {{"seed", drawn.seed},
+                   {"per_s", drawn.per_s},
+                   {"seconds", std::chrono::duration<double>(drawn.time).count()},
+                   {"service_us", std::chrono::duration<double, std::micro>(drawn.service).count()},
+                   {"burst", drawn.burst}};
 }
 
 // [ms from the step, roots a second: offered, good, refused, accepted and not in time].

@@ -51,6 +51,7 @@ class Panel:
     def add(self, row: dict) -> None:
         self.controllers[row["controller"]].append((row["x"], row["goodput_ratio"]))
         known = row.get("frontier", {})
+        known = known.get("again", known)  # with the roots that came
         # By default only: it has all the multiples, and a frontier of its own for each deadline.
         if known and row.get("default"):
             self.possible["upper bound"].append((row["x"], known["upper"]))

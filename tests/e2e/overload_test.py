@@ -3,12 +3,13 @@
 benchmarks to say."""
 
 import json
+import subprocess
 import time
 import unittest
 
 from bench_case import BenchCase
 from command import Case, CommandNode
-from node import settle
+from node import BIN, settle
 
 FATES = ("good", "late", "expired", "refused", "held", "silent")
 
@@ -95,7 +96,20 @@ class Roots(BenchCase):
             self.assertEqual(row["silent"], 0, row)
             self.assertEqual(sum(row[fate] for fate in FATES), row["n"], row)
             self.assertTrue(0 <= row["wasted_ratio"] <= 1, row)
+            in_one_stream = "classes" not in row and "step" not in row
+            self.assertEqual("drawn" in row, in_one_stream)
+            if in_one_stream:
+                self.assertEqual(self.drawn_again(row), row["n"], row)
         return rows
+
+    def drawn_again(self, row: dict) -> int:
+        """How many roots the simulator draws from what the row says."""
+        drawn = [repr(row["drawn"][each])
+                 for each in ("seed", "per_s", "seconds", "service_us", "burst")]  # fmt: skip
+        words = ["--mix", row["mix"], "--x", "1", "--arrivals", "100",
+                 "--again", ",".join([*drawn, repr(row["capacity_per_s"])])]  # fmt: skip
+        done = subprocess.run([BIN / "frontier", *words], check=True, capture_output=True)
+        return json.loads(done.stdout)["again"]["n"]
 
     def test_roots_of_many_tasks_are_judged_once(self):
         for shape, tasks in (("nested", 13), ("chain", 10), ("fan", 10)):

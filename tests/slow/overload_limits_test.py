@@ -59,6 +59,26 @@ class Simulator(unittest.TestCase):
         for wrong in ("0", "1001", "two"):
             self.assertEqual(self.ask("--tasks", wrong).returncode, 2)
 
+    def test_draws_the_roots_of_a_measurement_again(self):
+        drawn = "3,800,100,1000,1,800"
+        one = json.loads(self.ask("--mix", "exponential", "--again", drawn).stdout)
+        self.assertEqual(one, json.loads(self.ask("--mix", "exponential", "--again", drawn).stdout))
+        again = one["again"]
+        self.assertTrue(79_000 < again["n"] < 81_000)
+        self.assertAlmostEqual(again["came"], 1, places=1)
+        self.assertTrue(0.5 < again["blind"] <= again["best"] <= again["upper"] <= 1.01)
+        other = json.loads(self.ask("--mix", "exponential", "--again", "4" + drawn[1:]).stdout)
+        self.assertNotEqual(other["again"], again)
+        self.assertEqual(other | {"again": again}, one, "what is possible in the long run")
+
+    def test_refuses_what_no_measurement_was_drawn_from(self):
+        for wrong in ("3,800,100,1000,1", "3,800,100,1000,0,800", "3,0,100,1000,1,800", "",
+                      "3,800,100,1000,1,0", "3,1e9,1e9,1000,1,800", "x,800,100,1000,1,800"):
+            self.assertEqual(self.ask("--again", wrong).returncode, 2, wrong)
+        two = self.ask("--again", "3,800,1,1000,1,800", "--x", "1,2")
+        self.assertEqual(two.returncode, 2)
+        self.assertIn("--again is of one --x", two.stderr)
+
     def test_refuses_limits_of_more_functions_than_there_are_and_of_fewer(self):
         for mix, limit in (("constant", "9,9"), ("bimodal", "9,9,9"), ("heavy", "9,9"),
                            ("heavy", "9,9,"), ("bimodal", "9,x")):  # fmt: skip

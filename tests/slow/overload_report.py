@@ -39,8 +39,7 @@ WAKE_US = 12.0
 # from the end of a run to execution, to scheduling and back. Between two that sleep a hop takes so
 # long.
 HOPS, HOP_US = 3, 40.0
-FEWEST = 200  # roots, of which how close they come together does not decide on E
-LUCK = 3  # standard deviations of the work that came, which is a sample of the load asked for
+LUCK = 3  # standard deviations of the work that came, where its roots are not known
 MOST_FOREIGN = 5.0  # percent of the cores, used by others, for a row to be left at that
 
 
@@ -115,8 +114,9 @@ def ask_frontier(arguments: str) -> dict:
     return json.loads(done.stdout)
 
 
-def frontier(row: dict, x: float, ask: Callable[[str], dict] = ask_frontier) -> dict:
-    """What is possible for the slots, mix, shape and limits of a row; {} if nobody knows. One slot
+def frontier(row: dict, ask: Callable[[str], dict] = ask_frontier) -> dict:
+    """What is possible for the load, slots, mix, shape and limits of a row, and ("again") with the
+    very roots that came, if the row says what they were drawn from; {} if nobody knows. One slot
     runs the tasks of a root one after the other, whatever the shape. On several they may overlap,
     which the rules know nothing of; but to the bound a root of many tasks is one whose cost is all
     of theirs, for it may be interrupted and divided."""
@@ -126,18 +126,23 @@ def frontier(row: dict, x: float, ask: Callable[[str], dict] = ask_frontier) -> 
     told, tasks = f"--slots {row['slots']} --mix {row['mix']} --limit {limits}", TASKS[row["shape"]]
     if tasks > 1 and row["slots"] == 1:
         told += f" --tasks {tasks}"
-    known = ask(f"{told} --x {x:g}")
-    if known and tasks > 1 and row["slots"] > 1:
-        known = {"upper": known["upper"]}
+    known = ask(f"{told} --x {row['x']:g}{again(row)}")
+    if tasks > 1 and row["slots"] > 1:
+        bound = {"upper": known["upper"]}
+        if "again" in known:
+            bound["again"] = {each: known["again"][each] for each in ("n", "came", "upper")}
+        return bound
     return known
 
 
-def possible(row: dict, ask: Callable[[str], dict] = ask_frontier) -> float:
-    """E of the best rule that does not know costs, or else of the bound, for the load that came: up
-    to the capacity, what chance adds to what was asked for, or takes from it, decides on E."""
-    came = row["x"] * (row.get("offered_work_ratio") or 1) if row["x"] <= 1 else row["x"]
-    known = frontier(row, round(came, 2), ask)
-    return known.get("blind", known["upper"]) * min(came, 1) / min(row["x"], 1)
+def again(row: dict) -> str:
+    """Its roots, for the simulator to draw them once more."""
+    if "drawn" not in row:
+        return ""
+    drawn = row["drawn"]
+    told = [drawn["seed"], drawn["per_s"], drawn["seconds"], drawn["service_us"], drawn["burst"],
+            row["capacity_per_s"]]  # fmt: skip
+    return " --again " + ",".join(map(repr, told))
 
 
 def longest_s(row: dict) -> float:
@@ -164,13 +169,17 @@ def wakes_us(row: dict) -> float:
     return WAKE_US + (HOPS * HOP_US if row.get("controller") == CLASSIC else 0)
 
 
-def most(row: dict, upper: float) -> float:
-    """What a verified measurement may show. By chance more work may come than was asked for, but
-    whatever comes, no node does more than its capacity; except that what comes before the end of
-    the measurement and is done after it, by its deadline, counts as well."""
-    luck = LUCK * math.sqrt((1 + VARIATION.get(row["mix"], 0)) / max(1, row["n"]))
-    after_the_end = longest_s(row) * row["offered_per_s"] / max(1, row["n"])
-    reached = min(upper + luck, (1 + after_the_end) / min(row["x"], 1))
+def most(row: dict, known: dict) -> float:
+    """What a verified measurement may show. Where it is not known which roots came, by chance more
+    work may have come than was asked for, but whatever comes, no node does more than its capacity;
+    except that what comes before the end of the measurement and is done after it, by its deadline,
+    counts as well."""
+    if "again" in known:
+        reached = known["again"]["upper"]
+    else:
+        luck = LUCK * math.sqrt((1 + VARIATION.get(row["mix"], 0)) / max(1, row["n"]))
+        after_the_end = longest_s(row) * row["offered_per_s"] / max(1, row["n"])
+        reached = min(known["upper"] + luck, (1 + after_the_end) / min(row["x"], 1))
     error = TOLERANCE + wakes_us(row) / row.get("service_us", math.inf)
     return (1 + error) * by_choice(row) * reached
 
@@ -179,25 +188,32 @@ def compare(rows: list[dict], ask: Callable[[str], dict] = ask_frontier) -> list
     """Adds what is possible to each row, and tells of those that are better than that."""
     problems = []
     for row in rows:
-        if row["bench"] != "overload":
-            continue
-        short = is_too_short(row)
-        if short:
-            row["judged"] = False
-            row["note"] = f"shown, not judged: shorter than {DEADLINES} of its longest deadlines"
-        known = frontier(row, row["x"], ask)
-        if known:
-            row["frontier"] = known
-        if short or not known:
-            continue
-        if row["default"] and row["n"] >= FEWEST:
-            row["possible"] = possible(row, ask)
-        if "best" in known:
-            row["regret"] = 1 - row["goodput_ratio"] / known["best"]
-        allowed = most(row, known["upper"])
-        if row["verified"] and row["goodput_ratio"] > allowed:
-            problems.append(
-                f"{row['part']} at {row['x']:g}: goodput {row['goodput_ratio']:.3f} is more than "
-                f"can be: at most {known['upper']:.3f}, and {allowed:.3f} with the tolerance"
-            )
+        if row["bench"] == "overload":
+            problems += compare_one(row, ask)
     return problems
+
+
+def compare_one(row: dict, ask: Callable[[str], dict]) -> list[str]:
+    known = row["frontier"] = frontier(row, ask)
+    came = known.get("again", {})
+    if came and came["n"] != row["n"]:
+        return [f"{at(row)}: {row['n']} roots came, and the simulator drew {came['n']}"]
+    if came and row["judged"]:
+        row["possible"] = came.get("blind", came["upper"])
+    if "best" in came:
+        row["regret"] = 1 - row["goodput_ratio"] / came["best"]
+    if is_too_short(row):
+        row["judged"] = False
+        row["note"] = f"E is not judged: shorter than {DEADLINES} of its longest deadlines"
+    if not known or (not came and not row["judged"]):
+        return []
+    allowed = most(row, known)
+    if not row["verified"] or row["goodput_ratio"] <= allowed:
+        return []
+    bound = (came or known)["upper"]
+    return [f"{at(row)}: goodput {row['goodput_ratio']:.3f} is more than can be: at most "
+            f"{bound:.3f}, and {allowed:.3f} with the tolerance"]  # fmt: skip
+
+
+def at(row: dict) -> str:
+    return f"{row['part']} at {row['x']:g}"

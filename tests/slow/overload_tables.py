@@ -7,6 +7,7 @@ from controllers import CLASSIC, DEFAULT, OTHERS
 from overload_report import rank
 
 FULL = 2  # times the capacity, from which on the headline counts
+GOAL = 0.97  # of what is possible
 
 
 def markdown(columns: tuple[str, ...], lines: list[list[str]]) -> str:
@@ -54,12 +55,13 @@ def said(row: dict) -> str:
 # ---- the default
 
 COLUMNS = ("case", "capacity/slots", "x", "E", "came", "E of that", "upper", "best", "regret",
-           "blind best", "p50", "p99", "p99.9", "p99, ms", "refusal p99, ms", "wasted", "refused",
+           "possible", "p50", "p99", "p99.9", "p99, ms", "refusal p99, ms", "wasted", "refused",
            "held", "least function", "problem")  # fmt: skip
 
 
 def cells(row: dict) -> list[str]:
     known, came = row.get("frontier", {}), row.get("offered_work_ratio")
+    known = known.get("again", known)  # what was possible with the roots that came
     return [
         row["case"],
         figure(row.get("capacity_ratio"), 2),
@@ -115,8 +117,9 @@ def table(rows: list[dict]) -> str:
 
 
 def share(row: dict) -> float | None:
-    """Of what is possible with the load that came."""
-    if not row.get("possible") or not is_fit(row):
+    """Of what was possible with the roots that came: also where those are too few to judge E, as
+    what chance does it does to both."""
+    if not row.get("possible") or rank(row) < 2:
         return None
     return row["goodput_ratio"] / row["possible"]
 
@@ -133,13 +136,13 @@ def short(rows: list[dict]) -> str:
         shown = [figure(found[x]["goodput_ratio"], 2) if x in found else "" for x in loads]
         shown = [text if x not in found or is_fit(found[x]) else f"({text})"
                  for x, text in zip(loads, shown)]  # fmt: skip
-        shares = {x: part for x in loads if x in found and (part := share(found[x])) is not None}
-        least = min(shares, key=lambda x: shares[x]) if shares else None
+        parts = {x: part for x in loads if x in found and (part := share(found[x])) is not None}
+        least = min(parts, key=lambda x: parts[x]) if parts else None
         lines.append([case, *shown,
-                      "" if least is None else f"{shares[least]:.2f} at {least:g}",
+                      "" if least is None else f"{parts[least]:.2f} at {least:g}",
                       figure(max(row["wasted_ratio"] for row in found.values())),
                       over_unloaded(found.get(loads[-1], {}), "p99_us")])  # fmt: skip
-    columns = ("case", *(f"{x:g}" for x in loads), "least of what is possible", "wasted, at most",
+    columns = ("case", *(f"{x:g}" for x in loads), "least of what was possible", "wasted, at most",
                "p99 over unloaded, at the last")  # fmt: skip
     return markdown(columns, lines) if lines else ""
 
@@ -178,6 +181,24 @@ def at(row: dict) -> str:
     return f"{row['case']} at {row['x']:g}"
 
 
+def shares(rows: list[dict]) -> list[str]:
+    """How close it came to what was possible."""
+    found = {at(row): part for row in rows if (part := share(row)) is not None}
+    if not found:
+        return []
+    least = min(found, key=lambda each: found[each])
+    close = sum(part >= GOAL for part in found.values())
+    told = [f"**Of what was possible with the roots that came, for a rule that does not know what "
+            f"they cost, by default at least {found[least]:.3f}** ({least}); {close} of "
+            f"{len(found)} measurements have {GOAL:g} and more."]  # fmt: skip
+    known = [row for row in rows if "regret" in row and rank(row) > 1]
+    if known:
+        worst = max(known, key=lambda row: row["regret"])
+        told.append(f"At least {1 - worst['regret']:.3f} of what the best of all rules has, some "
+                    f"of which know that ({at(worst)}).")  # fmt: skip
+    return told
+
+
 def headline(rows: list[dict]) -> list[str]:
     """What is promised, of what can be judged."""
     judged = [row for row in rows if rank(row) > 1 and row["default"] and row["judged"]
@@ -194,15 +215,7 @@ def headline(rows: list[dict]) -> list[str]:
             least = min(counted, key=lambda row: row["goodput_ratio_count"])
             told.append(f"By the number of roots: at least {least['goodput_ratio_count']:.3f} "
                         f"({at(least)}).")  # fmt: skip
-    known = [row for row in judged if "regret" in row]
-    if known:
-        worst = max(known, key=lambda row: row["regret"])
-        blind = min(known, key=lambda row: row["goodput_ratio"] / row["frontier"]["blind"])
-        told.append(
-            f"At least {1 - worst['regret']:.3f} of the best rule's goodput ({at(worst)}), and "
-            f"{blind['goodput_ratio'] / blind['frontier']['blind']:.3f} of that of the best rule "
-            f"which does not know a root's cost ({at(blind)})."
-        )
+    told += shares([row for row in rows if row["default"] and not is_special(row)])
     several = [row for row in judged if row.get("functions") and "min_function_success" in row]
     if several:
         least = min(several, key=lambda row: row["min_function_success"])
@@ -278,8 +291,9 @@ def report_of(rows: list[dict], missing: list[str], problems: list[str]) -> str:
     told = ["# Overload, beside what is possible", "", *headline(rows), "", builds(rows), "",
             "## In short", "", short(own), "", "## By default", "",
             "p50, p99 and p99.9 are over the p99 without load, of the mix's first function; "
-            "came: the work that came, by chance, to what was asked for; capacity/slots: the work "
-            "of the capacity to the time of all slots.", "",
+            "came: the work that came, by chance, to what was asked for; upper, best (of which "
+            "regret is) and possible, by a rule that does not know costs: with the roots that "
+            "came; capacity/slots: the work of the capacity to the time of all slots.", "",
             table(own)]  # fmt: skip
     if found := functions(own):
         told += ["", "## By function", "", found]

@@ -30,9 +30,18 @@ esac
 echo '{"bench":"overload","x":2,"verified":true}'
 """
 FRONTIER = """#!/bin/sh
-case "$*" in *,*,*) echo "frontier: three limits?" >&2 && exit 2 ;; esac
+case "$*" in *limit\\ *,*,*) echo "frontier: three limits?" >&2 && exit 2 ;; esac
 echo '{"upper":0.9,"best":0.8,"blind":0.75}'
 """
+
+
+DRAWN = {"seed": 7, "per_s": 665.0000000001, "seconds": 2.5, "service_us": 1000.0, "burst": 1}
+
+
+def answer(_: str) -> dict:
+    """Of the simulator, about a row with DRAWN."""
+    came = {"n": 10_000, "came": 1.1, "upper": 0.8, "best": 0.75, "blind": 0.6}
+    return {"upper": 0.9, "best": 0.8, "blind": 0.75, "again": came}
 
 
 def row(x: float, goodput: float = 0.8, problem: str = "", **more) -> dict:
@@ -263,7 +272,8 @@ class Comparison(Programs):
 
     def test_few_roots_may_be_lucky_but_never_above_the_capacity(self):
         def most(x: float, n: int, upper: float) -> float:
-            return overload_report.most(row(x, n=n, offered_per_s=n / 1000), upper)
+            told = row(x, n=n, offered_per_s=n / 1000)
+            return overload_report.most(told, {"upper": upper})
 
         after = 0.0105 / 1000  # a deadline's worth of a thousand seconds
         self.assertAlmostEqual(most(0.5, 100, 0.9), 1.05 * 1.2)
@@ -271,20 +281,23 @@ class Comparison(Programs):
         self.assertAlmostEqual(most(0.5, 1, 0.9), 1.05 * 2 * (1 + after))
         self.assertAlmostEqual(most(2, 1, 1.0), 1.05 * (1 + after))
         waking = {"service_us": 1200.0, "n": 10**9}  # in a closed loop: 12 us, or 132
-        usual = overload_report.most(row(0.5, **waking), 0.9)
-        classic = overload_report.most(row(0.5, controller="classic-seda", **waking), 0.9)
+        known = {"upper": 0.9}
+        usual = overload_report.most(row(0.5, **waking), known)
+        classic = overload_report.most(row(0.5, controller="classic-seda", **waking), known)
         self.assertAlmostEqual(classic / usual, (1.05 + 0.11) / (1.05 + 0.01), 4)
         short = row(2, n=1000, offered_per_s=20_000, deadline_us=10_000)
-        self.assertAlmostEqual(overload_report.most(short, 1.0), 1.05 * (1 + 3 / 1000**0.5))
+        lucky = 1.05 * (1 + 3 / 1000**0.5)
+        self.assertAlmostEqual(overload_report.most(short, {"upper": 1.0}), lucky)
         long = row(2, mix="bimodal", n=10**9, offered_per_s=10**7, deadline_us=10_000)
-        self.assertAlmostEqual(overload_report.most(long, 2), 1.05 * 1.0101)
+        self.assertAlmostEqual(overload_report.most(long, {"upper": 2}), 1.05 * 1.0101)
 
     def test_who_leaves_the_short_ones_undone_does_more_work(self):
         told = {"mix": "bimodal", "capacity_ratio": 0.9, "n": 10**9, "offered_per_s": 1000}
-        self.assertAlmostEqual(overload_report.most(row(2, **told), 2), 1.05 * 50.5 / 45.55, 4)
-        self.assertAlmostEqual(overload_report.most(row(1, **told), 2), 1.05, 4)
+        known = {"upper": 2}
+        self.assertAlmostEqual(overload_report.most(row(2, **told), known), 1.05 * 50.5 / 45.55, 4)
+        self.assertAlmostEqual(overload_report.most(row(1, **told), known), 1.05, 4)
         told["mix"] = "exponential"
-        self.assertAlmostEqual(overload_report.most(row(2, **told), 2), 1.05, 4)
+        self.assertAlmostEqual(overload_report.most(row(2, **told), known), 1.05, 4)
 
     def test_one_slot_runs_the_tasks_of_a_root_one_after_the_other(self):
         asked = []
@@ -298,26 +311,45 @@ class Comparison(Programs):
         chain = row(2, 0.98, shape="chain", slots=2)
         self.assertEqual(len(overload.compare([chain])), 1)
         self.assertEqual(chain["frontier"], {"upper": 0.9})
-        self.assertNotIn("regret", chain)
-        self.assertEqual(chain["possible"], 0.9)
+        drawn = row(2, 0.72, shape="chain", slots=2, drawn=DRAWN)
+        self.assertEqual(overload.compare([drawn], answer), [])
+        self.assertEqual(drawn["frontier"]["again"], {"n": 10_000, "came": 1.1, "upper": 0.8})
+        self.assertNotIn("regret", drawn)
+        self.assertEqual(drawn["possible"], 0.8)
 
-    def test_what_is_possible_is_for_the_load_that_came(self):
-        def ask(words: str) -> dict:
-            x = float(words.split()[-1])
-            return {"upper": 1.0, "best": 0.95, "blind": 1 - x / 10}
+    def test_the_simulator_draws_the_roots_of_a_measurement_again(self):
+        asked = []
+        drawn = row(0.7, 0.66, drawn=DRAWN)
+        overload.compare([drawn], lambda words: asked.append(words) or answer(words))
+        told = "--slots 1 --mix constant --limit 9.97 --x 0.7 "
+        self.assertEqual(asked, [told + "--again 7,665.0000000001,2.5,1000.0,1,950"])
+        self.assertEqual(drawn["possible"], 0.6)
+        self.assertAlmostEqual(drawn["regret"], 1 - 0.66 / 0.75)
+        self.assertAlmostEqual(overload_tables.share(drawn), 1.1)
 
-        def of(x: float, came: float | None) -> float:
-            return overload_report.possible(row(x, offered_work_ratio=came), ask)
+    def test_no_luck_explains_what_is_more_than_the_roots_that_came_allow(self):
+        self.assertEqual(overload.compare([row(0.7, 0.84, drawn=DRAWN)], answer), [])
+        [found] = overload.compare([row(0.7, 0.85, drawn=DRAWN)], answer)
+        self.assertIn("goodput 0.850 is more than can be: at most 0.800, and 0.840", found)
 
-        self.assertAlmostEqual(of(0.5, 1.2), 0.94 * 1.2, msg="0.6 of the capacity came")
-        self.assertAlmostEqual(of(1, 0.9), 0.91 * 0.9)
-        self.assertAlmostEqual(of(1, 1.1), 0.89, msg="of the capacity, and no more")
-        self.assertAlmostEqual(of(0.9, 1.2), 0.892 / 0.9)
-        self.assertAlmostEqual(of(2, 1.2), 0.8)
-        self.assertAlmostEqual(of(0.5, None), 0.95)
-        others = row(0.5, default=False)
-        overload.compare([others], ask)
-        self.assertNotIn("possible", others, "which nobody asks for")
+    def test_other_roots_than_came_are_noticed(self):
+        lost = row(0.7, drawn=DRAWN, n=9_999)
+        [found] = overload.compare([lost], answer)
+        self.assertIn("9999 roots came, and the simulator drew 10000", found)
+        self.assertNotIn("possible", lost)
+
+    def test_where_few_came_the_roots_decide_and_not_the_number(self):
+        few = row(2, 0.57, drawn=DRAWN, mix="bimodal", deadline_us=10**6)
+        curve = row(2, 0.57, drawn=DRAWN, judged=False)
+        overload.compare([few, curve], answer)
+        self.assertFalse(few["judged"])
+        self.assertAlmostEqual(overload_tables.share(few), 0.95)
+        self.assertIsNone(overload_tables.share(curve), "of what is shown alone")
+        void = few | {"verified": False}
+        beside = few | {"foreign_cpu_pct": 6}
+        self.assertEqual([overload_tables.share(each) for each in (void, beside)], [None, None])
+        [found] = overload.compare([few | {"judged": True, "goodput_ratio": 0.99}], answer)
+        self.assertIn("more than can be", found)
 
     def test_what_no_frontier_is_known_for_is_shown_alone(self):
         unknown = row(2, 5, mix="unheard-of")

@@ -1,6 +1,6 @@
 // Why this is an upper bound. Take whatever a node could have done with the sample, whether it knew
 // the future or not, whatever it refused and in whichever order it ran the rest. Look only at the
-// work that it did within the span on roots that ended by their deadline: that is its goodput. Each
+// work that it did, as far as that counts, on roots that ended by their deadline: its goodput. Each
 // step below keeps that work possible and allows more beside it.
 //
 //   1. Such a root cost no more than the time from its arrival to its deadline. So the others,
@@ -107,7 +107,7 @@ double UpperBound(const Sample& sample) {
     if (root.cost > sample.FunctionOf(root).patience) continue;
     server.Add(root.function, {.deadline = sample.DeadlineOf(root), .left = root.cost});
   }
-  done += server.RunUntil(sample.span);
+  done += server.RunUntil(sample.CountsUntil());
   return sample.RatioOf(done);
 }
 

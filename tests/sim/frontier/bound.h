@@ -5,7 +5,7 @@
 
 namespace spillgate::frontier {
 
-// The most work of roots that end by their deadline, done within the span, as a ratio of the load
+// The most work that counts of roots that end by their deadline, as a ratio of the load
 // (Sample::RatioOf): found for a server that is at least as strong as any node with these slots.
 [[nodiscard]] double UpperBound(const Sample& sample);
 

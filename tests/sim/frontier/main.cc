@@ -3,7 +3,7 @@
 // (tests/slow/overload.py); docs/benchmarks.md says what counts.
 //
 //   frontier [--slots K] [--mix MIX] [--limit LIST] [--tasks N] [--x LIST]
-//            [--arrivals N] [--seed S]
+//            [--arrivals N] [--seed S] [--again SEED,PER_S,SECONDS,SERVICE_US,BURST,CAPACITY]
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -26,12 +26,14 @@ namespace {
 constexpr const char* kUsage =
     "usage: frontier [--slots K] [--mix constant|exponential|bimodal|lognormal|heavy]\n"
     "                [--limit LIST] [--tasks N] [--x LIST] [--arrivals N] [--seed S]\n"
+    "                [--again SEED,PER_S,SECONDS,SERVICE_US,BURST,CAPACITY]\n"
     "Of a node with K slots [1], for roots that have to be done so many medians [10] after they\n"
     "come, a number for all functions of the mix or one for each, and that come at x times what\n"
     "it can do [0.5,0.7,0.9,1,1.2,2,10]. A root is of so many tasks [1], which cost the same and "
     "run\n"
-    "one after the other. --arrivals: how many roots [60000, of heavy ten times that] for each "
-    "x.\n";
+    "one after the other. --arrivals: how many roots [60000, of heavy ten times that] for each x.\n"
+    "--again: beside that, what was possible with the roots of a measurement, which are drawn as\n"
+    "its row says (drawn, and capacity_per_s): by a rule that is the best of others like them.\n";
 constexpr double kMostSlots = 4096;
 constexpr double kMostTasks = 1000;
 constexpr double kMostArrivals = 10'000'000;
@@ -41,6 +43,7 @@ constexpr std::uint32_t kHeavyTimes = 10;
 
 struct Asked {
   Load load;
+  std::optional<Measured> again;
   bool has_arrivals = false;
   std::vector<double> x{0.5, 0.7, 0.9, 1, 1.2, 2, 10};
 };
@@ -64,6 +67,21 @@ std::optional<std::vector<double>> Numbers(const std::string& list, double least
   return numbers;
 }
 
+bool TakeMeasured(const std::string& value, Asked& asked) {
+  const std::optional<std::vector<double>> found = Numbers(value, 0, kMostSeed);
+  if (!found.has_value() || found->size() != 6) return false;
+  const std::vector<double>& each = *found;
+  asked.again = {.seed = static_cast<std::uint64_t>(each[0]),
+                 .per_s = each[1],
+                 .seconds = each[2],
+                 .service_us = each[3],
+                 .burst = static_cast<std::uint32_t>(each[4]),
+                 .capacity_per_s = each[5]};
+  const bool few = each[1] * each[2] <= kMostArrivals;
+  return few && each[1] > 0 && each[3] >= 1 && each[4] >= 1 && each[4] <= kMostArrivals &&
+         each[5] > 0;
+}
+
 // Whether it is an option, and that a value for it.
 bool Take(const std::string& option, const std::string& value, Asked& asked) {
   Load& load = asked.load;
@@ -77,6 +95,7 @@ bool Take(const std::string& option, const std::string& value, Asked& asked) {
     if (numbers.has_value()) field = std::move(*numbers);
     return numbers.has_value();
   };
+  if (option == "--again") return TakeMeasured(value, asked);
   if (option == "--x") return put_all(asked.x, 0.01, 1000);
   if (option == "--limit") return put_all(load.limits, 1, 1e6);
   const auto put = [&value](auto& field, double least, double most) {
@@ -105,6 +124,10 @@ bool Complete(Asked& asked) {
                  load.limits.size(), std::string(ToString(load.mix)).c_str(), functions);
     return false;
   }
+  if (asked.again.has_value() && asked.x.size() != 1) {
+    std::fprintf(stderr, "frontier: --again is of one --x, as a measurement is\n");
+    return false;
+  }
   if (load.mix == Mix::kHeavy && !asked.has_arrivals) load.arrivals *= kHeavyTimes;
   return true;
 }
@@ -120,19 +143,36 @@ std::string LimitOf(const Load& load) {
   return text.str();
 }
 
-void Print(const Load& load) {
+// What was possible with the roots of a measurement. Its rules are not chosen for them, and know of
+// costs what others like them have: that nobody can know who has not seen them.
+std::string Again(const Load& load, const Measured& measured, const Sample& others,
+                  const Rule& blind, const Rule& best) {
+  const Sample sample = DrawAgain(load, measured);
+  double work = 0;
+  for (const Root& root : sample.roots) work += root.cost;
+  char text[256];
+  std::snprintf(text, sizeof(text),
+                ",\"again\":{\"n\":%zu,\"came\":%.4f,\"upper\":%.4f,\"best\":%.4f,\"blind\":%.4f}",
+                sample.roots.size(), work / (load.slots * sample.span * load.x), UpperBound(sample),
+                Goodput(best, sample, others), Goodput(blind, sample, others));
+  return text;
+}
+
+void Print(const Asked& asked, const Load& load) {
   const Sample sample = Draw(load);
   const Best blind = BestOf(sample, false);
   const Best clairvoyant = BestOf(sample, true);
   const Best& best = clairvoyant.goodput > blind.goodput ? clairvoyant : blind;
+  const std::string again =
+      asked.again.has_value() ? Again(load, *asked.again, sample, blind.rule, best.rule) : "";
   std::printf(
       "{\"x\":%g,\"slots\":%u,\"mix\":\"%s\",\"tasks\":%u,\"limit\":%s,\"upper\":%.4f,\"best\":%."
       "4f,"
-      "\"rule\":\"%s\",\"blind\":%.4f,\"blind_rule\":\"%s\",\"arrivals\":%u,\"seed\":%llu}\n",
+      "\"rule\":\"%s\",\"blind\":%.4f,\"blind_rule\":\"%s\",\"arrivals\":%u,\"seed\":%llu%s}\n",
       load.x, load.slots, std::string(ToString(load.mix)).c_str(), load.tasks,
       LimitOf(load).c_str(), UpperBound(sample), best.goodput, best.rule.Name().c_str(),
       blind.goodput, blind.rule.Name().c_str(), load.arrivals,
-      static_cast<unsigned long long>(load.seed));
+      static_cast<unsigned long long>(load.seed), again.c_str());
   std::fflush(stdout);
 }
 
@@ -152,7 +192,7 @@ int Main(const std::vector<std::string>& arguments) {
   if (!Complete(asked)) return 2;
   for (const double x : asked.x) {
     asked.load.x = x;
-    Print(asked.load);
+    Print(asked, asked.load);
   }
   return 0;
 }

@@ -62,7 +62,7 @@ std::vector<Remaining> RemainingOf(const Sample& sample) {
 struct Job {
   const Root* root = nullptr;
   std::uint32_t done = 0;  // tasks
-  double earned = 0;       // of its work, what was done within the span
+  double earned = 0;       // of its work, what counts
 };
 
 // A task of it.
@@ -75,9 +75,9 @@ struct Running {
   friend bool operator>(const Running& a, const Running& b) { return a.ends > b.ends; }
 };
 
-// Work from one time to another, as far as it is within the span.
-double Within(const Sample& sample, double from, double to) {
-  return std::max(0.0, std::min(to, sample.span) - from);
+// Work from one time to another, as far as it counts.
+double Counted(const Sample& sample, double from, double to) {
+  return std::max(0.0, std::min(to, sample.CountsUntil()) - from);
 }
 
 // What waits of one function: the first to come is the first to be due, so its two ends are all
@@ -105,7 +105,7 @@ double GoodputOfClairvoyant(const Rule& rule, const Sample& sample) {
     if (wait > MostWait(rule, function) || wait + root.cost > function.patience) continue;
     std::pop_heap(free_at.begin(), free_at.end(), std::greater<>());
     free_at.back() = start + root.cost;
-    good += Within(sample, start, start + root.cost);
+    good += Counted(sample, start, start + root.cost);
     std::push_heap(free_at.begin(), free_at.end(), std::greater<>());
   }
   return sample.RatioOf(good);
@@ -200,7 +200,7 @@ class Node {
     if (ended.ends < ended.started + cost) return;  // cut
     Job job = ended.job;
     ++job.done;
-    job.earned += Within(sample_, ended.started, ended.ends);
+    job.earned += Counted(sample_, ended.started, ended.ends);
     if (job.done < sample_.tasks) {
       Enqueue(job);
     } else if (ended.ends <= sample_.DeadlineOf(root)) {
@@ -331,7 +331,11 @@ std::string Rule::Name() const {
 }
 
 double Goodput(const Rule& rule, const Sample& sample) {
-  return GoodputOf(rule, sample, RemainingOf(sample));
+  return Goodput(rule, sample, sample);
+}
+
+double Goodput(const Rule& rule, const Sample& sample, const Sample& known) {
+  return GoodputOf(rule, sample, RemainingOf(known));
 }
 
 Best BestOf(const Sample& sample, bool clairvoyant) {

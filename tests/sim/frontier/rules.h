@@ -38,8 +38,10 @@ struct Rule {
   [[nodiscard]] std::string Name() const;
 };
 
-// Sample::RatioOf the work, within the span, of roots that ended by their deadline.
+// Sample::RatioOf the work that counts, of roots that ended by their deadline.
 [[nodiscard]] double Goodput(const Rule& rule, const Sample& sample);
+// The same, where the rule knows how costs are spread from another sample.
+[[nodiscard]] double Goodput(const Rule& rule, const Sample& sample, const Sample& known);
 
 struct Best {
   Rule rule;

@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cmath>
 #include <iterator>
 #include <numbers>
 #include <random>
 #include <span>
+
+#include "client/bench/root_schedule.h"
 
 namespace spillgate::frontier {
 namespace {
@@ -59,6 +62,17 @@ class Dice {
  private:
   std::mt19937_64 random_;
 };
+
+bench::CostMix CostMixOf(Mix mix) {
+  switch (mix) {
+    case Mix::kConstant: return bench::CostMix::kConstant;
+    case Mix::kExponential: return bench::CostMix::kExponential;
+    case Mix::kBimodal: return bench::CostMix::kBimodal;
+    case Mix::kLognormal: return bench::CostMix::kLogNormal;
+    case Mix::kHeavy: return bench::CostMix::kHeavy;
+  }
+  return bench::CostMix::kConstant;
+}
 
 std::vector<Function> FunctionsOf(Mix mix, std::span<const double> limits) {
   std::vector<Function> functions;
@@ -120,6 +134,34 @@ Sample Draw(const Load& load) {
   time += dice.Exponential();  // the span does not end with an arrival
   sample.span = work / (load.x * load.slots);
   for (Root& root : sample.roots) root.arrival *= sample.span / time;
+  return sample;
+}
+
+Sample DrawAgain(const Load& load, const Measured& measured) {
+  const double per_unit = load.slots / measured.capacity_per_s;  // seconds of a slot, for 1 of work
+  const bench::Service service{.time = Nanos(std::llround(measured.service_us * 1e3)),
+                               .mix = CostMixOf(load.mix)};
+  const double mean_us =
+      std::chrono::duration<double, std::micro>(bench::MeanCost(service)).count();
+  const Nanos end(std::llround(measured.seconds * 1e9));
+  Sample sample{.slots = load.slots,
+                .x = load.x,
+                .tasks = load.tasks,
+                .span = measured.seconds / per_unit,
+                .is_whole = true,
+                .functions = FunctionsOf(load.mix, load.limits),
+                .roots = {}};
+  bench::RootSchedule schedule({.rate = measured.per_s,
+                                .burst = measured.burst,
+                                .time = end,
+                                .service = service,
+                                .seed = measured.seed});
+  while (schedule.due() < end) {
+    const double due = std::chrono::duration<double>(schedule.due()).count();
+    const bench::Cost cost = schedule.Take();
+    sample.roots.push_back(
+        {.arrival = due / per_unit, .cost = cost.us / mean_us, .function = cost.mode});
+  }
   return sample;
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -55,6 +56,7 @@ struct Sample {
   double x = 1;
   std::uint32_t tasks = 1;  // of each root
   double span = 0;
+  bool is_whole = false;  // nothing comes after the span, and what is done then counts as well
   std::vector<Function> functions;
   std::vector<Root> roots;  // by arrival
 
@@ -65,12 +67,29 @@ struct Sample {
     return root.arrival + FunctionOf(root).patience;
   }
   [[nodiscard]] double TaskOf(const Root& root) const { return root.cost / tasks; }
-  // Of work that was done within the span: to the capacity, or to what came if that is less.
+  [[nodiscard]] double CountsUntil() const {
+    return is_whole ? std::numeric_limits<double>::infinity() : span;
+  }
+  // Of work that counts: to what can be done within the span, or was to come if that is less.
   [[nodiscard]] double RatioOf(double work) const {
     return work / (slots * span * (x < 1 ? x : 1));
   }
 };
 
 [[nodiscard]] Sample Draw(const Load& load);
+
+// A measurement of `spillgate bench overload`, from which its roots can be drawn again.
+struct Measured {
+  std::uint64_t seed = 0;
+  double per_s = 0;           // roots, as they were to come
+  double seconds = 0;         // for so long
+  double service_us = 0;      // as the benchmark has it: the mean, or of a heavy mix the shortest
+  std::uint32_t burst = 1;    // roots that come at the same time
+  double capacity_per_s = 0;  // roots of the mean cost
+};
+
+// The very roots that came then. What is done of them by their deadline counts, also after the last
+// has come, as it does there.
+[[nodiscard]] Sample DrawAgain(const Load& load, const Measured& measured);
 
 }  // namespace spillgate::frontier
