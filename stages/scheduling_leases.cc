@@ -66,7 +66,7 @@ void Scheduling::OnFreed(const SlotFreed& event, Instant now) {
   if (unheard && (exact || at_least)) CountDeferral(unheard->since, DeferralTally::kRun, now);
   // Of one that never ran, what its client says of it holds until there is more to go by.
   if (exact || (at_least && event.cost > shared_.costs.Estimate(key, event.estimated))) {
-    shared_.costs.Learn(key, event.cost);
+    shared_.costs.Learn(key, event.cost, kOneSlot, event.root->order);
     ready_.Learned(*event.function);
   }
   if (exact || (at_least && event.span > shared_.costs.MedianSpan(key))) {
@@ -103,7 +103,7 @@ void Scheduling::LearnOfOpenRoot(const SlotFreed& event) {
   // Of one that was cut short, that it takes longer than was known.
   const bool exact = event.lesson == SlotFreed::Lesson::kExact;
   if (!exact && event.cost <= std::max(times.Expect(root.said_each), CostModel::kPrior)) return;
-  times.Learn(root.said_each, event.cost);
+  times.Learn(root.said_each, event.cost, root.order);
 }
 
 void Scheduling::OnLent(const SlotLent& event, Instant now) {

@@ -46,15 +46,13 @@ CostModel::Cost& CostModel::CostOf(FunctionId function) {
   return *cost;
 }
 
-// The first kWindow runs are averaged evenly; after that old ones fade.
-void CostModel::Runs::Learn(std::int64_t slot_time) {
-  const std::int64_t runs = std::min<std::int64_t>(count.get() + 1, kWindow);
-  mean += (static_cast<double>(slot_time) - mean) / static_cast<double>(runs);
+void CostModel::Runs::Learn(std::int64_t slot_time, std::uint64_t root) {
+  mean.Add(static_cast<double>(slot_time), root);
   // NOLINTNEXTLINE(bugprone-incorrect-roundings): a mean of times is never negative
-  mean_ns.Set(std::max<std::int64_t>(1, static_cast<std::int64_t>(mean + 0.5)));
+  mean_ns.Set(std::max<std::int64_t>(1, static_cast<std::int64_t>(mean.value() + 0.5)));
   spread.Add(Nanos(slot_time));
   if (spread.IsToBeRead()) p95_ns.Set(std::max(spread.P95().count(), mean_ns.get()));
-  count.Set(runs);
+  count.Set(std::min<std::int64_t>(count.get() + 1, kWindow));
 }
 
 void CostModel::Runs::LearnSpan(Nanos span) {
@@ -77,11 +75,11 @@ CostModel::Runs* CostModel::ToLearnOf(Cost& cost, std::uint8_t size) {
   return runs;
 }
 
-void CostModel::Learn(CostKey key, Nanos wall, std::int64_t units) {
+void CostModel::Learn(CostKey key, Nanos wall, std::int64_t units, std::uint64_t root) {
   Cost& cost = CostOf(key.function);
   const std::int64_t seen = SlotTime(wall, units).count();
-  cost.all.Learn(seen);
-  if (Runs* sized = ToLearnOf(cost, key.size)) sized->Learn(seen);
+  cost.all.Learn(seen, root);
+  if (Runs* sized = ToLearnOf(cost, key.size)) sized->Learn(seen, root);
 }
 
 void CostModel::LearnSpan(CostKey key, Nanos span) {

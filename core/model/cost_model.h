@@ -23,6 +23,7 @@
 #include "core/model/cost_key.h"
 #include "core/model/function.h"
 #include "core/model/resources.h"
+#include "core/model/root_mean.h"
 #include "core/model/spread.h"
 
 namespace spillgate {
@@ -48,7 +49,7 @@ inline constexpr Nanos kMostSlotTime = std::chrono::hours(24);
 class CostModel {
  public:
   static constexpr Nanos kPrior = std::chrono::milliseconds(1);
-  static constexpr std::uint32_t kWindow = 64;  // later runs weigh one part in so many
+  static constexpr std::uint32_t kWindow = RootMean::kWindow;
   static constexpr std::uint32_t kEnough = 4;   // runs of a size, for it to have costs of its own
   static constexpr std::size_t kMostSized = 8192;  // of all functions; those that come later share
 
@@ -56,7 +57,8 @@ class CostModel {
   explicit CostModel(std::uint32_t most = kMostFunctions)
       : costs_(std::make_unique<Place[]>(most + 1)), most_(most) {}
 
-  void Learn(CostKey key, Nanos wall, std::int64_t units = kOneSlot);
+  // A run that held so many units; of the root of that order, where it is known (root_mean.h).
+  void Learn(CostKey key, Nanos wall, std::int64_t units = kOneSlot, std::uint64_t root = 0);
   void LearnSpan(CostKey key, Nanos span);
   // Slot time that a lease was held for beside its run: to be handed over, and to come home. Of one
   // that went on to a prefetched task it is known when the news of both ends came, so it can be
@@ -121,15 +123,14 @@ class CostModel {
 
  private:
   struct Runs {
-    double mean =
-        0;  // ns; a fraction of one matters when a mean moves by 1/64 of a small difference
+    RootMean mean;  // ns
     Spread spread;
     Spread spans;
     Gauge mean_ns;
     Gauge p95_ns;
     Gauge median_span_ns;
     Gauge count;
-    void Learn(std::int64_t slot_time);
+    void Learn(std::int64_t slot_time, std::uint64_t root);
     void LearnSpan(Nanos span);
   };
   // tidy: atomics: written by scheduling, read by the door on any thread

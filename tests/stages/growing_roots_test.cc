@@ -19,7 +19,7 @@ class GrowingRootsTest : public testing::AdmissionBench {
     return Submit({.ask = {.root = root, .first_seq = first}, .tasks = tasks});
   }
   // A tenant's task has taken so long, of a root that said `said`.
-  void Learn(Nanos said, Nanos took) { Flow().open_root_times.Learn(said, took); }
+  void Learn(Nanos said, Nanos took) { Flow().open_root_times.Learn(said, took, 0); }
   [[nodiscard]] WorkAccount::Flow& Flow() {
     return bench.account.Of(TaskClass::kNormal, bench.session().tenant);
   }

@@ -138,5 +138,31 @@ TEST_F(LearnedCostsTest, HowLongTasksOfOpenRootsTakeIsLearnedOfWhatIsAsWasSaid) 
   EXPECT_NEAR(run(6, milliseconds(6), Lesson::kExact, false, gpu), 5, 0.01);
 }
 
+// Its tasks are alike, so that they say as much of others as one run does.
+TEST_F(LearnedCostsTest, RunsInARowOfOneRootAreOneSample) {
+  const Resources cpu = Cpu(1000);
+  const auto run = [&](std::uint64_t seq, RootPtr root, std::uint64_t order, Nanos cost) {
+    TaskPtr task = bench.Accept(seq, one);
+    if (root) task->root = std::move(root);
+    task->root->order = order;
+    task->root->explicit_open = true;
+    task->root->said_each = milliseconds(1);
+    task->root->shape = &cpu;
+    RootPtr of = task->root;
+    Handle(Resolved{std::move(task)});
+    SlotFreed freed = Freed(placed.events.size() - 1);
+    freed.cost = cost;
+    Handle(std::move(freed));
+    return of;
+  };
+  run(1, {}, 1, milliseconds(2));
+  const RootPtr large = run(2, {}, 2, milliseconds(6));
+  for (std::uint64_t seq = 3; seq < 10; ++seq) run(seq, large, 2, milliseconds(6));
+  EXPECT_EQ(bench.costs.Estimate(one), milliseconds(4));
+  const WorkAccount::Flow& flow = bench.account.At(TaskClass::kNormal, 0);
+  const Nanos each = flow.open_root_times.Expect(milliseconds(1));
+  EXPECT_NEAR(static_cast<double>(each.count()), 4e6, 1e3);
+}
+
 }  // namespace
 }  // namespace spillgate::testing

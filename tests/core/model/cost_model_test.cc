@@ -97,6 +97,29 @@ TEST(CostModel, TheFirstRunsAreAveragedAndLaterOnesReplaceThem) {
   EXPECT_EQ(costs.Estimate(2), CostModel::kPrior);
 }
 
+// As the tasks of a root mostly cost the same.
+TEST(CostModel, RunsInARowOfOneRootAreOneSample) {
+  CostModel costs(10);
+  for (std::uint64_t root = 1; root <= 64; ++root) {
+    for (int run = 0; run < 10; ++run) {
+      costs.Learn(1, milliseconds(root % 2 == 0 ? 1 : 3), kOneSlot, root);
+    }
+  }
+  EXPECT_NEAR(static_cast<double>(costs.Estimate(1).count()), 2e6, 1e4);
+  EXPECT_EQ(costs.CountRuns(1), CostModel::kWindow);
+  costs.Learn(1, milliseconds(130), kOneSlot, 65);
+  EXPECT_NEAR(static_cast<double>(costs.Estimate(1).count()), 4e6, 1e4) << "one of the last 64";
+  for (int run = 0; run < 9; ++run) costs.Learn(1, milliseconds(2), kOneSlot, 65);
+  EXPECT_NEAR(static_cast<double>(costs.Estimate(1).count()), 2.2e6, 1e4) << "of its mean";
+}
+
+TEST(CostModel, ARootWithManyRunsIsManySamples) {
+  CostModel costs(10);
+  for (int run = 0; run < 200; ++run) costs.Learn(1, milliseconds(1));
+  for (int run = 0; run < 2000; ++run) costs.Learn(1, milliseconds(9), kOneSlot, 7);
+  EXPECT_GT(costs.Estimate(1), milliseconds(7));
+}
+
 TEST(CostModel, ArgumentsOfSeveralSizesHaveCostsOfTheirOwn) {
   CostModel costs(10);
   const CostKey small(1, 600);
