@@ -271,6 +271,7 @@ void Admission::Weigh(flow::Work& work, const flow::Ask& question, const WorkAtD
   work.slots = root.held_back ? std::clamp<std::int64_t>(shared_.account.Running(root.function), 1,
                                                          needs.slots())
                               : needs.slots();
+  work.lines_before = work_.LinesBefore(root, question.remaining, now);
   work.busy = ahead_.busy;
   work.taken = ahead_.taken;
   work.waiting = ahead_.tasks + ahead_.promises;
@@ -283,7 +284,7 @@ void Admission::Weigh(flow::Work& work, const flow::Ask& question, const WorkAtD
   if (!by_work() || question.remaining == Nanos(0)) return;
   kept_out_ = flow::TooBusy(question);
   const Nanos within =
-      std::max(Nanos(1), flow::WaitWithin(flow::SlackOf(question), work.line, work.slots));
+      std::max(Nanos(1), flow::WaitWithin(flow::SlackOf(question), work.lines_before, work.slots));
   const double part = static_cast<double>(longest.count()) / static_cast<double>(within.count());
   waits_ = static_cast<std::uint8_t>(std::min(255.0, 255 * part));
 }

@@ -50,6 +50,17 @@ WorkAtDoor::Ahead WorkAtDoor::Look(const Newcomer& root, const WorkAccount::Need
   return ahead;
 }
 
+std::uint8_t WorkAtDoor::LinesBefore(const Newcomer& root, Nanos remaining, Instant now) const {
+  const WorkAccount::Flow& flow = account_.At(root.cls, root.tenant);
+  const std::int64_t since = (now - remaining).time_since_epoch().count();
+  std::uint8_t lines = 0;
+  for (std::size_t line = 0; line < root.line; ++line) {
+    const std::int64_t came = flow.came[line].get();
+    if (came != 0 && came >= since) ++lines;
+  }
+  return std::min<std::uint8_t>(lines + 1, root.line);
+}
+
 // To a resource it is a task that takes as much of it as the root and all that it brings. The limit
 // of its function holds back what it brings no more than anybody else.
 WorkAtDoor::Newcomer WorkAtDoor::SeenBy(const WorkAccount::Needs& needs, std::size_t which,

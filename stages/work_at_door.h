@@ -41,6 +41,9 @@ class WorkAtDoor {
     double taken = 0;           // the part of a resource that goes to those, and to others
   };
   [[nodiscard]] Ahead Look(const Newcomer& root, const WorkAccount::Needs& needs, Instant now);
+  // Lines of its tenant that will go before its own: those that roots came to in as much time as it
+  // has, as some will again while it waits; and one that stood empty, which may fill up.
+  [[nodiscard]] std::uint8_t LinesBefore(const Newcomer& root, Nanos remaining, Instant now) const;
   // What one of those that wait takes of the node on the mean; 0 if none does. So often, about, a
   // place comes free.
   [[nodiscard]] Nanos EachThatWaits();

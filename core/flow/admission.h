@@ -63,6 +63,7 @@ struct Work {
   double taken = 0;               // the part of the node that goes to others before it
   std::uint8_t line = 0;          // 0: it cannot wait for longer than its class is to; the further
                                   // the line, the longer it can, and the more goes before it
+  std::uint8_t lines_before = 0;  // of its tenant's, those that roots come to
 };
 
 // The part of its slack that a root may spend on waiting, on so many slots as it could have. What
@@ -76,10 +77,10 @@ struct Work {
   return Nanos(static_cast<std::int64_t>(part * static_cast<double>(slack.count())));
 }
 
-// And of one in that line: those that come later to each line before it may have half of the time.
-// The first of them is borne by what the above leaves.
-[[nodiscard]] inline Nanos WaitWithin(Nanos slack, std::uint8_t line, std::int64_t slots) {
-  return WaitWithin(line > 1 ? slack / (1 << (line - 1)) : slack, slots);
+// And of one that stands behind so many lines: those that come later to each of them may have half
+// of the time. The first of them is borne by what the above leaves.
+[[nodiscard]] inline Nanos WaitWithin(Nanos slack, std::uint8_t lines_before, std::int64_t slots) {
+  return WaitWithin(lines_before > 1 ? slack / (1 << (lines_before - 1)) : slack, slots);
 }
 
 // How full it is where so many are and so many more may come, 0 to 255; 255 where none may.

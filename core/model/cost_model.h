@@ -50,7 +50,7 @@ class CostModel {
  public:
   static constexpr Nanos kPrior = std::chrono::milliseconds(1);
   static constexpr std::uint32_t kWindow = RootMean::kWindow;
-  static constexpr std::uint32_t kEnough = 4;   // runs of a size, for it to have costs of its own
+  static constexpr std::uint32_t kEnough = 4;  // runs of a size, for it to have costs of its own
   static constexpr std::size_t kMostSized = 8192;  // of all functions; those that come later share
 
   // Function ids are at most `most`.

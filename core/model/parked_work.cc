@@ -7,7 +7,9 @@ void ParkedWork::Count(const Task& task, std::int64_t by) {
     needs_of_ = task.shape;
     needs_ = WorkAccount::Needs(*task.shape, account_.total());
   }
-  const Root& root = *task.root;
+  Root& root = *task.root;
+  root.parked_ns.fetch_add(by * WorkAccount::Summed(task.ready.work).count(),
+                           std::memory_order_relaxed);
   WorkAccount::Class& cls = account_.Of(root.cls);
   WorkAccount::Flow& flow = account_.Of(root.cls, root.tenant);
   for (std::size_t i = 0; i < needs_.size(); ++i) {

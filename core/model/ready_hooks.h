@@ -57,9 +57,12 @@ struct ReadyRoot {
   std::int64_t had = 0;     // slot time
   std::uint64_t order = 0;  // since when it waits, for ties
   std::uint32_t waiting = 0;
+  Nanos work{0};         // of those, by their estimates
+  Nanos foreseen{0};     // of its runs that have ended, what was charged for them
+  Nanos took{0};         // and what they took
   bool large = false;    // it has had more than roots of its tenant mostly have
   bool begun = false;    // a task of it was given resources
-  bool doomed = false;   // it was found out of reach before that: all of it is dropped
+  bool doomed = false;   // it was found out of reach: all of it is dropped
   Instant soon_until{};  // what it spawns by then was to be expected
   ready::Bundle own;     // most roots never need another
   ready::Bundle* bundles = nullptr;

@@ -99,6 +99,7 @@ void ReadySet::Push(TaskPtr owned, Instant now) {
   Bundle& bundle = BundleOf(root, group);
   bundle.tasks.Append(&task);
   task.ready.bundle = &bundle;
+  root.ready.work += WorkAccount::Summed(task.ready.work);
   flow.work += WorkAccount::Summed(task.ready.work);
   queue.work += WorkAccount::Summed(task.ready.work);
   ++flow.waiting[root.line];
@@ -223,6 +224,7 @@ void ReadySet::Detach(Task& task) {
   if (bundle.tasks.empty()) DropBundle(bundle);
   ready::RootQueue& line = flow.lines[lane.line];
   if (--root.ready.waiting == 0 && --line.roots == 0) line.unspread = 0;
+  root.ready.work -= WorkAccount::Summed(task.ready.work);
   flow.work -= WorkAccount::Summed(task.ready.work);
   queue.work -= WorkAccount::Summed(task.ready.work);
   --flow.waiting[lane.line];

@@ -240,11 +240,14 @@ class ReadySet {
   [[nodiscard]] Task* FirstOf(std::span<Task* const> awaited, const Resources& free,
                               const Task* like);
   [[nodiscard]] bool IsRival(const Task& task);
+  [[nodiscard]] TaskPtr Take(Task& task, bool owed);
+  void NoteGiven(const ready::Group& group, bool owed, Nanos cost);
+
+  // ready_set_reach.cc: what can no longer be in time.
+  [[nodiscard]] Nanos LeftOfGraph(const Task& task) const;
   [[nodiscard]] bool IsOutOfReach(const Task& task, Instant now) const;
   [[nodiscard]] bool MayTry(const Task& task, Instant now);
   void Drop(Task& task, std::vector<TaskPtr>& dropped);
-  [[nodiscard]] TaskPtr Take(Task& task, bool owed);
-  void NoteGiven(const ready::Group& group, bool owed, Nanos cost);
 
   const CostModel& costs_;
   WorkAccount& account_;

@@ -40,6 +40,8 @@ void ReadySet::Pay(const Task& task) {
   Charge(flow, cost.count());
   std::int64_t& furthest = classes_[Index(flow.cls)].furthest;
   furthest = std::max(furthest, flow.tag);
+  Gauge& came = flow.account->came[root.line];
+  came.Set(std::max(came.get(), std::int64_t{task.arrived.time_since_epoch().count()}));
   if (root.patient()) {
     Gauge& each = flow.account->patient[root.line].each;
     const std::int64_t before = each.get() == 0 ? cost.count() : each.get();
@@ -80,7 +82,12 @@ void ReadySet::GoFirst(ready::RootQueue& line, ReadyRoot& root) {
 
 void ReadySet::Correct(Root& root, Nanos estimated, Nanos actual) {
   const Nanos paid = std::clamp(estimated, Nanos(0), kMostSlotTime);
-  const Nanos owes = std::clamp(actual, Nanos(0), kMostSlotTime) - paid;
+  const Nanos took = std::clamp(actual, Nanos(0), kMostSlotTime);
+  const Nanos owes = took - paid;
+  if (actual > Nanos(0)) {
+    root.ready.foreseen += paid;
+    root.ready.took += took;
+  }
   Flow& flow = FlowOf(root);
   Charge(flow, owes.count());
   std::int64_t& furthest = classes_[Index(flow.cls)].furthest;

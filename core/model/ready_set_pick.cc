@@ -23,14 +23,6 @@ namespace {
 // Tasks that are put in lanes of their own in a pass: about a millisecond's work.
 constexpr int kMostApart = 2048;
 
-// A function whose runs are all out of reach tries again after so many times what one takes.
-constexpr int kTriesEach = 32;
-
-// So long as nothing of a root has begun, its own tasks stand and fall together.
-bool IsWhole(const Task& task) {
-  return !task.root->ready.begun && task.parent.is_none() && task.deadline == task.root->deadline;
-}
-
 // Moves the virtual time at which new roots start: as far as what was given out goes, spread over
 // the roots that wait, and never past the end of the one that is served.
 void Advance(ready::RootQueue& line, std::int64_t start, std::int64_t cost) {
@@ -154,39 +146,6 @@ TaskPtr ReadySet::PopShort(const Resources& place, Instant now, std::vector<Task
   TaskPtr task = Pop(place, now, dropped);
   short_only_ = false;
   return task;
-}
-
-Nanos ReadySet::TimeNeeded(const Task& task) const {
-  const Nanos own = costs_.MedianSpan(task.cost_key());
-  if (!IsWhole(task)) return own;
-  return std::max(own, Nanos(task.root->path_ns.load(std::memory_order_relaxed)));
-}
-
-bool ReadySet::IsOutOfReach(const Task& task, Instant now) const {
-  return task.deadline != kNever && After(now, TimeNeeded(task)) > task.deadline;
-}
-
-// What was once learned too high would stay so. So whatever has not lost its chance by waiting may
-// try where nothing but its root waits; else one does now and then, for a small part of the time.
-bool ReadySet::MayTry(const Task& task, Instant now) {
-  if (size_ <= task.root->ready.waiting) return true;
-  const Nanos needed = TimeNeeded(task);
-  if (After(task.ready.since, needed) <= task.deadline) return false;
-  Instant& tries_at = StateOf(*task.function).tries_at;
-  const bool tries = now >= tries_at;
-  if (tries || tries_at == kNever) tries_at = After(now, kTriesEach * needed);
-  return tries;
-}
-
-void ReadySet::Drop(Task& task, std::vector<TaskPtr>& dropped) {
-  ReadyRoot& root = task.root->ready;
-  if (!IsWhole(task)) {
-    dropped.push_back(Remove(task));
-    return;
-  }
-  const RootPtr kept = task.root;
-  root.doomed = true;
-  while (root.bundles != nullptr) dropped.push_back(Remove(*root.bundles->tasks.First()));
 }
 
 // Short work keeps its slot also where all of it is refused: else long runs take that while a burst

@@ -42,6 +42,11 @@ struct Root {
   // tidy: atomics: two stages share it
   std::atomic<std::int64_t> path_ns{0};
 
+  // Slot time of its tasks that wait for their arguments, as estimated when they came. Resolution
+  // writes it, scheduling reads it.
+  // tidy: atomics: two stages share it
+  std::atomic<std::int64_t> parked_ns{0};
+
   FunctionId function = 0;     // of the task that it began with; 0 if OpenRoot made it
   bool explicit_open = false;  // made by OpenRoot
   // Of one task of such a root: what it needs, by its client or one CPU (one that stays; null where

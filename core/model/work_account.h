@@ -65,6 +65,8 @@ class WorkAccount {
     // By line: slot time that it and those behind it have had less than the one before it, while
     // both wait.
     std::array<Gauge, kLines> behind;
+    // By line: when one of its tasks last began, or rather came, in ns of the clock; 0: never.
+    std::array<Gauge, kLines> came;
     OpenRootSizes open_roots;
     OpenRootTimes open_root_times;
     Given given;

@@ -111,7 +111,8 @@ class DoorBench final : public ReadyBench {
                                  .waiting = ahead.tasks,
                                  .known = true,
                                  .taken = ahead.taken,
-                                 .line = root.line}};
+                                 .line = root.line,
+                                 .lines_before = door_.LinesBefore(root, remaining, now_)}};
     if (controller_->Admit(ask, {.capacity = 100'000, .capacity_bytes = 1}, now_) == 0) {
       return NoteTurnedAway(of, remaining);
     }

@@ -85,6 +85,7 @@ TEST_F(LinesAtDoorTest, WhatIsNotHereYetIsInItsLineToo) {
   ParkedWork parked(account_, costs_);
   const TaskPtr task = MakeTask(MakeRoot({.tenant = kMine, .line = 2}), {});
   for (int i = 0; i < 20; ++i) parked.Add(*task);
+  EXPECT_EQ(task->root->parked_ns, Nanos(milliseconds(20)).count());
   const WorkPromise promise(account_, {.cls = TaskClass::kNormal, .tenant = kMine, .line = 2},
                             needs.ByKind(milliseconds(1)), 20);
   line_ = 1;
@@ -97,6 +98,8 @@ TEST_F(LinesAtDoorTest, WhatIsNotHereYetIsInItsLineToo) {
   EXPECT_NEAR(Wait(kMine), 45, 0.01);
   line_ = 1;
   EXPECT_NEAR(Wait(kMine), 1, 0.01);
+  for (int i = 0; i < 20; ++i) parked.TakeAway(*task);
+  EXPECT_EQ(task->root->parked_ns, 0);
 }
 
 TEST_F(LinesAtDoorTest, WhatWasLetInAndCanWaitCountsAsSuch) {
@@ -119,6 +122,32 @@ TEST_F(LinesAtDoorTest, WhatPatientRootsAreOwedGoesFirst) {
   EXPECT_NEAR(Wait(kMine), 1 + 2, 0.01);
   EXPECT_FALSE(Pop()->root->patient());
   EXPECT_NEAR(Wait(kMine), 1 + 1, 0.01) << "its millisecond, and one turn";
+}
+
+// And one more, which may fill up while it waits.
+TEST_F(LinesAtDoorTest, BeforeItAreTheLinesThatRootsCameToInAsMuchTimeAsItHas) {
+  const auto before = [this](SlackLine line, Nanos has = std::chrono::seconds(1),
+                             TaskClass cls = TaskClass::kNormal) {
+    return int{door_.LinesBefore({.cls = cls, .tenant = kMine, .line = line}, has, now_)};
+  };
+  const auto run = [this](TenantId tenant, SlackLine line) {
+    Push(tenant, TaskClass::kNormal, 1, nullptr, line);
+    EXPECT_EQ(Pop()->root->line, line);
+  };
+  run(kOther, 0);
+  EXPECT_EQ(before(0), 0);
+  for (const SlackLine line : {1, 2, 3}) EXPECT_EQ(before(line), 1) << int{line};
+  run(kMine, 2);
+  EXPECT_EQ(before(2), 1) << "its own is not before it";
+  EXPECT_EQ(before(3), 2);
+  run(kMine, 0);
+  EXPECT_EQ(before(1), 1) << "there are no more";
+  EXPECT_EQ(before(2), 2);
+  EXPECT_EQ(before(3), 3);
+  EXPECT_EQ(before(3, std::chrono::seconds(1), TaskClass::kHigh), 1);
+  now_ += std::chrono::seconds(2);
+  EXPECT_EQ(before(3), 1);
+  EXPECT_EQ(before(3, std::chrono::seconds(2)), 3);
 }
 
 }  // namespace

@@ -29,13 +29,17 @@ TEST(SlackAtDoor, WhoHasMuchTimeDoesNotShutOutWhoHasLittle) {
   }
 }
 
-// Lines before them fill when they have been let in, as all of the slot was theirs.
-TEST(SlackAtDoor, WhoWasLetInIsInTimeWhateverComesLater) {
+// A line before them fills when they have been let in, as all of the slot was theirs; and a further
+// one when they, and that, have been let in as two had the slot.
+TEST(SlackAtDoor, WhoWasLetInIsInTimeWhateverLineFillsUp) {
   for (const int times : {2, 10, 70}) {
-    std::vector<Stream> streams{{.may_wait = times * kTarget, .load = 10}};
+    constexpr Nanos kEnd = seconds(12);
+    std::vector<Stream> streams{{.may_wait = times * kTarget, .load = 10, .until = kEnd}};
     for (int before = 0; before < LineOf(times * kTarget, kTarget); ++before) {
       constexpr Nanos kMayWait[] = {kTarget / 2, 2 * kTarget, 10 * kTarget};
-      streams.push_back({.may_wait = kMayWait[before], .load = 10, .from = seconds(2)});
+      const Nanos later = before * (9 * times * kTarget / 4);  // what they have, and a little
+      streams.push_back(
+          {.may_wait = kMayWait[before], .load = 10, .from = seconds(2) + later, .until = kEnd});
     }
     const std::vector<Fared> fared = DoorBench(streams).Run();
     for (const Fared& each : fared) {

@@ -35,7 +35,7 @@ Nanos Later(Nanos time, Nanos longer) {
 Nanos Target(const Ask& ask) {
   if (ask.remaining <= Nanos(0)) return Nanos::max();
   const Nanos left = ask.remaining - ask.work.cost - ask.work.busy;
-  return std::min(WaitWithin(SlackOf(ask), ask.work.line, ask.work.slots), left);
+  return std::min(WaitWithin(SlackOf(ask), ask.work.lines_before, ask.work.slots), left);
 }
 
 // So many may always wait, or variable service would leave slots idle. But fewer the more others

@@ -26,6 +26,7 @@ struct Case {
   std::int64_t unstarted = 0;
   bool known = true;
   std::uint8_t line = 0;
+  std::uint8_t lines_before = 0;
   double taken = 0;
   std::int64_t held = 0;  // of 1000 places
   std::uint32_t admitted = 0;
@@ -145,20 +146,23 @@ const Case kCases[] = {
      .waiting = 50,
      .known = false,
      .admitted = 8},
-    {.what = "the second line can be slowed by half as the first",
+    {.what = "behind one line it can be slowed by half as before any",
      .count = 64,
      .queues = {Wait(9)},
-     .line = 1,
+     .line = 3,
+     .lines_before = 1,
      .admitted = 2},
-    {.what = "the third by half of that",
+    {.what = "behind two by half of that",
      .count = 64,
      .queues = {Wait(4)},
-     .line = 2,
+     .line = 3,
+     .lines_before = 2,
      .admitted = 2},
-    {.what = "and the last by half of that again",
+    {.what = "and behind three by half of that again",
      .count = 64,
      .queues = {Wait(2, 250)},
      .line = 3,
+     .lines_before = 3,
      .admitted = 3},
     {.what = "who can wait is not on probation",
      .count = 64,
@@ -189,7 +193,8 @@ TEST(WorkBound, AdmitsWhatIsServedInTime) {
                            .unstarted = c.unstarted,
                            .known = c.known,
                            .taken = c.taken,
-                           .line = c.line}};
+                           .line = c.line,
+                           .lines_before = c.lines_before}};
     EXPECT_EQ(controller->Admit(ask, load, Instant()), c.admitted) << c.what;
   }
 }

@@ -39,6 +39,7 @@ class ReadyBench : public ::testing::Test {
     task->shape = newcomer.shape == nullptr ? &task->function->shape : newcomer.shape;
     task->deadline = newcomer.deadline;
     task->estimate = newcomer.cost;
+    task->arrived = now_;
     return task;
   }
   void PushTask(RootPtr root, const Newcomer& newcomer) {
