@@ -23,7 +23,7 @@ class Case:
     place: str = "spin"  # layout (a), one slot that spins; "sleep": (b), 64 slots that sleep
     bench: str = "overload"
     more: tuple[str, ...] = ()  # of its options
-    is_long: bool = False  # long enough beside its longest deadline to be judged
+    is_long: bool = False  # measured for longer, as its roots, or some of them, are long
     seconds: float = 0  # of each measurement, if it has to have so many roots
     unloaded: int = 20  # roots that are timed without load, at least
 
@@ -112,12 +112,13 @@ PAIRS = (
 # In the place of those of 1 ms, whose longest deadline is almost seven seconds: of these other
 # controllers can be judged in the time that a measurement has.
 NESTED = tuple(Case("100us", mix="bimodal", shape="nested", clients=each) for each in CLIENTS)
-# The same as above with roots that may take seconds, which takes as long.
+# The same as above with roots that may take seconds: dozens of those.
 LONG = (
     Case("10ms", mix="bimodal", is_long=True),
     Case(mix="bimodal", shape="fan", clients="cooperative", is_long=True),
+    Case(mix="bimodal", shape="nested", is_long=True),
+    *(Case("100us", mix="heavy", clients=each, is_long=True) for each in CLIENTS),
 )
-LONG_HEAVY = tuple(Case("100us", mix="heavy", clients=each, is_long=True) for each in CLIENTS)
 # The longest of the heavy mix is ten thousand times its service: of 1 ms ten seconds, and a root of
 # ten such tasks a hundred, whose deadline is a quarter of an hour.
 IMPOSSIBLE = tuple(("heavy", other) for other in ("chain", "fan", "nested", "1ms", "10ms"))
@@ -133,8 +134,6 @@ TURNAROUND = (
     Case(clients="cooperative", turnaround="100us"),
 )
 CURVES = (Case("10us"),)
-# At ten multiples, as above, they are too short to be judged.
-LONG_NESTED = Case(mix="bimodal", shape="nested", is_long=True)
 # Enough roots for their p99: 10,000 without load and with it, a thousand where they take 10 ms.
 # What cooperative clients still hold at the end has its turn then: less than one in a hundred, if
 # a measurement takes a hundred times as long as a deadline.
@@ -187,9 +186,6 @@ def groups(quick: bool) -> dict[str, list[Part]]:
         "controllers-nested": of_others((cooperative[2], NESTED[1])),
         "controllers-layouts": of_others((SLEEPING[0], Case("100us"))),
         "long": [Part(case, "", FEW_X) for case in LONG],
-        "long-nested": [Part(LONG_NESTED, "", FEW_X)],
-        "long-heavy": [Part(LONG_HEAVY[0], "", FEW_X)],
-        "long-heavy-cooperative": [Part(LONG_HEAVY[1], "", FEW_X)],
         "curves": [Part(case, "", SLOW_X) for case in CURVES],
     }
 
@@ -203,19 +199,15 @@ QUICK_SECONDS = 1.0
 SPIKE_SECONDS = 2.0
 SPIKES_S = 110.0  # twenty short ones, three long ones, and runs without any
 LONGER = 3.0  # times that it is at most
+LONG_SECONDS = 25.0  # of what is long
 TASKS = {"single": 1, "chain": 10, "fan": 10, "nested": 13}
 MODES = {"bimodal": 2, "heavy": 3}
 MANY = 300  # roots of the capacity, for chance not to decide on how many of them were in time
 LONGEST = {"bimodal": 50.5, "heavy": 3333.0}  # root, in means
-DEADLINES = 10  # of the longest that there are, a measurement has to last to be judged
+DEADLINES = 10  # of the longest that there are, a measurement has to last for E to be judged
 # Roots that are enough to be judged by: a hundred of the long ones, or what can be had of them.
 ENOUGH = {"constant": 100, "exponential": 300, "lognormal": 150, "bimodal": 10_000,
           "heavy": 40_000}  # fmt: skip
-
-
-def longest_deadline_s(case: Case) -> float:
-    """About: ten times what its longest root takes with what a slot does beside."""
-    return 1.1 * 10 * LONGEST.get(case.mix, 1) * case.root_s * case.slots
 
 
 def seconds_of(case: Case, least: float) -> float:
@@ -225,7 +217,7 @@ def seconds_of(case: Case, least: float) -> float:
     if case.seconds:
         return case.seconds
     if case.is_long:
-        return max(least, DEADLINES * longest_deadline_s(case), MANY * case.root_s)
+        return max(least, LONG_SECONDS, MANY * case.root_s)
     enough = ENOUGH[case.mix] * case.root_s
     if case.slots > 1 and case.mix != "constant":
         enough = 2 * least  # as slots have nothing to do at the end of a closed loop
