@@ -64,6 +64,10 @@ void Scheduling::OnFreed(const SlotFreed& event, Instant now) {
   const bool at_least = event.lesson == SlotFreed::Lesson::kAtLeast;
   // Without a run it comes back, and waits on.
   if (unheard && (exact || at_least)) CountDeferral(unheard->since, DeferralTally::kRun, now);
+  // A guess that was wrong says nothing of the rest of its root.
+  if (exact && shared_.costs.CountRuns(key) > 0) {
+    ReadySet::Fared(*event.root, shared_.costs.Estimate(key), event.cost);
+  }
   // Of one that never ran, what its client says of it holds until there is more to go by.
   if (exact || (at_least && event.cost > shared_.costs.Estimate(key, event.estimated))) {
     shared_.costs.Learn(key, event.cost, kOneSlot, event.root->order);

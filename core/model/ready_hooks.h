@@ -58,7 +58,7 @@ struct ReadyRoot {
   std::uint64_t order = 0;  // since when it waits, for ties
   std::uint32_t waiting = 0;
   Nanos work{0};         // of those, by their estimates
-  Nanos foreseen{0};     // of its runs that have ended, what was charged for them
+  Nanos foreseen{0};     // of its runs that have ended, what their functions were known to take
   Nanos took{0};         // and what they took
   bool large = false;    // it has had more than roots of its tenant mostly have
   bool begun = false;    // a task of it was given resources

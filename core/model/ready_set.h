@@ -133,6 +133,11 @@ class ReadySet {
   void Learned(const Function& function);
   // A run ended now; before Ended. `done`: it was not cut short.
   void Ran(const Function& function, bool done, Instant now);
+  // A run of its tasks took so long, where so much was known of the function before.
+  static void Fared(Root& root, Nanos known, Nanos took) {
+    root.ready.foreseen += known;
+    root.ready.took += took;
+  }
   // What was paid and what it cost in the end; `actual` 0 if it never ran.
   void Correct(Root& root, Nanos estimated, Nanos actual);
 

@@ -82,12 +82,7 @@ void ReadySet::GoFirst(ready::RootQueue& line, ReadyRoot& root) {
 
 void ReadySet::Correct(Root& root, Nanos estimated, Nanos actual) {
   const Nanos paid = std::clamp(estimated, Nanos(0), kMostSlotTime);
-  const Nanos took = std::clamp(actual, Nanos(0), kMostSlotTime);
-  const Nanos owes = took - paid;
-  if (actual > Nanos(0)) {
-    root.ready.foreseen += paid;
-    root.ready.took += took;
-  }
+  const Nanos owes = std::clamp(actual, Nanos(0), kMostSlotTime) - paid;
   Flow& flow = FlowOf(root);
   Charge(flow, owes.count());
   std::int64_t& furthest = classes_[Index(flow.cls)].furthest;

@@ -164,5 +164,28 @@ TEST_F(LearnedCostsTest, RunsInARowOfOneRootAreOneSample) {
   EXPECT_NEAR(static_cast<double>(each.count()), 4e6, 1e3);
 }
 
+// Where nothing was known of it, that it takes long says nothing of the other tasks of its graph.
+TEST_F(LearnedCostsTest, HowARootFaresIsBesideWhatWasKnownOfItsFunctions) {
+  RootPtr root;
+  const auto run = [&](std::uint64_t seq, Nanos cost, SlotFreed::Lesson lesson) {
+    TaskPtr task = bench.Accept(seq, one);
+    if (root) task->root = root;
+    root = task->root;
+    Handle(Resolved{std::move(task)});
+    SlotFreed freed = Freed(placed.events.size() - 1);
+    freed.cost = cost;
+    freed.lesson = lesson;
+    Handle(std::move(freed));
+    return std::pair(root->ready.foreseen, root->ready.took);
+  };
+  using Lesson = SlotFreed::Lesson;
+  using Fares = std::pair<Nanos, Nanos>;
+  EXPECT_EQ(run(1, milliseconds(500), Lesson::kExact), Fares(0, 0));
+  EXPECT_EQ(run(2, milliseconds(900), Lesson::kExact), Fares(milliseconds(500), milliseconds(900)));
+  EXPECT_EQ(run(3, milliseconds(800), Lesson::kAtLeast),
+            Fares(milliseconds(500), milliseconds(900)))
+      << "nobody knows how long it would have taken";
+}
+
 }  // namespace
 }  // namespace spillgate::testing

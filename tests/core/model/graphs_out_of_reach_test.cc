@@ -42,7 +42,7 @@ class GraphsOutOfReachTest : public ReadyBench {
     ready_.Begun(*task->function, *task->shape);
     now_ += took;
     ready_.Ended(*task->function, *task->shape);
-    ready_.Correct(*task->root, foreseen, took);
+    ReadySet::Fared(*task->root, foreseen, took);
     return text;
   }
 
