@@ -251,7 +251,8 @@ WorkAtDoor::Newcomer Admission::NewcomerOf(const flow::Ask& question) const {
           .function = question.function,
           .held_back = shared_.account.IsHeldBack(question.function),
           .share = shared_.limits.shares[Index(cls)].load(std::memory_order_relaxed),
-          .slot_time = shared_.costs.Takes(KeyOf(question), question.cost_hint)};
+          .slot_time = shared_.costs.Takes(KeyOf(question), question.cost_hint),
+          .remaining = question.remaining};
 }
 
 // And for what would run before them.

@@ -12,6 +12,8 @@ constexpr Nanos kLate = std::chrono::milliseconds(1);
 // Where few threads are left, one that may wait itself has its turn as often.
 constexpr Nanos kPassedOver = std::chrono::milliseconds(100);
 
+constexpr ReadySet::Rivals kAnybody{ReadySet::Rival::kAny, ReadySet::Rival::kAny,
+                                    ReadySet::Rival::kAny};
 constexpr ReadySet::Rivals kNobody{ReadySet::Rival::kNone, ReadySet::Rival::kNone,
                                    ReadySet::Rival::kNone};
 
@@ -50,7 +52,7 @@ bool Scheduling::PlaceBesideAwaited(Instant now) {
   Resources room = free_;
   room.amount[kCpu] = options_.total.amount[kCpu];
   if (task == nullptr) task = ready_.PopBeside(stranded_, room, kNobody, now, nullptr);
-  if (task == nullptr) task = ready_.PopBeside(late_, room, rivals, now, nullptr);
+  if (task == nullptr) task = ready_.PopBeside(late_, room, kAnybody, now, nullptr);
   if (task == nullptr) return false;
   PlaceAwaited(std::move(task), now);
   return true;

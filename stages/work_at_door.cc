@@ -21,6 +21,7 @@ void WorkAtDoor::ForgetWhatWasCounted() {
 WorkAtDoor::Ahead WorkAtDoor::Look(const Newcomer& root, const WorkAccount::Needs& needs,
                                    Instant now) {
   ForgetWhatWasCounted();
+  now_ = now;
   Ahead ahead{.queues = {},
               .count = needs.size(),
               .tasks = account_.TasksBefore(root.cls),
@@ -85,6 +86,10 @@ WorkAtDoor::Before WorkAtDoor::Count(const Newcomer& root, std::size_t kind, boo
     patient += work;
     if (line == root.line) before.line = work;
     if (line <= root.line || work == 0) continue;
+    if (IsLater(root, static_cast<SlackLine>(line))) {
+      before.later += work;
+      continue;
+    }
     before.behind += work;
     before.one = std::max(before.one, flow.patient[line].each.get());
   }
@@ -102,9 +107,18 @@ WorkAtDoor::Before WorkAtDoor::Count(const Newcomer& root, std::size_t kind, boo
     const bool own = entry.tenant == root.tenant;
     (own ? before.own : before.others) += work;
     if (own && entry.line == root.line) before.line += work;
-    if (own && entry.line > root.line) before.behind += work;
+    if (own && entry.line > root.line) {
+      (IsLater(root, entry.line) ? before.later : before.behind) += work;
+    }
   }
   return before;
+}
+
+// Whether what waits in a line behind its own claims nothing before it has ended.
+bool WorkAtDoor::IsLater(const Newcomer& root, SlackLine line) const {
+  const WorkAccount::Flow& flow = account_.At(root.cls, root.tenant);
+  return root.remaining > Nanos(0) &&
+         flow.claims[line].get() > After(now_, root.remaining).time_since_epoch().count();
 }
 
 // What is held back by the limit of its own function goes before others with no more than the slots
@@ -189,7 +203,7 @@ flow::Queue WorkAtDoor::Behind(const Before& before, const Newcomer& root,
     const auto one = static_cast<std::int64_t>(static_cast<double>(before.one) * node_time);
     const std::int64_t as_much = before.line + cost;
     const std::int64_t theirs = std::max(owed + as_much, std::min(one, as_much));
-    own = before.own - before.behind + std::min(before.behind, theirs);
+    own = before.own - before.later - before.behind + std::min(before.behind, theirs);
     const bool by_line = theirs != one || as_much == one;
     if (by_line && before.behind > theirs) grows = 2;
   }

@@ -28,6 +28,7 @@ class WorkAtDoor {
     bool held_back = false;   // as others of its function are, by its limit
     std::uint32_t share = 0;  // percent of the slot time that its class has at least
     Nanos slot_time{0};
+    Nanos remaining{0};  // to its deadline
   };
   // What would run before one that comes now; one Queue for each need.
   struct Ahead {
@@ -69,6 +70,7 @@ class WorkAtDoor {
     std::int64_t own = 0;     // of its own tenant and class
     std::int64_t line = 0;    // of that, in its line
     std::int64_t behind = 0;  // and in the lines behind that
+    std::int64_t later = 0;   // in those of these that can wait for it
     std::int64_t one = 0;     // of a task of those
     std::int64_t others = 0;  // of other tenants of its class
   };
@@ -83,6 +85,7 @@ class WorkAtDoor {
                                        const Newcomer& root);
   // `all`: with what is held back.
   [[nodiscard]] Before Count(const Newcomer& root, std::size_t kind, bool all) const;
+  [[nodiscard]] bool IsLater(const Newcomer& root, SlackLine line) const;
   [[nodiscard]] flow::Queue LookAt(const Newcomer& root, const WorkAccount::Needs& needs,
                                    std::size_t which, const Lately& lately) const;
   [[nodiscard]] flow::Queue BehindItsLike(const flow::Queue& all, const Newcomer& root,
@@ -95,6 +98,7 @@ class WorkAtDoor {
                                     Instant now) const;
 
   const WorkAccount& account_;
+  Instant now_{};  // of this look
   std::int64_t passes_ = 0;
   std::int64_t on_the_way_ = 0;
   std::vector<Entry> since_;  // of a pass: few

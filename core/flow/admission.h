@@ -104,11 +104,11 @@ struct Ask {
 };
 
 // What is left of its time if it takes as long as most do, or, where that is too long, as half do.
-// Whole roots take the longer the more of them there are: so that is half of its time at most, or
-// all would be refused until it is forgotten.
+// Whole roots take the longer the more of them there are, as they wait for each other: so that is a
+// quarter of its time at most, or all would be refused until it is forgotten.
 [[nodiscard]] inline Nanos SlackOf(const Ask& ask) {
   const Nanos own = ask.work.p95 < ask.remaining ? ask.work.p95 : ask.work.cost;
-  return ask.remaining - std::max(own, std::min(ask.work.lasts, ask.remaining / 2));
+  return ask.remaining - std::max(own, std::min(ask.work.lasts, ask.remaining / 4));
 }
 
 // It takes longer than it has, as far as is known.

@@ -17,6 +17,7 @@ namespace ready {
 
 struct BundleOrder;
 struct DueOrder;
+struct LineDueOrder;
 struct Group;
 struct TaskOrder;
 
@@ -43,6 +44,7 @@ struct ReadyTask {
   Task* newer = nullptr;
   ready::Hook<Task> in_bundle;
   ready::Hook<Task> in_due;
+  ready::Hook<Task> in_line;
   Nanos work{0};            // its estimate when it came, counted in its flow until it leaves
   Instant since;            // when it came
   Instant passed = kNever;  // when it was first in order, did not fit, and others were let past

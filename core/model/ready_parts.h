@@ -78,6 +78,10 @@ struct Flow {
   std::array<std::size_t, kLines> waiting{};     // tasks, by line
   std::array<std::int64_t, kLines> behind_by{};  // slot time that it and those behind it have had
                                                  // less than the line before
+  // A line that can still wait does not ask for its half: from when on it does.
+  std::array<Instant, kLines> claims_from{};
+  std::array<OrderedQueue<Task, LineDueOrder>, kLines> dated;  // its tasks with a deadline
+  std::array<std::size_t, kLines> undated{};                   // how many have none
   [[nodiscard]] std::size_t WaitingFrom(std::size_t line) const {
     return std::accumulate(waiting.begin() + static_cast<std::ptrdiff_t>(line), waiting.end(),
                            std::size_t{0});
@@ -136,6 +140,11 @@ struct DueOrder {
   static bool Before(const Task& a, const Task& b) {
     return a.deadline != b.deadline ? a.deadline < b.deadline : a.ready.order < b.ready.order;
   }
+};
+
+struct LineDueOrder {
+  static Hook<Task>& HookOf(Task& task) { return task.ready.in_line; }
+  static bool Before(const Task& a, const Task& b) { return DueOrder::Before(a, b); }
 };
 
 struct Kind;

@@ -106,6 +106,7 @@ void ReadySet::Push(TaskPtr owned, Instant now) {
   ++queue.size;
   ++size_;
   Account(flow, *group.lane, task, 1);
+  if (root.patient()) JoinLine(flow, task);
   Show(flow);
   Track(task, now);
 }
@@ -186,6 +187,26 @@ void ReadySet::Show(const Flow& flow) {
   }
 }
 
+void ReadySet::JoinLine(Flow& flow, Task& task) {
+  const SlackLine line = task.root->line;
+  if (task.deadline == kNever) {
+    ++flow.undated[line];
+  } else {
+    flow.dated[line].Append(&task);
+  }
+  SetClaim(flow, line, task.deadline);
+}
+
+// The last one leaves a claim behind, for what its root brings while it runs.
+void ReadySet::LeaveLine(Flow& flow, SlackLine line, Task& task) {
+  if (task.deadline == kNever) {
+    --flow.undated[line];
+  } else {
+    flow.dated[line].Remove(&task);
+  }
+  SetClaim(flow, line, task.deadline);
+}
+
 // Remembers it by age and by deadline.
 void ReadySet::Track(Task& task, Instant now) {
   // What comes back as it was held up has waited since it came first.
@@ -229,6 +250,7 @@ void ReadySet::Detach(Task& task) {
   queue.work -= WorkAccount::Summed(task.ready.work);
   --flow.waiting[lane.line];
   Account(flow, lane, task, -1);
+  if (lane.line > 0) LeaveLine(flow, lane.line, task);
   if (--flow.size == 0) queue.weights -= flow.weight;
   --queue.size;
   --size_;

@@ -210,6 +210,8 @@ class ReadySet {
   ready::Bundle& BundleOf(Root& root, ready::Group& group);
   void AddBundle(ready::Bundle& bundle, Root& root, ready::Group& group);
   void DropBundle(ready::Bundle& bundle);
+  void JoinLine(ready::Flow& flow, Task& task);
+  void LeaveLine(ready::Flow& flow, SlackLine line, Task& task);
   void Track(Task& task, Instant now);
   void Detach(Task& task);
   void Forget(Task& task);
@@ -240,6 +242,9 @@ class ReadySet {
   [[nodiscard]] bool MayGoFrom(const ready::Flow& flow, SlackLine line) const;
   void TakeTurn(ready::Flow& flow, SlackLine line, std::int64_t cost) const;
   void Settle(ready::Flow& flow, SlackLine line, bool is_before, std::int64_t cost) const;
+  [[nodiscard]] bool Claims(ready::Flow& flow, SlackLine line) const;
+  void SetClaim(ready::Flow& flow, SlackLine line, Instant deadline) const;
+  [[nodiscard]] Nanos TimeOfLine(const ready::Flow& flow, SlackLine line) const;
   void HearOfTurnedAway();
   [[nodiscard]] Found Find(const Resources& free, Instant now);
   [[nodiscard]] Task* FirstOf(std::span<Task* const> awaited, const Resources& free,

@@ -24,8 +24,15 @@ constexpr std::int64_t kTimesTheMean = 8;
 // begun ones are twice as far in front.
 constexpr std::int64_t kAhead = std::int64_t{1} << 50;
 
+// However much more important classes had: what is left is never nothing.
+constexpr double kMostAbove = 0.95;
+
 // That a line's mean is of, about.
 constexpr std::int64_t kRuns = 8;
+
+// Of the time that a line is thought to need, for what nobody foresees.
+constexpr double kClaimMargin = 1.25;
+constexpr double kMostLineNs = 1e17;
 
 // At tasks that wait, when the order changes.
 constexpr int kMostLooks = 1024;
@@ -167,6 +174,50 @@ void ReadySet::TakeTurn(Flow& flow, SlackLine line, std::int64_t cost) const {
   if (line < kLastLine) Settle(flow, static_cast<SlackLine>(line + 1), true, cost);
 }
 
+// Whether that line, or one behind it, has to have its half by now to be done in time.
+bool ReadySet::Claims(Flow& flow, SlackLine line) const {
+  for (SlackLine further = line; further < kLines; ++further) {
+    if (flow.waiting[further] == 0) continue;
+    SetClaim(flow, further, kNever);
+    if (now_ >= flow.claims_from[further]) return true;
+  }
+  return false;
+}
+
+// By the earliest deadline of those that wait; of none that does, by that of the last. One without
+// a deadline is to end some day, and so claims at once.
+void ReadySet::SetClaim(Flow& flow, SlackLine line, Instant deadline) const {
+  const Task* first = flow.dated[line].First();
+  if (first != nullptr) deadline = first->deadline;
+  Instant from{};
+  if (flow.undated[line] == 0 && deadline != kNever) from = deadline - TimeOfLine(flow, line);
+  flow.claims_from[line] = from;
+  flow.account->claims[line].Set(from.time_since_epoch().count());
+}
+
+// That all which the line has and was promised takes, if each line before it that is in use has
+// half of the time of both, and other tenants and more important classes what they have at present.
+Nanos ReadySet::TimeOfLine(const Flow& flow, SlackLine line) const {
+  const WorkAccount::Flow::Line& account = flow.account->patient[line];
+  const std::uint64_t others = classes_[Index(flow.cls)].weights;
+  unsigned before = 0;
+  for (SlackLine each = 0; each < line; ++each) before += flow.waiting[each] > 0 ? 1 : 0;
+  const double parts = std::max(1.0, static_cast<double>(others) / flow.weight) *
+                       static_cast<double>(1U << std::max(before, 1U)) * kClaimMargin;
+  double longest = 0;
+  for (std::size_t kind = 0; kind < kResourceKinds; ++kind) {
+    const std::int64_t work = account.work[kind].get() + account.promised[kind].get() +
+                              account.parked[kind].get();
+    if (work <= 0) continue;
+    double above = 0;
+    for (std::size_t cls = 0; cls < Index(flow.cls); ++cls) {
+      above += account_.At(static_cast<TaskClass>(cls)).given[kind].Part(now_);
+    }
+    longest = std::max(longest, static_cast<double>(work) / (1 - std::min(above, kMostAbove)));
+  }
+  return Nanos(static_cast<std::int64_t>(std::min(longest * parts, kMostLineNs)));
+}
+
 // Between that line, with all behind it, and the one before it. Those behind have no claim on what
 // the others had before they came, nor on what they themselves could not have had: the door would
 // refuse others for that claim, and so end what a slot is kept for. But what one of them takes
@@ -177,7 +228,9 @@ void ReadySet::Settle(Flow& flow, SlackLine line, bool is_before, std::int64_t c
   const std::int64_t most = options_.share_window.count();
   const std::int64_t saved = options_.most_saved.count();
   const bool wait = flow.waiting[line - 1U] > 0 && flow.WaitingFrom(line) > 0;
-  if (wait && (!is_before || MayGoFrom(flow, line))) {
+  if (wait && is_before && !Claims(flow, line)) {
+    behind_by = std::max(behind_by, std::min(behind_by + cost, 0L));
+  } else if (wait && (!is_before || MayGoFrom(flow, line))) {
     behind_by = std::clamp(behind_by + (is_before ? cost : -cost), -most, most);
   } else if (is_before) {
     behind_by = std::min(behind_by < -saved ? std::min(behind_by + cost, -saved) : behind_by, 0L);

@@ -65,6 +65,9 @@ class WorkAccount {
     // By line: slot time that it and those behind it have had less than the one before it, while
     // both wait.
     std::array<Gauge, kLines> behind;
+    // By line: from when on it takes its half while those before it wait, in ns of the clock; 0: at
+    // once.
+    std::array<Gauge, kLines> claims;
     // By line: when one of its tasks last began, or rather came, in ns of the clock; 0: never.
     std::array<Gauge, kLines> came;
     OpenRootSizes open_roots;

@@ -29,8 +29,9 @@ Result<std::unique_ptr<Objects>> Objects::Make(const Clock& clock, ObjectStore::
     if (!there.ok()) return there.error();
   }
   // tidy: new: nobody else may make one, and so std::make_unique may not
-  return std::unique_ptr<Objects>(
-      new Objects(clock, options, std::move(arena).value(), std::move(disk)));
+  std::unique_ptr<Objects> objects(new Objects(clock, options, std::move(arena).value(),
+                                               std::move(disk)));
+  return objects;
 }
 
 Objects::Objects(const Clock& clock, ObjectStore::Options options, std::unique_ptr<Arena> arena,

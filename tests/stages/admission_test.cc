@@ -124,12 +124,12 @@ TEST_F(AdmissionTest, RootsThatGrowLeaveLessTimeForWaiting) {
   ASSERT_EQ(bench.root_spans.P95(function, TaskClass::kNormal), Nanos(10'485'760));
   Admission asks(bench.shared, inbox, bench.tally.submission[0]);
   const auto fits = [&](TaskClass cls) {
-    const wire::SubmitPreamble like{.cls = cls, .function = function, .remaining_us = 20'000};
+    const wire::SubmitPreamble like{.cls = cls, .function = function, .remaining_us = 60'000};
     return asks.Fits({.ask = like}, Nanos(0), bench.now());
   };
-  EXPECT_EQ(fits(TaskClass::kNormal), 9) << "0.45 of 9.5 ms, half a millisecond each";
-  EXPECT_EQ(fits(TaskClass::kHigh), 18);
-  EXPECT_EQ(SubmitWithin(milliseconds(20), 1, 64), "accepted 9, backlog 55");
+  EXPECT_EQ(fits(TaskClass::kNormal), 45) << "0.45 of 49.5 ms, half a millisecond each";
+  EXPECT_EQ(fits(TaskClass::kHigh), 54);
+  EXPECT_EQ(SubmitWithin(milliseconds(60), 1, 64), "accepted 45, backlog 19");
 }
 
 TEST_F(AdmissionTest, WhatIsOutOfReachClosesNoWindow) {

@@ -147,6 +147,19 @@ TEST_F(InTurnTest, NorHoweverLongItHasWaited) {
   EXPECT_EQ(PlacedSeqs(), (Seqs{1, 5}));
 }
 
+// What may wait itself is passed over where a slot is free, but is no reason to do without one.
+TEST_F(InTurnTest, NorWhereFewThreadsAreLeft) {
+  bench.signals.threads_left = 2;
+  ResolveOf(5, 2, TaskClass::kCritical);
+  ResolveOf(6, 2, TaskClass::kCritical);
+  Block();
+  bench.clock.Advance(milliseconds(2));
+  stage.Tick(bench.now());
+  EXPECT_EQ(PlacedSeqs(), (Seqs{1, 5}));
+  Handle(Freed(1));
+  EXPECT_EQ(PlacedSeqs(), (Seqs{1, 5, 4}));
+}
+
 TEST_F(InTurnTest, ALargeRootHasNoSlotBesideThoseThatThereAre) {
   ResolveOf(5, 2, TaskClass::kCritical);
   Block();

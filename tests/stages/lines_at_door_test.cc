@@ -38,6 +38,54 @@ TEST_F(LinesAtDoorTest, WhoCanWaitLongerIsBeforeOthersOnlyWithAsMuchAsTheirLineH
   EXPECT_NEAR(Wait(kMine), 4 + 10 + 100, 0.01);
 }
 
+// On two slots the hundred need 50 ms, with others before them half of the time 100, and a quarter
+// for what nobody foresees: 125.
+TEST_F(LinesAtDoorTest, WhatCanWaitUntilItHasEndedIsNotBeforeIt) {
+  const Instant deadline = now_ + milliseconds(1000);
+  for (int i = 0; i < 100; ++i) PushRoot({.tenant = kMine, .line = 1, .deadline = deadline});
+  Push(kMine, TaskClass::kNormal, 10);
+  const auto wait = [this](Nanos remaining) {
+    remaining_ = remaining;
+    return Wait(kMine);
+  };
+  EXPECT_NEAR(wait(milliseconds(874)), 10, 0.01);
+  EXPECT_NEAR(Each(kMine), 1, 0.01);
+  EXPECT_NEAR(wait(milliseconds(876)), 10 + 11, 0.01) << "it may have its turn by then";
+  EXPECT_NEAR(Each(kMine), 2, 0.01);
+  EXPECT_NEAR(wait(Nanos(0)), 10 + 11, 0.01) << "one without a deadline waits for all";
+  now_ += milliseconds(100);
+  EXPECT_NEAR(wait(milliseconds(774)), 10, 0.01);
+  EXPECT_NEAR(wait(milliseconds(776)), 10 + 11, 0.01);
+  line_ = 1;
+  EXPECT_NEAR(wait(milliseconds(10)), 110, 0.01) << "in its line";
+
+  PushRoot({.tenant = kMine, .line = 1});
+  account_.EndPass();
+  line_ = 0;
+  EXPECT_NEAR(wait(milliseconds(10)), 10 + 11, 0.01) << "one of them has no deadline";
+}
+
+// While its last task runs, what its root was promised to bring waits in no line.
+TEST_F(LinesAtDoorTest, NorIsWhatSuchARootWillBring) {
+  const WorkAccount::Needs needs(function_.shape, kTotal);
+  const WorkPromise promise(account_, {.cls = TaskClass::kNormal, .tenant = kMine, .line = 2},
+                            needs.ByKind(milliseconds(1)), 100);
+  remaining_ = milliseconds(500);
+  EXPECT_NEAR(Wait(kMine), 1, 0.01) << "nobody knows how long that may wait";
+  PushRoot({.tenant = kMine, .line = 2, .deadline = now_ + milliseconds(1000)});
+  account_.EndPass();
+  EXPECT_NEAR(Wait(kMine), 0, 0.01);
+  EXPECT_TRUE(Pop()->root->patient());
+  EXPECT_NEAR(Wait(kMine), 0, 0.01);
+  remaining_ = milliseconds(900);
+  EXPECT_NEAR(Wait(kMine), 1, 0.01);
+  door_.Admitted(
+      {.cls = TaskClass::kNormal, .tenant = kMine, .line = 2, .slot_time = milliseconds(1)}, 1,
+      needs, 50);
+  remaining_ = milliseconds(500);
+  EXPECT_NEAR(Wait(kMine), 0, 0.01) << "what was just let in behind it is no other";
+}
+
 TEST_F(LinesAtDoorTest, WhatALineOwesThoseBehindItGoesFirst) {
   Push(kMine, TaskClass::kNormal, 100, nullptr, 3);
   Push(kMine, TaskClass::kNormal, 1, nullptr, 1);

@@ -46,7 +46,8 @@ class WorkAtDoorBench : public ReadyBench {
                                                 .function = of_,
                                                 .held_back = held_back_,
                                                 .share = share_,
-                                                .slot_time = std::chrono::milliseconds(1)},
+                                                .slot_time = std::chrono::milliseconds(1),
+                                                .remaining = remaining_},
                                                needs, now_);
     EXPECT_LT(queue, ahead.count);
     return ahead.queues[queue];
@@ -57,6 +58,7 @@ class WorkAtDoorBench : public ReadyBench {
   FunctionId of_ = 1;
   bool held_back_ = false;
   std::uint32_t share_ = 0;
+  Nanos remaining_{0};
 
   WorkAtDoor door_{account_};
 };

@@ -114,6 +114,75 @@ TEST_F(PatientRootsTest, HalfOfTheTimeNotOfTheTasks) {
   EXPECT_EQ(Pop(14), "apaaaaapaaaaap");
 }
 
+// Six of a millisecond, beside others that have half of the time, and a quarter for what nobody
+// foresees: 15 ms.
+class DatedLineTest : public PatientRootsTest {
+ protected:
+  void PushDated(Nanos within, int count = 6) {
+    for (int i = 0; i < count; ++i) {
+      PushRoot({.seq = 'r', .tenant = 1, .line = 3, .deadline = now_ + within});
+    }
+  }
+};
+
+TEST_F(DatedLineTest, WhileItCanWaitItAsksForNothing) {
+  PushDated(milliseconds(1000));
+  Push("aaaaaa");
+  EXPECT_EQ(Pop(8), "aaaaaarr");
+}
+
+TEST_F(DatedLineTest, ItHasItsHalfFromWhenItNeedsIt) {
+  PushDated(milliseconds(1000));
+  Push("aaaaaaaa");
+  now_ += milliseconds(984);
+  EXPECT_EQ(Pop(2), "aa");
+  now_ += milliseconds(2);
+  EXPECT_EQ(Pop(3), "ara") << "it had no claim to those before";
+  EXPECT_EQ(Pop(2), "aa") << "what is left of it can wait again";
+}
+
+TEST_F(DatedLineTest, ItGoesByTheFirstDeadlineThatItHas) {
+  PushDated(milliseconds(1000), 4);
+  PushDated(milliseconds(10), 1);
+  PushDated(milliseconds(1000), 1);
+  Push("aaaaaa");
+  EXPECT_EQ(Pop(6), "ararar");
+}
+
+TEST_F(DatedLineTest, OneWithoutADeadlineAsksAtOnce) {
+  PushDated(milliseconds(1000), 5);
+  Push("raaaaaa");
+  EXPECT_EQ(Pop(6), "ararar");
+}
+
+TEST_F(DatedLineTest, SoDoesOneOfTheLinesBehindIt) {
+  Push("r");
+  for (int i = 0; i < 6; ++i) {
+    PushRoot({.seq = 'q', .tenant = 1, .line = 2, .deadline = now_ + milliseconds(1000)});
+  }
+  Push("aaaa");
+  EXPECT_EQ(Pop(4), "aqar") << "they stand together behind the first";
+}
+
+// Another tenant has half of the time, and so has the line before it of the rest.
+TEST_F(DatedLineTest, ItReckonsWithOtherTenants) {
+  PushDated(milliseconds(20));
+  Push("aaaaaa");
+  EXPECT_EQ(Pop(2), "aa");
+  Push("AAAAAAAA");
+  std::string own = Pop(12);
+  std::erase(own, 'A');
+  EXPECT_EQ(own.substr(0, 4), "arar") << own;
+}
+
+TEST_F(DatedLineTest, AndWithMoreImportantClasses) {
+  PushDated(milliseconds(20));
+  Push("aaaaaa");
+  Push(std::string(15, 'b'), milliseconds(1), TaskClass::kCritical);
+  EXPECT_EQ(Pop(15), std::string(15, 'b')) << "which had three tenths of the time";
+  EXPECT_EQ(Pop(4), "araa");
+}
+
 TEST_F(PatientRootsTest, WhatNobodyWaitedForIsNotOwed) {
   Push("aaaaaa");
   EXPECT_EQ(Pop(3), "aaa");

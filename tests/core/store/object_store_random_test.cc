@@ -20,8 +20,6 @@ using std::chrono::seconds;
 
 constexpr std::uint64_t kUnit = StoreBench::kUnit;
 
-class RandomStore : public ::testing::TestWithParam<int> {};
-
 struct Stored {
   ObjectRef object;
   char with;
@@ -32,81 +30,95 @@ struct Waiting {
   bool creates;
 };
 
-TEST_P(RandomStore, WhatIsReadIsWhatWasWritten) {
-  std::mt19937 random(GetParam());
-  StoreBench bench(ObjectStore::Options{.bytes = 64 * kUnit,
-                                        .first_bytes = 64 * kUnit,
-                                        .spill_bytes = (40 + 40 * (GetParam() % 5)) * kUnit,
-                                        .least_rest = milliseconds(20)});
-  std::vector<Stored> objects;
-  std::vector<Waiting> waiting;
-  std::vector<StoreBench::AskedPtr> held;
-  int read = 0;
-  int refused = 0;
-  for (int step = 0; step < 5'000; ++step) {
-    bench.fails = random() % 50 == 0;
-    switch (random() % 8) {
-      case 0:
-      case 1: {
-        const char with = static_cast<char>(random());
-        waiting.push_back({bench.Create(random() % (20 * kUnit), milliseconds(random() % 200),
-                                        random() % 5),
-                           {with}, true});
-        break;
-      }
-      case 2:
-      case 3: {
-        Waiting one{nullptr, {}, false};
-        std::vector<ObjectRef> wanted;
-        for (std::size_t i = random() % 4; i > 0 && !objects.empty(); --i) {
-          const Stored& each = objects[random() % objects.size()];
-          wanted.push_back(each.object);
-          one.with.push_back(each.with);
-        }
-        one.asked = bench.Pin(std::move(wanted), milliseconds(random() % 200), random() % 5);
-        waiting.push_back(std::move(one));
-        break;
-      }
-      case 4:
-        if (objects.size() > 6) objects.erase(objects.begin() + random() % objects.size());
-        if (objects.size() > 12) objects.erase(objects.begin(), objects.end() - 12);
-        break;
-      case 5:
-        if (!held.empty()) held.erase(held.begin() + random() % held.size());
-        break;
-      case 6: bench.Move(random() % 3); break;
-      case 7: bench.Pass(milliseconds(random() % 20)); break;
+class RandomStore : public ::testing::TestWithParam<int> {
+ protected:
+  std::uint32_t Below(std::size_t most) { return static_cast<std::uint32_t>(random_() % most); }
+  milliseconds Soon() { return milliseconds(Below(200)); }
+
+  void Create() {
+    const char with = static_cast<char>(random_());
+    waiting_.push_back({bench_.Create(Below(20 * kUnit), Soon(), Below(5)), {with}, true});
+  }
+  void Pin() {
+    Waiting one{nullptr, {}, false};
+    std::vector<ObjectRef> wanted;
+    for (std::uint32_t i = Below(4); i > 0 && !objects_.empty(); --i) {
+      const Stored& each = objects_[Below(objects_.size())];
+      wanted.push_back(each.object);
+      one.with.push_back(each.with);
     }
-    std::erase_if(waiting, [&](Waiting& each) {
-      if (each.asked->waits()) return false;
-      if (!each.asked->ok()) {
-        ++refused;
-      } else if (each.creates) {
-        if (random() % 10 != 0) objects.push_back({bench.Fill(*each.asked, each.with[0]),
-                                                   each.with[0]});
-      } else {
-        for (std::size_t i = 0; i < each.with.size(); ++i) {
-          EXPECT_TRUE(bench.Has(each.asked->pins()[i], each.with[i]));
-          ++read;
-        }
-        held.push_back(each.asked);
+    one.asked = bench_.Pin(std::move(wanted), Soon(), Below(5));
+    waiting_.push_back(std::move(one));
+  }
+  void Forget() {
+    if (objects_.size() > 6) objects_.erase(objects_.begin() + Below(objects_.size()));
+    if (objects_.size() > 12) objects_.erase(objects_.begin(), objects_.end() - 12);
+  }
+  void Act() {
+    bench_.fails = Below(50) == 0;
+    switch (Below(8)) {
+      case 0:
+      case 1: return Create();
+      case 2:
+      case 3: return Pin();
+      case 4: return Forget();
+      case 5:
+        if (!held_.empty()) held_.erase(held_.begin() + Below(held_.size()));
+        return;
+      case 6: bench_.Move(static_cast<int>(Below(3))); return;
+      default: bench_.Pass(milliseconds(Below(20)));
+    }
+  }
+  void Heard(Waiting& each) {
+    if (!each.asked->ok()) {
+      ++refused_;
+    } else if (!each.creates) {
+      for (std::size_t i = 0; i < each.with.size(); ++i, ++read_) {
+        EXPECT_TRUE(bench_.Has(each.asked->pins()[i], each.with[i]));
       }
+      held_.push_back(each.asked);
+    } else if (Below(10) != 0) {  // or its producer dies
+      objects_.push_back({bench_.Fill(*each.asked, each.with[0]), each.with[0]});
+    }
+  }
+  void Listen() {
+    std::erase_if(waiting_, [&](Waiting& each) {
+      if (each.asked->waits()) return false;
+      Heard(each);
       return true;
     });
-    if (held.size() > 3) held.erase(held.begin());
+    if (held_.size() > 3) held_.erase(held_.begin());
+  }
+
+  std::mt19937 random_{static_cast<std::uint32_t>(GetParam())};
+  StoreBench bench_{ObjectStore::Options{.bytes = 64 * kUnit,
+                                         .first_bytes = 64 * kUnit,
+                                         .spill_bytes = (40 + 40 * (GetParam() % 5U)) * kUnit,
+                                         .least_rest = milliseconds(20)}};
+  std::vector<Stored> objects_;
+  std::vector<Waiting> waiting_;
+  std::vector<StoreBench::AskedPtr> held_;
+  int read_ = 0;
+  int refused_ = 0;
+};
+
+TEST_P(RandomStore, WhatIsReadIsWhatWasWritten) {
+  for (int step = 0; step < 5'000; ++step) {
+    Act();
+    Listen();
     ASSERT_FALSE(HasFailure());
   }
-  EXPECT_GT(read, 100);
-  EXPECT_GT(refused, 0);
-  bench.fails = false;
-  bench.Pass(seconds(100));
-  bench.Move();
-  for (Waiting& each : waiting) EXPECT_FALSE(each.asked->waits()) << "none waits past its deadline";
-  waiting.clear();
-  held.clear();
-  objects.clear();
-  bench.Move();
-  const StoreFigures figures = bench.store.Figures();
+  EXPECT_GT(read_, 100);
+  EXPECT_GT(refused_, 0);
+  bench_.fails = false;
+  bench_.Pass(seconds(100));
+  bench_.Move();
+  for (Waiting& each : waiting_) EXPECT_FALSE(each.asked->waits()) << "past its deadline";
+  waiting_.clear();
+  held_.clear();
+  objects_.clear();
+  bench_.Move();
+  const StoreFigures figures = bench_.store.Figures();
   EXPECT_EQ(figures.all.objects, 0U);
   EXPECT_EQ(figures.all.used, 0U);
   EXPECT_EQ(figures.disk_used, 0U);
