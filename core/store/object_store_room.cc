@@ -111,18 +111,14 @@ std::optional<FreeSpace::Block> ObjectStore::MakeRoom(std::uint64_t bytes) {
 
 void ObjectStore::LeaveMemory(StoredObject& object) {
   if (!object.here) return;
-  Alter(object, [&] {
-    memory_.Give(object.memory);
-    object.here = false;
-  });
+  memory_.Give(object.memory);
+  Alter(object, [&] { object.here = false; });
 }
 
 void ObjectStore::LeaveDisk(StoredObject& object) {
   if (!object.copied) return;
-  Alter(object, [&] {
-    FreeDisk(object.disk);
-    object.copied = false;
-  });
+  FreeDisk(object.disk);
+  Alter(object, [&] { object.copied = false; });
 }
 
 // Nobody will ever read it. While somebody has it pinned its room stays.
