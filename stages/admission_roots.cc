@@ -8,7 +8,6 @@
 #include "core/model/work_promise.h"
 #include "stages/admission.h"
 #include "stages/build_task.h"
-#include "stages/open_root_lessons.h"
 #include "stages/promise_times.h"
 #include "stages/quotas.h"
 
@@ -136,13 +135,11 @@ void Admission::MakePromise(Root& root, std::uint32_t tasks) {
       NeedsOf(shape).ByKind(shared_.costs.Takes(0, each)), tasks);
 }
 
-// With one that says too little, others are judged by what it does while it does it, and not when
-// it is closed, which may be never. What it has brought beyond what was foreseen is taken to
-// double; but no more of it is promised than comes in a second, or a stream that lasts for a day
-// would stand before others with hours of work.
+// What it has brought beyond what was foreseen is taken to double; but no more of it is promised
+// than comes in a second, or a stream that lasts for a day would stand before others with hours of
+// work.
 bool Admission::Grow(Root& root, Instant now) {
   const std::uint32_t known = std::max(root.said, root.foreseen);
-  if (root.explicit_open && root.came > known) LearnSize(shared_, root);
   const std::uint32_t more =
       root.came > known ? root.came - known : std::min(root.came, known - root.came + 1);
   const double since = root.came - std::exchange(root.grew_came, root.came);

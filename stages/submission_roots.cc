@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "stages/arguments.h"
+#include "stages/open_root_lessons.h"
 #include "stages/quotas.h"
 #include "stages/submission.h"
 
@@ -124,9 +125,13 @@ void Submission::JoinsRoot(const RootPtr& root, bool added, Instant now) {
   if (added || root->explicit_open) root->promised_until = PromisedUntil(*root, now);
 }
 
-// To a root, by its client.
+// To a root, by its client. With one that says too little, others are judged by what it does while
+// it does it, and not when it is closed, which may be never.
 void Submission::NoteAdded(const RootPtr& root, Instant now) {
-  if (++root->came <= root->expected || !admission_.Grow(*root, now)) return;
+  if (++root->came <= root->expected) return;
+  const bool said_too_little = root->came > std::max(root->said, root->foreseen);
+  if (root->explicit_open && said_too_little) LearnSize(shared_, *root);
+  if (!admission_.Grow(*root, now)) return;
   if (!std::exchange(root->timed, true)) grown_.push_back(root);
 }
 

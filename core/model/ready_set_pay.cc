@@ -206,8 +206,8 @@ Nanos ReadySet::TimeOfLine(const Flow& flow, SlackLine line) const {
                        static_cast<double>(1U << std::max(before, 1U)) * kClaimMargin;
   double longest = 0;
   for (std::size_t kind = 0; kind < kResourceKinds; ++kind) {
-    const std::int64_t work = account.work[kind].get() + account.promised[kind].get() +
-                              account.parked[kind].get();
+    const std::int64_t work =
+        account.work[kind].get() + account.promised[kind].get() + account.parked[kind].get();
     if (work <= 0) continue;
     double above = 0;
     for (std::size_t cls = 0; cls < Index(flow.cls); ++cls) {

@@ -82,8 +82,8 @@ class FreeSpace {
   std::vector<Node> nodes_ = std::vector<Node>(1);
   std::uint32_t last_ = kNone;  // in the range
   std::uint32_t unused_ = kNone;
-  std::uint64_t doublings_ = 0;                        // bit d: some of steps_[d] are set
-  std::array<std::uint64_t, kDoublings> steps_{};      // bit s: heads_[d][s] is not empty
+  std::uint64_t doublings_ = 0;                    // bit d: some of steps_[d] are set
+  std::array<std::uint64_t, kDoublings> steps_{};  // bit s: heads_[d][s] is not empty
   std::array<std::array<std::uint32_t, kSteps>, kDoublings> heads_{};
 };
 

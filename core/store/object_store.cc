@@ -156,9 +156,8 @@ ObjectStore::Ticket ObjectStore::Ask(StoreRequest request) {
 }
 
 bool ObjectStore::AllReadable(const StoreRequest& request) const {
-  return std::ranges::all_of(request.objects, [](const ObjectRef& each) {
-    return each.object_->readable();
-  });
+  return std::ranges::all_of(request.objects,
+                             [](const ObjectRef& each) { return each.object_->readable(); });
 }
 
 // What no room and no time would change.

@@ -181,8 +181,8 @@ class ObjectStore {
   std::array<std::list<StoredObject*>, kPlaces> places_ GUARDED_BY(mutex_);
   StoreFigures figures_ GUARDED_BY(mutex_);  // what can be counted as it happens
 
-  Requests waiting_ GUARDED_BY(mutex_);  // for room; the first may have some of it
-  Requests reading_ GUARDED_BY(mutex_);  // have their room
+  Requests waiting_ GUARDED_BY(mutex_);                 // for room; the first may have some of it
+  Requests reading_ GUARDED_BY(mutex_);                 // have their room
   std::vector<StoreRequest> ended_ GUARDED_BY(mutex_);  // to be called
   Ticket last_ticket_ GUARDED_BY(mutex_) = 0;
   Instant first_deadline_ GUARDED_BY(mutex_) = kNever;  // or earlier

@@ -27,8 +27,8 @@ bool Retain(StoredObject& object) {
 void ObjectStore::PlanCopies() {
   auto& idle = places_[static_cast<std::size_t>(Place::kIdle)];
   if (options_.spill_bytes == 0 || idle.empty()) return;
-  const auto spill_at = static_cast<std::uint64_t>(options_.spill_at *
-                                                   static_cast<double>(memory_.bytes()));
+  const auto spill_at =
+      static_cast<std::uint64_t>(options_.spill_at * static_cast<double>(memory_.bytes()));
   std::uint64_t want = memory_.used() > spill_at ? memory_.used() - spill_at : 0;
   if (!waiting_.empty()) {
     const StoreRequest& first = waiting_.begin()->second;
@@ -173,8 +173,8 @@ void ObjectStore::WasRead(StoredObject& object, const Status& status) {
     StoreRequest& request = at->second;
     --request.reading;
     if (!status.ok()) {
-      request.error = Error{Code::kCorrupt,
-                            "the disk did not give the object back: " + status.error().message};
+      request.error =
+          Error{Code::kCorrupt, "the disk did not give the object back: " + status.error().message};
     }
     if (&of == &reading_ && (request.reading == 0 || !status.ok())) End(reading_, at);
   }

@@ -18,14 +18,14 @@ struct StoreFigures {
     std::uint64_t objects = 0;
   };
 
-  std::uint64_t bytes = 0;  // of the arena, so far
+  std::uint64_t bytes = 0;       // of the arena, so far
   std::uint64_t most_bytes = 0;  // when it is as large as it gets
-  std::uint64_t largest = 0;  // room that could be had without moving anything, in one piece
+  std::uint64_t largest = 0;     // room that could be had without moving anything, in one piece
   std::uint64_t disk_bytes = 0;  // most that may be on disk
   std::uint64_t disk_used = 0;
 
   OfSession all;
-  std::uint64_t copied = 0;  // of the arena: has a copy on disk, and nobody has it pinned
+  std::uint64_t copied = 0;   // of the arena: has a copy on disk, and nobody has it pinned
   std::uint64_t waiting = 0;  // requests for room
   HashMap<SessionId, OfSession> sessions;
 

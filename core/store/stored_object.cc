@@ -13,6 +13,8 @@ ObjectPin::~ObjectPin() {
   if (!object_.empty()) object_.object_->store.Unpin(*object_.object_, holder_);
 }
 
-std::uint64_t ObjectPin::offset() const { return object_.object_->memory.offset; }
+std::uint64_t ObjectPin::offset() const {
+  return object_.object_->memory.offset;
+}
 
 }  // namespace spillgate

@@ -102,8 +102,7 @@ class ObjectPin {
 
  private:
   friend class ObjectStore;
-  ObjectPin(ObjectRef object, ConnectionId holder)
-      : object_(std::move(object)), holder_(holder) {}
+  ObjectPin(ObjectRef object, ConnectionId holder) : object_(std::move(object)), holder_(holder) {}
 
   ObjectRef object_;
   ConnectionId holder_ = 0;

@@ -29,9 +29,8 @@ Result<std::unique_ptr<Objects>> Objects::Make(const Clock& clock, ObjectStore::
     if (!there.ok()) return there.error();
   }
   // tidy: new: nobody else may make one, and so std::make_unique may not
-  std::unique_ptr<Objects> objects(new Objects(clock, options, std::move(arena).value(),
-                                               std::move(disk)));
-  return objects;
+  auto* objects = new Objects(clock, options, std::move(arena).value(), std::move(disk));
+  return std::unique_ptr<Objects>(objects);
 }
 
 Objects::Objects(const Clock& clock, ObjectStore::Options options, std::unique_ptr<Arena> arena,

@@ -71,8 +71,8 @@ Status SpillFile::MayTake(std::uint64_t bytes) const {
 Status SpillFile::Write(std::uint64_t offset, ByteView bytes) {
   if (Status may = MayTake(bytes.size()); !may.ok()) return may;
   for (std::size_t done = 0; done < bytes.size();) {
-    const ssize_t more = pwrite(fd_, bytes.data() + done, bytes.size() - done,
-                                static_cast<off_t>(offset + done));
+    const ssize_t more =
+        pwrite(fd_, bytes.data() + done, bytes.size() - done, static_cast<off_t>(offset + done));
     if (more < 0 && errno != EINTR) return Failed("write", dir_, errno);
     if (more > 0) done += static_cast<std::size_t>(more);
   }
@@ -84,8 +84,8 @@ Status SpillFile::Write(std::uint64_t offset, ByteView bytes) {
 
 Status SpillFile::Read(std::uint64_t offset, std::span<std::byte> into) {
   for (std::size_t done = 0; done < into.size();) {
-    const ssize_t more = pread(fd_, into.data() + done, into.size() - done,
-                               static_cast<off_t>(offset + done));
+    const ssize_t more =
+        pread(fd_, into.data() + done, into.size() - done, static_cast<off_t>(offset + done));
     if (more < 0 && errno != EINTR) return Failed("read", dir_, errno);
     if (more == 0) {
       return Error{Code::kCorrupt, Format("the file of spilled objects in {} ends early", dir_)};

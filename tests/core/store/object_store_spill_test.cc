@@ -9,9 +9,9 @@
 namespace spillgate {
 namespace {
 
-using ::testing::HasSubstr;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using ::testing::HasSubstr;
 
 constexpr std::uint64_t kUnit = StoreBench::kUnit;
 

@@ -12,9 +12,9 @@
 namespace spillgate {
 namespace {
 
-using ::testing::HasSubstr;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using ::testing::HasSubstr;
 
 constexpr std::uint64_t kUnit = StoreBench::kUnit;
 
@@ -150,8 +150,8 @@ TEST(ObjectStoreTest, AnArenaThatIsNotAllThereYetGrows) {
 }
 
 TEST(ObjectStoreTest, SoManyWaitAndNoMore) {
-  StoreBench bench(ObjectStore::Options{.bytes = 64 * kUnit,
-                                        .first_bytes = 64 * kUnit, .most_waiting = 2});
+  StoreBench bench(
+      ObjectStore::Options{.bytes = 64 * kUnit, .first_bytes = 64 * kUnit, .most_waiting = 2});
   StoreBench::AskedPtr all = bench.Create(64 * kUnit);
   const StoreBench::AskedPtr first = bench.Create(kUnit);
   const StoreBench::AskedPtr second = bench.Create(kUnit);

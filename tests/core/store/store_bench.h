@@ -48,18 +48,16 @@ class StoreBench {
   AskedPtr Create(std::uint64_t bytes, Nanos within = std::chrono::seconds(10),
                   ConnectionId holder = kHolder, SessionId owner = kOwner) {
     auto asked = std::make_shared<Asked>();
-    asked->ticket = store.Create(owner, holder, bytes, After(clock.Now(), within),
-                                 [asked](StoreAnswer answer) {
-                                   asked->answer = std::move(answer);
-                                 });
+    asked->ticket =
+        store.Create(owner, holder, bytes, After(clock.Now(), within),
+                     [asked](StoreAnswer answer) { asked->answer = std::move(answer); });
     return asked;
   }
   AskedPtr Pin(std::vector<ObjectRef> objects, Nanos within = std::chrono::seconds(10),
                ConnectionId holder = kHolder) {
     auto asked = std::make_shared<Asked>();
-    asked->ticket =
-        store.Pin(std::move(objects), holder, After(clock.Now(), within),
-                  [asked](StoreAnswer answer) { asked->answer = std::move(answer); });
+    asked->ticket = store.Pin(std::move(objects), holder, After(clock.Now(), within),
+                              [asked](StoreAnswer answer) { asked->answer = std::move(answer); });
     return asked;
   }
 
