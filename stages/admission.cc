@@ -159,11 +159,11 @@ std::uint32_t Admission::LetIn(const Asking& asking, const Ruling& ruling, std::
     question.work.line =
         by_work() ? ruling.line
                   : LineOf(shared_.limits, ask.cls, question.remaining, question.work.p95);
-    admitted = DecideByWork(question, NewcomerOf(question), needs, has, now);
+    admitted = DecideByWork(question, NewcomerOf(question, now), needs, has, now);
     // What is only asked has no effect, and others refuse for reasons that no slot mends.
     if (by_work() && admitted < wanted) NoteTurnedAway(question, shape, now);
   }
-  work_.Admitted(NewcomerOf(question), ask.function, needs, admitted);
+  work_.Admitted(NewcomerOf(question, now), ask.function, needs, admitted);
   return admitted;
 }
 
@@ -242,7 +242,7 @@ Nanos Admission::LeastOf(CostKey key, Nanos hint, const Resources& shape) const 
   return median > Nanos(0) ? std::min(mean, median) : mean;
 }
 
-WorkAtDoor::Newcomer Admission::NewcomerOf(const flow::Ask& question) const {
+WorkAtDoor::Newcomer Admission::NewcomerOf(const flow::Ask& question, Instant now) const {
   const auto cls = static_cast<TaskClass>(question.cls);
   return {.cls = cls,
           .tenant = question.flow,
@@ -252,7 +252,7 @@ WorkAtDoor::Newcomer Admission::NewcomerOf(const flow::Ask& question) const {
           .held_back = shared_.account.IsHeldBack(question.function),
           .share = shared_.limits.shares[Index(cls)].load(std::memory_order_relaxed),
           .slot_time = shared_.costs.Takes(KeyOf(question), question.cost_hint),
-          .remaining = question.remaining};
+          .deadline = question.remaining > Nanos(0) ? After(now, question.remaining) : kNever};
 }
 
 // And for what would run before them.
@@ -326,7 +326,7 @@ std::int64_t Admission::Fits(const Asking& like, Nanos longer, Instant now) {
   question.work.cost = LeastOf(KeyOf(question), question.cost_hint, *named.shape);
   question.work.lasts = shared_.root_spans.P95(ask.function, ask.cls);
   question.work.line = Line(ask.cls, remaining, question.work.p95);
-  Weigh(question.work, question, NewcomerOf(question), needs, now);
+  Weigh(question.work, question, NewcomerOf(question, now), needs, now);
   // Holding back does not help one that is out of reach, and would hold up the others of its class.
   if (flow::OutOfReach(question)) return kAny;
   return stage_.controller().Fits(question, longer);

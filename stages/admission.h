@@ -189,7 +189,7 @@ class Admission {
   [[nodiscard]] KeptSlot::Length LengthOf(const flow::Ask& question) const;
   [[nodiscard]] Nanos P95Of(CostKey key, Nanos hint, const Resources& shape) const;
   [[nodiscard]] Nanos LeastOf(CostKey key, Nanos hint, const Resources& shape) const;
-  [[nodiscard]] WorkAtDoor::Newcomer NewcomerOf(const flow::Ask& question) const;
+  [[nodiscard]] WorkAtDoor::Newcomer NewcomerOf(const flow::Ask& question, Instant now) const;
   [[nodiscard]] std::uint32_t DecideByWork(flow::Ask& question, const WorkAtDoor::Newcomer& root,
                                            const WorkAccount::Needs& needs, std::uint32_t has,
                                            Instant now);

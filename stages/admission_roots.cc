@@ -53,7 +53,7 @@ void Admission::Judge(const wire::OpenRoot& asked, TenantId tenant, Nanos transi
   flow::Ask question = QuestionOf(asked, tenant, ruling.deadline, now);
   if (by_work()) ruling.line = question.work.line;
   if (looks_at_work()) {
-    Weigh(question.work, question, NewcomerOf(question), NeedsOf(ShapeOf(asked)), now);
+    Weigh(question.work, question, NewcomerOf(question, now), NeedsOf(ShapeOf(asked)), now);
   }
   ruling.brings = question.count;
   if (RoomOfTenant(shared_, tenant, asked.cls) == 0) {
@@ -91,7 +91,7 @@ std::int64_t Admission::Fits(const wire::OpenRoot& like, TenantId tenant, Nanos 
   if (!by_work() || remaining == Nanos(0)) return kAny;
   if (NeedsOf(ShapeOf(like)).size() == 0) return kAny;
   flow::Ask question = QuestionOf(like, tenant, After(now, remaining), now);
-  Weigh(question.work, question, NewcomerOf(question), NeedsOf(ShapeOf(like)), now);
+  Weigh(question.work, question, NewcomerOf(question, now), NeedsOf(ShapeOf(like)), now);
   if (flow::OutOfReach(question)) return kAny;
   const std::int64_t tasks = stage_.controller().Fits(question, longer);
   return tasks <= 0 ? 0 : 1 + (tasks - 1) / question.count;
@@ -112,7 +112,7 @@ void Admission::LetThrough(const wire::OpenRoot& asked, TenantId tenant, const R
   if (!looks_at_work()) return;
   const flow::Ask question = QuestionOf(asked, tenant, ruling.deadline, now);
   const std::uint32_t count = std::min(question.count, static_cast<std::uint32_t>(room));
-  work_.Admitted(NewcomerOf(question), 0, NeedsOf(ShapeOf(asked)), count);
+  work_.Admitted(NewcomerOf(question, now), 0, NeedsOf(ShapeOf(asked)), count);
 }
 
 void Admission::Promise(const wire::OpenRoot& asked, const Ruling& ruling, Root& root) {

@@ -3,12 +3,6 @@
 #include <algorithm>
 
 namespace spillgate {
-namespace {
-
-// However much more important classes had: what is left is never nothing.
-constexpr double kMostAbove = 0.95;
-
-}  // namespace
 
 // A pass that ended while some of them were on their way to the ready set did not see them.
 void WorkAtDoor::ForgetWhatWasCounted() {
@@ -21,7 +15,6 @@ void WorkAtDoor::ForgetWhatWasCounted() {
 WorkAtDoor::Ahead WorkAtDoor::Look(const Newcomer& root, const WorkAccount::Needs& needs,
                                    Instant now) {
   ForgetWhatWasCounted();
-  now_ = now;
   Ahead ahead{.queues = {},
               .count = needs.size(),
               .tasks = account_.TasksBefore(root.cls),
@@ -117,8 +110,7 @@ WorkAtDoor::Before WorkAtDoor::Count(const Newcomer& root, std::size_t kind, boo
 // Whether what waits in a line behind its own claims nothing before it has ended.
 bool WorkAtDoor::IsLater(const Newcomer& root, SlackLine line) const {
   const WorkAccount::Flow& flow = account_.At(root.cls, root.tenant);
-  return root.remaining > Nanos(0) &&
-         flow.claims[line].get() > After(now_, root.remaining).time_since_epoch().count();
+  return flow.claims[line].get() > root.deadline.time_since_epoch().count();
 }
 
 // What is held back by the limit of its own function goes before others with no more than the slots
@@ -154,11 +146,7 @@ flow::Queue WorkAtDoor::BehindItsLike(const flow::Queue& all, const Newcomer& ro
 }
 
 WorkAtDoor::Lately WorkAtDoor::GivenTo(const Newcomer& root, std::size_t kind, Instant now) const {
-  double above = 0;
-  for (std::size_t i = 0; i < Index(root.cls); ++i) {
-    above += account_.At(static_cast<TaskClass>(i)).given[kind].Part(now);
-  }
-  const double left = 1 - std::min(above, kMostAbove);
+  const double left = account_.LeftBelow(root.cls, kind, now);
   return {.left = left, .others = OthersLately(root, kind, left, now)};
 }
 
@@ -181,13 +169,13 @@ double WorkAtDoor::OthersLately(const Newcomer& root, std::size_t kind, double l
 }
 
 // All of the more important classes, of its own flow what is in its line or before it, and of what
-// is behind that as much as its line has and what it is owed, and one task of it, which may have
-// its turn at any moment, up to what the line has; and of the others in its class what
-// the fair queue gives them meanwhile: as much for each weight as this flow is given, and what they
-// are still owed. Who asks for little hardly ever waits, but comes again: so it is taken to have as
-// much of the time as lately, or who asks for more than its share would be let in to what small
-// ones, or more important classes, will have. A class with a least share waits no longer than that
-// takes.
+// is behind that and cannot wait for it as much as its line has and what it is owed, and one task
+// of it, which may have its turn at any moment, up to what the line has; and of the others in its
+// class what the fair queue gives them meanwhile: as much for each weight as this flow is given,
+// and what they are still owed. Who asks for little hardly ever waits, but comes again: so it is
+// taken to have as much of the time as lately, or who asks for more than its share would be let in
+// to what small ones, or more important classes, will have. A class with a least share waits no
+// longer than that takes.
 flow::Queue WorkAtDoor::Behind(const Before& before, const Newcomer& root,
                                const WorkAccount::Needs& needs, std::size_t which,
                                const Lately& lately) const {

@@ -28,7 +28,7 @@ class WorkAtDoor {
     bool held_back = false;   // as others of its function are, by its limit
     std::uint32_t share = 0;  // percent of the slot time that its class has at least
     Nanos slot_time{0};
-    Nanos remaining{0};  // to its deadline
+    Instant deadline = kNever;
   };
   // What would run before one that comes now; one Queue for each need.
   struct Ahead {
@@ -98,7 +98,6 @@ class WorkAtDoor {
                                     Instant now) const;
 
   const WorkAccount& account_;
-  Instant now_{};  // of this look
   std::int64_t passes_ = 0;
   std::int64_t on_the_way_ = 0;
   std::vector<Entry> since_;  // of a pass: few

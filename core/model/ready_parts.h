@@ -74,13 +74,12 @@ struct Flow {
   Nanos work{0};  // as WorkAccount::Summed
 
   // Its tasks stand in lines by the slack of their roots. At each line it and all behind it stand
-  // behind the line before, but have half of the slot time of both while both wait.
+  // behind the line before, but have half of the slot time of both while both wait, from when on
+  // they need it to be done in time.
   std::array<std::size_t, kLines> waiting{};     // tasks, by line
   std::array<std::int64_t, kLines> behind_by{};  // slot time that it and those behind it have had
                                                  // less than the line before
-  // A line that can still wait does not ask for its half: from when on it does.
-  std::array<Instant, kLines> claims_from{};
-  std::array<OrderedQueue<Task, LineDueOrder>, kLines> dated;  // its tasks with a deadline
+  std::array<OrderedQueue<Task, LineDueOrder>, kLines> dated;  // of these, those with a deadline
   std::array<std::size_t, kLines> undated{};                   // how many have none
   [[nodiscard]] std::size_t WaitingFrom(std::size_t line) const {
     return std::accumulate(waiting.begin() + static_cast<std::ptrdiff_t>(line), waiting.end(),

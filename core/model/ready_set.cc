@@ -194,17 +194,17 @@ void ReadySet::JoinLine(Flow& flow, Task& task) {
   } else {
     flow.dated[line].Append(&task);
   }
-  SetClaim(flow, line, task.deadline);
+  (void)Claim(flow, line);
 }
 
-// The last one leaves a claim behind, for what its root brings while it runs.
+// Its claim stays: it is put right when it matters, and the last task leaves it for what its root
+// brings while it runs.
 void ReadySet::LeaveLine(Flow& flow, SlackLine line, Task& task) {
   if (task.deadline == kNever) {
     --flow.undated[line];
   } else {
     flow.dated[line].Remove(&task);
   }
-  SetClaim(flow, line, task.deadline);
 }
 
 // Remembers it by age and by deadline.

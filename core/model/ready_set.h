@@ -10,17 +10,18 @@
 // time that is corrected when the work has ended; within a root work that was begun first, then the
 // earliest deadline, then the order of arrival. The roots of a tenant stand in lines by how long
 // they can wait (slack_lines.h): each line goes before those behind it, which together have half of
-// the slot time of both while both wait. Class and tenant are those of the root. Roots are served
-// one after the other until they have had some times what roots of their line mostly have, as to
-// share the time among all would make all of them late; then in fair shares. While the account says
-// so, the newest root goes first, behind those that have begun. Who has used less than
-// the share may be ahead of it for a little: else those who want little would wait for each of the
-// greedy ones' tasks in turn, as if they wanted as much (as borrowed virtual time, Duda and
-// Cheriton, SOSP 1999). What a tenant had beyond its share while nobody waited is no debt, as in
-// SFQ (Goyal, Vin and Cheng, SIGCOMM 1996). What stands first but does not fit is passed by others
-// for `reserve_after`; then what it needs is kept free for it. A function at its slot limit is
-// passed over and holds up nobody: the config's, one learned from how its runs fare (slot_limit.h),
-// or the one that long functions share while short work comes (kept_slot.h).
+// the slot time of both while both wait, from when on their deadlines ask for it. Class and tenant
+// are those of the root. Roots are served one after the other until they have had some times what
+// roots of their line mostly have, as to share the time among all would make all of them late; then
+// in fair shares. While the account says so, the newest root goes first, behind those that have
+// begun. Who has used less than the share may be ahead of it for a little: else those who want
+// little would wait for each of the greedy ones' tasks in turn, as if they wanted as much (as
+// borrowed virtual time, Duda and Cheriton, SOSP 1999). What a tenant had beyond its share while
+// nobody waited is no debt, as in SFQ (Goyal, Vin and Cheng, SIGCOMM 1996). What stands first but
+// does not fit is passed by others for `reserve_after`; then what it needs is kept free for it. A
+// function at its slot limit is passed over and holds up nobody: the config's, one learned from how
+// its runs fare (slot_limit.h), or the one that long functions share while short work comes
+// (kept_slot.h).
 //
 // All that waits here is in the account, which other threads may read.
 //
@@ -211,7 +212,7 @@ class ReadySet {
   void AddBundle(ready::Bundle& bundle, Root& root, ready::Group& group);
   void DropBundle(ready::Bundle& bundle);
   void JoinLine(ready::Flow& flow, Task& task);
-  void LeaveLine(ready::Flow& flow, SlackLine line, Task& task);
+  static void LeaveLine(ready::Flow& flow, SlackLine line, Task& task);
   void Track(Task& task, Instant now);
   void Detach(Task& task);
   void Forget(Task& task);
@@ -242,8 +243,8 @@ class ReadySet {
   [[nodiscard]] bool MayGoFrom(const ready::Flow& flow, SlackLine line) const;
   void TakeTurn(ready::Flow& flow, SlackLine line, std::int64_t cost) const;
   void Settle(ready::Flow& flow, SlackLine line, bool is_before, std::int64_t cost) const;
-  [[nodiscard]] bool Claims(ready::Flow& flow, SlackLine line) const;
-  void SetClaim(ready::Flow& flow, SlackLine line, Instant deadline) const;
+  [[nodiscard]] bool Claims(const ready::Flow& flow, SlackLine line) const;
+  Instant Claim(const ready::Flow& flow, SlackLine line) const;
   [[nodiscard]] Nanos TimeOfLine(const ready::Flow& flow, SlackLine line) const;
   void HearOfTurnedAway();
   [[nodiscard]] Found Find(const Resources& free, Instant now);

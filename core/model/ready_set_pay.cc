@@ -24,9 +24,6 @@ constexpr std::int64_t kTimesTheMean = 8;
 // begun ones are twice as far in front.
 constexpr std::int64_t kAhead = std::int64_t{1} << 50;
 
-// However much more important classes had: what is left is never nothing.
-constexpr double kMostAbove = 0.95;
-
 // That a line's mean is of, about.
 constexpr std::int64_t kRuns = 8;
 
@@ -175,24 +172,20 @@ void ReadySet::TakeTurn(Flow& flow, SlackLine line, std::int64_t cost) const {
 }
 
 // Whether that line, or one behind it, has to have its half by now to be done in time.
-bool ReadySet::Claims(Flow& flow, SlackLine line) const {
+bool ReadySet::Claims(const Flow& flow, SlackLine line) const {
   for (SlackLine further = line; further < kLines; ++further) {
-    if (flow.waiting[further] == 0) continue;
-    SetClaim(flow, further, kNever);
-    if (now_ >= flow.claims_from[further]) return true;
+    if (flow.waiting[further] > 0 && now_ >= Claim(flow, further)) return true;
   }
   return false;
 }
 
-// By the earliest deadline of those that wait; of none that does, by that of the last. One without
-// a deadline is to end some day, and so claims at once.
-void ReadySet::SetClaim(Flow& flow, SlackLine line, Instant deadline) const {
-  const Task* first = flow.dated[line].First();
-  if (first != nullptr) deadline = first->deadline;
+// From when on, by the earliest deadline of those that wait, and shows it. One without a deadline
+// is to end some day, and so claims at once.
+Instant ReadySet::Claim(const Flow& flow, SlackLine line) const {
   Instant from{};
-  if (flow.undated[line] == 0 && deadline != kNever) from = deadline - TimeOfLine(flow, line);
-  flow.claims_from[line] = from;
+  if (flow.undated[line] == 0) from = flow.dated[line].First()->deadline - TimeOfLine(flow, line);
   flow.account->claims[line].Set(from.time_since_epoch().count());
+  return from;
 }
 
 // That all which the line has and was promised takes, if each line before it that is in use has
@@ -209,11 +202,8 @@ Nanos ReadySet::TimeOfLine(const Flow& flow, SlackLine line) const {
     const std::int64_t work =
         account.work[kind].get() + account.promised[kind].get() + account.parked[kind].get();
     if (work <= 0) continue;
-    double above = 0;
-    for (std::size_t cls = 0; cls < Index(flow.cls); ++cls) {
-      above += account_.At(static_cast<TaskClass>(cls)).given[kind].Part(now_);
-    }
-    longest = std::max(longest, static_cast<double>(work) / (1 - std::min(above, kMostAbove)));
+    longest =
+        std::max(longest, static_cast<double>(work) / account_.LeftBelow(flow.cls, kind, now_));
   }
   return Nanos(static_cast<std::int64_t>(std::min(longest * parts, kMostLineNs)));
 }

@@ -13,6 +13,9 @@ namespace {
 // another slot time can be added to it.
 constexpr double kLongest = 4e18;  // ns
 
+// However much more important classes had: what is left is never nothing.
+constexpr double kMostAbove = 0.95;
+
 Nanos AsSlotTime(double ns) {
   return Nanos(static_cast<std::int64_t>(std::min(ns, kLongest)));
 }
@@ -116,6 +119,12 @@ void WorkAccount::ShowTaken(const Resources& taken) {
 double WorkAccount::Left(std::size_t kind) const {
   const auto total = static_cast<double>(total_.amount[kind]);
   return total > 0 ? 1 - std::min(1.0, static_cast<double>(taken_[kind].get()) / total) : 0;
+}
+
+double WorkAccount::LeftBelow(TaskClass cls, std::size_t kind, Instant now) const {
+  double above = 0;
+  for (std::size_t i = 0; i < Index(cls); ++i) above += classes_[i].given[kind].Part(now);
+  return 1 - std::min(above, kMostAbove);
 }
 
 std::int64_t WorkAccount::Promised() const {

@@ -225,6 +225,9 @@ class WorkAccount {
   }
   // The part of a resource that is left for functions of which none is held back.
   [[nodiscard]] double Left(std::size_t kind) const;
+  // The part of it that more important classes leave, if they go on having what they had lately:
+  // never nothing.
+  [[nodiscard]] double LeftBelow(TaskClass cls, std::size_t kind, Instant now) const;
   // Tasks that are promised, of all classes.
   [[nodiscard]] std::int64_t Promised() const;
   // Of those, what open roots are to bring: their clients will send it.

@@ -125,7 +125,7 @@ void ObjectStore::GrowNoMore() {
     most_ = memory_.bytes();
     for (auto at = waiting_.begin(); at != waiting_.end();) {
       const auto each = at++;
-      each->second.error = Impossible(each->second);
+      each->second.error = NeverFits(each->second);
       if (each->second.error.has_value()) End(waiting_, each);
     }
     Serve();
@@ -137,21 +137,24 @@ void ObjectStore::GrowNoMore() {
 
 ObjectStore::Ticket ObjectStore::Ask(StoreRequest request) {
   const Ticket ticket = ++last_ticket_;
-  request.error = Impossible(request);
-  if (!request.error.has_value() && AllReadable(request)) {
+  if ((request.error = Unusable(request)).has_value()) {
+    ended_.push_back(std::move(request));
+  } else if (AllReadable(request)) {
     // It takes no room, so it need not wait behind those that do.
     request.pins.resize(request.objects.size());
     for (std::size_t i = 0; i < request.objects.size(); ++i) AddPin(ticket, request, i);
-  } else if (!request.error.has_value() && waiting_.size() >= options_.most_waiting) {
+    ended_.push_back(std::move(request));
+  } else if ((request.error = NeverFits(request)).has_value()) {
+    ended_.push_back(std::move(request));
+  } else if (waiting_.size() >= options_.most_waiting) {
     request.error =
         OutOfStore(request, Format("{} requests wait for room already", waiting_.size()));
-  } else if (!request.error.has_value()) {
+    ended_.push_back(std::move(request));
+  } else {
     first_deadline_ = std::min(first_deadline_, request.deadline);
     waiting_.emplace(ticket, std::move(request));
     Serve();
-    return ticket;
   }
-  ended_.push_back(std::move(request));
   return ticket;
 }
 
@@ -160,21 +163,24 @@ bool ObjectStore::AllReadable(const StoreRequest& request) const {
                              [](const ObjectRef& each) { return each.object_->readable(); });
 }
 
-// What no room and no time would change.
-std::optional<Error> ObjectStore::Impossible(const StoreRequest& request) const {
-  std::vector<const StoredObject*> objects;
+std::optional<Error> ObjectStore::Unusable(const StoreRequest& request) const {
   for (const ObjectRef& each : request.objects) {
-    objects.push_back(each.object_);
-    if (objects.back()->lost) {
+    if (each.object_->lost) {
       return Error{Code::kCorrupt,
                    "the object is lost: who made it ended before it was finished, or the disk did "
                    "not give it back"};
     }
-    if (!objects.back()->sealed && !request.creates) {
+    if (!each.object_->sealed && !request.creates) {
       return Error{Code::kInvalid,
                    "the object is not sealed yet: who makes it has to be done first"};
     }
   }
+  return std::nullopt;
+}
+
+std::optional<Error> ObjectStore::NeverFits(const StoreRequest& request) const {
+  std::vector<const StoredObject*> objects;
+  for (const ObjectRef& each : request.objects) objects.push_back(each.object_);
   std::ranges::sort(objects);
   const auto again = std::ranges::unique(objects);
   objects.erase(again.begin(), again.end());
@@ -219,7 +225,7 @@ ObjectStore::Got ObjectStore::Acquire(Ticket ticket, StoreRequest& request) {
     if (!request.pins[request.next].empty()) continue;
     StoredObject& object = *request.objects[request.next].object_;
     if (object.lost) {
-      request.error = Impossible(request);
+      request.error = Unusable(request);
       break;
     }
     if (!object.here) {

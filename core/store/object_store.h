@@ -133,7 +133,8 @@ class ObjectStore {
   void Serve() REQUIRES(mutex_);
   [[nodiscard]] Got Acquire(Ticket ticket, StoreRequest& request) REQUIRES(mutex_);
   [[nodiscard]] bool AllReadable(const StoreRequest& request) const REQUIRES(mutex_);
-  [[nodiscard]] std::optional<Error> Impossible(const StoreRequest& request) const REQUIRES(mutex_);
+  [[nodiscard]] std::optional<Error> Unusable(const StoreRequest& request) const REQUIRES(mutex_);
+  [[nodiscard]] std::optional<Error> NeverFits(const StoreRequest& request) const REQUIRES(mutex_);
   [[nodiscard]] Error OutOfStore(const StoreRequest& request, std::string_view why) const
       REQUIRES(mutex_);
   [[nodiscard]] std::string LargestPins() const REQUIRES(mutex_);

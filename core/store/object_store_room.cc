@@ -125,7 +125,7 @@ void ObjectStore::LeaveDisk(StoredObject& object) {
 void ObjectStore::Lose(StoredObject& object) {
   if (!object.lost) ++figures_.lost;
   Alter(object, [&] { object.lost = true; });
-  if (object.pinned() || object.moving != Moving::kNot) return;
+  if (object.pinned()) return;
   LeaveMemory(object);
   LeaveDisk(object);
 }

@@ -115,6 +115,13 @@ class InTurnTest : public InPlaceTest {
     for (const std::uint64_t seq : {2, 3, 4}) OfFirst(seq, two);
   }
   void Block() { Handle(Lent(0, RunNotice::Kind::kBlocked, {Bench::kSession, 4})); }
+  void BlockForLongBesideTwoMoreImportant() {
+    ResolveOf(5, 2, TaskClass::kCritical);
+    ResolveOf(6, 2, TaskClass::kCritical);
+    Block();
+    bench.clock.Advance(milliseconds(2));
+    stage.Tick(bench.now());
+  }
   void BeLarge() { placed.events[0].task->root->ready.large = true; }
   [[nodiscard]] TaskId NestedIn(std::size_t i) const { return placed.events[i].nested_in; }
 };
@@ -139,22 +146,14 @@ TEST_F(InTurnTest, ButNotBeforeRootsWhoseTurnItIs) {
 }
 
 TEST_F(InTurnTest, NorHoweverLongItHasWaited) {
-  ResolveOf(5, 2, TaskClass::kCritical);
-  ResolveOf(6, 2, TaskClass::kCritical);
-  Block();
-  bench.clock.Advance(milliseconds(2));
-  stage.Tick(bench.now());
+  BlockForLongBesideTwoMoreImportant();
   EXPECT_EQ(PlacedSeqs(), (Seqs{1, 5}));
 }
 
 // What may wait itself is passed over where a slot is free, but is no reason to do without one.
 TEST_F(InTurnTest, NorWhereFewThreadsAreLeft) {
   bench.signals.threads_left = 2;
-  ResolveOf(5, 2, TaskClass::kCritical);
-  ResolveOf(6, 2, TaskClass::kCritical);
-  Block();
-  bench.clock.Advance(milliseconds(2));
-  stage.Tick(bench.now());
+  BlockForLongBesideTwoMoreImportant();
   EXPECT_EQ(PlacedSeqs(), (Seqs{1, 5}));
   Handle(Freed(1));
   EXPECT_EQ(PlacedSeqs(), (Seqs{1, 5, 4}));

@@ -47,7 +47,7 @@ class WorkAtDoorBench : public ReadyBench {
                                                 .held_back = held_back_,
                                                 .share = share_,
                                                 .slot_time = std::chrono::milliseconds(1),
-                                                .remaining = remaining_},
+                                                .deadline = deadline()},
                                                needs, now_);
     EXPECT_LT(queue, ahead.count);
     return ahead.queues[queue];
@@ -58,7 +58,10 @@ class WorkAtDoorBench : public ReadyBench {
   FunctionId of_ = 1;
   bool held_back_ = false;
   std::uint32_t share_ = 0;
-  Nanos remaining_{0};
+  Nanos remaining_{0};  // 0: it has no deadline
+  [[nodiscard]] Instant deadline() const {
+    return remaining_ > Nanos(0) ? now_ + remaining_ : kNever;
+  }
 
   WorkAtDoor door_{account_};
 };
