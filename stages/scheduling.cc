@@ -133,7 +133,7 @@ void Scheduling::Dispatch(Instant now) {
   if (!prefetch_.empty()) GrantLeases(now);
   while (true) {
     if (!in_place_.empty() && PlaceBesideAwaited(now)) continue;
-    TaskPtr task = ready_.Pop(free_, now, &dropped_);
+    TaskPtr task = ready_.Pop(FreeForAll(now), now, &dropped_);
     if (task == nullptr) break;
     PlaceHeld(std::move(task), {}, now);
   }

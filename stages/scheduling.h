@@ -66,6 +66,8 @@ class Scheduling {
   void Hold(TaskPtr task, Instant now);
   bool PlaceBesideAwaited(Instant now);
   void PlaceAwaited(TaskPtr task, Instant now);
+  [[nodiscard]] bool IsDoneFirst(const Task& task, Instant now) const;
+  [[nodiscard]] Resources FreeForAll(Instant now) const;
   [[nodiscard]] ReadySet::Rivals RivalsOfAwaited(Instant now) const;
   void EndDropped(Instant now);
   void SpillKept(Instant now);

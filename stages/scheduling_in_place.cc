@@ -12,6 +12,9 @@ constexpr Nanos kLate = std::chrono::milliseconds(1);
 // Where few threads are left, one that may wait itself has its turn as often.
 constexpr Nanos kPassedOver = std::chrono::milliseconds(100);
 
+// So long a child may be on its way here from when its parent waits for it.
+constexpr Nanos kOnItsWay = std::chrono::microseconds(100);
+
 constexpr ReadySet::Rivals kAnybody{ReadySet::Rival::kAny, ReadySet::Rival::kAny,
                                     ReadySet::Rival::kAny};
 constexpr ReadySet::Rivals kNobody{ReadySet::Rival::kNone, ReadySet::Rival::kNone,
@@ -39,7 +42,7 @@ bool Scheduling::PlaceBesideAwaited(Instant now) {
     const auto host = static_cast<std::size_t>(task->function->host);
     if (now - asked.since <= kLate) continue;
     if (all_wait || rivals[host] == ReadySet::Rival::kNone) stranded_.push_back(task);
-    if (!task->root->ready.large) late_.push_back(task);
+    if (!task->root->ready.large && IsDoneFirst(*task, now)) late_.push_back(task);
   }
   if (awaited_.empty()) return false;
   if (all_wait && !stranded_.empty()) {
@@ -48,7 +51,7 @@ bool Scheduling::PlaceBesideAwaited(Instant now) {
     PlaceAwaited(ready_.Remove(*first), now);
     return true;
   }
-  TaskPtr task = ready_.PopBeside(awaited_, free_, rivals, now, &dropped_);
+  TaskPtr task = ready_.PopBeside(awaited_, FreeForAll(now), rivals, now, &dropped_);
   Resources room = free_;
   room.amount[kCpu] = options_.total.amount[kCpu];
   if (task == nullptr) task = ready_.PopBeside(stranded_, room, kNobody, now, nullptr);
@@ -56,6 +59,26 @@ bool Scheduling::PlaceBesideAwaited(Instant now) {
   if (task == nullptr) return false;
   PlaceAwaited(std::move(task), now);
   return true;
+}
+
+// Before one of those that run leaves it a slot. One that takes longer would only make them slower:
+// it has its turn then.
+bool Scheduling::IsDoneFirst(const Task& task, Instant now) const {
+  const Nanos takes =
+      WallTime(shared_.costs.Estimate(task.cost_key(), task.estimate), SlotUnits(*task.shape));
+  return After(now, takes) <= busy_slots_.FirstEnd(kCpu, now);
+}
+
+// A child comes behind the news that its parent waits for it, and its result comes to the parent
+// behind the news that it has ended. For that moment the slot is kept: were another root begun with
+// it, as many would be under way as wait, each slower for the others.
+Resources Scheduling::FreeForAll(Instant now) const {
+  Resources free = free_;
+  for (const auto& [blocked, asked] : in_place_) {
+    if (now - asked.since >= kOnItsWay || held_.contains(asked.child)) continue;
+    if (!busy_slots_.MayRun(asked.child)) free.amount[kCpu] -= kOneSlot;
+  }
+  return free;
 }
 
 // In the place of the task that awaits it, if one does.

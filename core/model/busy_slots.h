@@ -52,6 +52,12 @@ class BusySlots {
     return place == places_.end() ? kNever : std::exchange(*place, {}).begun;
   }
 
+  // Whether it holds something; taken for granted where there are too many to know.
+  [[nodiscard]] bool MayRun(TaskId task) const {
+    return runs_ > kMost || std::any_of(places_.begin(), places_.end(),
+                                        [task](const Run& run) { return run.task == task; });
+  }
+
   // How many of those that are followed and hand their slots on are expected to end by then.
   [[nodiscard]] std::size_t Ending(Instant by, Instant now) const {
     return static_cast<std::size_t>(

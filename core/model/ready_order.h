@@ -35,9 +35,12 @@ namespace spillgate::ready {
   return *FirstBundle(group).tasks.First();
 }
 
-// Of two lines of the same tenant.
-[[nodiscard]] inline bool Before(const Flow& flow, SlackLine a, SlackLine b) {
-  return a < b ? !flow.FurtherFirst(a) : flow.FurtherFirst(b);
+// What a root of a nearer line has begun is ended before what is behind that line has its turn: who
+// has little time would be late for one long run in between, and all that was done of it for
+// nothing. Not of a large one, which could go on for ever.
+[[nodiscard]] inline bool EndsFirst(const Task& task) {
+  const ReadyRoot& root = task.ready.bundle->root->ready;
+  return root.begun && !root.large;
 }
 
 // Both wait in the same class.
@@ -48,7 +51,8 @@ namespace spillgate::ready {
   if (flow.order != other_flow.order) return flow.order < other_flow.order;
   const SlackLine line = a.ready.bundle->root->line;
   const SlackLine other_line = b.ready.bundle->root->line;
-  if (line != other_line) return Before(flow, line, other_line);
+  if (line < other_line) return !flow.FurtherFirst(line) || EndsFirst(a);
+  if (line > other_line) return flow.FurtherFirst(other_line) && !EndsFirst(b);
   const ReadyRoot& root = a.ready.bundle->root->ready;
   const ReadyRoot& other_root = b.ready.bundle->root->ready;
   if (root.tag != other_root.tag) return root.tag < other_root.tag;
@@ -66,7 +70,6 @@ namespace spillgate::ready {
 [[nodiscard]] inline bool Before(Group& a, Group& b) {
   if (a.tag != b.tag) return a.tag < b.tag;
   if (a.order != b.order) return a.order < b.order;
-  if (a.lane->line != b.lane->line) return Before(*a.flow, a.lane->line, b.lane->line);
   return Before(FirstTask(a), FirstTask(b));
 }
 

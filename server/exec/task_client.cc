@@ -18,6 +18,8 @@ constexpr Nanos kAnswerGrace = std::chrono::milliseconds(250);
 // Children of one frame are answered together, so a frame is not larger than one that keeps the
 // node busy for long.
 constexpr std::size_t kMostPayload = 1 << 20;
+// As much longer than for a result.
+constexpr int kForRoom = 10;
 
 std::uint64_t TimeoutMicros(std::int64_t timeout_ns) {
   if (timeout_ns < 0) return wire::kMostTime;
@@ -295,7 +297,7 @@ void TaskClient::AwaitAnswer(RunState& run, Pending& pending, Instant until) {
   pending_.push_back(&pending);
   const bool for_room = pending.kind == Kind::kVerdicts;
   Instant now = clock_.Now();
-  const Instant patient = After(now, patience_);
+  const Instant patient = After(now, for_room ? PatienceForRoom(run) : patience_);
   bool blocked = false;
   while (!pending.done()) {
     const Reason stop = run.Stopping(now);
@@ -320,7 +322,14 @@ void TaskClient::AwaitAnswer(RunState& run, Pending& pending, Instant until) {
     now = clock_.Now();
   }
   std::erase(pending_, &pending);
+  if (for_room) run.waits_for_room = blocked;
   if (blocked) link_.Resume(run);
+}
+
+// That its children are let in takes a moment, in which a slot that is given away would go to
+// another root, and their root would stand behind that; unless it has had to wait for room.
+Nanos TaskClient::PatienceForRoom(const RunState& run) const {
+  return run.waits_for_room ? patience_ : kForRoom * patience_;
 }
 
 // The youngest that has not ended and was not named yet: the scheduler takes the older ones first.

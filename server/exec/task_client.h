@@ -89,6 +89,7 @@ class TaskClient {
 
   [[nodiscard]] Answer CheckAncestors(const RunState& run, std::span<const sg_future> futures);
   void AwaitAnswer(RunState& run, Pending& pending, Instant until);
+  [[nodiscard]] Nanos PatienceForRoom(const RunState& run) const;
   [[nodiscard]] TaskId NextOffer(Pending& pending) const;
   [[nodiscard]] Answer SubmitSome(RunState& run, const sg_submission& group, FunctionId function,
                                   std::uint32_t& next, const sg_arg*& args, std::uint32_t& accepted,

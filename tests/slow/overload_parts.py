@@ -91,7 +91,16 @@ SLOW_X = (0.5, 0.7, 1, 2)  # of what the sender is no match for at ten times the
 CONTROLLERS = (*OTHERS, CLASSIC)
 
 MIXES, SHAPES, CLIENTS = ("constant", "bimodal"), ("single", "nested"), ("raw", "cooperative")
-CORE = tuple(Case(mix=mix, shape=shape, clients=clients)
+
+
+def core(mix: str, shape: str, clients: str) -> Case:
+    """Of a bimodal tree of 1 ms the long roots have almost seven seconds: in less than ten times
+    that, the backlog at the end decides."""
+    rare = (mix, shape) == ("bimodal", "nested")
+    return Case(mix=mix, shape=shape, clients=clients, is_long=rare, seconds=70 if rare else 0)
+
+
+CORE = tuple(core(mix, shape, clients)
              for clients, shape, mix in itertools.product(CLIENTS, SHAPES, MIXES))  # fmt: skip
 # Every other mix, shape and service, with each other and with both kinds of clients: each pair is
 # in one of these or above, except those that cannot be.
@@ -109,14 +118,13 @@ PAIRS = (
     Case("10ms", mix="exponential", shape="fan", is_long=True),
     Case("10ms", mix="lognormal", shape="nested", is_long=True),
 )
-# In the place of those of 1 ms, whose longest deadline is almost seven seconds: of these other
-# controllers can be judged in the time that a measurement has.
+# In the place of those of 1 ms: of these other controllers can be judged in the time that a
+# measurement has.
 NESTED = tuple(Case("100us", mix="bimodal", shape="nested", clients=each) for each in CLIENTS)
 # The same as above with roots that may take seconds: dozens of those.
 LONG = (
     Case("10ms", mix="bimodal", is_long=True),
     Case(mix="bimodal", shape="fan", clients="cooperative", is_long=True),
-    Case(mix="bimodal", shape="nested", is_long=True),
     *(Case("100us", mix="heavy", clients=each, is_long=True) for each in CLIENTS),
 )
 # The longest of the heavy mix is ten thousand times its service: of 1 ms ten seconds, and a root of
@@ -174,9 +182,11 @@ def groups(quick: bool) -> dict[str, list[Part]]:
         return {"quick": few + [Part(case, "bound", (2,)) for case in QUICK[1:]]}
     raw, cooperative = CORE[:4], CORE[4:]
     return {
-        "raw": [Part(case, "", X) for case in raw],
+        "raw": [Part(case, "", X) for case in raw[:3]],
         "controllers": of_others(raw[:3]),
-        "cooperative": [Part(case, "", X) for case in cooperative],
+        "cooperative": [Part(case, "", X) for case in cooperative[:3]],
+        "trees": [Part(raw[3], "", X)],
+        "trees-cooperative": [Part(cooperative[3], "", X)],
         "pairs": [Part(case, "", FEW_X) for case in (*SLEEPING, *PAIRS, *NESTED, *TURNAROUND)],
         "special": list(SPECIAL),
         "critical": list(CRITICAL),
@@ -205,8 +215,9 @@ MODES = {"bimodal": 2, "heavy": 3}
 MANY = 300  # roots of the capacity, for chance not to decide on how many of them were in time
 LONGEST = {"bimodal": 50.5, "heavy": 3333.0}  # root, in means
 DEADLINES = 10  # of the longest that there are, a measurement has to last for E to be judged
-# Roots that are enough to be judged by: a hundred of the long ones, or what can be had of them.
-ENOUGH = {"constant": 100, "exponential": 300, "lognormal": 150, "bimodal": 10_000,
+# Roots that are enough to be judged by: a hundred of the long ones, or what can be had of them. Of
+# two hundred constant ones at the capacity a node may refuse three in a hundred more by chance.
+ENOUGH = {"constant": 500, "exponential": 300, "lognormal": 150, "bimodal": 10_000,
           "heavy": 40_000}  # fmt: skip
 
 

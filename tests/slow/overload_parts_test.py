@@ -82,7 +82,7 @@ class Plan(unittest.TestCase):
     def test_long_roots_are_measured_for_longer_but_not_for_ever(self):
         self.assertEqual(overload_parts.seconds_of(Case(), 4), 4)
         self.assertEqual(overload_parts.seconds_of(Case(mix="bimodal"), 4), 10)
-        self.assertEqual(overload_parts.seconds_of(Case("10ms", shape="chain"), 4), 10)
+        self.assertEqual(overload_parts.seconds_of(Case(shape="chain"), 4), 5)
         self.assertEqual(overload_parts.seconds_of(Case(mix="bimodal", shape="nested"), 4), 12)
         self.assertEqual(Case("10ms", place="sleep").root_s, 0.01 / 64)
         self.assertEqual(overload_parts.seconds_of(Case("10ms", place="sleep"), 4), 4)

@@ -4,6 +4,7 @@
 namespace spillgate::testing {
 namespace {
 
+using std::chrono::microseconds;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
@@ -12,9 +13,10 @@ class InPlaceTest : public SchedulingBench {
   InPlaceTest() : SchedulingBench(6, {.amount = {2000, 1000}}) {}
 
   // A task of the root of the one that was placed first.
-  void OfFirst(std::uint64_t seq, FunctionId function, std::size_t first = 0) {
+  void OfFirst(std::uint64_t seq, FunctionId function, std::size_t first = 0, Nanos takes = {}) {
     TaskPtr task = bench.Accept(seq, function);
     task->root = placed.events[first].task->root;
+    task->estimate = takes;
     Handle(Resolved{std::move(task)});
   }
 
@@ -45,13 +47,55 @@ TEST_F(InPlaceTest, AnAwaitedChildWaitsForACpuSlotButNotForLong) {
   Resolve(1, two);
   Resolve(2, two);
   Handle(Lent(0, RunNotice::Kind::kBlocked, {Bench::kSession, 3}));
-  EXPECT_EQ(PlacedSeqs(), (Seqs{1, 2})) << "the child is not here yet";
+  EXPECT_EQ(PlacedSeqs(), (Seqs{1})) << "the child may be on its way";
+  bench.clock.Advance(microseconds(100));
+  stage.Tick(bench.now());
+  EXPECT_EQ(PlacedSeqs(), (Seqs{1, 2})) << "it is not here yet";
   Resolve(3, one);
   EXPECT_EQ(PlacedSeqs(), (Seqs{1, 2}));
   bench.clock.Advance(milliseconds(2));
   stage.Tick(bench.now());
   EXPECT_EQ(PlacedSeqs(), (Seqs{1, 2, 3}));
   EXPECT_EQ(stage.free().amount[kCpu], -1000);
+}
+
+// It would only make that which runs slower.
+TEST_F(InPlaceTest, OneThatTakesLongerThanASlotIsTakenWaitsForThat) {
+  Resolve(1, two);
+  OfFirst(2, two, 0, milliseconds(50));
+  ResolveOf(5, 2, TaskClass::kCritical);
+  Handle(Lent(0, RunNotice::Kind::kBlocked, {Bench::kSession, 2}));
+  bench.clock.Advance(milliseconds(2));
+  stage.Tick(bench.now());
+  EXPECT_EQ(PlacedSeqs(), (Seqs{1, 5}));
+  bench.clock.Advance(milliseconds(48));
+  stage.Tick(bench.now());
+  EXPECT_EQ(PlacedSeqs(), (Seqs{1, 5, 2})) << "who has run for as long may go on for as long";
+}
+
+// A root that was begun meanwhile would be under way with it, and each slower for the other.
+TEST_F(InPlaceTest, ASlotIsKeptForAChildThatIsOnItsWay) {
+  Resolve(1, two);
+  Handle(Lent(0, RunNotice::Kind::kBlocked, {Bench::kSession, 3}));
+  Resolve(5, two);
+  EXPECT_EQ(PlacedSeqs(), (Seqs{1}));
+  OfFirst(3, two);
+  EXPECT_EQ(PlacedSeqs(), (Seqs{1, 3}));
+}
+
+TEST_F(InPlaceTest, OneSlotForEach) {
+  Resolve(1, one);
+  Handle(Lent(0, RunNotice::Kind::kBlocked, {Bench::kSession, 3}));
+  for (const std::uint64_t seq : {5, 6}) Resolve(seq, one);
+  EXPECT_EQ(PlacedSeqs(), (Seqs{1, 5}));
+}
+
+TEST_F(InPlaceTest, ButNoneForOneThatRuns) {
+  Resolve(1, one);
+  OfFirst(3, one);
+  Handle(Lent(0, RunNotice::Kind::kBlocked, {Bench::kSession, 3}));
+  Resolve(5, one);
+  EXPECT_EQ(PlacedSeqs(), (Seqs{1, 3, 5}));
 }
 
 TEST_F(InPlaceTest, AndForAGpuForAsLongAsAnotherHasIt) {
@@ -299,6 +343,7 @@ TEST_F(InPlaceTest, OfSeveralThatAreAwaitedTheFirstInOrderGoes) {
   for (const std::uint64_t seq : {1, 2, 3, 4}) {
     Resolve(seq, one);
     Handle(Lent(seq - 1, RunNotice::Kind::kBlocked, {Bench::kSession, 10 + seq}));
+    bench.clock.Advance(microseconds(100));
   }
   ResolveOf(9, 1);
   for (const std::uint64_t seq : {3, 1, 4, 2}) OfFirst(10 + seq, two, seq - 1);

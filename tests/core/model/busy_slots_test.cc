@@ -113,6 +113,16 @@ TEST(BusySlotsTest, OfTooManySomeAreFollowedHoweverManyHaveEnded) {
   }
   EXPECT_EQ(slots.Ending(kStart + seconds(1), kStart), BusySlots::kMost);
   EXPECT_EQ(slots.FirstEnd(kCpu, kStart), kNever);
+  EXPECT_TRUE(slots.MayRun(Id(seq + 1))) << "who knows";
+}
+
+TEST(BusySlotsTest, WhoRunsIsKnown) {
+  BusySlots slots;
+  slots.Begins(RunOf(Id(1), Of(kCpu), kStart, seconds(1)));
+  EXPECT_TRUE(slots.MayRun(Id(1)));
+  EXPECT_FALSE(slots.MayRun(Id(2)));
+  slots.Ends(Id(1));
+  EXPECT_FALSE(slots.MayRun(Id(1)));
 }
 
 }  // namespace

@@ -114,6 +114,23 @@ TEST_F(PatientRootsTest, HalfOfTheTimeNotOfTheTasks) {
   EXPECT_EQ(Pop(14), "apaaaaapaaaaap");
 }
 
+// It would be late for a long run in between. Who waits for that has as much more afterwards, before
+// another one begins.
+TEST_F(PatientRootsTest, WhatHasBegunInALineIsEndedFirst) {
+  const RootPtr begun = MakeRoot({.seq = 'a'});
+  for (int i = 0; i < 3; ++i) PushTask(begun, {});
+  Push("ppppb");
+  EXPECT_EQ(Pop(8), "aaapppbp");
+}
+
+TEST_F(PatientRootsTest, ButALargeOneCouldGoOnForEver) {
+  const RootPtr large = MakeRoot({.seq = 'a'});
+  large->ready.large = true;
+  for (int i = 0; i < 3; ++i) PushTask(large, {});
+  Push("ppp");
+  EXPECT_EQ(Pop(6), "apapap");
+}
+
 // Six of a millisecond, beside others that have half of the time, and a quarter for what nobody
 // foresees: 15 ms.
 class DatedLineTest : public PatientRootsTest {
