@@ -34,10 +34,10 @@ struct RunState {
   std::uint8_t attempt = 0;  // 1 for the first run
   std::uint8_t depth = 0;
   std::uint8_t returns = 1;
-  bool spawned = false;   // has submitted children
-  bool noted = false;     // on the running page: while it runs, the end of the node is its death
+  bool spawned = false;  // has submitted children
+  bool noted = false;    // on the running page: while it runs, the end of the node is its death
   bool waits_for_room = false;  // its last spawn did, for longer than most take
-  bool recorded = false;  // so that its children can be told that it is their ancestor
+  bool recorded = false;        // so that its children can be told that it is their ancestor
   std::vector<std::pair<std::uint32_t, std::uint64_t>> streams;  // children so far, by stream
 
   // Why it should stop; kNone: it should not.

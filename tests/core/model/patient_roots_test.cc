@@ -114,8 +114,8 @@ TEST_F(PatientRootsTest, HalfOfTheTimeNotOfTheTasks) {
   EXPECT_EQ(Pop(14), "apaaaaapaaaaap");
 }
 
-// It would be late for a long run in between. Who waits for that has as much more afterwards, before
-// another one begins.
+// It would be late for a long run in between. Who waits for that has as much more afterwards,
+// before another one begins.
 TEST_F(PatientRootsTest, WhatHasBegunInALineIsEndedFirst) {
   const RootPtr begun = MakeRoot({.seq = 'a'});
   for (int i = 0; i < 3; ++i) PushTask(begun, {});
