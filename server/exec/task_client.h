@@ -4,8 +4,8 @@
 // only.
 //
 // A wait ends when it is answered, when its time is over, or when the task should stop. Until
-// `patience` has passed the task keeps its slot: most answers come at once. Then it is blocked, and
-// its link told so.
+// `patience` has passed (ten times that for a spawn, unless the one before it had to wait for room)
+// the task keeps its slot: most answers come at once. Then it is blocked, and its link told so.
 #pragma once
 
 #include <cstdint>

@@ -51,7 +51,7 @@ class Plan(unittest.TestCase):
         return {part.controller: part.x for part in self.parts if part.case == case}
 
     def test_each_controller_is_measured_at_the_core_as_the_default_is(self):
-        for case in overload_parts.CORE:
+        for case in (*overload_parts.CORE, *overload_parts.TREES):
             self.assertEqual(len(self.measured(case)[""]), 10)
             of_all = case
             if (case.mix, case.shape) == ("bimodal", "nested"):
