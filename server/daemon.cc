@@ -24,6 +24,7 @@ namespace {
 
 constexpr Nanos kSampleEvery = std::chrono::seconds(1);
 constexpr Nanos kLookPeriod = std::chrono::milliseconds(100);
+constexpr Nanos kStandstillPeriod = std::chrono::milliseconds(10);
 constexpr Nanos kDrainCheck = std::chrono::milliseconds(10);
 constexpr Nanos kDescribeWithin = std::chrono::seconds(10);
 constexpr Nanos kLastReports = std::chrono::seconds(2);
@@ -294,9 +295,10 @@ void Daemon::Run() {
   loop_->OnSignal(SIGTERM, [this] { BeginDrain(); });
   loop_->OnSignal(SIGINT, [this] { BeginDrain(); });
   loop_->OnSignal(SIGHUP, [this] { Reload(); });
-  loop_->WhenAwakeEvery(kLookPeriod, [this](Instant now) {
-    hosts_->TellCpuDemand(node_->shared().signals, now);
-    hosts_->TellWhetherAllWait(node_->shared().signals);
+  loop_->WhenAwakeEvery(
+      kLookPeriod, [this](Instant now) { hosts_->TellCpuDemand(node_->shared().signals, now); });
+  loop_->WhenAwakeEvery(kStandstillPeriod, [this](Instant now) {
+    hosts_->TellWhetherAllWait(node_->shared().signals, now);
   });
   loop_->WhenAwakeEvery(kDrainCheck, [this](Instant now) { CheckDrained(now); });
   if (log_) {

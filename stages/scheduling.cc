@@ -115,6 +115,7 @@ void Scheduling::Place(TaskPtr task, TaskId nested_in, Instant now) {
     Charge(*task, now);
   }
   task->root->ready.begun = true;
+  moved_at_ = now;
   placed_.push_back({std::move(task), nested_in});
 }
 

@@ -65,6 +65,7 @@ class Scheduling {
   void OnCancel(TaskId id, Instant now);
   void Hold(TaskPtr task, Instant now);
   bool PlaceBesideAwaited(Instant now);
+  [[nodiscard]] bool StandsStill() const;
   void PlaceAwaited(TaskPtr task, Instant now);
   [[nodiscard]] bool IsDoneFirst(const Task& task, Instant now) const;
   [[nodiscard]] Resources FreeForAll(Instant now) const;
@@ -111,6 +112,7 @@ class Scheduling {
   std::vector<Task*> late_;            // those that have waited for a while
   std::vector<Task*> stranded_;        // and that can have no turn
   Instant turn_of_waiting_{};          // of what may wait itself, beside these
+  Instant moved_at_{};                 // when something was last placed, or heard of what runs
   std::uint32_t weights_read_ = 0;     // changes of the tenants that are in effect here
   std::uint32_t limits_read_;          // and of the limits
   ReadySet ready_;

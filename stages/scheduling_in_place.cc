@@ -15,6 +15,12 @@ constexpr Nanos kPassedOver = std::chrono::milliseconds(100);
 // So long a child may be on its way here from when its parent waits for it.
 constexpr Nanos kOnItsWay = std::chrono::microseconds(100);
 
+// A run without a slot takes half of the time until one comes free, at most: they share the CPU.
+constexpr int kBeside = 2;
+
+// To whom runs it and back, at most.
+constexpr Nanos kNewsTakes = std::chrono::milliseconds(5);
+
 constexpr ReadySet::Rivals kAnybody{ReadySet::Rival::kAny, ReadySet::Rival::kAny,
                                     ReadySet::Rival::kAny};
 constexpr ReadySet::Rivals kNobody{ReadySet::Rival::kNone, ReadySet::Rival::kNone,
@@ -26,10 +32,10 @@ constexpr ReadySet::Rivals kNobody{ReadySet::Rival::kNone, ReadySet::Rival::kNon
 // run. A child may not have got here yet when its parent says so. One that has waited for a while
 // needs no CPU slot, as its parent had one and others have it now, unless its root has had more
 // than roots mostly have. Where no thread is left it needs none in any case, and no turn: those who
-// have the slots may be waiting for a thread. And where all that run wait it needs nothing at all,
-// as what it lacks may be held by such.
+// have the slots may be waiting for a thread. And where all that run wait and nothing moves it
+// needs nothing at all, as what it lacks may be held by such.
 bool Scheduling::PlaceBesideAwaited(Instant now) {
-  const bool all_wait = shared_.signals.all_wait.load(std::memory_order_relaxed);
+  const bool stands_still = StandsStill();
   const ReadySet::Rivals rivals = RivalsOfAwaited(now);
   awaited_.clear();
   late_.clear();
@@ -41,11 +47,11 @@ bool Scheduling::PlaceBesideAwaited(Instant now) {
     awaited_.push_back(task);
     const auto host = static_cast<std::size_t>(task->function->host);
     if (now - asked.since <= kLate) continue;
-    if (all_wait || rivals[host] == ReadySet::Rival::kNone) stranded_.push_back(task);
+    if (stands_still || rivals[host] == ReadySet::Rival::kNone) stranded_.push_back(task);
     if (!task->root->ready.large && IsDoneFirst(*task, now)) late_.push_back(task);
   }
   if (awaited_.empty()) return false;
-  if (all_wait && !stranded_.empty()) {
+  if (stands_still && !stranded_.empty()) {
     const auto precedes = [](const Task* a, const Task* b) { return ready::Precedes(*a, *b); };
     Task* first = *std::min_element(stranded_.begin(), stranded_.end(), precedes);
     PlaceAwaited(ready_.Remove(*first), now);
@@ -61,12 +67,12 @@ bool Scheduling::PlaceBesideAwaited(Instant now) {
   return true;
 }
 
-// Before one of those that run leaves it a slot. One that takes longer would only make them slower:
-// it has its turn then.
+// Long before one of those that run leaves it a slot. One that takes longer would only make them
+// slower: it has its turn then.
 bool Scheduling::IsDoneFirst(const Task& task, Instant now) const {
   const Nanos takes =
       WallTime(shared_.costs.Estimate(task.cost_key(), task.estimate), SlotUnits(*task.shape));
-  return After(now, takes) <= busy_slots_.FirstEnd(kCpu, now);
+  return After(now, kBeside * takes) <= busy_slots_.FirstEnd(kCpu, now);
 }
 
 // A child comes behind the news that its parent waits for it, and its result comes to the parent
@@ -79,6 +85,13 @@ Resources Scheduling::FreeForAll(Instant now) const {
     if (!busy_slots_.MayRun(asked.child)) free.amount[kCpu] -= kOneSlot;
   }
   return free;
+}
+
+// All that run wait, and did so when all that was placed must have got to them. For a moment they
+// do whenever the only one that runs blocks: what is awaited by others went out of turn then.
+bool Scheduling::StandsStill() const {
+  const Instant all_waited_at = shared_.signals.all_waited_at.load(std::memory_order_relaxed);
+  return all_waited_at != kNever && all_waited_at >= After(moved_at_, kNewsTakes);
 }
 
 // In the place of the task that awaits it, if one does.

@@ -27,6 +27,7 @@ void Scheduling::Lease(Task& task, bool in_place, Instant now) {
 
 // To one that was placed without it: now it has waited for long enough.
 void Scheduling::Lease(const Prefetch::Waiting& to, Instant now) {
+  moved_at_ = now;
   CountDeferral(to.since, DeferralTally::kRun, now);
   GiveLease(*to.function, {.task = to.task,
                            .held = Prefetch::OneSlot(),
@@ -54,6 +55,7 @@ void Scheduling::GrantLeases(Instant now) {
 }
 
 void Scheduling::OnFreed(const SlotFreed& event, Instant now) {
+  moved_at_ = now;
   const TaskId heir = event.handed_to.is_none() ? TaskId() : prefetch_.HeirOf(event.handed_to);
   // Ended before it was known who had handed it the slot: that one's end is still to come.
   const auto unheard = event.prefetched ? prefetch_.Leave(event.task) : std::nullopt;
@@ -111,6 +113,7 @@ void Scheduling::LearnOfOpenRoot(const SlotFreed& event) {
 }
 
 void Scheduling::OnLent(const SlotLent& event, Instant now) {
+  moved_at_ = now;
   if (event.notice.kind == RunNotice::Kind::kResumed) {
     // May fall below nothing: it runs again whether or not others took its slot.
     free_ -= event.held;

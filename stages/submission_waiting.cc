@@ -121,7 +121,7 @@ void Submission::TakeReserve(Group& group, Instant now) {
   bool client_is_full = false;
   bool tenant_is_full = false;
   const bool stands_still = NothingHasEnded(group.arrived, now) &&
-                            shared_.signals.all_wait.load(std::memory_order_relaxed);
+                            shared_.signals.all_waited_at.load(std::memory_order_relaxed) != kNever;
   {
     MutexLock lock(shared_.table.mutex());
     // It may have ended since it was asked for whom this waits.

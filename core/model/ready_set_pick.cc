@@ -321,7 +321,8 @@ TaskPtr ReadySet::Take(Task& task, bool owed) {
   ready::RootQueue& line = flow.lines[bundle.root->line];
   root.Raise(line.served - lag);
   Advance(line, root.fair_tag(), cost.count());
-  line.served = std::max(line.served, root.fair_tag());
+  // Without its gift, which puts nobody behind those that have not begun.
+  line.served = std::max(line.served, std::min(root.tag, root.fair_tag()));
   TakeTurn(flow, bundle.root->line, cost.count());
   Detach(task);
   return TaskPtr(&task);

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <limits>
 
+#include "core/base/clock.h"
+
 namespace spillgate {
 
 // CPUs that tasks asked for over a period, in thousandths, and the period's number.
@@ -18,7 +20,10 @@ struct Signals {
   std::atomic<bool> room_wanted{false};      // somebody waits for a place in the in-flight bound
   std::atomic<std::int64_t> stuck{0};        // tasks in flight that wait for other tasks
   std::atomic<std::int32_t> disk_stands{0};  // shards of execution that wait for a sync for long
-  std::atomic<bool> all_wait{false};         // all that run wait in a get or a spawn, for a while
+  // When somebody looked and all that ran waited in a get or a spawn; kNever if they did not. That
+  // is so for a moment whenever the only one that runs blocks, so it says something where nothing
+  // has moved for a while before it.
+  std::atomic<Instant> all_waited_at{kNever};
   // Tasks more that could begin on threads and in workers; told while some that run are blocked.
   std::atomic<std::int32_t> threads_left{std::numeric_limits<std::int32_t>::max()};
   std::atomic<std::int32_t> workers_left{std::numeric_limits<std::int32_t>::max()};

@@ -85,12 +85,12 @@ void Hosts::TellCpuDemand(Signals& signals, Instant now) {
   });
 }
 
-void Hosts::TellWhetherAllWait(Signals& signals) const {
+void Hosts::TellWhetherAllWait(Signals& signals, Instant now) const {
   const HostCounts threads = threads_.Counts();
   const HostCounts workers = workers_.Counts();
   const bool moves = threads.busy + workers.busy + workers.starting > 0;
-  signals.all_wait.store(!moves && threads.blocked + workers.blocked > 0,
-                         std::memory_order_relaxed);
+  const bool all_wait = !moves && threads.blocked + workers.blocked > 0;
+  signals.all_waited_at.store(all_wait ? now : kNever, std::memory_order_relaxed);
 }
 
 void Hosts::Deliver(ConnectionId to, ByteView frames) {

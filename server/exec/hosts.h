@@ -46,7 +46,7 @@ class Hosts final : public Executor {
   // Once a period, the loop's thread: how much CPU time tasks ask for, if somebody wants to know.
   void TellCpuDemand(Signals& signals, Instant now);
   // Likewise: whether all that run wait for others.
-  void TellWhetherAllWait(Signals& signals) const;
+  void TellWhetherAllWait(Signals& signals, Instant now) const;
   [[nodiscard]] PlacesLeft Left() const override {
     return {.threads = threads_.Left().threads, .workers = workers_.Left()};
   }

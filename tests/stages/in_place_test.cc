@@ -37,9 +37,32 @@ TEST_F(InPlaceTest, AnAwaitedChildWaitsForASlotOfItsFunctionUnlessNothingElseMov
   bench.clock.Advance(seconds(2));
   stage.Tick(bench.now());
   EXPECT_EQ(PlacedSeqs(), (Seqs{1, 2})) << "the other one runs, and will end";
-  bench.signals.all_wait = true;
+  bench.signals.all_waited_at = bench.now();
   stage.Tick(bench.now());
   EXPECT_EQ(PlacedSeqs(), (Seqs{1, 2, 3})) << "only it can free the thread of its parent";
+}
+
+// As they do whenever the only one that runs blocks.
+TEST_F(InPlaceTest, ButAllThatRunMayWaitForAMoment) {
+  Resolve(1, one);
+  Resolve(2, single);
+  Resolve(3, single);
+  Handle(Lent(0, RunNotice::Kind::kBlocked, {Bench::kSession, 3}));
+  bench.clock.Advance(seconds(2));
+  Resolve(4, one);
+  ASSERT_EQ(PlacedSeqs(), (Seqs{1, 2, 4}));
+  const auto look_after = [this](Nanos after) {
+    bench.signals.all_waited_at = bench.now() + after;
+    bench.clock.Advance(milliseconds(90));
+    stage.Tick(bench.now());
+  };
+  look_after(milliseconds(4));
+  EXPECT_EQ(PlacedSeqs(), (Seqs{1, 2, 4})) << "the last one may have been on its way then";
+  Handle(Freed(2));
+  look_after(milliseconds(4));
+  EXPECT_EQ(PlacedSeqs(), (Seqs{1, 2, 4})) << "it had just ended";
+  look_after(milliseconds(5));
+  EXPECT_EQ(PlacedSeqs(), (Seqs{1, 2, 4, 3}));
 }
 
 // Those that run share the CPUs, and its parent had one.
@@ -68,7 +91,10 @@ TEST_F(InPlaceTest, OneThatTakesLongerThanASlotIsTakenWaitsForThat) {
   bench.clock.Advance(milliseconds(2));
   stage.Tick(bench.now());
   EXPECT_EQ(PlacedSeqs(), (Seqs{1, 5}));
-  bench.clock.Advance(milliseconds(48));
+  bench.clock.Advance(milliseconds(47));
+  stage.Tick(bench.now());
+  EXPECT_EQ(PlacedSeqs(), (Seqs{1, 5})) << "it is slower as well, beside another";
+  bench.clock.Advance(milliseconds(1));
   stage.Tick(bench.now());
   EXPECT_EQ(PlacedSeqs(), (Seqs{1, 5, 2})) << "who has run for as long may go on for as long";
 }

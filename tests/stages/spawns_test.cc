@@ -275,7 +275,7 @@ TEST_F(SpawnsTest, TheReserveServesWhereNothingEndsThoughNotAllSeemStuck) {
   EXPECT_EQ(bench.spawn_reserve.count(), 0);
   TickAfter(milliseconds(1));
   EXPECT_EQ(bench.spawn_reserve.count(), 0) << "but something runs";
-  bench.signals.all_wait = true;
+  bench.signals.all_waited_at = bench.now();
   TickAfter(milliseconds(1));
   EXPECT_EQ(bench.spawn_reserve.count(), 1);
 }

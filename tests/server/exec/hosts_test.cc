@@ -284,8 +284,11 @@ TEST_P(OnBothHosts, TellHowManyMoreCouldBegin) {
 // On the node's thread.
 bool AllWait(FakeNode& node) {
   Signals signals;
-  node.hosts().TellWhetherAllWait(signals);
-  return signals.all_wait;
+  const Instant now{std::chrono::seconds(7)};
+  node.hosts().TellWhetherAllWait(signals, now);
+  const Instant told = signals.all_waited_at;
+  EXPECT_TRUE(told == now || told == kNever);
+  return told != kNever;
 }
 
 TEST_P(OnBothHosts, AllWaitIfSomeAreBlockedAndNoneIsBusy) {
