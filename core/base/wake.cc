@@ -34,10 +34,13 @@ void Wake::Wait(Nanos at_most) {
   ppoll(&watched, 1, at_most < Nanos(0) ? nullptr : &timeout, nullptr);
 }
 
+// Whoever rings clears the flag first: what is written after the sleeper has read would be there
+// for ever, and no sleep would last any longer.
 void Wake::Done() {
-  if (sleeping_.exchange(false, std::memory_order_acq_rel)) return;
+  if (!sleeping_.exchange(false, std::memory_order_acq_rel)) ++unread_;
+  if (unread_ == 0) return;
   std::uint64_t rings = 0;
-  [[maybe_unused]] const ssize_t got = read(fd_, &rings, sizeof(rings));
+  if (read(fd_, &rings, sizeof(rings)) == sizeof(rings)) unread_ -= rings;
 }
 
 }  // namespace spillgate

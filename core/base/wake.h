@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 
 #include "core/base/clock.h"
 
@@ -38,6 +39,7 @@ class Wake {
 
   int fd_;
   std::atomic<bool> sleeping_{false};
+  std::uint64_t unread_ = 0;  // rings that are, or will be, in the eventfd; the sleeper's
 };
 
 }  // namespace spillgate
